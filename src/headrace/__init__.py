@@ -1,0 +1,63 @@
+"""headrace: raw data to a served, monitored, continuously re-validated model.
+
+Names are loaded when first used (PEP 562), so `import headrace` imports no third party. Members, such as
+`hr.XGBoost` or `hr.CostWeightedError`, are found by `headrace.lookup` from the name of their file.
+"""
+
+import importlib as _importlib
+from typing import Any as _Any
+
+__version__ = "0.1.0"
+
+_VERBS = "headrace.orchestration.verbs"
+
+# name -> the module that defines it. `ops` is a module itself.
+_NAMES = {
+    "Dataset": "headrace.dataset",
+    "HeadraceError": "headrace.errors",
+    "Model": "headrace.model",
+    "Schema": "headrace.schema",
+    "analyze": _VERBS,
+    "champion": _VERBS,
+    "evaluate": _VERBS,
+    "evaluate_predictions": _VERBS,
+    "gate": _VERBS,
+    "infer_schema": _VERBS,
+    "ingest": _VERBS,
+    "load_schema": _VERBS,
+    "open_store": "headrace.orchestration",
+    "pipeline": "headrace.orchestration",
+    "previous": _VERBS,
+    "push": _VERBS,
+    "step": "headrace.orchestration",
+    "train": _VERBS,
+    "transform": _VERBS,
+    "validate": _VERBS,
+}
+
+__all__ = ["__version__", "ops", *_NAMES]  # noqa: PLE0604  # the table is the list
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "ops":
+        value: _Any = _importlib.import_module("headrace.transformation.ops")
+    elif name in _NAMES:
+        value = getattr(_importlib.import_module(_NAMES[name]), name)
+    elif name.startswith("_"):
+        raise AttributeError(f"module 'headrace' has no attribute {name!r}")
+    else:
+        from headrace.lookup import find_class
+
+        found = find_class(name)
+        if found is None:
+            from headrace.errors import UnknownName
+
+            problem = UnknownName("name in headrace", name, [*_NAMES, "ops"])
+            raise AttributeError(str(problem))
+        value = found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,156 @@
+"""The one module that writes files: every byte headrace puts on a disk passes through here.
+
+One door makes the promises checkable: a file appears whole or not at all, it is on the disk (fsync) before anything
+names it, and a test can make the k-th write, fsync or rename fail by replacing three functions (`_write`, `_fsync`,
+`_rename`). Every failure leaves as a StoreError that names the path and says what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from headrace.errors import StoreError
+
+__all__ = ["make_folder", "open_to_write", "remove_folder", "rename", "sync_folder", "write_file"]
+
+_ADVICE = {
+    errno.ENOSPC: "free some space, then run the same command again: nothing was half-written",
+    errno.EDQUOT: "the disk quota is used up: free some space, then run the same command again",
+    errno.EROFS: "the folder is read-only: set HEADRACE_HOME to one that can be written",
+    errno.EACCES: "no permission to write there: set HEADRACE_HOME to a folder that can be written",
+    errno.EPERM: "no permission to write there: set HEADRACE_HOME to a folder that can be written",
+}
+
+
+def _store_error(error: OSError, path: Path) -> StoreError:
+    reason = error.strerror or type(error).__name__
+    failure = StoreError(f"cannot write: {reason}", where=str(path), fix=_ADVICE.get(error.errno or 0, ""))
+    failure.errno = error.errno
+    return failure
+
+
+class _Writer(io.RawIOBase):
+    """A raw file whose writes and fsync go through this module's three doors."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def write(self, data: object, /) -> int:
+        view = memoryview(data).cast("B")  # type: ignore[arg-type]  # any buffer, as the base class promises
+        done = 0
+        while done < len(view):  # a short write is not an error; stopping at one would be
+            done += _write(self._descriptor, view[done:])
+        return done
+
+    def sync(self) -> None:
+        _fsync(self._descriptor)
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+            super().close()
+
+
+def _write(descriptor: int, data: memoryview) -> int:
+    return os.write(descriptor, data)
+
+
+def _fsync(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _rename(source: Path, target: Path) -> None:
+    os.replace(source, target)
+
+
+@contextmanager
+def open_to_write(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """Open a new file for writing; on leaving it is whole and (with `sync`) on the disk, on an error it is gone.
+
+    The file is written in place: for one that others may be reading, write beside it and `rename`.
+    Raises StoreError, with the path and what to do, when the disk refuses.
+    """
+    try:
+        raw = _Writer(path)
+    except OSError as error:
+        raise _store_error(error, path) from error
+    buffered = io.BufferedWriter(raw, 1 << 20)
+    try:
+        yield cast(BinaryIO, buffered)
+        buffered.flush()
+        if sync:
+            raw.sync()
+    except BaseException as error:
+        try:
+            raw.close()
+        finally:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, StoreError) and error.filename is None:
+            raise _store_error(error, path) from error
+        raise
+    raw.close()
+
+
+def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a whole file beside its place, then rename it there: readers see the old file or the new one.
+
+    Cost: one write, two fsyncs (file and folder) unless `sync` is False.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with open_to_write(beside, sync=sync) as file:
+        file.write(data)
+    try:
+        rename(beside, path, sync=sync)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def rename(source: Path, target: Path, *, sync: bool = True) -> None:
+    """Rename a file or folder atomically and (with `sync`) make the new name durable."""
+    try:
+        _rename(source, target)
+    except OSError as error:
+        raise _store_error(error, target) from error
+    if sync:
+        sync_folder(target.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names inside a folder durable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _store_error(error, path) from error
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and those above it; an existing one is fine. Returns the path."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _store_error(error, path) from error
+    return path
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and all it holds; one that is not there is fine."""
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,108 @@
+"""Names to members: the one-file rule.
+
+A member (a metric, an op, a source, a trainer ...) is one file in its kind's plural folder, or in
+`adapters/<extra>/`. The file's stem is the name users type; the class in it has the stem's name without underscores
+(`cost_weighted_error.py` holds `CostWeightedError`). Look-up lists the folder: nothing is registered, nothing is
+imported until it is asked for. Packages from outside join with an entry point in the group `headrace.<kind>`.
+
+This is the only upward edge between floors: rooms below reach members above through it, and get a class that keeps
+the kind's contract.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from headrace.errors import MissingExtra, UnknownName
+
+__all__ = ["KINDS", "find", "find_class", "names"]
+
+# kind -> the folder of its members, and the module name adapters of that kind have in adapters/<extra>/.
+KINDS: dict[str, tuple[str, str]] = {
+    "metric": ("evaluation/metrics", "metric"),
+    "op": ("transformation/ops", "op"),
+    "check": ("validation/checks", "check"),
+    "source": ("ingestion/sources", "source"),
+    "trainer": ("training/trainers", "trainer"),
+    "engine": ("engine/engines", "engine"),
+    "launcher": ("training/launchers", "launcher"),
+    "protocol": ("serving/protocols", "protocol"),
+    "policy": ("routing/policies", "policy"),
+}
+
+# Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
+_PACKAGES = {"beam": "Apache Beam", "xgboost": "XGBoost"}
+
+_ROOT = Path(__file__).parent
+
+
+@functools.cache
+def _modules(kind: str) -> dict[str, str]:
+    """Name -> importable module, without importing any."""
+    folder, adapter = KINDS[kind]
+    found: dict[str, str] = {}
+    for file in sorted((_ROOT / folder).glob("*.py")):
+        if not file.stem.startswith("_"):
+            found[file.stem] = "headrace." + folder.replace("/", ".") + "." + file.stem
+    for file in sorted((_ROOT / "adapters").glob(f"*/{adapter}.py")):
+        found[file.parent.name] = f"headrace.adapters.{file.parent.name}.{adapter}"
+    for point in importlib.metadata.entry_points(group=f"headrace.{kind}"):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+def names(kind: str) -> list[str]:
+    """The names of all members of a kind, sorted; nothing is imported.
+
+    >>> "xgboost" in names("trainer")
+    True
+    """
+    return sorted(_modules(kind))
+
+
+def find(kind: str, name: str) -> type[Any]:
+    """The member class of that kind and name.
+
+    Raises UnknownName with the nearest name, or MissingExtra with the install line. Cost: one import, once.
+    """
+    modules = _modules(kind)
+    if name not in modules:
+        raise UnknownName(kind, name, modules)
+    target, _, attribute = modules[name].partition(":")
+    try:
+        module = importlib.import_module(target)
+    except ModuleNotFoundError as error:
+        if target.startswith("headrace.adapters.") and not (error.name or "").startswith("headrace"):
+            extra = target.split(".")[2]
+            raise MissingExtra(f"{extra} {kind}", _PACKAGES.get(extra, extra), extra) from error
+        raise
+    if attribute:
+        return getattr(module, attribute)  # type: ignore[no-any-return]
+    squeezed = name.replace("_", "")
+    for attribute, value in vars(module).items():
+        if isinstance(value, type) and attribute.lower() == squeezed and value.__module__ == target:
+            return value
+    raise UnknownName(kind, name, modules, where=f"{target} holds no class named like {squeezed!r}")
+
+
+def find_class(class_name: str) -> type[Any] | None:
+    """The member whose class has this name, of any kind, or None: serves `headrace.__getattr__`.
+
+    >>> find_class("NoSuchThing") is None
+    True
+    """
+    squeezed = class_name.lower()
+    if class_name[:1].islower() or "_" in class_name:
+        return None
+    for kind in KINDS:
+        for name in _modules(kind):
+            if name.replace("_", "") == squeezed:
+                cls = find(kind, name)
+                if cls.__name__ == class_name:
+                    return cls
+    return None

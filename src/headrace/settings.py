@@ -1,0 +1,168 @@
+"""Settings: one frozen record, read from `headrace.toml` (or `[tool.headrace]` in pyproject.toml) and `HEADRACE_*`.
+
+The environment wins over the profile (`[profiles.NAME]`, chosen by HEADRACE_PROFILE), the profile over the file, the
+file over the defaults. An unknown key is an error that names the nearest. Relative paths start at the project's folder: the nearest
+folder upward that holds `headrace.toml` or a `[tool.headrace]` table, else the folder asked about.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from headrace.errors import InvalidInput, UnknownName
+
+__all__ = ["Settings", "find_project", "load_settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a user can set, with its unit in its name.
+
+    Parameters
+    ----------
+    home : Path
+        Where the store lives; `.headrace` in the project by default.
+    workers : int
+        How many steps, and how many threads inside one, run at once; 0 = one for each core.
+    memory_mb : int
+        What one fold or join may hold in memory before it spills, in MiB.
+    host : str
+        The address the server binds; anything but loopback needs a token.
+    port : int
+        The server's TCP port; 0 = any free one.
+    serve_workers : int
+        Server processes.
+    poll_s : float
+        How often the server looks at its endpoints, in seconds.
+    body_mb : int
+        The largest request body the server reads, in MiB.
+    lease_s : float
+        How long a step's lease lasts without renewal, in seconds.
+    """
+
+    home: Path = field(default_factory=lambda: Path(".headrace"))
+    workers: int = 0
+    memory_mb: int = 1024
+    host: str = "127.0.0.1"
+    port: int = 8600
+    serve_workers: int = 1
+    poll_s: float = 0.5
+    body_mb: int = 16
+    lease_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in _LIMITS:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InvalidInput(
+                    f"setting {name} = {value!r} is out of range", where=self._source(name), expected=f"{low} to {high}"
+                )
+
+    @staticmethod
+    def _source(name: str) -> str:
+        variable = f"HEADRACE_{name.upper()}"
+        return f"environment variable {variable}" if variable in os.environ else "headrace.toml"
+
+    @property
+    def num_workers(self) -> int:
+        """`workers` with 0 resolved to the number of usable cores."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+# One limits table gives the check, its message, and the bad values of the test.
+_LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("workers", 0, 1024),
+    ("memory_mb", 16, 1 << 24),
+    ("port", 0, 65535),
+    ("serve_workers", 1, 256),
+    ("poll_s", 0.01, 3600.0),
+    ("body_mb", 1, 4096),
+    ("lease_s", 0.5, 86400.0),
+)
+
+
+def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
+    for name in ("headrace.toml", "pyproject.toml"):
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            with file.open("rb") as stream:
+                table = tomllib.load(stream)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            if name == "pyproject.toml":
+                continue
+            raise InvalidInput(f"not TOML: {error}", where=str(file), fix="correct the line named") from error
+        if name == "pyproject.toml":
+            table = table.get("tool", {}).get("headrace")
+            if table is None:
+                continue
+        return table, file
+    return None
+
+
+def find_project(start: Path) -> Path:
+    """The project's folder: the nearest from `start` upward with settings in it, else `start` itself."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if _read_table(folder) is not None:
+            return folder
+    return start
+
+
+def _convert(name: str, value: Any, where: str) -> Any:
+    kind = {item.name: item.type for item in fields(Settings)}[name]
+    try:
+        if kind == "Path":
+            if not isinstance(value, str):
+                raise ValueError
+            return Path(value)
+        if kind == "str":
+            if not isinstance(value, str):
+                raise ValueError
+            return value
+        if isinstance(value, bool):
+            raise ValueError
+        return int(value) if kind == "int" else float(value)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=str(kind)) from None
+
+
+def load_settings(start: Path | None = None) -> Settings:
+    """Read the settings of the project that `start` (the working folder by default) lies in.
+
+    Returns settings whose `home` is absolute. Raises UnknownName for an unknown key, InvalidInput for a bad value.
+    """
+    project = find_project(start or Path.cwd())
+    found = _read_table(project)
+    known = [item.name for item in fields(Settings)]
+    values: dict[str, Any] = {}
+
+    def take(table: dict[str, Any], where: str) -> None:
+        for name, value in table.items():
+            if name not in known:
+                raise UnknownName("setting", name, known, where=where)
+            values[name] = _convert(name, value, where)
+
+    if found is not None:
+        table, file = dict(found[0]), found[1]
+        profiles = table.pop("profiles", {})
+        take(table, str(file))
+        profile = os.environ.get("HEADRACE_PROFILE", "")
+        if profile:
+            if profile not in profiles:
+                raise UnknownName("profile", profile, profiles, where=str(file))
+            take(profiles[profile], f"{file}, profile {profile}")
+    for name in known:
+        variable = f"HEADRACE_{name.upper()}"
+        if variable in os.environ:
+            values[name] = _convert(name, os.environ[variable], f"environment variable {variable}")
+    settings_home = Path(values.get("home", ".headrace"))
+    # A relative home in the environment starts where the person stands, one in the file at the project.
+    base = Path.cwd() if "HEADRACE_HOME" in os.environ else project
+    values["home"] = settings_home if settings_home.is_absolute() else (base / settings_home)
+    return Settings(**values)
