@@ -1,0 +1,44 @@
+# make setup | demo | test | check | bench CASE=name | prove CASE=name
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+export PYTHONHASHSEED ?= random
+
+.PHONY: help setup demo check test bench prove clean stub
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make setup               make $(VENV) with all that is needed here"
+	@echo "make demo                flights out of New York: raw data in, a served model out"
+	@echo "make check               lint, types, floors and the fast tests (under 2 minutes)"
+	@echo "make test                everything that must hold, as CI runs it"
+	@echo "make bench CASE=row      one row of the table of figures; without CASE it lists them"
+	@echo "make prove CASE=kill     a long matrix at full count; without CASE it lists them"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/dev.txt tools/setup.sh
+	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
+	@touch $@
+
+demo: setup
+	@$(BIN)/python examples/flights/demo.py
+
+check: setup
+	@$(BIN)/python tools/check.py
+
+test: setup
+	@$(BIN)/python tools/test.py
+
+bench: setup
+	@$(BIN)/python benchmarks/run.py $(CASE) $(ARGS)
+
+prove: setup
+	@$(BIN)/python proofs/run.py $(CASE) $(ARGS)
+
+stub: setup
+	@$(BIN)/python tools/stub.py
+
+clean:
+	rm -rf $(VENV) .venvs .cache build dist .mypy_cache .ruff_cache .hypothesis examples/flights/.headrace examples/flights/data examples/flights/coming

@@ -1,0 +1,55 @@
+"""`make test`: everything that must hold, as CI runs it; each stage says what it is and how long it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(name: str, *command: str, capture: bool = False) -> str:
+    """Run one stage; a failure ends the whole run."""
+    print(f"== {name}: {' '.join(command)}", flush=True)
+    start = time.monotonic()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE if capture else None
+    )
+    if capture:
+        print(done.stdout, end="", flush=True)
+    print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    if done.returncode:
+        print(f"{name} failed with exit code {done.returncode}", flush=True)
+        raise SystemExit(1)
+    return done.stdout or ""
+
+
+def demo(name: str) -> dict[str, object]:
+    """Run the demo; its last line of standard output is one JSON object."""
+    text = run(name, sys.executable, "examples/flights/demo.py", capture=True)
+    return dict(json.loads(text.strip().splitlines()[-1]))
+
+
+def main() -> None:
+    """All stages, the quick ones first."""
+    python = sys.executable
+    run("static checks", python, "tools/check.py", "--static")
+    run("beam environment", "sh", "tools/environment.sh", "beam")
+    first = demo("demo, first")
+    second = demo("demo, second")
+    if first["skew_max_abs"] != 0 or second["skew_max_abs"] != 0:
+        raise SystemExit(f"the served answers differ from the evaluated ones: {first} {second}")
+    if first["digest"] != second["digest"] or second["cached"] != second["steps"]:
+        raise SystemExit(f"the second run was not the first one again: {first} {second}")
+    run("proofs at 1/50", python, "proofs/run.py", "all", "--share", "50", "--seed", "1")
+    run("tiny benchmarks", python, "benchmarks/run.py", "all", "--tiny", "--no-peers")
+    run("all tests", python, "-m", "pytest", "-n", "2")
+
+
+if __name__ == "__main__":
+    main()
