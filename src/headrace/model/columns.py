@@ -1,0 +1,144 @@
+"""What goes into a model: named input columns outside, a few wide lanes by type inside.
+
+    lane      dtype and shape   columns                            a null is
+    number    float64[N, a]     numbers                            NaN
+    integer   int64[N, b]       integers, timestamps, booleans     0, and False in `present`
+    text      object[N, c]      texts (Python str, nothing else)   NULL_TEXT
+    present   bool[N, d]        one bit per NULLABLE integer, timestamp or boolean
+
+Columns keep their order inside each lane. A lane without columns is not an input of the graph. Few wide inputs cost
+a third of one input a column, because each input of a run has a fixed price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from headrace.errors import InvalidInput, UnknownName
+from headrace.schema import Kind, Schema
+
+__all__ = ["LANES", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
+
+LaneName = Literal["number", "integer", "text", "present"]
+LANES: tuple[LaneName, ...] = get_args(LaneName)
+
+# What a null text is inside a model. No input may hold a text that begins with U+0000, so it cannot be confused.
+NULL_TEXT = "\x00null"
+
+_LANE_OF: dict[str, LaneName] = {
+    "number": "number",
+    "integer": "integer",
+    "timestamp": "integer",
+    "boolean": "integer",
+    "text": "text",
+}
+
+
+@dataclass(frozen=True)
+class InputColumn:
+    """One raw column a model reads.
+
+    Parameters
+    ----------
+    name : str
+        The column's name in tables and in requests.
+    kind : Kind
+        integer, number, boolean, text or timestamp; "null" and "other" cannot enter a model.
+    is_nullable : bool
+        Whether a null (or, in a request, a missing key) is allowed.
+    min, max : int or float or None
+        The range an integer, number or timestamp (int64 microseconds UTC) must lie in, ends included; NaN passes.
+
+    Raises InvalidInput for a kind that cannot enter a model.
+
+    >>> InputColumn("dep_delay", "number").lane
+    'number'
+    """
+
+    name: str
+    kind: Kind
+    is_nullable: bool = True
+    min: int | float | None = None
+    max: int | float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in _LANE_OF:
+            raise InvalidInput(
+                f"a column of kind {self.kind!r} cannot enter a model",
+                where=f"column {self.name!r}",
+                expected=", ".join(_LANE_OF),
+                fix="leave the column out of the features, or cast it before",
+            )
+
+    @property
+    def lane(self) -> LaneName:
+        """The lane that holds the column's values."""
+        return _LANE_OF[self.kind]
+
+    @property
+    def has_present_bit(self) -> bool:
+        """Whether `present` holds a bit for the column: a nullable integer, timestamp or boolean."""
+        return self.is_nullable and self.lane == "integer"
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data, for the signature."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "is_nullable": self.is_nullable,
+            "min": self.min,
+            "max": self.max,
+        }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns each lane holds, in order: `layout.number == ("dep_delay", "distance")`.
+
+    Made by `layout_of`; a column's place in its lane is `layout.number.index(name)`.
+    """
+
+    number: tuple[str, ...] = ()
+    integer: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+
+    @property
+    def lanes(self) -> tuple[LaneName, ...]:
+        """The lanes that have columns: the inputs of the graph, in their fixed order."""
+        return tuple(lane for lane in LANES if getattr(self, lane))
+
+
+def layout_of(columns: Sequence[InputColumn]) -> Layout:
+    """Where each column lies.
+
+    Raises InvalidInput where a name appears twice.
+
+    >>> layout_of([InputColumn("a", "integer"), InputColumn("b", "boolean", is_nullable=False)])
+    Layout(number=(), integer=('a', 'b'), text=(), present=('a',))
+    """
+    names = [column.name for column in columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput(f"input column {name!r} appears twice", where="model columns")
+    found: dict[str, tuple[str, ...]] = {
+        lane: tuple(column.name for column in columns if column.lane == lane) for lane in ("number", "integer", "text")
+    }
+    return Layout(present=tuple(column.name for column in columns if column.has_present_bit), **found)
+
+
+def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
+    """The input columns of these names, with types, presence and ranges from a schema.
+
+    Raises UnknownName for a name that is not a feature, InvalidInput for a kind that cannot enter a model.
+    """
+    features = {feature.name: feature for feature in schema.features}
+    columns = []
+    for name in names:
+        if name not in features:
+            raise UnknownName("column", name, features)
+        feature = features[name]
+        columns.append(InputColumn(name, feature.kind, feature.is_nullable, feature.min, feature.max))
+    return tuple(columns)

@@ -1,0 +1,41 @@
+"""Canonical execution: the one way headrace runs an ONNX graph, so that the same graph gives the same bytes.
+
+One intra-op thread (ONNX Runtime splits trees and sums over threads, and partial sums round), sequential order, one
+fixed optimisation level. Parallelism is over batches: many threads may call `run` of one session at the same time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.errors import InvalidInput
+
+__all__ = ["open_session"]
+
+
+def open_session(onnx: bytes) -> Any:
+    """Open a serialised model for canonical execution; an `onnxruntime.InferenceSession`, safe to share by threads.
+
+    Parameters
+    ----------
+    onnx : bytes
+        A serialised ModelProto. Bytes from outside go through `headrace.model.checks.check_graph` first.
+
+    Raises InvalidInput when ONNX Runtime refuses the graph.
+    Cost: about 8 ms for a graph of 200 trees; starts no thread, so a fork after it is safe.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # Basic: constant folding and the removal of nodes that do nothing. The levels above pick fusions and layouts by
+    # the machine's instruction set.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4  # what goes wrong is raised; the log would repeat it on standard error
+    try:
+        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes are made by its C++ module and share no public base
+        raise InvalidInput(f"ONNX Runtime refuses this graph: {error}"[:600], where="model.onnx") from error
