@@ -1,0 +1,305 @@
+"""GraphBuilder: the one place where ONNX is written.
+
+Transforms, tree converters and models add nodes to one builder, so that the whole way from raw columns to predictions
+is one graph. The builder knows the lanes (few wide inputs by type: number, integer, text, present), gives equal nodes
+one output, leaves out what no output needs, and names everything by order of creation: equal calls, equal bytes.
+
+Only operators whose result for a row does not depend on the batch around it may be used: arithmetic, comparison,
+Where, Cast, Gather, look-ups, text operators, float64 elementwise functions followed by a cast. Reductions over
+float columns are not (sums of 0 and 1 are exact, hence allowed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import InvalidInput, UnknownName
+from headrace.model.columns import LANES, NULL_TEXT, InputColumn, layout_of
+from headrace.schema import Kind
+
+__all__ = ["IR_VERSION", "OPSETS", "GraphBuilder", "Value"]
+
+IR_VERSION = 10
+# The only operator sets a graph may draw from; com.microsoft for MurmurHash3 alone.
+OPSETS = {"": 21, "ai.onnx.ml": 5, "com.microsoft": 1}
+
+_LANE_DTYPE: dict[str, npt.DTypeLike] = {
+    "number": np.float64,
+    "integer": np.int64,
+    "text": np.str_,
+    "present": np.bool_,
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor [N, 1] in a graph under construction, and how its nulls are written.
+
+    Parameters
+    ----------
+    name : str
+        The tensor's name.
+    kind : Kind
+        number = float64 with NaN for null; integer and timestamp = int64; boolean = bool, False where null;
+        text = string with NULL_TEXT for null.
+    present : str or None
+        The name of a bool tensor [N, 1], False where null; None = no nulls beyond what the values themselves write.
+    """
+
+    name: str
+    kind: Kind
+    present: str | None = None
+
+
+def _element_type(dtype: npt.DTypeLike) -> int:
+    import onnx
+
+    kind = np.dtype(dtype)
+    if kind.kind in "OUT":
+        return int(onnx.TensorProto.STRING)
+    return int(onnx.helper.np_dtype_to_tensor_dtype(kind))
+
+
+class GraphBuilder:
+    """Write one ONNX graph from raw columns to named outputs.
+
+    Parameters
+    ----------
+    columns : sequence of InputColumn
+        What the graph reads, in column order; the lanes follow from it.
+
+    Examples
+    --------
+    >>> from headrace.model.columns import InputColumn
+    >>> builder = GraphBuilder([InputColumn("a", "number")])
+    >>> doubled = builder.node("Add", [builder.column("a").name] * 2)
+    >>> len(builder.finish({"doubled": (doubled, np.float64, 1)})) > 0
+    True
+    """
+
+    def __init__(self, columns: Sequence[InputColumn]) -> None:
+        self.columns = tuple(columns)
+        layout = layout_of(self.columns)
+        self.lanes: dict[str, tuple[str, ...]] = {name: getattr(layout, name) for name in LANES}
+        self._by_name = {column.name: column for column in self.columns}
+        self._nodes: list[tuple[Any, list[str]]] = []  # a NodeProto without outputs, and its outputs
+        self._made: dict[bytes, list[str]] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._initializers: dict[str, Any] = {}
+        self._pieces: dict[str, dict[str, str]] = {}
+        self._column_of: dict[str, InputColumn] = {}
+
+    # --- writing nodes
+
+    def node(self, op_type: str, inputs: Sequence[str], domain: str = "", **attributes: Any) -> str:
+        """Add a node with one output (or find its equal) and return the output's name."""
+        return self.nodes(op_type, inputs, 1, domain, **attributes)[0]
+
+    def nodes(self, op_type: str, inputs: Sequence[str], count: int, domain: str = "", **attributes: Any) -> list[str]:
+        """Add a node with `count` outputs (or find its equal) and return the outputs' names.
+
+        Attributes are what `onnx.helper.make_node` takes; a NumPy array becomes a tensor.
+        """
+        import onnx
+
+        if domain not in OPSETS:
+            raise InvalidInput(
+                f"operator {domain}:{op_type} is outside the allowed domains", expected=str(list(OPSETS))
+            )
+        plain = {
+            name: onnx.numpy_helper.from_array(value, name) if isinstance(value, np.ndarray) else value
+            for name, value in attributes.items()
+        }
+        proto = onnx.helper.make_node(op_type, list(inputs), [], domain=domain, **plain)
+        key = proto.SerializeToString(deterministic=True) + count.to_bytes(4, "little")
+        if key not in self._made:
+            stem = f"{op_type.lower()}_{len(self._nodes)}"
+            outputs = [stem] if count == 1 else [f"{stem}_{index}" for index in range(count)]
+            self._nodes.append((proto, outputs))
+            self._made[key] = outputs
+        return self._made[key]
+
+    def constant(self, value: npt.NDArray[Any]) -> str:
+        """Add a constant tensor (or find its equal) and return its name. Text arrays have dtype object."""
+        import onnx
+
+        tensor = onnx.numpy_helper.from_array(np.asarray(value))
+        key = (str(tensor.data_type), tuple(tensor.dims), tensor.SerializeToString(deterministic=True))
+        if key not in self._constants:
+            name = f"constant_{len(self._constants)}"
+            tensor.name = name
+            self._constants[key] = name
+            self._initializers[name] = tensor
+        return self._constants[key]
+
+    def number(self, value: float) -> str:
+        """A float64 constant of shape [1]."""
+        return self.constant(np.array([value], dtype=np.float64))
+
+    def integer(self, value: int) -> str:
+        """An int64 constant of shape [1]."""
+        return self.constant(np.array([value], dtype=np.int64))
+
+    def text(self, value: str) -> str:
+        """A string constant of shape [1]."""
+        return self.constant(np.array([value], dtype=object))
+
+    def cast(self, name: str, dtype: npt.DTypeLike) -> str:
+        """Convert a tensor: to bool = not zero, float to int64 truncates (mask NaN and infinities before)."""
+        return self.node("Cast", [name], to=_element_type(dtype))
+
+    def where(self, condition: str, chosen: str, otherwise: str) -> str:
+        """`chosen` where the bool tensor is True, else `otherwise`: both float64, int64 or string."""
+        return self.node("Where", [condition, chosen, otherwise])
+
+    def compare(self, operator: str, left: str, right: str) -> str:
+        """A bool tensor: `operator` is one of == != < <= > >=; != is the negation, so NaN != NaN is True."""
+        table = {"==": "Equal", "<": "Less", "<=": "LessOrEqual", ">": "Greater", ">=": "GreaterOrEqual"}
+        if operator == "!=":
+            return self.node("Not", [self.node("Equal", [left, right])])
+        return self.node(table[operator], [left, right])
+
+    # --- raw columns
+
+    def column(self, name: str) -> Value:
+        """One raw column as a tensor [N, 1] of its kind. Raises UnknownName. Cost: one Split a lane, shared."""
+        if name not in self._by_name:
+            raise UnknownName("column", name, self._by_name, where="graph inputs")
+        column = self._by_name[name]
+        tensor = self._piece(column.lane, name)
+        if column.kind == "boolean":
+            tensor = self.cast(tensor, np.bool_)
+        self._column_of[tensor] = column
+        present = self._piece("present", name) if column.has_present_bit else None
+        return Value(tensor, column.kind, present)
+
+    def as_number(self, value: Value) -> str:
+        """A float64 tensor [N, 1] of any value but text, NaN where null; raw columns are converted a lane at a time."""
+        if value.kind == "number":
+            return value.name
+        if value.kind == "text":
+            raise InvalidInput("text cannot be read as a number", where="graph", fix="look it up in a vocabulary first")
+        column = self._column_of.get(value.name)
+        if column is not None:
+            return self._lane_number(column)
+        return self._mark_null(self.cast(value.name, np.float64), value.present)
+
+    def is_null(self, value: Value) -> str | None:
+        """A bool tensor [N, 1], True where null; None where the value is never null."""
+        if value.kind == "number":
+            return self.node("IsNaN", [value.name])
+        if value.kind == "text":
+            column = self._column_of.get(value.name)
+            if column is None:
+                return self.node("Equal", [value.name, self.text(NULL_TEXT)])
+            if not column.is_nullable:
+                return None
+            if "text null" not in self._pieces:
+                whole = self.node("Equal", ["text", self.text(NULL_TEXT)])
+                self._split("text null", whole, self.lanes["text"])
+            return self._pieces["text null"][column.name]
+        return None if value.present is None else self.node("Not", [value.present])
+
+    def _mark_null(self, number: str, present: str | None) -> str:
+        return number if present is None else self.where(present, number, self.number(np.nan))
+
+    def _lane_number(self, column: InputColumn) -> str:
+        group = "nullable" if column.is_nullable else "never null"
+        if group not in self._pieces:
+            lane = self.lanes["integer"]
+            chosen = [name for name in lane if self._by_name[name].is_nullable == column.is_nullable]
+            tensor = "integer"
+            if len(chosen) < len(lane):
+                index = self.constant(np.array([lane.index(name) for name in chosen], dtype=np.int64))
+                tensor = self.node("Gather", [tensor, index], axis=1)
+            number = self._mark_null(self.cast(tensor, np.float64), "present" if column.is_nullable else None)
+            self._split(group, number, chosen)
+        return self._pieces[group][column.name]
+
+    def _piece(self, lane: str, name: str) -> str:
+        if lane not in self._pieces:
+            self._split(lane, lane, self.lanes[lane])
+        return self._pieces[lane][name]
+
+    def _split(self, group: str, tensor: str, names: Sequence[str]) -> None:
+        width = len(names)
+        pieces = [tensor] if width == 1 else self.nodes("Split", [tensor], width, axis=1, num_outputs=width)
+        self._pieces[group] = dict(zip(names, pieces, strict=True))
+
+    # --- the result
+
+    def finish(self, outputs: Mapping[str, tuple[str, npt.DTypeLike, int | None]]) -> bytes:
+        """The graph as a serialised ONNX ModelProto.
+
+        Parameters
+        ----------
+        outputs : mapping of str to (tensor name, dtype, width)
+            Output name to tensor [N, width]; width None = not stated. Text has dtype object or str.
+
+        Returns
+        -------
+        bytes
+            The same for the same calls, in any process. Nodes that no output needs are left out; the builder itself
+            is unchanged, so further outputs can be finished later.
+
+        Raises InvalidInput when two outputs, or an output and an input, share a name.
+        """
+        import onnx
+
+        inputs = [name for name, members in self.lanes.items() if members]
+        needed = {tensor for tensor, _, _ in outputs.values()}
+        kept: list[tuple[Any, list[str]]] = []
+        for proto, names in reversed(self._nodes):
+            if needed.intersection(names):
+                kept.append((proto, names))
+                needed.update(proto.input)
+        kept.reverse()
+        made = {name for _, names in kept for name in names}
+        renamed: dict[str, str] = {}
+        copies: list[Any] = []
+        for name, (tensor, _, _) in outputs.items():
+            if name in self.lanes or name in made or name in self._initializers:
+                raise InvalidInput(f"output {name!r} has the name of another tensor", fix="choose another name")
+            if tensor in made and tensor not in renamed:
+                renamed[tensor] = name
+            else:
+                copies.append(onnx.helper.make_node("Identity", [renamed.get(tensor, tensor)], [name]))
+        nodes: list[Any] = []
+        for proto, names in kept:
+            node = onnx.NodeProto()
+            node.CopyFrom(proto)
+            del node.input[:]
+            node.input.extend(renamed.get(name, name) for name in proto.input)
+            node.output.extend(renamed.get(name, name) for name in names)
+            nodes.append(node)
+        nodes += copies
+        graph = onnx.helper.make_graph(
+            nodes,
+            "headrace",
+            [
+                onnx.helper.make_tensor_value_info(name, _element_type(_LANE_DTYPE[name]), ["N", len(self.lanes[name])])
+                for name in inputs
+            ],
+            [
+                onnx.helper.make_tensor_value_info(name, _element_type(dtype), ["N", width])
+                for name, (_, dtype, width) in outputs.items()
+            ],
+            [tensor for name, tensor in self._initializers.items() if name in needed],
+        )
+        domains = {node.domain for node in nodes}
+        model = onnx.helper.make_model(
+            graph,
+            ir_version=IR_VERSION,
+            producer_name="headrace",
+            opset_imports=[
+                onnx.helper.make_opsetid(domain, version)
+                for domain, version in OPSETS.items()
+                if not domain or domain in domains
+            ],
+        )
+        return bytes(model.SerializeToString(deterministic=True))
