@@ -1,0 +1,1 @@
+"""Protocols: what clients speak, one file each, found by name."""
