@@ -1,0 +1,84 @@
+"""The public surface: what users may call is a list that changes on purpose only."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import headrace
+
+ROOT = Path(__file__).parent.parent
+
+NAMES = [
+    "Dataset",
+    "HeadraceError",
+    "Model",
+    "Schema",
+    "__version__",
+    "analyze",
+    "champion",
+    "evaluate",
+    "evaluate_predictions",
+    "gate",
+    "infer_schema",
+    "ingest",
+    "load_schema",
+    "open_store",
+    "ops",
+    "pipeline",
+    "previous",
+    "push",
+    "step",
+    "train",
+    "transform",
+    "validate",
+]
+
+
+def test_names_are_these():
+    """A public name is added or removed here first."""
+    assert sorted(headrace.__all__) == NAMES
+
+
+def test_every_name_loads():
+    """Each name in the table is defined where the table says."""
+    for name in NAMES:
+        assert getattr(headrace, name) is not None
+
+
+def test_members_are_found_by_class_name():
+    """A member needs no entry in any table: its file is enough."""
+    assert headrace.CostWeightedError.__name__ == "CostWeightedError"
+    assert headrace.XGBoost.__name__ == "XGBoost"
+
+
+def test_unknown_name_is_answered_with_the_nearest():
+    """A typo gets the name that was meant."""
+    try:
+        headrace.anlyze
+    except AttributeError as error:
+        assert "did you mean 'analyze'" in str(error)
+    else:
+        raise AssertionError("no AttributeError")
+
+
+def test_import_brings_no_third_party():
+    """`import headrace` costs the standard library alone."""
+    code = (
+        "import sys, headrace, headrace.errors\n"
+        "third = {'numpy', 'pyarrow', 'onnx', 'onnxruntime', 'orjson', 'granian', 'ruamel', 'xgboost'}\n"
+        "print(sorted(third & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_core_dependencies_are_these():
+    """A new third party in the core, or in an extra, is a decision: docs/why.md says why each is here."""
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        project = tomllib.load(stream)["project"]
+    named = [item.split(">")[0].split("<")[0] for item in project["dependencies"]]
+    assert named == ["pyarrow", "numpy", "onnx", "onnxruntime", "orjson", "ruamel.yaml", "granian", "uvloop"]
+    assert sorted(project["optional-dependencies"]) == ["beam", "xgboost"]
+    why = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
+    assert [name for name in named if name not in why] == []
