@@ -1,0 +1,148 @@
+"""Arrow batches and tables into lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headrace.errors import InvalidInput, InvalidSchema, UnknownName
+from headrace.model._rows import Lanes
+from headrace.model._values import EXPECTED, is_bad_text, show
+from headrace.model.columns import NULL_TEXT, InputColumn, Layout
+from headrace.schema import canonical_array, kind_of
+
+__all__ = ["read_batch"]
+
+
+def _plain(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """The values of a primitive array without nulls, by its buffer (to_numpy would import pandas)."""
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array), dtype)
+    return np.frombuffer(buffer, dtype, count=array.offset + len(array))[array.offset :]
+
+
+def _valid(array: pa.Array) -> npt.NDArray[np.bool_]:
+    if array.null_count == 0:
+        return np.ones(len(array), np.bool_)
+    return _plain(array.is_valid().cast(pa.uint8()), np.uint8).view(np.bool_)
+
+
+def _refuse(column: InputColumn, row: int, what: str) -> InvalidInput:
+    return InvalidInput(what, where=f"row {row}, column {show(column.name)}", expected=EXPECTED[column.kind])
+
+
+def _texts(array: pa.Array, column: InputColumn) -> npt.NDArray[np.object_]:
+    """Each distinct text is decoded and checked once."""
+    if not pa.types.is_dictionary(array.type):
+        array = canonical_array(array, name=column.name).dictionary_encode()
+    try:
+        distinct: list[Any] = array.dictionary.to_pylist()
+    except UnicodeDecodeError:
+        raise InvalidInput(
+            "a text is not valid UTF-8", where=f"column {show(column.name)}", fix="decode it where it is read"
+        ) from None
+    codes = _plain(array.indices.cast(pa.int64()).fill_null(len(distinct)), np.int64)
+    lookup = np.empty(len(distinct) + 1, np.object_)
+    lookup[:-1] = distinct
+    lookup[-1] = NULL_TEXT
+    for code, text in enumerate(distinct):
+        if text is None:  # a dictionary may hold null as a value
+            lookup[code] = NULL_TEXT
+        elif is_bad_text(text) and (codes == code).any():
+            row = int(np.flatnonzero(codes == code)[0])
+            raise _refuse(column, row, f"{show(text)} begins with U+0000")
+    found: npt.NDArray[np.object_] = lookup[codes]
+    return found
+
+
+def _column(batch: Any, column: InputColumn) -> Any:
+    index = batch.schema.get_field_index(column.name)
+    if index < 0:
+        names = batch.schema.names
+        if column.name in names:
+            raise InvalidSchema(f"column {show(column.name)} appears twice", where="table")
+        raise UnknownName("column", column.name, names, where="table")
+    array = batch.column(index)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.array([], array.type)
+    kind = kind_of(array.type)
+    if kind == "null" and column.is_nullable:
+        return pa.nulls(len(array), pa.float64() if column.kind == "number" else pa.int64())
+    if kind != column.kind and not (kind == "integer" and column.kind == "number"):
+        raise InvalidSchema(
+            f"column {show(column.name)} is {array.type}",
+            where="table",
+            expected=f"{column.kind} ({EXPECTED[column.kind]})",
+        )
+    return array
+
+
+def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> Lanes:
+    """Lanes of a RecordBatch or Table; other columns are left alone.
+
+    Raises UnknownName for a missing column, InvalidSchema for one of another kind, InvalidInput naming row and column
+    for a null where none is allowed, a value out of range, or a text no model may hold.
+    """
+    num_rows = int(batch.num_rows)
+    lanes: Lanes = {}
+    for lane, dtype in (("number", np.float64), ("integer", np.int64), ("text", np.object_), ("present", np.bool_)):
+        if getattr(layout, lane):
+            lanes[lane] = np.empty((num_rows, len(getattr(layout, lane))), dtype)
+    places = {"number": 0, "integer": 0, "text": 0, "present": 0}
+    for column in columns:
+        array = _column(batch, column)
+        place = places[column.lane]
+        places[column.lane] += 1
+        if column.kind == "text":
+            if not pa.types.is_int64(array.type):
+                values = _texts(array, column)
+            else:  # a column of type null
+                values = np.full(num_rows, NULL_TEXT, np.object_)
+            lanes["text"][:, place] = values
+            if not column.is_nullable:
+                _refuse_nulls(column, values != NULL_TEXT)
+            continue
+        if not pa.types.is_dictionary(array.type):
+            valid = _valid(array)
+        else:
+            array = canonical_array(array, name=column.name)
+            valid = _valid(array)
+        if not column.is_nullable:
+            _refuse_nulls(column, valid)
+        if column.kind == "number":
+            numbers = canonical_array(array, name=column.name).cast(pa.float64(), safe=False)
+            values = _plain(numbers.fill_null(np.nan), np.float64).copy()
+            values[np.isnan(values)] = np.nan  # one NaN: others would show in the features' bytes
+        else:
+            whole = canonical_array(array, name=column.name).cast(pa.int64())
+            values = _plain(whole.fill_null(0), np.int64)
+        _refuse_range(column, values, valid)
+        lanes[column.lane][:, place] = values
+        if column.has_present_bit:
+            lanes["present"][:, places["present"]] = valid
+            places["present"] += 1
+    return lanes
+
+
+def _refuse_nulls(column: InputColumn, valid: npt.NDArray[np.bool_]) -> None:
+    if not valid.all():
+        raise _refuse(column, int(np.flatnonzero(~valid)[0]), "null where none is allowed")
+
+
+def _refuse_range(column: InputColumn, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> None:
+    for limit, beyond in ((column.min, np.less), (column.max, np.greater)):
+        if limit is None:
+            continue
+        wrong = beyond(values, limit) & valid
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            error = _refuse(column, row, f"{values[row].item()} is out of range")
+            error.expected = f"from {column.min} to {column.max}"
+            raise error

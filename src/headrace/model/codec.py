@@ -1,0 +1,140 @@
+"""Codec: raw values into a model's lanes, the only place that does it, for training, evaluation and serving alike.
+
+Whatever the road (Arrow batch, JSON body, Python rows, arrays), equal values give equal lanes, byte for byte. Nothing
+a client sent reaches ONNX Runtime unchecked: given Python objects it would turn None into the text "None" and cut
+texts at U+0000 without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from headrace.errors import InvalidRequest
+from headrace.model._arrow import read_batch
+from headrace.model._rows import Lanes, RowReader
+from headrace.model._tensors import read_tensors
+from headrace.model._values import show
+from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
+
+__all__ = ["NULL_TEXT", "Codec", "Lanes"]
+
+_SHAPE = '{"instances": [{"column": value, ...}, ...]}'
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:40]} is beyond the largest float")
+    return value
+
+
+def _int_like_orjson(text: str) -> int | float:
+    # orjson, the first parser, reads whole numbers beyond 64 bits as floats: a body must not mean something else
+    # because it has a NaN in it.
+    value = int(text) if len(text) <= 40 else None
+    if value is not None and -(1 << 63) <= value < 1 << 64:
+        return value
+    return _finite(text)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        problem = str(error)
+    data = bytes(body)
+    if b"NaN" in data or b"Infinity" in data:  # floats every sender but JSON has: Python's json, pandas, JavaScript
+        try:
+            return json.loads(data.decode("utf-8"), parse_float=_finite, parse_int=_int_like_orjson)
+        except (ValueError, RecursionError) as error:
+            problem = str(error)
+    raise InvalidRequest(f"the body is not JSON: {problem[:200]}", expected=_SHAPE)
+
+
+class Codec:
+    """Reads raw values into the lanes of a model's columns.
+
+    The lanes are `number` float64[N, a], `integer` int64[N, b], `text` object[N, c] and `present` bool[N, d]
+    (`headrace.model.columns`); a lane without columns is absent. A null is NaN in `number`, 0 with a False bit in
+    `integer`, NULL_TEXT in `text`. A NaN in a number column is a null, and is accepted where null is not.
+
+    Parameters
+    ----------
+    columns : sequence of InputColumn
+        In the model's column order.
+
+    Safe to share by threads.
+
+    Examples
+    --------
+    >>> codec = Codec([InputColumn("distance", "number"), InputColumn("carrier", "text")])
+    >>> codec.from_json(b'{"instances": [{"distance": 1400, "carrier": "AA"}]}')
+    {'number': array([[1400.]]), 'text': array([['AA']], dtype=object)}
+    """
+
+    def __init__(self, columns: Sequence[InputColumn]) -> None:
+        self.columns = tuple(columns)
+        self.layout = layout_of(self.columns)
+        self._rows = RowReader(self.columns)
+
+    def from_batch(self, batch: Any) -> Lanes:
+        """Lanes of an Arrow RecordBatch or Table, which may hold other columns too.
+
+        Integers may fill a number column (rounded to the nearest float); dictionary text is decoded value by value;
+        a column of type null is all null. Timestamps without a zone are UTC, finer than microseconds they are cut off
+        towards the past.
+
+        Raises UnknownName for a missing column, InvalidSchema for one of another kind, InvalidInput naming row and
+        column for a null where none is allowed, a value out of range, invalid UTF-8 or a text beginning with U+0000.
+        Cost: about 60 ns a row for 12 columns, and 400 ns for each distinct text of the batch.
+        """
+        return read_batch(batch, self.columns, self.layout)
+
+    def from_json(self, body: bytes) -> Lanes:
+        """Lanes of a request body `{"instances": [{"column": value, ...}, ...]}`.
+
+        A missing key is null where null is allowed. Bare NaN, Infinity and -Infinity are floats. A whole number is
+        fine for a number column; a float is fine for an integer column when it is whole and below 2^53. Booleans are
+        true and false alone, timestamps RFC 3339 text alone, "5" is never a number.
+
+        Raises InvalidRequest (HTTP 400) naming row and column; nothing is read in part.
+        Cost: about 5 us for one row of 12 columns, 4 us for each further one.
+        """
+        document = _parse(body)
+        if type(document) is not dict or "instances" not in document:
+            raise InvalidRequest(f"the body is {show(document)}", expected=_SHAPE)
+        if len(document) > 1:
+            for key, value in document.items():
+                # TensorFlow Serving's clients send this one, nearly always.
+                if key != "instances" and (key, value) != ("signature_name", "serving_default"):
+                    raise InvalidRequest(f"unknown key {show(key)} in the body", expected=_SHAPE)
+        return self._rows.read(document["instances"])
+
+    def from_rows(self, rows: list[dict[str, Any]]) -> Lanes:
+        """Lanes of Python rows; beside JSON's types, NumPy scalars, datetime and date (without a zone: UTC).
+
+        Raises InvalidRequest as `from_json` does.
+        Cost: as `from_json`, without the parsing.
+        """
+        lanes = self._rows.read(rows)
+        numbers = lanes.get("number")
+        if numbers is not None:
+            numbers[numbers != numbers] = math.nan  # Python can hold a NaN with its sign set, JSON cannot
+        return lanes
+
+    def from_tensors(self, tensors: Mapping[str, Any]) -> Lanes:
+        """Lanes of one array a column, each [N] or [N, 1]; an absent nullable column is all null.
+
+        Numbers take float and integer dtypes, integers integer dtypes, booleans bool, timestamps datetime64 or
+        integers (microseconds UTC), texts dtype U. Arrays of dtype object, and lists, are read value by value as rows
+        are, None being null. NaT is null.
+
+        Raises InvalidRequest for another dtype or shape, differing lengths, unknown or missing columns, and as
+        `from_json` does. Cost: vectorised but for texts, about 100 ns each.
+        """
+        return read_tensors(tensors, self.columns, self.layout)
