@@ -71,7 +71,8 @@ def canonical_array(array: Any, *, name: str = "column") -> pa.Array:
     """An Arrow array (or chunked array) in its kind's canonical type: one chunk, dictionaries decoded.
 
     Timestamps without a zone are taken as UTC. Raises InvalidInput, naming the column, where a value does not fit
-    (a uint64 above 2^63 - 1, a nanosecond timestamp that is no whole microsecond is truncated, not refused).
+    (a uint64 above 2^63 - 1, seconds beyond int64 microseconds); a nanosecond timestamp that is no whole microsecond is
+    cut off, towards the past.
     Cost: no copy when the type is canonical already.
     """
     if isinstance(array, pa.ChunkedArray):
@@ -87,8 +88,13 @@ def canonical_array(array: Any, *, name: str = "column") -> pa.Array:
         if kind == "timestamp":
             if pa.types.is_date(array.type):
                 array = array.cast(pa.timestamp("us") if array.type == pa.date32() else pa.timestamp("ms"))
-            micros = pc.cast(array, pa.timestamp("us", tz=array.type.tz), safe=False)
-            return micros.cast(pa.int64()).cast(_ARROW[kind])
+            if array.type.unit == "ns":
+                # A cast would cut towards 1970, and so move what lies before it into the future.
+                nanos = array.cast(pa.int64())
+                micros = pc.divide(nanos, 1000)
+                is_short = pc.less(nanos, pc.multiply(micros, 1000))
+                return pc.subtract(micros, is_short.cast(pa.int64())).cast(_ARROW[kind])
+            return array.cast(pa.timestamp("us", tz=array.type.tz)).cast(pa.int64()).cast(_ARROW[kind])
         return array.cast(_ARROW[kind])
     except pa.ArrowInvalid as error:
         raise InvalidInput(
