@@ -1,0 +1,151 @@
+"""One column of one batch, as the kernels read it: numbers as int64 or float64, text as codes into a dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headrace.errors import InvalidInput, UnknownName
+from headrace.fold._contract import Groups, Rows
+from headrace.schema import Kind, canonical_array, kind_of
+
+__all__ = ["Column", "bits_to_bools", "read_column", "value_type"]
+
+_NUMPY = {
+    "int8": np.int8,
+    "int16": np.int16,
+    "int32": np.int32,
+    "int64": np.int64,
+    "uint8": np.uint8,
+    "uint16": np.uint16,
+    "uint32": np.uint32,
+    "halffloat": np.float16,
+    "float": np.float32,
+    "double": np.float64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What `read_column` hands to a fold. Rows left out (a negative group) are gone already.
+
+    Parameters
+    ----------
+    num_rows : int
+        Rows that count, null or not.
+    num_missing : int
+        Nulls among them.
+    values : int64[num_rows] or float64[num_rows] or int32[num_rows] or None
+        Numbers, or codes into `dictionary` for text; anything at all where not valid. None for kinds without values.
+    valid : bool[num_rows] or None
+        False where null; None when nothing is null.
+    groups : int32[num_rows] or None
+        None when every row is in group 0.
+    dictionary : pyarrow.Array or None
+        large_binary, the texts that codes stand for; may hold equal texts twice, never a null that a valid code means.
+    """
+
+    num_rows: int
+    num_missing: int
+    values: npt.NDArray[Any] | None
+    valid: npt.NDArray[np.bool_] | None
+    groups: Groups | None
+    dictionary: pa.Array | None = None
+
+
+def value_type(kind: Kind) -> Any:
+    """How a kind's values are kept in states: np.int64, np.float64, or None for text (large_binary)."""
+    return {"number": np.float64, "text": None}.get(kind, np.int64)
+
+
+def bits_to_bools(buffer: pa.Buffer, offset: int, length: int) -> npt.NDArray[np.bool_]:
+    """An Arrow bitmap as bool[length]. Cost: about 0.2 ns a bit."""
+    first = offset // 8
+    packed = np.frombuffer(buffer, np.uint8)[first : (offset + length + 7) // 8]
+    return np.unpackbits(packed, count=offset - 8 * first + length, bitorder="little")[offset - 8 * first :].view(
+        np.bool_
+    )
+
+
+def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
+    if array.null_count == 0:
+        return None
+    bitmap = array.buffers()[0]
+    if bitmap is None:  # a null-typed array has nulls and no bitmap
+        return np.zeros(len(array), np.bool_)
+    return bits_to_bools(bitmap, array.offset, len(array))
+
+
+def _plain(array: pa.Array, dtype: Any) -> npt.NDArray[Any]:
+    """The values buffer as NumPy, whatever is under nulls."""
+    buffer = array.buffers()[1]
+    if buffer is None or len(array) == 0:
+        return np.zeros(len(array), dtype)
+    size = np.dtype(dtype).itemsize
+    return np.frombuffer(buffer, dtype, count=len(array), offset=array.offset * size)
+
+
+def _numbers(array: pa.Array, kind: Kind, name: str) -> npt.NDArray[Any]:
+    data_type = array.type
+    target = value_type(kind)
+    if pa.types.is_boolean(data_type):
+        buffer = array.buffers()[1]
+        if buffer is None:
+            return np.zeros(len(array), target)
+        return bits_to_bools(buffer, array.offset, len(array)).astype(target)
+    if pa.types.is_timestamp(data_type) and data_type.unit == "us":
+        return _plain(array, np.int64)
+    if str(data_type) in _NUMPY:
+        return _plain(array, _NUMPY[str(data_type)]).astype(target, copy=False)
+    return _plain(canonical_array(array, name=name), target)
+
+
+def _text(array: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None, pa.Array]:
+    """Codes, validity and dictionary of a text array."""
+    if not pa.types.is_dictionary(array.type):
+        array = array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
+        array = array.dictionary_encode()
+    valid, codes, dictionary = _valid(array), array.indices, array.dictionary
+    values = _plain(codes, _NUMPY[str(codes.type)] if str(codes.type) in _NUMPY else np.int64)
+    if dictionary.null_count:  # a code may stand for null: push it up into the validity
+        present = _valid(dictionary)
+        assert present is not None
+        safe = values if valid is None else np.where(valid, values, 0)
+        valid = present[safe] if valid is None else valid & present[safe]
+    if pa.types.is_string(dictionary.type):
+        dictionary = dictionary.view(pa.binary())
+    return values, valid, dictionary.cast(pa.large_binary())
+
+
+def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None) -> Column:
+    """Read one column of a batch for a fold of this kind; rows with a negative group are left out.
+
+    Raises UnknownName when the batch lacks the column, InvalidInput when it holds another kind (an integer or
+    boolean column may be read as numbers). Cost: no copy for int64, float64, timestamp[us] and dictionaries.
+    """
+    batch = rows.batch
+    index = batch.schema.get_field_index(name)
+    if index < 0:
+        raise UnknownName("column", name, batch.schema.names)
+    array = batch.column(index)
+    if groups is not None and len(groups) and int(groups.min()) < 0:
+        kept = np.flatnonzero(groups >= 0)
+        groups = groups[kept]
+        array = array.take(pa.Array.from_buffers(pa.int64(), len(kept), [None, pa.py_buffer(kept)]))
+    actual = kind_of(array.type)
+    num_rows = len(array)
+    if kind in ("null", "other") or actual == "null":
+        return Column(num_rows, array.null_count, None, _valid(array), groups)
+    if actual != kind and not (kind == "number" and actual in ("integer", "boolean")):
+        raise InvalidInput(f"column {name!r} holds {array.type}", where=f"a fold of kind {kind}", expected=kind)
+    if kind == "text":
+        codes, valid, dictionary = _text(array)
+        num_missing = 0 if valid is None else num_rows - int(np.count_nonzero(valid))
+        return Column(num_rows, num_missing, codes, valid, groups, dictionary)
+    if pa.types.is_dictionary(array.type):
+        array = canonical_array(array, name=name)
+    return Column(num_rows, array.null_count, _numbers(array, kind, name), _valid(array), groups)

@@ -1,0 +1,171 @@
+"""Counts: the exact count of every value, without a limit on how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headrace.errors import InvalidInput
+from headrace.fold._column import read_column, value_type
+from headrace.fold._contract import Fold, Groups, Rows, State
+from headrace.fold.kernels.entries import arrow_of
+from headrace.fold.tally import Tally
+from headrace.fold.value_table import ValueTable
+from headrace.schema import Kind, arrow_type
+
+__all__ = ["Counts", "CountsResult", "CountsState"]
+
+
+@dataclass
+class CountsState(State):
+    """A tally beside a value table."""
+
+    tally: Tally
+    table: ValueTable
+
+    @property
+    def num_groups(self) -> int:
+        return self.tally.num_groups
+
+    def canonical(self) -> CountsState:
+        self.table.compact()
+        return self
+
+
+@dataclass(frozen=True)
+class CountsResult:
+    """Value -> count, by group: `values, counts = result[group]`.
+
+    Parameters
+    ----------
+    num_rows, num_missing, num_nan : int64[num_groups]
+        All rows; nulls among them; NaN among them (neither is in the table).
+    offsets : int64[num_groups + 1]
+        Group g owns entries offsets[g] to offsets[g + 1].
+    values : pyarrow.Array
+        Distinct values in the kind's canonical Arrow type, ascending within a group (texts by their bytes).
+    counts : int64[n]
+        How often each came.
+    """
+
+    num_rows: npt.NDArray[np.int64]
+    num_missing: npt.NDArray[np.int64]
+    num_nan: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    values: pa.Array
+    counts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.num_rows)
+
+    def __getitem__(self, group: int) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+        if not 0 <= group < len(self):
+            raise IndexError(f"group {group} of {len(self)}")
+        first, last = int(self.offsets[group]), int(self.offsets[group + 1])
+        return self.values[first:last], self.counts[first:last]
+
+    def __iter__(self) -> Iterator[tuple[pa.Array, npt.NDArray[np.int64]]]:
+        return (self[group] for group in range(len(self)))
+
+
+@dataclass(frozen=True)
+class Counts(Fold[CountsState, CountsResult]):
+    """Count every value of a column exactly, however many there are: what a vocabulary is made of.
+
+    `Distribution` serves where a bounded size matters more than the rarest value; this one grows with the number of
+    distinct values.
+
+    Parameters
+    ----------
+    column : str
+        The column read.
+    kind : Kind
+        integer, number, boolean, text or timestamp.
+
+    Nulls and NaN are counted apart; infinities are values like others; -0.0 counts as 0.0. Texts that are not UTF-8
+    are counted by their bytes and come out with the replacement character (two such may then look equal).
+
+    Raises InvalidInput for the kinds null and other.
+
+    Cost: 2 ns a row for dictionary text and integers within 2^17, 6 to 60 ns otherwise. State: 16 bytes, or 16 and
+    the text, for each distinct value.
+
+    >>> import pyarrow as pa
+    >>> from headrace.fold import Rows
+    >>> fold = Counts("carrier", "text")
+    >>> rows = Rows(pa.record_batch({"carrier": ["AA", None, "UA", "AA"]}))
+    >>> values, counts = fold.extract(fold.add(fold.create(1), rows, None))[0]
+    >>> values.to_pylist(), counts.tolist()
+    (['AA', 'UA'], [2, 1])
+    """
+
+    column: str
+    kind: Kind
+
+    def __post_init__(self) -> None:
+        if self.kind in ("null", "other"):
+            raise InvalidInput(
+                f"values of kind {self.kind!r} cannot be counted", where=f"column {self.column!r}", expected="a value"
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def create(self, num_groups: int) -> CountsState:
+        return CountsState(Tally.empty(num_groups), ValueTable.empty(self.kind, num_groups))
+
+    def add(self, state: CountsState, rows: Rows, groups: Groups | None) -> CountsState:
+        column = read_column(rows, self.column, self.kind, groups)
+        finite = state.tally.add(column)
+        state.table.push_column(finite)
+        return state
+
+    def merge(self, left: CountsState, right: CountsState, groups: Groups) -> CountsState:
+        left.tally.join(right.tally, groups)
+        left.table.join(right.table, groups)
+        return left
+
+    def extract(self, state: CountsState) -> CountsResult:
+        tally, table = state.tally, state.table.canonical()
+        offsets, values, counts = table.offsets, table.values, table.counts
+        if self.kind == "number" and (tally.num_negative_infinite.any() or tally.num_positive_infinite.any()):
+            offsets, values, counts = _with_infinities(tally, table)
+        return CountsResult(
+            tally.num_rows, tally.num_missing, tally.num_nan, offsets, to_arrow_values(values, self.kind), counts
+        )
+
+
+def _with_infinities(
+    tally: Tally, table: ValueTable
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    low, high = tally.num_negative_infinite, tally.num_positive_infinite
+    starts, ends = table.offsets[:-1], table.offsets[1:]
+    places = np.concatenate([starts[low > 0], ends[high > 0]])
+    extra = np.concatenate([np.full(int((low > 0).sum()), -np.inf), np.full(int((high > 0).sum()), np.inf)])
+    # At one place an end (of the group before) must come before a start (of the next): ends first, stably.
+    order = np.lexsort((extra == -np.inf, places))
+    numbers = np.concatenate([low[low > 0], high[high > 0]])
+    offsets = np.zeros_like(table.offsets)
+    np.cumsum(np.diff(table.offsets) + (low > 0) + (high > 0), out=offsets[1:])
+    return (
+        offsets,
+        np.insert(table.values, places[order], extra[order]),
+        np.insert(table.counts, places[order], numbers[order]),
+    )
+
+
+def to_arrow_values(values: pa.Array | npt.NDArray[np.generic], kind: Kind) -> pa.Array:
+    """Values as a state keeps them, in the kind's canonical Arrow type."""
+    if value_type(kind) is None:
+        try:
+            return values.cast(pa.large_string())
+        except pa.ArrowInvalid:  # some text is not UTF-8
+            return pa.array([item.as_py().decode("utf-8", "replace") for item in values], pa.large_string())
+    if kind == "boolean":
+        return arrow_of(np.asarray(values)).cast(pa.bool_())
+    return arrow_of(np.asarray(values)).view(arrow_type(kind))

@@ -1,0 +1,1 @@
+"""Kernels: the inner loops of folds, in NumPy and Arrow, free of any state."""

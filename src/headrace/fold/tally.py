@@ -1,0 +1,73 @@
+"""The tally: rows, nulls and the values no table holds (NaN and the infinities), counted apart for each group."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.fold._column import Column
+from headrace.fold._contract import Groups, State
+
+__all__ = ["Tally"]
+
+
+@dataclass
+class Tally(State):
+    """Integer counts, each int64[num_groups]."""
+
+    num_rows: npt.NDArray[np.int64]
+    num_missing: npt.NDArray[np.int64]
+    num_nan: npt.NDArray[np.int64]
+    num_negative_infinite: npt.NDArray[np.int64]
+    num_positive_infinite: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, num_groups: int) -> Self:
+        """No rows in any group."""
+        return cls(*(np.zeros(num_groups, np.int64) for _ in dataclasses.fields(cls)))
+
+    @property
+    def num_groups(self) -> int:
+        return len(self.num_rows)
+
+    def join(self, other: Tally, groups: Groups) -> None:
+        """Add another tally, whose group i is this one's group groups[i]."""
+        for item in dataclasses.fields(self):
+            np.add.at(getattr(self, item.name), groups, getattr(other, item.name))
+
+    def add(self, column: Column) -> Column:
+        """Count a column's rows; returns it without NaN and infinities (its `valid` then covers finite values only)."""
+        if self.num_groups == 0 or column.num_rows == 0:
+            return column
+        valid = column.valid
+        self._count(self.num_rows, None, column)
+        if column.num_missing:
+            assert valid is not None
+            self._count(self.num_missing, ~valid, column)
+        if column.values is None or column.values.dtype != np.float64:
+            return column
+        finite = np.isfinite(column.values)
+        if valid is not None:
+            finite &= valid
+        apart = column.num_rows - column.num_missing - int(np.count_nonzero(finite))
+        if apart:
+            for counter, mask in (
+                (self.num_nan, np.isnan(column.values)),
+                (self.num_negative_infinite, column.values == -np.inf),
+                (self.num_positive_infinite, column.values == np.inf),
+            ):
+                self._count(counter, mask if valid is None else mask & valid, column)
+            return dataclasses.replace(column, valid=finite)
+        return column
+
+    @staticmethod
+    def _count(counter: npt.NDArray[np.int64], mask: npt.NDArray[Any] | None, column: Column) -> None:
+        if column.groups is None:
+            counter[0] += column.num_rows if mask is None else int(np.count_nonzero(mask))
+        else:
+            groups = column.groups if mask is None else column.groups[mask]
+            counter += np.bincount(groups, minlength=len(counter))
