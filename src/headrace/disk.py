@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 from headrace.errors import StoreError
 
-__all__ = ["make_folder", "open_to_write", "remove_folder", "rename", "sync_folder", "write_file"]
+__all__ = ["make_folder", "open_to_write", "remove_folder", "rename", "sync_file", "sync_folder", "write_file"]
 
 _ADVICE = {
     errno.ENOSPC: "free some space, then run the same command again: nothing was half-written",
@@ -132,8 +132,17 @@ def rename(source: Path, target: Path, *, sync: bool = True) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make the names inside a folder durable."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file durable that somebody else wrote."""
+    _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(path, flags | os.O_CLOEXEC)
         try:
             _fsync(descriptor)
         finally:
@@ -142,10 +151,10 @@ def sync_folder(path: Path) -> None:
         raise _store_error(error, path) from error
 
 
-def make_folder(path: Path) -> Path:
-    """Make a folder and those above it; an existing one is fine. Returns the path."""
+def make_folder(path: Path, *, mode: int = 0o777) -> Path:
+    """Make a folder (with these permissions, less the umask) and those above it; an existing one is fine."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise _store_error(error, path) from error
     return path

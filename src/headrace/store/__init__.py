@@ -1,0 +1,48 @@
+"""Store: content-addressed artifacts, and the records of what made them. The protocol is written in `_contract`."""
+
+from headrace.store import points
+from headrace.store._attempts import Attempt
+from headrace.store._contract import (
+    ATTEMPT_STATES,
+    RUN_STATES,
+    Accepted,
+    Artifact,
+    AttemptRow,
+    CacheRow,
+    Endpoint,
+    Event,
+    Lease,
+    Move,
+    Problem,
+    RunRow,
+    Savable,
+    Snapshot,
+    Staged,
+)
+from headrace.store._endpoints import check_endpoint_name
+from headrace.store._home import Home, check_digest
+from headrace.store._store import Store
+
+__all__ = [
+    "ATTEMPT_STATES",
+    "RUN_STATES",
+    "Accepted",
+    "Artifact",
+    "Attempt",
+    "AttemptRow",
+    "CacheRow",
+    "Endpoint",
+    "Event",
+    "Home",
+    "Lease",
+    "Move",
+    "Problem",
+    "RunRow",
+    "Savable",
+    "Snapshot",
+    "Staged",
+    "Store",
+    "check_digest",
+    "check_endpoint_name",
+    "points",
+]

@@ -1,0 +1,283 @@
+"""The store's protocol, and the records it hands out.
+
+A store is content-addressed bytes under `artifacts/<digest>/` and records in one transactional data base. Whoever
+writes another (Postgres and a bucket) keeps what is said here; `headrace.testing.StoreCases` checks it.
+
+**Life of a step.** Everything in quotation marks is a named point (`store.points`).
+
+    run_id  = store.create_run(pipeline, plan, resolved=...)       # the run and its lease, one transaction "run-created"
+    attempt = store.begin_attempt(run_id, step, key, inputs=...)   # RUNNING and its lease, at once      "attempt-begun"
+    ... the step writes each output into attempt.folder / <output> / ...                                "outputs-staged"
+    store.commit(attempt, {"model": Staged("model", digest, attempt.folder / "model")}, result, key)
+        1. every file: sha256 and size taken, fsync; folders too                                          "files-synced"
+        2. artifact.json (format, kind, digest, files) written beside them, fsync                     "manifest-written"
+        3. each folder renamed to artifacts/<digest>/, fsync of artifacts/     "published-first-artifact" .. "published"
+        4. "before-commit"; ONE transaction, compare-and-set on the lease's token: attempt SUCCEEDED, artifact rows,
+           output rows, cache row, accepted rows, events, lease gone; "after-commit"
+    store.finish_run(run_id, state)                                                                       "run-finished"
+
+**Why in this order.** A kill before 4 leaves bytes without a row: they are named by content, nobody reads them, `gc`
+removes them, and a rerun that makes the same digest checks them against their artifact.json and takes or replaces
+them. A kill after 4 leaves nothing to do. A row therefore always points at bytes that are on the disk. What is
+exactly once is the commit, not the execution.
+
+**A digest committed twice keeps the first files**: digests are logical, so two writers may have made different bytes
+of equal meaning, and readers may be reading the first.
+
+**Leases.** A lease names its owner, host (with the process namespace), boot id, process and that process's start
+time, and when it expires. On the same host `is_alive` asks the kernel, so a killed process is known dead at once;
+from another host the age decides. Taking over (`take_run`, or `begin_attempt` after a dead attempt of the same step)
+removes the old token: a process that wakes up later gets LeaseLost and can commit nothing. Concurrency is counted
+from live leases, never from a stored counter.
+
+**Endpoints.** Versions count up from 1 and, like the log of moves and the events, are only ever appended. `push` is a
+compare-and-set; pushing what is served already moves nothing. A rollback is one more entry, pointing at an older
+version.
+
+**Snapshot.** What a plan resolves (previous data set, last accepted schema, champion, live version) is read in one
+transaction, recorded with the run by `create_run(resolved=...)`, and reused by resume and reproduce.
+
+**Threads and processes.** A Store may be used from any thread; each has its own connection. After a fork the child
+opens its own. An attempt is handed to another process as `attempt.to_plain()` and taken up by `store.attach(plain)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+__all__ = [
+    "ATTEMPT_STATES",
+    "RUN_STATES",
+    "Accepted",
+    "Artifact",
+    "AttemptRow",
+    "CacheRow",
+    "Endpoint",
+    "Event",
+    "Lease",
+    "Move",
+    "Problem",
+    "RunRow",
+    "Savable",
+    "Snapshot",
+    "Staged",
+]
+
+# rejected: every step ended, a validation or a gate said no. waiting: for a person's approval.
+RUN_STATES: tuple[str, ...] = ("running", "succeeded", "rejected", "failed", "cancelled", "waiting")
+# lost: its process died, or another took over. cached: outputs taken from `source_id`. blocked: an input was withheld.
+ATTEMPT_STATES: tuple[str, ...] = ("running", "succeeded", "failed", "lost", "cached", "blocked")
+
+
+class Savable(Protocol):
+    """What every noun that can be an artifact offers (Dataset, Statistics, Model ...)."""
+
+    kind: str
+
+    @property
+    def digest(self) -> str:
+        """The logical digest, sha256 in hexadecimal."""
+
+    def save(self, folder: Path) -> None:
+        """Write the files into an existing, empty folder, through `headrace.disk`."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read them back."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An output on its way into the store.
+
+    Parameters
+    ----------
+    kind : str
+        The noun's `kind`: "dataset", "model" ...
+    digest : str
+        Its logical digest.
+    folder : Path or None
+        Where its files lie, in the attempt's folder; None when the artifact is in the store already.
+    """
+
+    kind: str
+    digest: str
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact that is in the store."""
+
+    kind: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who works on a run or an attempt, and until when.
+
+    Parameters
+    ----------
+    subject : str
+        The run's or attempt's id.
+    token : str
+        The fencing token: only who presents the current one may commit.
+    owner : str
+        One id for each process that opened the store.
+    host : str
+        Host name and process namespace: process ids mean something only within one.
+    boot_id : str
+        The kernel's id of this boot.
+    pid, pid_start : int
+        The process, and when it started, in clock ticks since boot: a process id alone is used again.
+    expires_us : int
+        UTC epoch microseconds.
+    """
+
+    subject: str
+    token: str
+    owner: str
+    host: str
+    boot_id: str
+    pid: int
+    pid_start: int
+    expires_us: int
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run of a pipeline; `resolved` is what the plan looked up, times are UTC epoch microseconds."""
+
+    run_id: str
+    pipeline: str
+    plan_id: str
+    plan: dict[str, Any]
+    resolved: dict[str, Any]
+    state: str
+    created_us: int
+    ended_us: int | None
+    is_cancel_requested: bool
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One attempt at one step of a run; `number` counts the attempts of that step from 1."""
+
+    attempt_id: str
+    run_id: str
+    step: str
+    key: str
+    number: int
+    state: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Artifact]
+    result: dict[str, Any] | None
+    reason: str | None
+    source_id: str | None
+    started_us: int
+    ended_us: int | None
+
+
+@dataclass(frozen=True)
+class CacheRow:
+    """What a step key gave: the committed outputs, and the step's plain result."""
+
+    key: str
+    attempt_id: str
+    run_id: str
+    step: str
+    outputs: dict[str, Artifact]
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; ids grow, nothing is ever changed or removed."""
+
+    event_id: int
+    time_us: int
+    run_id: str | None
+    attempt_id: str | None
+    kind: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A version of an endpoint: what it serves (or served), on whose verdict, and since when it exists."""
+
+    name: str
+    version: int
+    model_digest: str
+    verdict_digest: str
+    run_id: str | None
+    created_us: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """One entry of an endpoint's log: `action` is "push" or "rollback"; `replaced` is None for the first."""
+
+    name: str
+    version: int
+    replaced: int | None
+    action: str
+    who: str
+    reason: str
+    run_id: str | None
+    time_us: int
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A data set that a pipeline's validation accepted, and the schema it was accepted under.
+
+    Parameters
+    ----------
+    stream : str
+        Which of the pipeline's data sets: the name of its ingest step.
+    dataset_digest, schema_digest : str
+        Artifacts of the store.
+    spans : tuple of str
+        The names of its spans.
+    """
+
+    stream: str
+    dataset_digest: str
+    schema_digest: str
+    spans: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a plan resolves, read in one transaction.
+
+    Parameters
+    ----------
+    live : mapping of endpoint name to Endpoint or None
+        What is served now; its version is what `push` compares with.
+    champions : mapping of endpoint name to Endpoint or None
+        What to beat: the live version, or, where this very plan made it, the one it replaced.
+    previous : mapping of stream to Accepted or None
+        The newest accepted data set that ends before this one.
+    accepted : mapping of stream to Accepted or None
+        The last one accepted at all: its schema is what `load_schema` falls back on.
+    """
+
+    live: Mapping[str, Endpoint | None] = field(default_factory=dict)
+    champions: Mapping[str, Endpoint | None] = field(default_factory=dict)
+    previous: Mapping[str, Accepted | None] = field(default_factory=dict)
+    accepted: Mapping[str, Accepted | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something `verify` found: the artifact, the file in it (or "") and what is wrong."""
+
+    digest: str
+    file: str
+    what: str

@@ -1,0 +1,185 @@
+"""The connections to `metadata.db`: one a thread, none across a fork, every failure a StoreError that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headrace.errors import StoreBusy, StoreError
+from headrace.store._format import VERSION, migrate, read_version
+
+__all__ = ["Database"]
+
+# Connections inherited through a fork are the parent's: using or closing them here could break its locks, so they are
+# kept from the garbage collector. https://www.sqlite.org/howtocorrupt.html section 2.6
+_inherited: list[sqlite3.Connection] = []
+
+
+class Database:
+    """SQLite in WAL mode, synchronous=FULL: what `write` has committed is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder exists.
+    read_only : bool
+        Open so that no transaction can write.
+    timeout_s : float
+        How long to wait for another process's lock, in seconds, before StoreBusy.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool, timeout_s: float) -> None:
+        self._path, self._read_only, self._timeout_s = path, read_only, timeout_s
+        self._pid = os.getpid()
+        self._is_immutable = False
+        self._lock = threading.Lock()
+        self._connections: dict[int, tuple[threading.Thread, sqlite3.Connection]] = {}
+
+    def create(self) -> None:
+        """Make the file, or bring an older one to the present format; a newer one is refused unchanged."""
+        with self._errors():
+            connection = self._connection()
+            if self._read_only or read_version(connection) == VERSION:
+                if read_version(connection) < VERSION:
+                    raise StoreError(
+                        "the store is empty or has an older format, and was opened to read only",
+                        where=str(self._path),
+                        fix="open it once to write: `headrace status` in the project",
+                    )
+                return
+            with self.write() as writing:
+                migrate(writing)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view: all SELECTs inside see the same state."""
+        with self._errors():
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+                if self._is_immutable:
+                    self.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One short transaction: all of it is durable on leaving, or, after an exception, none of it."""
+        if self._read_only:
+            raise StoreError("the store was opened to read only", where=str(self._path))
+        with self._errors():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # a full disk has rolled back already
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close all connections of this process; using the data base again opens new ones."""
+        with self._lock:
+            self._forget_inherited()
+            for _, connection in self._connections.values():
+                connection.close()
+            self._connections.clear()
+
+    def _connection(self) -> sqlite3.Connection:
+        thread = threading.current_thread()
+        with self._lock:
+            self._forget_inherited()
+            found = self._connections.get(id(thread))
+            if found is not None and found[0] is thread:
+                return found[1]
+            for key, (other, connection) in list(self._connections.items()):
+                if not other.is_alive():
+                    connection.close()
+                    del self._connections[key]
+            connection = self._open()
+            self._connections[id(thread)] = (thread, connection)
+            return connection
+
+    def _forget_inherited(self) -> None:
+        if self._pid != os.getpid():
+            _inherited.extend(connection for _, connection in self._connections.values())
+            self._connections.clear()
+            self._pid = os.getpid()
+
+    def _open(self) -> sqlite3.Connection:
+        if not self._read_only:
+            connection = self._connect("rwc")
+            self._use_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            return connection
+        connection = self._connect("ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            # A WAL data base needs its -shm file, which cannot be made in a folder we may not write to. Without a
+            # -wal file nothing is pending, and the main file alone is the whole truth. SQLite then looks for no
+            # changes, so `read` opens anew each time.
+            wal = self._path.with_name(self._path.name + "-wal")
+            if os.access(self._path.parent, os.W_OK) or wal.exists():
+                raise
+            connection.close()
+            connection = self._connect("ro&immutable=1")
+            self._is_immutable = True
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        # as_uri percent-encodes; check_same_thread is off because dead threads' connections are closed by others.
+        uri = f"{self._path.absolute().as_uri()}?mode={mode}"
+        return sqlite3.connect(uri, uri=True, timeout=self._timeout_s, isolation_level=None, check_same_thread=False)
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        read_version(connection)  # a newer store is refused before anything is changed
+        # Changing the mode may answer "locked" without calling the busy handler, which SQLite never promises to call:
+        # https://www.sqlite.org/c3ref/busy_handler.html
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        where = str(self._path)
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreBusy(
+                f"another process has held the store's lock for over {self._timeout_s:g} s",
+                where=where,
+                fix="see which with `headrace status`, then run the same command again",
+            )
+        advice = {
+            sqlite3.SQLITE_FULL: "the disk is full: free some space, then run the same command again",
+            sqlite3.SQLITE_READONLY: "it cannot be written: set HEADRACE_HOME to a folder that can be written",
+            sqlite3.SQLITE_CANTOPEN: "it cannot be opened: set HEADRACE_HOME to a folder that can be written",
+            sqlite3.SQLITE_PERM: "no permission: set HEADRACE_HOME to a folder that can be written",
+            sqlite3.SQLITE_NOTADB: "it is not a SQLite file: move it away, or set HEADRACE_HOME to another folder",
+            sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup; artifacts/ holds the bytes",
+            sqlite3.SQLITE_IOERR: "the disk reports an error: look into the system's log",
+        }
+        return StoreError(f"the store's records: {error}", where=where, fix=advice.get(code, ""))

@@ -1,0 +1,102 @@
+"""The tables of `metadata.db`, their version, and how an older store becomes this one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from headrace.errors import StoreError, StoreTooNew
+
+__all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
+
+VERSION = 1
+
+# from version N -> a function that makes it N + 1, inside one transaction.
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+
+_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted")
+
+# JSON columns hold canonical JSON; *_us are UTC epoch microseconds.
+_TABLES = (
+    "CREATE TABLE format (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), version INTEGER NOT NULL) STRICT",
+    """CREATE TABLE runs (
+        run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, plan_id TEXT NOT NULL, plan TEXT NOT NULL,
+        state TEXT NOT NULL, created_us INTEGER NOT NULL, ended_us INTEGER, cancel_us INTEGER) STRICT""",
+    "CREATE INDEX runs_by_time ON runs (created_us)",
+    """CREATE TABLE resolved_inputs (
+        run_id TEXT NOT NULL REFERENCES runs, name TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (run_id, name)) STRICT""",
+    """CREATE TABLE attempts (
+        attempt_id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs, step TEXT NOT NULL, key TEXT NOT NULL,
+        number INTEGER NOT NULL, state TEXT NOT NULL, inputs TEXT NOT NULL, result TEXT, reason TEXT,
+        source_id TEXT REFERENCES attempts, started_us INTEGER NOT NULL, ended_us INTEGER,
+        UNIQUE (run_id, step, number)) STRICT""",
+    """CREATE TABLE leases (
+        subject TEXT PRIMARY KEY, token TEXT NOT NULL, owner TEXT NOT NULL, host TEXT NOT NULL, boot_id TEXT NOT NULL,
+        pid INTEGER NOT NULL, pid_start INTEGER NOT NULL, expires_us INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE artifacts (
+        digest TEXT PRIMARY KEY, kind TEXT NOT NULL, files TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+        created_us INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE attempt_outputs (
+        attempt_id TEXT NOT NULL REFERENCES attempts, name TEXT NOT NULL, digest TEXT NOT NULL REFERENCES artifacts,
+        PRIMARY KEY (attempt_id, name)) STRICT""",
+    "CREATE INDEX attempt_outputs_by_digest ON attempt_outputs (digest)",
+    "CREATE TABLE cache (key TEXT PRIMARY KEY, attempt_id TEXT NOT NULL REFERENCES attempts) STRICT",
+    """CREATE TABLE events (
+        event_id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, run_id TEXT REFERENCES runs,
+        attempt_id TEXT REFERENCES attempts, kind TEXT NOT NULL, body TEXT NOT NULL) STRICT""",
+    "CREATE INDEX events_by_run ON events (run_id, event_id)",
+    """CREATE TABLE endpoint_versions (
+        name TEXT NOT NULL, version INTEGER NOT NULL, model_digest TEXT NOT NULL REFERENCES artifacts,
+        verdict_digest TEXT NOT NULL, run_id TEXT REFERENCES runs, created_us INTEGER NOT NULL,
+        PRIMARY KEY (name, version)) STRICT""",
+    """CREATE TABLE endpoint_moves (
+        move_id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, version INTEGER NOT NULL, replaced INTEGER,
+        action TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL, run_id TEXT REFERENCES runs,
+        time_us INTEGER NOT NULL, FOREIGN KEY (name, version) REFERENCES endpoint_versions) STRICT""",
+    "CREATE INDEX endpoint_moves_by_name ON endpoint_moves (name, move_id)",
+    """CREATE TABLE accepted (
+        accepted_id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline TEXT NOT NULL, stream TEXT NOT NULL,
+        dataset_digest TEXT NOT NULL REFERENCES artifacts, schema_digest TEXT NOT NULL REFERENCES artifacts,
+        spans TEXT NOT NULL, ends TEXT NOT NULL, attempt_id TEXT NOT NULL REFERENCES attempts,
+        time_us INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX accepted_by_end ON accepted (pipeline, stream, ends, accepted_id)",
+    *(
+        f"""CREATE TRIGGER {table}_never_{verb} BEFORE {verb} ON {table}
+        BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"""
+        for table in _APPEND_ONLY
+        for verb in ("UPDATE", "DELETE")
+    ),
+)
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """The format version of an open data base; 0 when it holds no store yet. Changes nothing."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'format'").fetchone() is None:
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise StoreError("metadata.db holds tables, but not headrace's", fix="set HEADRACE_HOME to another folder")
+        return 0
+    (version,) = connection.execute("SELECT version FROM format").fetchone()
+    if version > VERSION:
+        raise StoreTooNew(
+            f"the store has format {version}, written by a newer headrace",
+            expected=f"format {VERSION} or older",
+            fix="upgrade headrace; nothing was changed",
+        )
+    return int(version)
+
+
+def migrate(
+    connection: sqlite3.Connection, migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS
+) -> None:
+    """Make the data base the present format, inside the caller's transaction: all of it or nothing."""
+    version = read_version(connection)
+    if version == 0:
+        for statement in _TABLES:
+            connection.execute(statement)
+        connection.execute("INSERT INTO format VALUES (1, ?)", (VERSION,))
+        return
+    while version < VERSION:
+        migrations[version](connection)
+        version += 1
+        connection.execute("UPDATE format SET version = ?", (version,))

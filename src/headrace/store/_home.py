@@ -1,0 +1,79 @@
+"""Where things lie in a store's home: every path is made here, from checked digests and our own ids only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace import disk
+from headrace.errors import InvalidInput, StoreError
+
+__all__ = ["Home", "check_digest"]
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FOLDERS = ("artifacts", "attempts", "states", "logs", "requests")
+
+
+def check_digest(digest: str) -> str:
+    """The digest itself; InvalidInput when it is not 64 lower-case hexadecimal digits (and so could be a path)."""
+    if _DIGEST.fullmatch(digest) is None:
+        raise InvalidInput(f"{digest!r} is not a digest", expected="64 lower-case hexadecimal digits")
+    return digest
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one store.
+
+    Parameters
+    ----------
+    path : Path
+        The home itself, `.headrace` in most projects.
+    """
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        """The records."""
+        return self.path / "metadata.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """Committed artifacts, one folder a digest."""
+        return self.path / "artifacts"
+
+    @property
+    def attempts(self) -> Path:
+        """Work in progress, one folder an attempt; what has no running attempt is garbage."""
+        return self.path / "attempts"
+
+    @property
+    def states(self) -> Path:
+        """Memoised fold states: free to delete."""
+        return self.path / "states"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of steps and servers."""
+        return self.path / "logs"
+
+    @property
+    def requests(self) -> Path:
+        """The request log of the server."""
+        return self.path / "requests"
+
+    def artifact(self, digest: str) -> Path:
+        """The folder of an artifact, whether or not it exists."""
+        return self.artifacts / check_digest(digest)
+
+    def make(self) -> None:
+        """Make the folders, readable by their owner alone; those that are there are left as they are."""
+        if self.path.exists() and not self.path.is_dir():
+            raise StoreError(
+                "the store's home is a file", where=str(self.path), expected="a folder", fix="set HEADRACE_HOME"
+            )
+        disk.make_folder(self.path, mode=0o700)
+        for name in _FOLDERS:
+            disk.make_folder(self.path / name, mode=0o700)

@@ -1,0 +1,56 @@
+"""What all parts of the store share: the home, the data base, and who we are."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.canonical import from_canonical, to_canonical
+from headrace.store._database import Database
+from headrace.store._home import Home
+from headrace.store._lease import now_us
+
+__all__ = ["Records", "decode", "encode"]
+
+
+def encode(value: Any) -> str:
+    """Plain data as the text of a JSON column."""
+    return to_canonical(value).decode("utf-8", "surrogatepass")
+
+
+def decode(text: str) -> Any:
+    """Plain data from the text of a JSON column."""
+    return from_canonical(text.encode("utf-8", "surrogatepass"))
+
+
+class Records:
+    """The state that the parts of a Store work on."""
+
+    def __init__(self, home: Home, database: Database, *, lease_s: float, is_read_only: bool) -> None:
+        self._home, self._database, self._lease_s = home, database, lease_s
+        self.is_read_only = is_read_only
+        self._owner = (os.getpid(), uuid.uuid4().hex)
+
+    @property
+    def owner(self) -> str:
+        """The id under which this process holds leases; a forked child has another."""
+        if self._owner[0] != os.getpid():
+            self._owner = (os.getpid(), uuid.uuid4().hex)
+        return self._owner[1]
+
+    @staticmethod
+    def _append(
+        connection: sqlite3.Connection,
+        kind: str,
+        body: Mapping[str, Any],
+        *,
+        run_id: str | None = None,
+        attempt_id: str | None = None,
+    ) -> None:
+        connection.execute(
+            "INSERT INTO events (time_us, run_id, attempt_id, kind, body) VALUES (?, ?, ?, ?, ?)",
+            (now_us(), run_id, attempt_id, kind, encode(dict(body))),
+        )

@@ -1,0 +1,94 @@
+"""What a plan resolves from the store, and the accepted data sets it resolves it from."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+
+from headrace.store._contract import Accepted, Endpoint
+from headrace.store._lease import now_us
+from headrace.store._records import decode, encode
+
+__all__ = ["champion", "current", "last_accepted", "previous", "version_of", "write_accepted"]
+
+
+def _ends(spans: Sequence[str]) -> str:
+    """A text that sorts as the newest of the spans does: numbers in names count as numbers ("day 9" < "day 10")."""
+    return max((re.sub(r"\d+", lambda found: found.group().zfill(20), name) for name in spans), default="")
+
+
+def write_accepted(
+    connection: sqlite3.Connection, pipeline: str, attempt_id: str, accepted: Sequence[Accepted]
+) -> None:
+    """Append accepted data sets, inside the commit's transaction; what repeats the stream's last one is left out."""
+    for item in accepted:
+        if last_accepted(connection, pipeline, item.stream) == item:
+            continue
+        connection.execute(
+            "INSERT INTO accepted (pipeline, stream, dataset_digest, schema_digest, spans, ends, attempt_id, time_us)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                pipeline,
+                item.stream,
+                item.dataset_digest,
+                item.schema_digest,
+                encode(list(item.spans)),
+                _ends(item.spans),
+                attempt_id,
+                now_us(),
+            ),
+        )
+
+
+def last_accepted(connection: sqlite3.Connection, pipeline: str, stream: str) -> Accepted | None:
+    """The data set of this stream that was accepted last, whatever its spans."""
+    row = connection.execute(
+        "SELECT stream, dataset_digest, schema_digest, spans FROM accepted WHERE pipeline = ? AND stream = ?"
+        " ORDER BY accepted_id DESC LIMIT 1",
+        (pipeline, stream),
+    ).fetchone()
+    return None if row is None else Accepted(row[0], row[1], row[2], tuple(decode(row[3])))
+
+
+def previous(connection: sqlite3.Connection, pipeline: str, stream: str, spans: Sequence[str]) -> Accepted | None:
+    """The newest accepted data set of this stream that ends before the newest of `spans`."""
+    row = connection.execute(
+        "SELECT stream, dataset_digest, schema_digest, spans FROM accepted WHERE pipeline = ? AND stream = ?"
+        " AND ends < ? ORDER BY ends DESC, accepted_id DESC LIMIT 1",
+        (pipeline, stream, _ends(spans)),
+    ).fetchone()
+    return None if row is None else Accepted(row[0], row[1], row[2], tuple(decode(row[3])))
+
+
+def version_of(connection: sqlite3.Connection, name: str, version: int) -> Endpoint | None:
+    """One version of an endpoint."""
+    row = connection.execute(
+        "SELECT name, version, model_digest, verdict_digest, run_id, created_us FROM endpoint_versions"
+        " WHERE name = ? AND version = ?",
+        (name, version),
+    ).fetchone()
+    return None if row is None else Endpoint(*row)
+
+
+def current(connection: sqlite3.Connection, name: str) -> Endpoint | None:
+    """The version an endpoint serves: that of the last entry of its log."""
+    row = connection.execute(
+        "SELECT version FROM endpoint_moves WHERE name = ? ORDER BY move_id DESC LIMIT 1", (name,)
+    ).fetchone()
+    return None if row is None else version_of(connection, name, row[0])
+
+
+def champion(connection: sqlite3.Connection, name: str, plan_id: str) -> Endpoint | None:
+    """What a new model must beat: the live version, or, where this very plan pushed it, the one it replaced."""
+    live = current(connection, name)
+    while live is not None:
+        made_by = connection.execute("SELECT plan_id FROM runs WHERE run_id = ?", (live.run_id,)).fetchone()
+        if made_by is None or made_by[0] != plan_id:
+            return live
+        (replaced,) = connection.execute(
+            "SELECT replaced FROM endpoint_moves WHERE name = ? AND version = ? AND action = 'push'",
+            (name, live.version),
+        ).fetchone()
+        live = None if replaced is None else version_of(connection, name, replaced)
+    return None

@@ -1,0 +1,156 @@
+"""The Store: everything of `_contract` in one object."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
+
+from headrace import disk
+from headrace.errors import InvalidInput, StoreError
+from headrace.store._contract import Artifact, Problem, Savable, Staged
+from headrace.store._database import Database
+from headrace.store._endpoints import Endpoints
+from headrace.store._home import Home
+from headrace.store._publish import is_whole, problems, publish
+from headrace.store._records import decode
+
+__all__ = ["Store"]
+
+Noun = TypeVar("Noun")
+
+
+class Store(Endpoints):
+    """Artifacts by content, and the records of runs, attempts, leases, cache, events and endpoints.
+
+    Open one with `Store.open`; use it from any thread, and in a `with` statement to close it. What each call promises
+    is written down in `headrace.store._contract`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / ".headrace") as store:
+    ...     run_id = store.create_run("flights", {"steps": []})
+    ...     store.finish_run(run_id, "succeeded")
+    ...     store.run(run_id).state
+    'succeeded'
+    """
+
+    @classmethod
+    def open(
+        cls,
+        home: Path,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        lease_s: float = 30.0,
+        timeout_s: float = 30.0,
+    ) -> Self:
+        """Open the store in the folder `home`.
+
+        Parameters
+        ----------
+        home : Path
+            `.headrace` in most projects; made, for its owner alone, unless `create` is False.
+        read_only : bool
+            For servers and `status`: no call can write, nothing is made, an older format is refused.
+        create : bool
+            Whether to make the store when there is none.
+        lease_s : float
+            How long a lease lasts without renewal, in seconds.
+        timeout_s : float
+            How long to wait for another process's lock before StoreBusy, in seconds.
+
+        Raises StoreError where there is none, it cannot be written or is damaged; StoreTooNew, with nothing changed,
+        when a newer headrace wrote it.
+        """
+        place = Home(Path(home))
+        if (read_only or not create) and not place.database.is_file():
+            raise StoreError("there is no store", where=str(home), fix="`headrace run` makes one")
+        if not read_only:
+            place.make()
+        database = Database(place.database, read_only=read_only, timeout_s=timeout_s)
+        try:
+            database.create()
+        except BaseException:
+            database.close()
+            raise
+        return cls(place, database, lease_s=lease_s, is_read_only=read_only)
+
+    @property
+    def home(self) -> Home:
+        """The store's folders."""
+        return self._home
+
+    def close(self) -> None:
+        """Close the connections; leases are left as they are."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def artifact_folder(self, digest: str) -> Path:
+        """Where an artifact's files lie; InvalidInput for what is not a digest, StoreError when it is not there."""
+        folder = self._home.artifact(digest)
+        if not self.has_artifact(digest):
+            raise StoreError(
+                f"no artifact {digest[:12]} in the store", where=str(folder), fix="run the step that makes it again"
+            )
+        return folder
+
+    def has_artifact(self, digest: str) -> bool:
+        """Whether it was committed and all its files are there in their sizes."""
+        folder = self._home.artifact(digest)
+        with self._database.read() as connection:
+            known = self._known(connection, [digest])
+        return digest in known and is_whole(folder, known[digest])
+
+    def artifact(self, digest: str) -> Artifact | None:
+        """Its kind and digest as recorded, or None."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT kind FROM artifacts WHERE digest = ?", (digest,)).fetchone()
+        return None if row is None else Artifact(row[0], digest)
+
+    def load_artifact(self, digest: str, cls: type[Noun]) -> Noun:
+        """The artifact as an object of `cls`; InvalidInput when it is of another kind."""
+        folder = self.artifact_folder(digest)
+        found = self.artifact(digest)
+        kind = getattr(cls, "kind", None)
+        if found is not None and found.kind != kind:
+            raise InvalidInput(f"artifact {digest[:12]} is a {found.kind}", expected=f"a {kind}")
+        load: Callable[[Path], Noun] = cls.load  # type: ignore[attr-defined]  # the artifact protocol, see Savable
+        return load(folder)
+
+    def save_artifact(self, artifact: Savable) -> str:
+        """Put an object into the store outside any run; returns its digest. One that is there already is left."""
+        digest = artifact.digest
+        if self.has_artifact(digest):
+            return digest
+        folder = disk.make_folder(self._home.attempts / uuid.uuid4().hex, mode=0o700)
+        try:
+            staged = Staged(artifact.kind, digest, disk.make_folder(folder / "output"))
+            assert staged.folder is not None
+            artifact.save(staged.folder)
+            with self._database.read() as connection:
+                known = self._known(connection, [digest])
+            published = publish(self._home, {"output": staged}, known)
+            with self._database.write() as connection:
+                self._insert_artifacts(connection, published.values())
+        finally:
+            disk.remove_folder(folder)
+        return digest
+
+    def verify(self) -> list[Problem]:
+        """Read every artifact and compare it with what was committed; an empty list says all is well.
+
+        Cost: one read of all bytes in the store.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT digest, files FROM artifacts ORDER BY digest").fetchall()
+        return [
+            Problem(digest, file, what)
+            for digest, files in rows
+            for file, what in problems(self._home.artifact(digest), decode(files))
+        ]
