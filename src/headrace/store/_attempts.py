@@ -76,7 +76,7 @@ class Attempts(Runs):
                     raise StoreBusy(f"step {step!r} is being attempted already by process {lease.pid}", where=run_id)
                 self._lose_attempt(connection, other, run_id)
             number = self._insert(connection, attempt_id, run_id, step, key, "running", inputs=inputs)
-            lease = _lease.take(connection, attempt_id, self.owner, self._lease_s)
+            lease = _lease.take(connection, attempt_id, self._lease_s)
             self._append(
                 connection, "attempt-begun", {"step": step, "number": number}, run_id=run_id, attempt_id=attempt_id
             )

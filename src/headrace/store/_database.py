@@ -1,4 +1,4 @@
-"""The connections to `metadata.db`: one a thread, none across a fork, every failure a StoreError that says what to do."""
+"""The connections to `metadata.db`: one a thread, none across a fork, every failure a StoreError with advice."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from headrace.errors import LeaseLost
 from headrace.store._contract import Lease
 
-__all__ = ["now_us", "process_start", "read_lease", "release", "renew", "take", "holder_is_alive"]
+__all__ = ["holder_is_alive", "now_us", "owner", "process_start", "read_lease", "release", "renew", "take"]
 
 
 def now_us() -> int:
@@ -68,13 +68,23 @@ def holder_is_alive(lease: Lease) -> bool:
     return process_start(lease.pid) == lease.pid_start
 
 
-def take(connection: sqlite3.Connection, subject: str, owner: str, lease_s: float) -> Lease:
+@functools.cache
+def _owner_of(_pid: int) -> str:
+    return uuid.uuid4().hex
+
+
+def owner() -> str:
+    """The id under which this process holds leases; a forked child has another."""
+    return _owner_of(os.getpid())
+
+
+def take(connection: sqlite3.Connection, subject: str, lease_s: float) -> Lease:
     """Write a lease of this process with a new token; whoever held one before has lost it."""
     pid = os.getpid()
     lease = Lease(
         subject=subject,
         token=uuid.uuid4().hex,
-        owner=owner,
+        owner=owner(),
         host=_host(),
         boot_id=_boot_id(),
         pid=pid,
@@ -83,7 +93,7 @@ def take(connection: sqlite3.Connection, subject: str, owner: str, lease_s: floa
     )
     connection.execute(
         "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (subject, lease.token, owner, lease.host, lease.boot_id, pid, lease.pid_start, lease.expires_us),
+        (subject, lease.token, lease.owner, lease.host, lease.boot_id, pid, lease.pid_start, lease.expires_us),
     )
     return lease
 

@@ -1,10 +1,8 @@
-"""What all parts of the store share: the home, the data base, and who we are."""
+"""What all parts of the store share: the home and the data base."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,14 +30,11 @@ class Records:
     def __init__(self, home: Home, database: Database, *, lease_s: float, is_read_only: bool) -> None:
         self._home, self._database, self._lease_s = home, database, lease_s
         self.is_read_only = is_read_only
-        self._owner = (os.getpid(), uuid.uuid4().hex)
 
     @property
-    def owner(self) -> str:
-        """The id under which this process holds leases; a forked child has another."""
-        if self._owner[0] != os.getpid():
-            self._owner = (os.getpid(), uuid.uuid4().hex)
-        return self._owner[1]
+    def lease_s(self) -> float:
+        """How long a lease lasts without renewal, in seconds; renew at a third of it."""
+        return self._lease_s
 
     @staticmethod
     def _append(

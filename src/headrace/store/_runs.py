@@ -54,7 +54,7 @@ class Runs(Records):
                 "INSERT INTO resolved_inputs VALUES (?, ?, ?)",
                 [(run_id, name, encode(value)) for name, value in (resolved or {}).items()],
             )
-            _lease.take(connection, run_id, self.owner, self._lease_s)
+            _lease.take(connection, run_id, self._lease_s)
             self._append(connection, "run-created", {"pipeline": pipeline}, run_id=run_id)
         points.reach("run-created")
         return run_id
@@ -86,14 +86,14 @@ class Runs(Records):
             lost = [attempt_id for (attempt_id,) in running]
             for subject in (run_id, *lost):
                 lease = _lease.read_lease(connection, subject)
-                if lease is not None and lease.owner != self.owner and _lease.holder_is_alive(lease):
+                if lease is not None and lease.owner != _lease.owner() and _lease.holder_is_alive(lease):
                     raise StoreBusy(
                         f"process {lease.pid} on {lease.host.partition('/')[0]} is working on run {run_id}",
                         fix=f"wait for it, or `headrace cancel {run_id}`",
                     )
             for attempt_id in lost:
                 self._lose_attempt(connection, attempt_id, run_id)
-            _lease.take(connection, run_id, self.owner, self._lease_s)
+            _lease.take(connection, run_id, self._lease_s)
             connection.execute(
                 "UPDATE runs SET state = 'running', ended_us = NULL, cancel_us = NULL WHERE run_id = ?", (run_id,)
             )
@@ -152,11 +152,11 @@ class Runs(Records):
                 " WHERE (?1 IS NULL OR run_id = ?1) AND event_id > ?2 ORDER BY event_id LIMIT ?3",
                 (run_id, after, limit),
             ).fetchall()
-        return [Event(*row, decode(body)) for *row, body in rows]
+        return [Event(row[0], row[1], row[2], row[3], row[4], decode(row[5])) for row in rows]
 
     def _own_run(self, connection: sqlite3.Connection, run_id: str) -> Lease:
         lease = _lease.read_lease(connection, run_id)
-        if lease is None or lease.owner != self.owner:
+        if lease is None or lease.owner != _lease.owner():
             raise LeaseLost(f"run {run_id} is no longer ours", fix="another process has taken it over or finished it")
         return lease
 
