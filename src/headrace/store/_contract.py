@@ -5,7 +5,7 @@ writes another (Postgres and a bucket) keeps what is said here; `headrace.testin
 
 **Life of a step.** Everything in quotation marks is a named point (`store.points`).
 
-    run_id  = store.create_run(pipeline, plan, resolved=...)       # the run and its lease, at once         "run-created"
+    run_id  = store.create_run(pipeline, plan, resolved=...)       # the run and its lease, at once        "run-created"
     attempt = store.begin_attempt(run_id, step, key, inputs=...)   # RUNNING and its lease, at once      "attempt-begun"
     ... the step writes each output into attempt.folder / <output> / ...                                "outputs-staged"
     store.commit(attempt, {"model": Staged("model", digest, attempt.folder / "model")}, result, key)
