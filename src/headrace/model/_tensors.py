@@ -90,7 +90,11 @@ def read_tensors(tensors: Mapping[str, Any], columns: Sequence[InputColumn], lay
         array = _flat(tensors[column.name], column)
         values, valid = (_objects if array.dtype == np.object_ else _typed)(array, column)
         if num_rows is not None and num_rows != len(values):
-            raise refuse(column, None, f"{len(values)} rows where the columns before have {num_rows}")
+            raise InvalidRequest(
+                f"{len(values)} rows",
+                where=f"column {show(column.name)}",
+                expected=f"{num_rows} as in the columns before",
+            )
         num_rows = len(values)
         if not valid.all() and not column.is_nullable:
             raise refuse(column, int(np.flatnonzero(~valid)[0]), "null where none is allowed")
