@@ -1,0 +1,47 @@
+"""The HTTP door: what is refused, and how."""
+
+import os
+
+from tests.serving.conftest import running
+
+
+def test_health(client):
+    """Live and ready answer without a model's name."""
+    assert client.get("/health/live").status_code == 200
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_unknown_is_denied(client):
+    """A route, endpoint or method that is not ours is a clear no."""
+    assert client.get("/").status_code == 404
+    assert client.get("/v1/models/late/secrets").status_code == 404
+    assert client.get("/v1/models/../late").status_code == 404
+    assert client.delete("/v1/models/late").status_code == 405
+    answer = client.post("/v1/models/lat:predict", json={"instances": [{}]})
+    assert answer.status_code == 404
+    assert "did you mean 'late'" in answer.json()["error"]
+
+
+def test_other_host_is_refused(client):
+    """A web page that rebinds its name to loopback gets nothing."""
+    assert client.get("/health/live", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_large_body_is_refused_unread(client):
+    """A hundred megabytes are turned away, announced or not, and the server goes on."""
+    part = b"x" * (1 << 20)
+    answer = client.post("/v1/models/late:predict", content=(part for _ in range(100)))
+    assert answer.status_code == 413
+    answer = client.post("/v1/models/late:predict", content=part * 20)
+    assert answer.status_code == 413
+    assert client.get("/health/live").status_code == 200
+
+
+def test_token_is_needed_when_set(pushed):
+    """With HEADRACE_TOKEN every route but live and ready needs it."""
+    with running(pushed.home, environment={"HEADRACE_TOKEN": "s3cret"}) as (client, _):
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/v1/models/late").status_code == 401
+        assert client.get("/v1/models/late", headers={"authorization": "Bearer wrong"}).status_code == 401
+        assert client.get("/v1/models/late", headers={"authorization": "Bearer s3cret"}).status_code == 200
+    assert "HEADRACE_TOKEN" not in os.environ
