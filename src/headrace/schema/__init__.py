@@ -2,5 +2,16 @@
 
 from headrace.schema._schema import Feature, Schema
 from headrace.schema.kinds import KINDS, Kind, arrow_type, canonical_array, kind_of
+from headrace.schema.moments import format_moment, parse_moment
 
-__all__ = ["KINDS", "Feature", "Kind", "Schema", "arrow_type", "canonical_array", "kind_of"]
+__all__ = [
+    "KINDS",
+    "Feature",
+    "Kind",
+    "Schema",
+    "arrow_type",
+    "canonical_array",
+    "format_moment",
+    "kind_of",
+    "parse_moment",
+]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.schema.kinds import KINDS
+from headrace.schema.moments import format_moment, parse_moment
 
 __all__ = ["FORMAT", "read_yaml", "write_yaml"]
 
@@ -23,7 +23,6 @@ FORMAT = 1
 _HEADER = "# What the rows of a data set must look like; a key left out has its default (headrace.schema.Feature).\n"
 _DEPTH = 8  # a schema has 4; without a limit the parser takes quadratic time, then all of the stack
 _TAG = "tag:yaml.org,2002:"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SCHEMA_KEYS = ("format", "is_reviewed", "features")
 # key of a feature -> what its value is in the file
 _FEATURE_KEYS = {
@@ -39,9 +38,6 @@ _FEATURE_KEYS = {
 # Words that this or an older YAML takes for something other than text.
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./-]*[A-Za-z0-9_])?")
-_RFC_3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:([Zz])|([+-])(\d\d):(\d\d)))?"
-)
 
 
 def write_yaml(plain: dict[str, Any]) -> bytes:
@@ -113,12 +109,8 @@ def _scalar(value: str | bool | int | float) -> Any:
 def _scalar_of_time(micros: int) -> Any:
     from ruamel.yaml.nodes import ScalarNode
 
-    try:
-        moment = _EPOCH + timedelta(microseconds=micros)
-    except OverflowError:  # RFC 3339 ends at the year 9999; int64 microseconds do not
-        return _scalar(micros)
-    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    return ScalarNode(_TAG + "timestamp", f"{moment.replace(tzinfo=None, microsecond=0).isoformat()}{fraction}Z")
+    text = format_moment(micros)
+    return _scalar(micros) if text is None else ScalarNode(_TAG + "timestamp", text)
 
 
 class _Reader:
@@ -202,25 +194,11 @@ class _Reader:
             if isinstance(row.get(key), str):
                 if row["kind"] != "timestamp":
                     raise self.wrong(nodes[key], f"{key} = {row[key]}", expected=f"a limit of kind {row['kind']}")
-                row[key] = self.micros(nodes[key], key)
+                try:
+                    row[key] = parse_moment(row[key])
+                except InvalidInput as error:
+                    raise self.wrong(nodes[key], f"{key}: {error.what}", expected=error.expected) from None
         return row
-
-    def micros(self, node: Any, what: str) -> int:
-        match = _RFC_3339.fullmatch(node.value)
-        try:
-            if match is None:
-                raise ValueError
-            parts = match.groups()
-            year, month, day, hour, minute, second = (int(part or 0) for part in parts[:6])
-            shift = timedelta(hours=int(parts[9] or 0), minutes=int(parts[10] or 0))
-            zone = timezone(-shift if parts[8] == "-" else shift)
-            micros = int((parts[6] or "").ljust(6, "0"))
-            moment = datetime(year, month, day, hour, minute, second, micros, tzinfo=zone)
-        except ValueError:
-            raise self.wrong(
-                node, f"{what} = {node.value} is no moment", expected="RFC 3339 with a zone, as in 2013-01-31T05:00:00Z"
-            ) from None
-        return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def read_yaml(data: bytes, file: str) -> tuple[dict[str, Any], list[int]]:
