@@ -4,6 +4,8 @@ from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State, decode, e
 from headrace.fold.counts import Counts, CountsResult
 from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, GroupDistribution
+from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
+from headrace.fold.sums import Sums, SumsResult
 
 __all__ = [
     "ROW_ID",
@@ -15,7 +17,11 @@ __all__ = [
     "GroupDistribution",
     "Groups",
     "Rows",
+    "ScoreCurve",
+    "ScoreCurveResult",
     "State",
+    "Sums",
+    "SumsResult",
     "decode",
     "encode",
     "grow",

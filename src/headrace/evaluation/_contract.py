@@ -1,0 +1,148 @@
+"""What a metric is: the fold it needs, and the value it reads off that fold's result, one a group.
+
+A metric is a frozen dataclass whose fields all have defaults, in a file of its own in `metrics/`: the stem is the
+name users type, and the class has that name without underscores. `docs/extending.md` has one to copy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace import lookup
+from headrace.errors import InvalidInput, Misuse
+from headrace.fold import Fold
+from headrace.fold.sums import Sums, SumsResult
+
+__all__ = ["Metric", "MetricResult", "SumMetric", "make_metrics", "member_name", "ratio"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class MetricResult(Protocol):
+    """What every result of a metric's fold can say, arrays of [num_groups]; see `SumsResult`, `ScoreCurveResult`."""
+
+    @property
+    def num_rows(self) -> npt.NDArray[np.int64]:
+        """Rows with a label."""
+
+    @property
+    def num_invalid(self) -> npt.NDArray[np.int64]:
+        """Rows that could not be counted; above 0 the metric is NaN."""
+
+    @property
+    def weight(self) -> Floats:
+        """Weight of the rows."""
+
+    @property
+    def positive(self) -> Floats:
+        """Weight of the positive rows, where labels are 0 and 1."""
+
+
+def member_name(cls: type[Any]) -> str:
+    """The name by which `headrace.lookup` finds a metric class.
+
+    Raises Misuse for a class that is in no file of `metrics/` and behind no entry point: its name could not travel.
+    """
+    for name in lookup.names("metric"):
+        if name.replace("_", "") == cls.__name__.lower() and lookup.find("metric", name) is cls:
+            return name
+    raise Misuse(
+        f"{cls.__name__} cannot be found by name",
+        where=cls.__module__,
+        expected="a class in a file of its name in headrace/evaluation/metrics, or behind an entry point",
+        fix="see docs/extending.md, 'A metric'",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """The contract of a metric.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in results and rules; by default the name of its file.
+
+    `higher_is_better` says which way is up; `is_binary` that labels must be 0 or 1 (other rows are invalid, and the
+    group NaN); `undefined` why `value` may be NaN although there are rows, as a person says it.
+    """
+
+    higher_is_better: ClassVar[bool]
+    is_binary: ClassVar[bool] = True
+    undefined: ClassVar[str] = "not defined for these rows"
+
+    name: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", member_name(type(self)))
+        if not (self.name.isidentifier() and self.name.isascii()):
+            raise InvalidInput(f"{self.name!r} cannot name a metric in a rule", expected="letters, digits and _")
+
+    @abstractmethod
+    def needs(self, label: str, prediction: str) -> Fold[Any, Any]:
+        """The fold over these two columns that `value` reads; metrics with equal folds share it."""
+
+    @abstractmethod
+    def value(self, result: Any) -> Floats:
+        """The metric of each group, float64[num_groups]; NaN where it is not defined, never an exception."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The fields the metric was made with, `name` left out."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "name"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumMetric(Metric):
+    """A metric made of sums over rows: write `terms` and `value`, the rest is here."""
+
+    @abstractmethod
+    def terms(self, label: Floats, prediction: Floats) -> Sequence[npt.NDArray[Any]]:
+        """What is summed: arrays of [num_rows], each row on its own; NaN makes the row invalid. May get no rows."""
+
+    @abstractmethod
+    def value(self, result: SumsResult) -> Floats:
+        """The metric of each group from `result.totals`, `result.means` and `result.weight`."""
+
+    def needs(self, label: str, prediction: str) -> Sums:
+        """Exact sums of this metric's terms."""
+        return Sums(member_name(type(self)), tuple(self.parameters.items()), label, prediction)
+
+
+def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
+    """numerator / denominator, float64[num_groups]; NaN, without a warning, where the denominator is 0.
+
+    >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])).tolist()
+    [0.5, nan]
+    """
+    return np.asarray(numerator / np.where(denominator == 0, np.nan, denominator), np.float64)
+
+
+def make_metrics(metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:
+    """Metrics from names ("roc_auc") and instances, in the order given.
+
+    Raises UnknownName with the nearest name; InvalidInput when there are none, or two of one name.
+    """
+    if isinstance(metrics, (str, Metric)):
+        metrics = [metrics]
+    made: list[Metric] = []
+    for item in metrics:
+        if not isinstance(item, (str, Metric)):
+            raise Misuse(f"{item!r} is not a metric", expected="a name, or an instance such as RocAuc()")
+        metric = lookup.find("metric", item)() if isinstance(item, str) else item
+        if any(metric.name == other.name for other in made):
+            raise InvalidInput(
+                f"two metrics are called {metric.name!r}", fix=f"give one another name, as in name='{metric.name}_2'"
+            )
+        made.append(metric)
+    if not made:
+        raise InvalidInput("no metrics", expected=f"at least one of {', '.join(lookup.names('metric'))}")
+    return tuple(made)

@@ -1,0 +1,43 @@
+"""The Brier score: how far probabilities are from what happened, squared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.evaluation._contract import SumMetric
+from headrace.fold.sums import SumsResult
+
+__all__ = ["Brier"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brier(SumMetric):
+    """Mean squared difference between the probability and the label (0 or 1); 0 is perfect, 1 the worst.
+
+    Use it where the probability itself is acted on: it punishes bad calibration and bad ranking alike.
+
+    Predictions must be probabilities, 0 to 1: any other makes the group NaN. Exact to 2^-41.
+
+    >>> Brier().name
+    'brier'
+
+    Source: Brier, "Verification of forecasts expressed in terms of probability" (1950), halved for two classes;
+    scikit-learn's `brier_score_loss`.
+    """
+
+    higher_is_better: ClassVar[bool] = False
+
+    def terms(self, label: Floats, prediction: Floats) -> list[Floats]:
+        """The squared difference of each row."""
+        is_probability = (prediction >= 0.0) & (prediction <= 1.0)
+        return [np.where(is_probability, np.square(label - np.where(is_probability, prediction, 0.0)), np.nan)]
+
+    def value(self, result: SumsResult) -> Floats:
+        """The weighted mean."""
+        return result.means[0]

@@ -1,0 +1,97 @@
+"""Sums of float64 as 128-bit integers in units of 2^-40: `high * 2^64 + low`, high int64, low uint64.
+
+Each value is rounded once; integer addition is associative, so the order of the values cannot be seen in the sum.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TERM_LIMIT", "add_words", "sum_by_group", "to_float"]
+
+High = npt.NDArray[np.int64]
+Low = npt.NDArray[np.uint64]
+
+# What one value may be: 2^37 rows of such values still fit in 128 bits.
+TERM_LIMIT = 2.0**50
+
+_UNIT = 2.0**40
+_LIMB_BITS = 30
+
+
+def add_words(high: High, low: Low, where: Any, more_high: High, more_low: Low) -> None:
+    """Add words in place at an index that names no cell twice."""
+    after = low[where] + more_low
+    high[where] += more_high + (after < more_low)  # a sum that wrapped is smaller than its parts
+    low[where] = after
+
+
+def sum_by_group(
+    values: npt.NDArray[np.float64],
+    groups: npt.NDArray[np.int32],
+    num_groups: int,
+    counts: npt.NDArray[np.uint8] | None = None,
+    *,
+    is_whole: bool = False,
+) -> tuple[High, Low]:
+    """Sum values of each group, each taken once, or `counts` (at most 31) times.
+
+    Parameters
+    ----------
+    values : float64[num_rows]
+        Finite, magnitude under TERM_LIMIT.
+    groups : int32[num_rows]
+        In 0 .. num_groups - 1.
+    counts : uint8[num_rows], optional
+        How often each row counts.
+    is_whole : bool
+        Whether all values are integers under 2^30, which needs no rounding and one pass instead of two.
+
+    Returns words of [num_groups]. Cost: about 5 ns a row.
+    """
+    high, low = np.zeros(num_groups, np.int64), np.zeros(num_groups, np.uint64)
+    # Limbs of 30 bits keep the float sums below exact: 2^22 rows taken once, or 2^17 taken up to 31 times.
+    step = 1 << (22 if counts is None else 17)
+    for start in range(0, len(values), step):
+        part = slice(start, start + step)
+        times = None if counts is None else counts[part]
+        limbs, shift = ([values[part]], 40) if is_whole else (_limbs(np.rint(values[part] * _UNIT)), 0)
+        for index, limb in enumerate(limbs):
+            weights = limb if times is None else limb * times
+            if num_groups == 1:
+                sums = np.array([weights.sum()])
+            else:
+                sums = np.bincount(groups[part], weights=weights, minlength=num_groups)
+            _add_shifted(high, low, sums.astype(np.int64), shift + _LIMB_BITS * index)
+    return high, low
+
+
+def _limbs(scaled: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    """Integral floats as signed limbs of 30 bits, lowest first. Truncation keeps every step exact."""
+    size = float(np.abs(scaled).max(initial=0.0))
+    limbs = []
+    while size >= 2.0**_LIMB_BITS:
+        rest = np.trunc(scaled * 2.0**-_LIMB_BITS)
+        limbs.append(scaled - rest * 2.0**_LIMB_BITS)
+        scaled, size = rest, size * 2.0**-_LIMB_BITS
+    return [*limbs, scaled]
+
+
+def _add_shifted(high: High, low: Low, sums: High, shift: int) -> None:
+    """Add sums * 2^shift, |sums| < 2^53, shift under 64."""
+    more_low = sums.view(np.uint64) << np.uint64(shift)
+    more_high = sums >> np.int64(64 - shift if shift else 63)
+    add_words(high, low, slice(None), more_high, more_low)
+
+
+def to_float(high: High, low: Low) -> npt.NDArray[np.float64]:
+    """The value of words, float64 of the same shape, within one unit in the last place."""
+    is_negative = high < 0
+    # Two's complement, undone: a small negative sum has all its leading bits set.
+    size_low = np.where(is_negative, ~low + np.uint64(1), low)
+    size_high = np.where(is_negative, ~high + (low == 0), high)
+    size = size_high.astype(np.float64) * 2.0**24 + size_low.astype(np.float64) * 2.0**-40
+    return np.where(is_negative, -size, size)

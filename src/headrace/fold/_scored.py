@@ -1,0 +1,93 @@
+"""Labels, predictions and weights of one batch, as the folds behind metrics read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.fold._column import read_column
+from headrace.fold._contract import Groups, Rows
+
+__all__ = ["WEIGHT_LIMIT", "Floats", "Scored", "read_scored"]
+
+Floats = npt.NDArray[np.float64]
+
+# Weights are kept on a grid of 2^-40 in 64 bits or more: above this one row could fill them.
+WEIGHT_LIMIT = 2.0**40
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The rows of a batch that have a label.
+
+    Parameters
+    ----------
+    label, prediction : float64[num_rows]
+        Finite labels; -0.0 is 0.0. A prediction may be infinite.
+    weight : float64[num_rows] or None
+        At least 0, under 2^40; None where every row counts once.
+    groups : int32[num_rows]
+        Never negative.
+    is_valid : bool[num_rows] or None
+        False where the label is infinite (or, of binary rows, neither 0 nor 1), the prediction is null or NaN, or the
+        weight is null, NaN, negative or too large. Such a row's values are 0. None when all rows are valid.
+    index : int64[num_rows] or None
+        Where each row was in the batch; None when all are there.
+    """
+
+    label: Floats
+    prediction: Floats
+    weight: Floats | None
+    groups: Groups
+    is_valid: npt.NDArray[np.bool_] | None
+    index: npt.NDArray[np.int64] | None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows with a label."""
+        return len(self.label)
+
+    def select(self, keep: npt.NDArray[np.bool_]) -> Scored:
+        """The rows marked, all of them valid."""
+        weight = None if self.weight is None else self.weight[keep]
+        index = np.flatnonzero(keep) if self.index is None else self.index[keep]
+        return Scored(self.label[keep], self.prediction[keep], weight, self.groups[keep], None, index)
+
+
+def _floats(rows: Rows, name: str) -> Floats:
+    column = read_column(rows, name, "number", None)
+    if column.values is None:
+        return np.full(column.num_rows, np.nan)
+    values = column.values.astype(np.float64) + 0.0
+    if column.valid is not None:
+        values[~column.valid] = np.nan
+    return values
+
+
+def read_scored(rows: Rows, label: str, prediction: str, groups: Groups | None, *, is_binary: bool) -> Scored:
+    """Read the two columns; rows in no group (negative) or with a null or NaN label are left out.
+
+    Raises UnknownName for a column that is not there, InvalidInput for one that holds no numbers.
+    Cost: about 5 ns a row.
+    """
+    labels, predictions, weights = _floats(rows, label), _floats(rows, prediction), rows.weight
+    taken = np.zeros(len(labels), np.int32) if groups is None else groups
+    keep = ~np.isnan(labels)
+    if groups is not None:
+        keep &= groups >= 0
+    index: npt.NDArray[np.int64] | None = None
+    if not keep.all():
+        index = np.flatnonzero(keep)
+        labels, predictions, taken = labels[index], predictions[index], taken[index]
+        weights = None if weights is None else weights[index]
+    valid = ~np.isnan(predictions)
+    valid &= ((labels == 0.0) | (labels == 1.0)) if is_binary else np.isfinite(labels)
+    if weights is not None:
+        valid &= (weights >= 0.0) & (weights < WEIGHT_LIMIT)  # False for NaN as well
+    if valid.all():
+        return Scored(labels, predictions, weights, taken, None, index)
+    labels, predictions = np.where(valid, labels, 0.0), np.where(valid, predictions, 0.0)
+    weights = None if weights is None else np.where(valid, weights, 0.0)
+    return Scored(labels, predictions, weights, taken, valid, index)

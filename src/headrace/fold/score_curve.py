@@ -1,0 +1,290 @@
+"""ScoreCurve: every distinct score of a group, with the weight of the negative and the positive rows that have it.
+
+All that ranks rows by score (ROC, precision-recall, KS, the best threshold) follows from it exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.fold._contract import Fold, Groups, Rows, State
+from headrace.fold._scored import Floats, Scored, read_scored
+
+__all__ = ["ScoreCurve", "ScoreCurveResult", "ScoreCurveState"]
+
+Counts = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+_FRACTION_BITS = 40
+_FRACTION_MASK = (1 << _FRACTION_BITS) - 1
+# Rows wait unsorted until there are this many, or as many as there are runs: sorting costs n log n in all.
+_WAITING_ROWS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """(group, score) with the weights [n, 2] of negative and positive rows: `whole` + `fraction` * 2^-40."""
+
+    group: Groups
+    score: Floats
+    whole: Counts
+    fraction: Counts | None  # None = all 0, as wherever rows have no weights
+
+
+@dataclass
+class ScoreCurveState(State):
+    """Runs of equal scores, ascending in each group: those of group g are offsets[g] .. offsets[g + 1].
+
+    `num_rows`, `num_invalid` int64[num_groups]; `offsets` int64[num_groups + 1]; `score` float64[num_runs]; the weight
+    of negative and of positive rows as `whole` int64[num_runs, 2] and `fraction` int64[num_runs, 2] in units of 2^-40
+    (int64[0, 2] when all fractions are 0). Size: 24 bytes a distinct score, 40 where weights have fractions.
+    """
+
+    num_rows: Counts
+    num_invalid: Counts
+    offsets: Counts
+    score: Floats
+    whole: Counts
+    fraction: Counts
+
+    def __post_init__(self) -> None:
+        # What was added but not yet sorted in; no fields, because `canonical` empties them.
+        self.waiting: list[_Runs] = []
+        self.packed: list[Words] = []
+        self.num_waiting = 0
+
+    @property
+    def num_groups(self) -> int:
+        """Groups in this state."""
+        return len(self.num_rows)
+
+    def runs(self) -> _Runs:
+        """The runs that are sorted in."""
+        group = np.repeat(np.arange(self.num_groups, dtype=np.int32), np.diff(self.offsets))
+        return _Runs(group, self.score, self.whole, self.fraction if len(self.fraction) else None)
+
+    def wait(self, runs: list[_Runs], packed: list[Words]) -> None:
+        """Take runs in any order, and rows as `_pack` makes them; they are sorted in when enough wait."""
+        self.waiting += [item for item in runs if len(item.score)]
+        self.packed += packed
+        self.num_waiting += sum(len(item.score) for item in runs) + sum(map(len, packed))
+        if self.num_waiting > max(_WAITING_ROWS, len(self.score)):
+            self.canonical()
+
+    def canonical(self) -> ScoreCurveState:
+        """This state, with all that waits sorted in."""
+        if self.num_waiting:
+            parts = [self.runs(), *self.waiting]
+            if self.packed:
+                parts.append(_unpack(np.concatenate(self.packed)))
+            parts = [part for part in parts if len(part.score)]
+            runs = parts[0] if len(parts) == 1 and not self.waiting else _combine(parts)
+            self.offsets = np.searchsorted(runs.group, np.arange(self.num_groups + 1)).astype(np.int64)
+            self.score, self.whole = runs.score, runs.whole
+            self.fraction = np.zeros((0, 2), np.int64) if runs.fraction is None else runs.fraction
+            self.waiting, self.packed, self.num_waiting = [], [], 0
+        return self
+
+
+@dataclass(frozen=True)
+class ScoreCurveResult:
+    """The runs of all groups, by group, then by ascending score.
+
+    Parameters
+    ----------
+    num_rows : int64[num_groups]
+        Rows with a label.
+    num_invalid : int64[num_groups]
+        Rows among them that are in no run: label neither 0 nor 1, no prediction, an unusable weight.
+    weight, positive : float64[num_groups]
+        Weight of all rows, and of the positive ones; NaN where `num_invalid` is above 0.
+    group : int32[num_runs]
+        The group of each run.
+    score : float64[num_runs]
+        Its score; distinct within the group.
+    run_negative, run_positive : float64[num_runs]
+        The weight of the negative and of the positive rows with this score.
+    negative_below, positive_below : float64[num_runs]
+        The weight of those of the group with a lower score.
+    """
+
+    num_rows: Counts
+    num_invalid: Counts
+    weight: Floats
+    positive: Floats
+    group: Groups
+    score: Floats
+    run_negative: Floats
+    run_positive: Floats
+    negative_below: Floats
+    positive_below: Floats
+
+
+def _pack(scored: Scored) -> Words | None:
+    """Rows as one integer each that sorts as (group, score, label); None where weights or scores do not allow it."""
+    if scored.weight is not None:
+        return None
+    with np.errstate(over="ignore"):
+        single = scored.prediction.astype(np.float32)
+    if not np.array_equal(single, scored.prediction):
+        return None
+    bits = single.view(np.uint32)
+    ordered = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))  # -0.0 was made 0.0 when read
+    words: Words = scored.label.astype(np.uint64)
+    words |= ordered.astype(np.uint64) << np.uint64(1)
+    words |= scored.groups.astype(np.uint64) << np.uint64(33)
+    return words
+
+
+def _unpack(words: Words) -> _Runs:
+    """Sorted runs of packed rows. Cost: about 15 ns a row."""
+    words = np.sort(words)
+    keys = words >> np.uint64(1)
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    ends = np.append(starts[1:], len(words))
+    through = np.concatenate([[0], np.cumsum((words & np.uint64(1)).view(np.int64))])
+    positive = through[ends] - through[starts]
+    keys = keys[starts]
+    ordered = keys.astype(np.uint32)
+    bits = np.where(ordered >> np.uint32(31), ordered & np.uint32((1 << 31) - 1), ~ordered)
+    group = (keys >> np.uint64(32)).astype(np.int32)
+    whole = np.column_stack([ends - starts - positive, positive])
+    return _Runs(group, bits.view(np.float32).astype(np.float64), whole, None)
+
+
+def _weigh(scored: Scored) -> _Runs:
+    """Rows as runs of one, the weight rounded once to 2^-40."""
+    label = scored.label.astype(np.int64)
+    rows = np.arange(scored.num_rows)
+    whole = np.zeros((scored.num_rows, 2), np.int64)
+    if scored.weight is None:
+        whole[rows, label] = 1
+        return _Runs(scored.groups, scored.prediction, whole, None)
+    fraction = np.zeros_like(whole)
+    floor = np.floor(scored.weight)
+    whole[rows, label] = floor.astype(np.int64)
+    # May round up to 2^40: `_combine` carries.
+    fraction[rows, label] = np.rint((scored.weight - floor) * 2.0**_FRACTION_BITS).astype(np.int64)
+    return _Runs(scored.groups, scored.prediction, whole, fraction)
+
+
+def _combine(parts: list[_Runs]) -> _Runs:
+    """One sorted list of runs, each (group, score) once. Cost: about 200 ns a run."""
+    group = np.concatenate([part.group for part in parts])
+    score = np.concatenate([part.score for part in parts])
+    order = np.lexsort((score, group))
+    group, score = group[order], score[order]
+    starts = np.flatnonzero(np.concatenate([[True], (group[1:] != group[:-1]) | (score[1:] != score[:-1])]))
+    whole = np.add.reduceat(np.concatenate([part.whole for part in parts])[order], starts, axis=0)
+    fraction = None
+    if any(part.fraction is not None for part in parts):
+        fractions = [np.zeros_like(part.whole) if part.fraction is None else part.fraction for part in parts]
+        fraction = np.add.reduceat(np.concatenate(fractions)[order], starts, axis=0)
+        whole += fraction >> _FRACTION_BITS
+        fraction &= _FRACTION_MASK
+        fraction = fraction if fraction.any() else None
+    return _Runs(group[starts], score[starts], whole, fraction)
+
+
+def _below(values: Counts, offsets: Counts) -> Counts:
+    """Sum of the values before each one in its group."""
+    before = np.cumsum(values, axis=0) - values
+    first = before[np.minimum(offsets[:-1], len(values) - 1)] if len(values) else before
+    return before - np.repeat(first, np.diff(offsets), axis=0) if len(values) else before
+
+
+@dataclass(frozen=True)
+class ScoreCurve(Fold[ScoreCurveState, ScoreCurveResult]):
+    """The exact score curve of binary labels.
+
+    Parameters
+    ----------
+    label, prediction : str
+        Columns of booleans, integers or floats. A row with a null or NaN label is left out; one with another label
+        than 0 or 1, a null or NaN prediction or an unusable weight counts as invalid. Scores may be infinite.
+
+    State: 24 bytes a distinct score (40 with fractional weights), and at most as much again while rows wait.
+    Cost: about 25 ns a row without weights and with float32 scores, 300 ns otherwise.
+
+    >>> import pyarrow as pa
+    >>> fold = ScoreCurve()
+    >>> rows = Rows(pa.RecordBatch.from_pydict({"label": [1, 0, 1], "prediction": [0.5, 0.5, 0.75]}))
+    >>> curve = fold.extract(fold.add(fold.create(1), rows, None))
+    >>> curve.score.tolist(), curve.run_positive.tolist()
+    ([0.5, 0.75], [1.0, 1.0])
+
+    Source: Fawcett, "An introduction to ROC analysis" (2006), algorithm 1.
+    """
+
+    label: str = "label"
+    prediction: str = "prediction"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Label and prediction."""
+        return (self.label, self.prediction)
+
+    def create(self, num_groups: int) -> ScoreCurveState:
+        """A state of no rows."""
+        zeros = np.zeros(num_groups + 1, np.int64)
+        nothing = np.zeros((0, 2), np.int64)
+        return ScoreCurveState(zeros[1:].copy(), zeros[1:].copy(), zeros, np.zeros(0), nothing, nothing.copy())
+
+    def add(self, state: ScoreCurveState, rows: Rows, groups: Groups | None) -> ScoreCurveState:
+        """Add rows; changes `state`."""
+        scored = read_scored(rows, self.label, self.prediction, groups, is_binary=True)
+        if not scored.num_rows:
+            return state
+        state.num_rows += np.bincount(scored.groups, minlength=state.num_groups)
+        if scored.is_valid is not None:
+            state.num_invalid += np.bincount(scored.groups[~scored.is_valid], minlength=state.num_groups)
+            scored = scored.select(scored.is_valid)
+        packed = _pack(scored)
+        if packed is None:
+            state.wait([_weigh(scored)], [])
+        else:
+            state.wait([], [packed])
+        return state
+
+    def merge(self, left: ScoreCurveState, right: ScoreCurveState, groups: Groups) -> ScoreCurveState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
+        np.add.at(left.num_rows, groups, right.num_rows)
+        np.add.at(left.num_invalid, groups, right.num_invalid)
+        runs = [
+            _Runs(groups[item.group], item.score, item.whole, item.fraction) for item in [right.runs(), *right.waiting]
+        ]
+        low = np.uint64((1 << 33) - 1)
+        wide = groups.astype(np.uint64) << np.uint64(33)
+        left.wait(runs, [(words & low) | wide[(words >> np.uint64(33)).astype(np.int64)] for words in right.packed])
+        return left
+
+    def extract(self, state: ScoreCurveState) -> ScoreCurveResult:
+        """The curve of each group."""
+        state = state.canonical()
+        runs = state.runs()
+
+        def exact(values: npt.NDArray[np.int64], fractions: npt.NDArray[np.int64] | None) -> Floats:
+            return values.astype(np.float64) if fractions is None else values + fractions * 2.0**-_FRACTION_BITS
+
+        weights = exact(runs.whole, runs.fraction)
+        below = _below(runs.whole, state.offsets).astype(np.float64)
+        if runs.fraction is not None:  # in two halves, because 2^23 fractions fill 63 bits
+            below += _below(runs.fraction >> 20, state.offsets) * 2.0**-20
+            below += _below(runs.fraction & ((1 << 20) - 1), state.offsets) * 2.0**-40
+        last = state.offsets[1:] - 1
+        totals = np.zeros((state.num_groups, 2))
+        is_filled = np.diff(state.offsets) > 0
+        totals[is_filled] = (below + weights)[last[is_filled]]
+        totals[state.num_invalid > 0] = np.nan
+        return ScoreCurveResult(
+            state.num_rows,
+            state.num_invalid,
+            totals.sum(axis=1),
+            np.ascontiguousarray(totals[:, 1]),
+            runs.group,
+            runs.score,
+            *(np.ascontiguousarray(column) for column in (*weights.T, *below.T)),
+        )

@@ -1,0 +1,218 @@
+"""Sums: exact sums of what a metric says about each row, the same bits in any order of rows, on any engine.
+
+A float sum depends on the order of its terms. Here each term (times its row's weight) is rounded once to a multiple
+of 2^-40 and added as a 128-bit integer, so that addition is associative. With `replicates` the state has one more
+axis: each row counts Poisson(1) times in each replicate, drawn from its row id (`headrace.fold.replicates`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace import lookup
+from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State
+from headrace.fold._fixed_point import TERM_LIMIT, add_words, sum_by_group, to_float
+from headrace.fold._scored import Floats, Scored, read_scored
+from headrace.fold.replicates import poisson_counts
+
+__all__ = ["Sums", "SumsResult", "SumsState", "Terms"]
+
+Plain = bool | int | float | str | None
+Pairs = tuple[tuple[str, Plain], ...]
+
+
+class Terms(Protocol):
+    """What Sums asks of the metric it is named after; `headrace.evaluation.SumMetric` is one."""
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether labels must be 0 or 1."""
+
+    def terms(self, label: Floats, prediction: Floats) -> Sequence[npt.NDArray[Any]]:
+        """Arrays of [num_rows], each to be summed; every row on its own, NaN where a row has none."""
+
+
+@dataclass
+class SumsState(State):
+    """Sums as 128-bit integers, `high * 2^64 + low`, in units of 2^-40.
+
+    Cells: the weight, weight times label, then the metric's terms; replicate 0 is the data.
+    `num_rows` int64[num_groups]; `num_invalid` int64[num_groups], rows that could not be counted;
+    `high` int64 and `low` uint64 [num_groups, 2 + num_terms, 1 + replicates]. Size: 16 bytes a cell and replicate.
+    """
+
+    num_rows: npt.NDArray[np.int64]
+    num_invalid: npt.NDArray[np.int64]
+    high: npt.NDArray[np.int64]
+    low: npt.NDArray[np.uint64]
+
+    @property
+    def num_groups(self) -> int:
+        """Groups in this state."""
+        return len(self.num_rows)
+
+
+@dataclass(frozen=True)
+class SumsResult:
+    """What `Sums` knows of each group.
+
+    Parameters
+    ----------
+    num_rows : int64[num_groups]
+        Rows with a label.
+    num_invalid : int64[num_groups]
+        Rows among them without a usable label, prediction, weight or term; where above 0 all that follows is NaN.
+    weight : float64[num_groups]
+        Sum of the weights; the number of rows when there are none.
+    positive : float64[num_groups]
+        Weighted sum of the labels: where labels are 0 and 1, the weight of the positive rows.
+    totals : tuple of float64[num_groups]
+        Weighted sum of each of the metric's terms, within 2^-41 a row of the exact one.
+    """
+
+    num_rows: npt.NDArray[np.int64]
+    num_invalid: npt.NDArray[np.int64]
+    weight: Floats
+    positive: Floats
+    totals: tuple[Floats, ...]
+
+    @property
+    def means(self) -> tuple[Floats, ...]:
+        """Weighted mean of each term, float64[num_groups]; NaN where the weights sum to 0."""
+        safe = np.where(self.weight == 0.0, np.nan, self.weight)
+        return tuple(total / safe for total in self.totals)
+
+
+@functools.lru_cache(maxsize=256)
+def _member(metric: str, parameters: Pairs) -> tuple[Terms, int]:
+    """The metric, and how many terms it has."""
+    member = cast(Terms, lookup.find("metric", metric)(**dict(parameters)))
+    return member, len(member.terms(np.zeros(0), np.zeros(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of each row, weighted; 0 in rows that are not valid."""
+
+    values: list[Floats]
+    is_whole: list[bool]
+    is_valid: npt.NDArray[np.bool_] | None  # None = all are
+
+
+def _cells(member: Terms, scored: Scored) -> _Cells:
+    terms = member.terms(scored.label, scored.prediction)
+    cells = [np.ones(scored.num_rows), scored.label, *(np.asarray(term, np.float64) for term in terms)]
+    if scored.weight is None:
+        is_whole = [True, member.is_binary, *(term.dtype == np.bool_ for term in terms)]
+    else:
+        is_whole = [False] * len(cells)
+        with np.errstate(invalid="ignore"):  # 0 x inf is NaN, and NaN is counted as invalid below
+            cells = [cell * scored.weight for cell in cells]
+    valid = np.ones(scored.num_rows, np.bool_) if scored.is_valid is None else scored.is_valid
+    for cell in cells[1:]:
+        valid = valid & (np.abs(cell) < TERM_LIMIT)
+    if valid.all():
+        return _Cells(cells, is_whole, None)
+    return _Cells([np.where(valid, cell, 0.0) for cell in cells], is_whole, valid)
+
+
+@dataclass(frozen=True)
+class Sums(Fold[SumsState, SumsResult]):
+    """Exact sums of one metric's terms.
+
+    Parameters
+    ----------
+    metric : str
+        The name by which `headrace.lookup` finds the metric whose `terms` are summed.
+    parameters : mapping or tuple of (str, plain value)
+        What the metric is made with; kept as sorted pairs, so that equal folds are equal.
+    label, prediction : str
+        Columns of booleans, integers or floats. A row with a null or NaN label is left out; one with a null or NaN
+        prediction, an unusable weight, or a term that is not finite counts as invalid, and its group is NaN.
+    replicates, seed : int
+        Poisson bootstrap replicates beside the data; above 0 the fold reads row ids.
+
+    Cost: about 15 ns a row and term, 30 ns a row and replicate; 16 bytes a group, term and replicate.
+
+    >>> import pyarrow as pa
+    >>> fold = Sums("brier")
+    >>> rows = Rows(pa.RecordBatch.from_pydict({"label": [1, 0, None], "prediction": [0.5, 0.5, 0.9]}))
+    >>> fold.extract(fold.add(fold.create(1), rows, None)).means[0].tolist()
+    [0.25]
+
+    Source: fixed-point accumulation, as in Kulisch and Miranker, "The arithmetic of the digital computer" (1986).
+    """
+
+    metric: str
+    parameters: Pairs = ()
+    label: str = "label"
+    prediction: str = "prediction"
+    replicates: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        # A mapping, or pairs that became lists in JSON, are taken as well.
+        pairs: Any = self.parameters.items() if isinstance(self.parameters, Mapping) else self.parameters
+        object.__setattr__(self, "parameters", tuple(sorted((str(name), value) for name, value in pairs)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Label and prediction; row ids for replicates."""
+        return (self.label, self.prediction, *((ROW_ID,) if self.replicates else ()))
+
+    def create(self, num_groups: int) -> SumsState:
+        """A state of no rows."""
+        shape = (num_groups, 2 + _member(self.metric, self.parameters)[1], 1 + self.replicates)
+        zeros = np.zeros(num_groups, np.int64)
+        return SumsState(zeros, zeros.copy(), np.zeros(shape, np.int64), np.zeros(shape, np.uint64))
+
+    def add(self, state: SumsState, rows: Rows, groups: Groups | None) -> SumsState:
+        """Add rows; changes `state`."""
+        member, _ = _member(self.metric, self.parameters)
+        scored = read_scored(rows, self.label, self.prediction, groups, is_binary=member.is_binary)
+        if not scored.num_rows:
+            return state
+        cells = _cells(member, scored)
+        num_groups = state.num_groups
+        state.num_rows += np.bincount(scored.groups, minlength=num_groups)
+        if cells.is_valid is not None:
+            state.num_invalid += np.bincount(scored.groups[~cells.is_valid], minlength=num_groups)
+        for replicate in range(1 + self.replicates):
+            counts = None
+            if replicate:
+                assert rows.row_id is not None, "the engine makes row ids for folds that name ROW_ID"
+                row_id = rows.row_id if scored.index is None else rows.row_id[scored.index]
+                counts = poisson_counts(row_id, replicate, self.seed)
+            for index, (cell, is_whole) in enumerate(zip(cells.values, cells.is_whole, strict=True)):
+                words = sum_by_group(cell, scored.groups, num_groups, counts, is_whole=is_whole)
+                add_words(state.high, state.low, (slice(None), index, replicate), *words)
+        return state
+
+    def merge(self, left: SumsState, right: SumsState, groups: Groups) -> SumsState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
+        np.add.at(left.num_rows, groups, right.num_rows)
+        np.add.at(left.num_invalid, groups, right.num_invalid)
+        waiting = np.arange(len(groups))
+        while len(waiting):  # one round a repetition: two of right's groups may join the same one
+            _, first = np.unique(groups[waiting], return_index=True)
+            taken = waiting[first]
+            add_words(left.high, left.low, groups[taken], right.high[taken], right.low[taken])
+            waiting = np.delete(waiting, first)
+        return left
+
+    def extract(self, state: SumsState) -> SumsResult:
+        """The sums of the data."""
+        return self.extract_replicate(state, 0)
+
+    def extract_replicate(self, state: SumsState, replicate: int) -> SumsResult:
+        """The sums of one replicate; 0 is the data itself."""
+        cells = to_float(state.high[:, :, replicate], state.low[:, :, replicate])
+        cells[state.num_invalid > 0] = np.nan
+        weight, positive, *totals = (np.ascontiguousarray(column) for column in cells.T)
+        return SumsResult(state.num_rows, state.num_invalid, weight, positive, tuple(totals))
