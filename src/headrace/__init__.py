@@ -35,7 +35,7 @@ _NAMES = {
     "validate": _VERBS,
 }
 
-__all__ = ["__version__", "ops", *_NAMES]  # noqa: PLE0604  # the table is the list
+__all__ = ["__version__", "ops", *_NAMES]  # the table is the list
 
 
 def __getattr__(name: str) -> _Any:

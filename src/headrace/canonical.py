@@ -2,7 +2,8 @@
 
 Two equal values give the same bytes in any process and on any machine: keys are sorted, no spaces, text is UTF-8,
 floats are their shortest round-trip form, NaN and the infinities are written as {"float": "nan"} and the like, so
-that a strict JSON parser can read everything that is stored.
+that a strict JSON parser can read everything that is stored. A dict that happens to look like that is written with a
+"$" before its key, so that two different values never share bytes, and decoding gives back what was encoded.
 """
 
 from __future__ import annotations
@@ -26,10 +27,16 @@ def _plain(value: Any, where: str) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"{where}: keys must be text, not {key!r}")
-        return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
+        mark = "$" if _looks_marked(value) else ""
+        return {mark + key: _plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise TypeError(f"{where}: {type(value).__name__} has no canonical JSON form")
+
+
+def _looks_marked(item: dict[str, Any]) -> bool:
+    """Whether it could be taken for a marked float, or for a dict whose key was given a "$" for that reason."""
+    return len(item) == 1 and next(iter(item)).lstrip("$") == "float"
 
 
 def to_canonical(value: Any) -> bytes:
@@ -47,9 +54,10 @@ def to_canonical(value: Any) -> bytes:
 
 
 def _revive(item: dict[str, Any]) -> Any:
-    if len(item) == 1 and isinstance(item.get("float"), str):
-        return float(item["float"])
-    return item
+    if not _looks_marked(item):
+        return item
+    ((key, value),) = item.items()
+    return float(value) if key == "float" else {key[1:]: value}
 
 
 def from_canonical(data: bytes) -> Any:

@@ -74,7 +74,7 @@ def _fsync(descriptor: int) -> None:
 
 
 def _rename(source: Path, target: Path) -> None:
-    os.replace(source, target)
+    source.replace(target)
 
 
 @contextmanager

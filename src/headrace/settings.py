@@ -1,8 +1,9 @@
 """Settings: one frozen record, read from `headrace.toml` (or `[tool.headrace]` in pyproject.toml) and `HEADRACE_*`.
 
 The environment wins over the profile (`[profiles.NAME]`, chosen by HEADRACE_PROFILE), the profile over the file, the
-file over the defaults. An unknown key is an error that names the nearest. Relative paths start at the project's folder: the nearest
-folder upward that holds `headrace.toml` or a `[tool.headrace]` table, else the folder asked about.
+file over the defaults. An unknown key is an error that names the nearest; an empty variable counts as unset. Relative
+paths start at the project's folder: the nearest folder upward that holds `headrace.toml` or a `[tool.headrace]`
+table, else the folder asked about; a relative HEADRACE_HOME starts where the person stands.
 """
 
 from __future__ import annotations
@@ -55,34 +56,35 @@ class Settings:
     lease_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for name, low, high in _LIMITS:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InvalidInput(
-                    f"setting {name} = {value!r} is out of range", where=self._source(name), expected=f"{low} to {high}"
-                )
-
-    @staticmethod
-    def _source(name: str) -> str:
-        variable = f"HEADRACE_{name.upper()}"
-        return f"environment variable {variable}" if variable in os.environ else "headrace.toml"
+        for name in _LIMITS:
+            _check(name, getattr(self, name), "Settings")
 
     @property
     def num_workers(self) -> int:
         """`workers` with 0 resolved to the number of usable cores."""
-        return self.workers or len(os.sched_getaffinity(0))
+        if self.workers:
+            return self.workers
+        # Linux alone knows which cores this process may use; a container often may use fewer than there are.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # One limits table gives the check, its message, and the bad values of the test.
-_LIMITS: tuple[tuple[str, float, float], ...] = (
-    ("workers", 0, 1024),
-    ("memory_mb", 16, 1 << 24),
-    ("port", 0, 65535),
-    ("serve_workers", 1, 256),
-    ("poll_s", 0.01, 3600.0),
-    ("body_mb", 1, 4096),
-    ("lease_s", 0.5, 86400.0),
-)
+_LIMITS: dict[str, tuple[float, float]] = {
+    "workers": (0, 1024),
+    "memory_mb": (16, 1 << 24),
+    "port": (0, 65535),
+    "serve_workers": (1, 256),
+    "poll_s": (0.01, 3600.0),
+    "body_mb": (1, 4096),
+    "lease_s": (0.5, 86400.0),
+}
+
+
+def _check(name: str, value: Any, where: str) -> None:
+    if name in _LIMITS:
+        low, high = _LIMITS[name]
+        if not low <= value <= high:
+            raise InvalidInput(f"setting {name} = {value!r} is out of range", where=where, expected=f"{low} to {high}")
 
 
 def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
@@ -93,6 +95,8 @@ def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
         try:
             with file.open("rb") as stream:
                 table = tomllib.load(stream)
+        except OSError as error:
+            raise InvalidInput(f"cannot be read: {error.strerror}", where=str(file)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             if name == "pyproject.toml":
                 continue
@@ -127,9 +131,13 @@ def _convert(name: str, value: Any, where: str) -> Any:
             return value
         if isinstance(value, bool):
             raise ValueError
-        return int(value) if kind == "int" else float(value)
-    except (TypeError, ValueError):
+        converted = int(value) if kind == "int" else float(value)
+        if not isinstance(value, str) and converted != value:  # 1.5 workers
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=str(kind)) from None
+    _check(name, converted, where)
+    return converted
 
 
 def load_settings(start: Path | None = None) -> Settings:
@@ -142,27 +150,31 @@ def load_settings(start: Path | None = None) -> Settings:
     known = [item.name for item in fields(Settings)]
     values: dict[str, Any] = {}
 
-    def take(table: dict[str, Any], where: str) -> None:
-        for name, value in table.items():
+    def read(table: Any, where: str) -> dict[str, Any]:
+        if not isinstance(table, dict):
+            raise InvalidInput(f"{table!r} is not a table", where=where, expected="settings, one a line")
+        for name in table:
             if name not in known:
                 raise UnknownName("setting", name, known, where=where)
-            values[name] = _convert(name, value, where)
+        return {name: _convert(name, value, where) for name, value in table.items()}
 
-    if found is not None:
-        table, file = dict(found[0]), found[1]
-        profiles = table.pop("profiles", {})
-        take(table, str(file))
-        profile = os.environ.get("HEADRACE_PROFILE", "")
-        if profile:
-            if profile not in profiles:
-                raise UnknownName("profile", profile, profiles, where=str(file))
-            take(profiles[profile], f"{file}, profile {profile}")
+    table, where = (dict(found[0]), str(found[1])) if found is not None else ({}, f"no settings file in {project}")
+    # Profiles that are not chosen are checked too: a typo should not wait for the day of the release.
+    named = table.pop("profiles", {})
+    if not isinstance(named, dict):
+        raise InvalidInput(f"profiles = {named!r}", where=where, expected="tables [profiles.NAME]")
+    profiles = {name: read(profile, f"{where}, profile {name}") for name, profile in named.items()}
+    values.update(read(table, where))
+    profile = os.environ.get("HEADRACE_PROFILE", "")
+    if profile:
+        if profile not in profiles:
+            raise UnknownName("profile", profile, profiles, where=where)
+        values.update(profiles[profile])
     for name in known:
         variable = f"HEADRACE_{name.upper()}"
-        if variable in os.environ:
+        if os.environ.get(variable):
             values[name] = _convert(name, os.environ[variable], f"environment variable {variable}")
-    settings_home = Path(values.get("home", ".headrace"))
-    # A relative home in the environment starts where the person stands, one in the file at the project.
-    base = Path.cwd() if "HEADRACE_HOME" in os.environ else project
-    values["home"] = settings_home if settings_home.is_absolute() else (base / settings_home)
+    home = Path(values.get("home", ".headrace"))
+    base = Path.cwd() if os.environ.get("HEADRACE_HOME") else project
+    values["home"] = home if home.is_absolute() else (base / home)
     return Settings(**values)
