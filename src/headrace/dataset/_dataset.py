@@ -1,0 +1,466 @@
+"""The Dataset noun: which rows exist, what their columns mean, and how they are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headrace import progress
+from headrace.canonical import digest
+from headrace.dataset.digest import RowsDigest
+from headrace.dataset.hashing import ALGORITHM, position_ids, row_ids, split_of
+from headrace.dataset.manifest import (
+    Manifest,
+    Summary,
+    part_name,
+    read_manifest,
+    references,
+    resolve,
+    write_manifest,
+)
+from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
+from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
+from headrace.dataset.rows import as_floats, as_weights, filter_rows
+from headrace.dataset.selection import Selection
+from headrace.dataset.types import differences, one_schema
+from headrace.errors import InvalidInput, Misuse, UnknownName
+from headrace.fold import ROW_ID, Rows
+from headrace.schema import Schema
+
+__all__ = ["Dataset"]
+
+Splits = npt.NDArray[np.int32]
+BATCH_ROWS = 65536
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Rows that do not change: spans of fragments, roles of columns, a split, perhaps a schema.
+
+    Make one with `from_arrow`, `from_parquet` or `ingest`; every method answers with a new data set. Reading needs
+    memory for a batch, never for a file.
+
+    Parameters
+    ----------
+    spans : tuple of Span
+        In time's order, names unique, at least one.
+    roles : Roles
+        Their columns must exist in some span.
+    split : dict of str to int, or None
+        Weights of the splits; rows are drawn by the hash of their key. None = one unnamed part.
+    schema : Schema or None
+        The schema these rows passed.
+
+    >>> table = pa.table({"id": [1, 2, 3], "y": [0.5, None, 2.0]})
+    >>> data = Dataset.from_arrow(table, label="y", key=["id"], split={"train": 8, "eval": 2})
+    >>> data.num_rows, data.split_names
+    (3, ('eval', 'train'))
+    """
+
+    kind: ClassVar[str] = "dataset"
+
+    spans: tuple[Span, ...]
+    roles: Roles = field(default_factory=Roles)
+    split: dict[str, int] | None = None
+    schema: Schema | None = None
+    _base: Path | None = None
+    _tables: tuple[pa.Table, ...] = ()
+    _selection: Selection = field(default_factory=Selection)
+    _summary: Summary | None = None
+    _readers: dict[tuple[str, int], FragmentReader] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.spans:
+            raise InvalidInput("a data set of no spans", expected="at least one span")
+        names = [span.name for span in self.spans]
+        if len(set(names)) != len(names):
+            raise InvalidInput(f"a span appears twice: {names}")
+        object.__setattr__(self, "split", check_split(self.split))
+        known = list(dict.fromkeys(name for span in self.spans for name in span.arrow_schema.names))
+        self.roles.check(known, "roles of the data set")
+
+    @classmethod
+    def from_arrow(
+        cls,
+        table: pa.Table,
+        *,
+        label: str | None = None,
+        key: Sequence[str] = (),
+        weight: str | None = None,
+        time: str | None = None,
+        sensitive: Sequence[str] = (),
+        split: Mapping[str, int] | None = None,
+        span: str = "all",
+    ) -> Self:
+        """A data set over a table in memory (or a record batch); nothing is copied.
+
+        Parameters are the roles (`Roles`), the weights of the splits and the name of the one span. Raises UnknownName
+        for a role without a column, InvalidInput for duplicate or reserved column names.
+        """
+        if isinstance(table, pa.RecordBatch):
+            table = pa.Table.from_batches([table])
+        if not isinstance(table, pa.Table):
+            raise Misuse(f"from_arrow got {type(table).__name__}", expected="a pyarrow.Table")
+        roles = Roles(label, _names(key), weight, time, _names(sensitive))
+        schema = ArrowReader(table, "the table").arrow_schema
+        one = Span(span, 1, schema, (Fragment("arrow", "0", table.num_rows),))
+        return cls((one,), roles, _split(split), _tables=(table,))
+
+    @classmethod
+    def from_parquet(
+        cls,
+        pattern: str | Path | Iterable[str | Path],
+        *,
+        label: str | None = None,
+        key: Sequence[str] = (),
+        weight: str | None = None,
+        time: str | None = None,
+        sensitive: Sequence[str] = (),
+        split: Mapping[str, int] | None = None,
+        span: str = "all",
+    ) -> Self:
+        """A data set over Parquet files where they are: a path, a glob pattern or a list of paths, one span.
+
+        Only footers are read. Raises InvalidInput for no file, for one that is not Parquet, and InvalidSchema where
+        the files differ in shape.
+        """
+        paths = find_files(pattern)
+        readers = {(span, index): ParquetReader(path.absolute()) for index, path in enumerate(paths)}
+        schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers.values()])
+        fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
+        roles = Roles(label, _names(key), weight, time, _names(sensitive))
+        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
+
+    def __repr__(self) -> str:
+        names = [span.name for span in self.spans]
+        shown = names[0] if len(names) == 1 else f"{len(names)} spans {names[0]} to {names[-1]}"
+        return f"<Dataset {shown}, {self.num_rows:,} rows>"
+
+    # What it holds
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in all spans and splits, those left out by `select_rows` not counted."""
+        return sum(self._fragment_rows(s, i) for s in self.spans for i in range(len(s.fragments)))
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The one shape of all spans; InvalidSchema, naming spans, columns and types, where they differ."""
+        return one_schema([(span.name, span.arrow_schema) for span in self.spans])
+
+    @property
+    def column_names(self) -> list[str]:
+        """Every column of any span, in the first span's order, then in that of later ones."""
+        return list(dict.fromkeys(name for span in self.spans for name in span.arrow_schema.names))
+
+    @property
+    def uneven_columns(self) -> dict[str, dict[str, pa.DataType | None]]:
+        """Columns on which spans differ: column -> span -> type there, None where missing; {} for an even data set."""
+        return differences([(span.name, span.arrow_schema) for span in self.spans])
+
+    @property
+    def split_names(self) -> tuple[str | None, ...]:
+        """The splits by name; (None,) for a data set without any, whose one unnamed part is used whole."""
+        return (None,) if self.split is None else tuple(self.split)
+
+    def find_span(self, name: str) -> Span:
+        """The span of that name, or UnknownName."""
+        for span in self.spans:
+            if span.name == name:
+                return span
+        raise UnknownName("span", name, [span.name for span in self.spans])
+
+    # The units of work
+
+    def parts(self, split: str | None = ALL, spans: Sequence[str] | None = None) -> list[Part]:
+        """The parts of one split, or of all rows (ALL, or None), fragment by fragment.
+
+        A data set without splits has no split "train": ask `split_names`, or `parts(None)`.
+        """
+        if split == ALL:
+            split = None
+        if split is not None and (self.split is None or split not in self.split):
+            raise UnknownName("split", split, self.split or {}, where=repr(self))
+        chosen = self.spans if spans is None else tuple(self.find_span(name) for name in spans)
+        return [Part(span.name, split, index) for span in chosen for index in range(len(span.fragments))]
+
+    def num_pieces(self, part: Part) -> int:
+        """How many pieces the part's fragment can be read in, each by a thread of its own."""
+        return len(self.reader(part).piece_rows)
+
+    def expected_rows(self, part: Part) -> int | None:
+        """The rows reading this part must give by the manifest; None where only reading can tell."""
+        if part.split is None:
+            return self._fragment_rows(self.find_span(part.span), part.fragment_index)
+        if self._summary is None:
+            return None
+        return self._summary.rows[part_name(part.span, part.split)][part.fragment_index]
+
+    def _fragment_rows(self, span: Span, index: int) -> int:
+        selected = self._selection.count(span.name, index)
+        if selected is not None:
+            return selected
+        fragment = span.fragments[index]
+        if fragment.num_rows is not None:
+            return fragment.num_rows
+        return sum(self.reader(Part(span.name, None, index)).piece_rows)
+
+    def reader(self, part: Part) -> FragmentReader:
+        """The part's opened fragment; InvalidInput when the file is not what the manifest says."""
+        place = (part.span, part.fragment_index)
+        if place not in self._readers:
+            span = self.find_span(part.span)
+            fragment = span.fragments[part.fragment_index]
+            if fragment.source == "arrow":
+                found: FragmentReader = ArrowReader(self._tables[int(fragment.locator)], f"span {span.name}")
+            else:
+                found = ParquetReader(resolve(fragment.locator, self._base))
+            rows = sum(found.piece_rows)
+            if fragment.num_rows is not None and rows != fragment.num_rows:
+                raise InvalidInput(
+                    f"{rows:,} rows where the manifest says {fragment.num_rows:,}", where=found.name, fix="ingest again"
+                )
+            if not found.arrow_schema.equals(span.arrow_schema):
+                one_schema([(f"span {span.name}", span.arrow_schema), (found.name, found.arrow_schema)])
+            self._readers[place] = found
+        return self._readers[place]
+
+    # Reading
+
+    def read(
+        self,
+        part: Part,
+        columns: Sequence[str] | None,
+        *,
+        row_id: bool = False,
+        batch_rows: int = BATCH_ROWS,
+    ) -> Iterator[Rows]:
+        """The rows of a part in source order, as batches of at most `batch_rows` rows.
+
+        Parameters
+        ----------
+        part : Part
+            One of `parts()`.
+        columns : sequence of str or None
+            In this order; None = all. "@row_id" among them is the same as `row_id=True`.
+        row_id : bool
+            Whether to make row ids.
+
+        Text may come as string, large_string or a dictionary of these, from batch to batch. `Rows.weight` is filled
+        when the data set has that role. Raises InvalidSchema when a column is not the same in all spans, UnknownName,
+        InvalidInput naming the file. Cost: the decoding of these columns, the key's and the weight.
+        """
+        wanted = None if part.split is None else self._split_index(part.split)
+        for rows, splits in self.scan(
+            part, columns, row_id=row_id, batch_rows=batch_rows, with_split=wanted is not None
+        ):
+            kept = rows if splits is None else filter_rows(rows, splits == wanted)
+            if kept.num_rows:
+                yield kept
+
+    def _split_index(self, name: str) -> int:
+        if self.split is None or name not in self.split:
+            raise UnknownName("split", name, self.split or {}, where=repr(self))
+        return list(self.split).index(name)
+
+    def scan(
+        self,
+        part: Part,
+        columns: Sequence[str] | None,
+        *,
+        row_id: bool = False,
+        batch_rows: int = BATCH_ROWS,
+        pieces: Iterable[int] | None = None,
+        with_split: bool = False,
+    ) -> Iterator[tuple[Rows, Splits | None]]:
+        """All rows of a part's fragment, whatever their split, beside the index of each row's split.
+
+        For engines, which read a fragment once for all of its splits and hand its `pieces` to several threads.
+        """
+        names = [c for c in (self.arrow_schema.names if columns is None else columns) if c != ROW_ID]
+        one_schema([(span.name, span.arrow_schema) for span in self.spans], names)
+        row_id = row_id or (columns is not None and ROW_ID in columns)
+        return self._scan(part, names, row_id=row_id, batch_rows=batch_rows, pieces=pieces, with_split=with_split)
+
+    def _scan(
+        self,
+        part: Part,
+        names: Sequence[str],
+        *,
+        row_id: bool,
+        with_split: bool,
+        batch_rows: int = BATCH_ROWS,
+        pieces: Iterable[int] | None = None,
+    ) -> Iterator[tuple[Rows, Splits | None]]:
+        span, reader = self.find_span(part.span), self.reader(part)
+        key, weight = self.roles.key, self.roles.weight
+        extra = [*(key if row_id or with_split else ()), *([weight] if weight else ())]
+        needed = [*dict.fromkeys([*names, *(name for name in extra if name in span.arrow_schema.names)])]
+        keep = self._selection.mask(part.span, part.fragment_index)
+        starts = np.cumsum([0, *reader.piece_rows])
+        for piece in range(len(reader.piece_rows)) if pieces is None else pieces:
+            row = int(starts[piece])
+            for batch in reader.batches(piece, needed, batch_rows):
+                ids = None
+                if row_id or with_split:
+                    if key:
+                        ids = row_ids(batch, key)
+                    else:
+                        ids = position_ids(span.name, part.fragment_index, row, batch.num_rows)
+                splits = split_of(ids, self.split) if with_split and self.split and ids is not None else None
+                rows = Rows(batch.select(names), ids if row_id else None, self._weights(batch, reader.name))
+                if keep is not None:
+                    mask = keep[row : row + batch.num_rows]
+                    rows, splits = filter_rows(rows, mask), None if splits is None else splits[mask]
+                row += batch.num_rows
+                yield rows, splits
+
+    def _weights(self, batch: pa.RecordBatch, where: str) -> npt.NDArray[np.float64] | None:
+        name = self.roles.weight
+        if name is None:
+            return None
+        if name not in batch.schema.names:
+            return np.ones(batch.num_rows)
+        return as_weights(batch.column(name), name, where)
+
+    def to_arrow(self, split: str | None = ALL, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a split (or all) as one table in logical types: as much memory as there are rows."""
+        schema = one_schema([(span.name, span.arrow_schema) for span in self.spans], columns)
+        names = schema.names
+        pieces = [
+            rows.batch.cast(schema) if names else rows.batch
+            for part in self.parts(split)
+            for rows in self.read(part, names)
+        ]
+        return pa.Table.from_batches(pieces, schema=schema)
+
+    def label_values(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
+        """The label of each row as float64[num_rows]; NaN where null. For integer, number and boolean labels."""
+        if self.roles.label is None:
+            raise Misuse("this data set has no label", fix="name one: label='...'")
+        return as_floats(batch.column(self.roles.label), f"label {self.roles.label!r}")
+
+    # Other data sets
+
+    def with_schema(self, schema: Schema | None) -> Self:
+        """The same rows with this schema attached."""
+        return replace(self, schema=schema)
+
+    def select_spans(self, names: Sequence[str]) -> Self:
+        """Only these spans, in this data set's order; UnknownName for one that it lacks."""
+        wanted = {self.find_span(name).name for name in names}
+        spans = tuple(span for span in self.spans if span.name in wanted)
+        return replace(self, spans=spans, _summary=None if self._summary is None else self._summary.only(spans))
+
+    def select_rows(self, masks: Sequence[npt.NDArray[np.bool_]]) -> Self:
+        """The same data set without some rows: quarantine.
+
+        Parameters
+        ----------
+        masks : sequence of bool[num_rows of the part]
+            One for each part of `parts()`, in that order and in the order in which `read` gives its rows;
+            True = the row stays. Call again with `~mask` for the rows that were left out.
+
+        Row ids, and so splits, stay what they were. Memory: one bit a row.
+        """
+        parts = self.parts()
+        if len(masks) != len(parts):
+            raise InvalidInput(f"{len(masks)} masks", expected=f"{len(parts)}, one for each part")
+        chosen = self._selection
+        for part, mask in zip(parts, masks, strict=True):
+            total = sum(self.reader(part).piece_rows)
+            chosen = chosen.narrow(part.span, part.fragment_index, mask, total)
+        return replace(self, _selection=chosen, _summary=None)
+
+    # Identity and storage
+
+    @property
+    def summary(self) -> Summary:
+        """Digest and row count of every (span, split) part; computed once, by reading all, and kept."""
+        if self._summary is None:
+            found = Summary({}, {})
+            with ThreadPoolExecutor(min(len(self.spans), len(os.sched_getaffinity(0)))) as threads:
+                work = threads.map(self._summarize_span, self.spans)
+                for one in progress.track(work, "digest", total=len(self.spans), unit="spans"):
+                    found = Summary({**found.digests, **one.digests}, {**found.rows, **one.rows})
+            object.__setattr__(self, "_summary", found)
+        assert self._summary is not None
+        return self._summary
+
+    def _summarize_span(self, span: Span) -> Summary:
+        key, names = self.roles.key, span.arrow_schema.names
+        digests = [RowsDigest(span.arrow_schema, key) for _ in self.split_names]
+        counts: list[list[int]] = [[] for _ in digests]
+        for index in range(len(span.fragments)):
+            before = [found.num_rows for found in digests]
+            part = Part(span.name, None, index)
+            for rows, splits in self._scan(part, names, row_id=not key, with_split=self.split is not None):
+                for number, found in enumerate(digests):
+                    chosen = rows if splits is None else filter_rows(rows, splits == number)
+                    found.add(chosen.batch, chosen.row_id)
+            for number, found in enumerate(digests):
+                counts[number].append(found.num_rows - before[number])
+        named = [part_name(span.name, split) for split in self.split_names]
+        return Summary(
+            {name: found.finish() for name, found in zip(named, digests, strict=True)},
+            {name: tuple(found) for name, found in zip(named, counts, strict=True)},
+        )
+
+    @property
+    def part_digests(self) -> dict[str, str]:
+        """The logical digest of each part's rows, by "span/split", only "span" where there are no splits."""
+        return self.summary.digests
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what the data set says: roles, split, schema, and the digest of every part."""
+        plain = {
+            "format": 1,
+            "row_id": ALGORITHM,
+            "roles": self.roles.to_plain(),
+            "split": None if self.split is None else [[name, weight] for name, weight in self.split.items()],
+            "schema": None if self.schema is None else self.schema.digest,
+            "spans": [[span.name, span.version] for span in self.spans],
+            "parts": self.part_digests,
+        }
+        return digest(plain)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Digests of the artifacts beside this one that hold its rows; they must live as long as it does."""
+        return references(self.spans, self._base)
+
+    def save(self, folder: Path) -> None:
+        """Write manifest (and whatever rows are in no artifact yet) into an existing empty folder."""
+        whole = Manifest(self.spans, self.roles, self.split, self.schema, self.summary, self._selection)
+        write_manifest(folder, whole, self._base, self._tables)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; InvalidInput when it is damaged, StoreTooNew when a newer headrace wrote it."""
+        found = read_manifest(folder)
+        return cls(
+            found.spans,
+            found.roles,
+            found.split,
+            found.schema,
+            _base=folder.absolute(),
+            _selection=found.selection,
+            _summary=found.summary,
+        )
+
+
+def _names(value: Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _split(split: Mapping[str, int] | None) -> dict[str, int] | None:
+    return None if split is None else dict(split)

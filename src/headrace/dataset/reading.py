@@ -1,0 +1,175 @@
+"""Opening fragments: a Parquet file or a table in memory, both as pieces that are read alone, batch after batch.
+
+A piece is a row group, or a slice of a table: what one thread reads at a time, so that memory holds a batch a thread
+and never a file. Every failure leaves as an InvalidInput that names the file.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headrace.dataset.types import logical_schema, logical_type
+from headrace.errors import InvalidInput
+
+__all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "as_logical", "find_files"]
+
+PIECE_ROWS = 1 << 17
+
+
+class FragmentReader(Protocol):
+    """What reading needs of one fragment; safe to share between threads."""
+
+    name: str
+    arrow_schema: pa.Schema
+    piece_rows: tuple[int, ...]
+
+    def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of one piece in order; text may come as a dictionary."""
+
+
+def find_files(pattern: str | Path | Iterable[str | Path]) -> list[Path]:
+    """The files that a path, a glob pattern or a list of these means, sorted.
+
+    Raises InvalidInput, with what was looked for, when there is none.
+    """
+    patterns = [pattern] if isinstance(pattern, (str, Path)) else list(pattern)
+    found: list[Path] = []
+    for item in patterns:
+        text = str(item)
+        named = [text] if Path(text).is_file() else glob.glob(text, recursive=True)  # noqa: PTH207  # takes absolute patterns
+        paths = sorted(Path(path) for path in named if Path(path).is_file())
+        if not paths:
+            raise InvalidInput("no file found", where=str(Path(text).absolute()), expected="at least one Parquet file")
+        found += paths
+    if not found:
+        raise InvalidInput("no file was named", expected="at least one Parquet file")
+    return found
+
+
+def as_logical(array: pa.Array) -> pa.Array:
+    """The array in its logical type, but text stays as it is encoded (string, large_string or a dictionary of them)."""
+    kind = array.type
+    types = pa.types
+    if types.is_dictionary(kind):
+        if types.is_string(kind.value_type) or types.is_large_string(kind.value_type):
+            return array
+        return as_logical(array.dictionary_decode())
+    if types.is_large_string(kind):
+        return array
+    if types.is_run_end_encoded(kind):
+        import pyarrow.compute as pc
+
+        return as_logical(pc.run_end_decode(array))
+    target = logical_type(kind)
+    return array if target == kind else array.cast(target, safe=not types.is_date64(kind))
+
+
+def _logical_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    arrays = [as_logical(column) for column in batch.columns]
+    if not arrays or all(new is old for new, old in zip(arrays, batch.columns, strict=True)):
+        return batch
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+class ArrowReader:
+    """A table in memory, in pieces of 131,072 rows."""
+
+    def __init__(self, table: pa.Table, name: str) -> None:
+        self.name = name
+        self._table = table
+        self.arrow_schema = logical_schema(table.schema, name)
+        full, rest = divmod(table.num_rows, PIECE_ROWS)
+        self.piece_rows = (PIECE_ROWS,) * full + ((rest,) if rest else ())
+
+    def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """A slice of the table; thousands of tiny chunks are joined first."""
+        table = self._table.slice(piece * PIECE_ROWS, self.piece_rows[piece]).select(list(columns))
+        if any(column.num_chunks > 1 + table.num_rows // 4096 for column in table.columns):
+            table = table.combine_chunks()
+        for batch in table.to_batches(max_chunksize=batch_rows):
+            if batch.num_rows:
+                yield _logical_batch(batch)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Whatever reading a file raises, as one error that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InvalidInput("the file is not there", where=name, fix="bring it back, or ingest again") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).split("\n", 1)[0][:300]
+        raise InvalidInput(
+            f"not a readable Parquet file: {reason}",
+            where=name,
+            fix="it may be cut short or of another format: deliver it again",
+        ) from error
+
+
+class ParquetReader:
+    """A Parquet file; a piece is a row group.
+
+    The footer is read once; each call of `batches` opens its own handle, because handles are not for sharing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        with _named(self.name), pq.ParquetFile(path) as file:
+            self._metadata = file.metadata
+            schema = file.schema_arrow
+            self._dictionary = _dictionary_columns(file.metadata, schema)
+        self.arrow_schema = logical_schema(schema, self.name)
+        groups = range(self._metadata.num_row_groups)
+        self.piece_rows = tuple(self._metadata.row_group(group).num_rows for group in groups)
+
+    def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """A row group, its text columns as dictionaries where the file has them so."""
+        left = self.piece_rows[piece]
+        with _named(self.name):
+            file = pq.ParquetFile(
+                self._path, metadata=self._metadata, read_dictionary=[c for c in columns if c in self._dictionary]
+            )
+        with file:
+            found = file.iter_batches(batch_rows, row_groups=[piece], columns=list(columns), use_threads=False)
+            while True:
+                with _named(self.name):
+                    batch = next(found, None)
+                if batch is None:
+                    break
+                if batch.num_rows == 0:
+                    continue
+                left -= batch.num_rows
+                if columns:
+                    batch = batch.select(list(columns))
+                yield _logical_batch(batch)
+        if left:
+            raise InvalidInput(f"row group {piece} holds {-left:+,} rows more than its footer says", where=self.name)
+
+
+def _dictionary_columns(metadata: Any, schema: pa.Schema) -> frozenset[str]:
+    """Text columns that the file keeps as dictionary codes throughout: decoding those as codes halves the time.
+
+    A writer falls back to plain pages when a dictionary grows too large; such a chunk is more than four bytes a value,
+    and building a dictionary from it would cost more than it saves.
+    """
+    texts = {item.name for item in schema if pa.types.is_string(logical_type(item.type))}
+    found = set(texts)
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for index in range(row_group.num_columns):
+            chunk = row_group.column(index)
+            name = chunk.path_in_schema
+            if name in found and (
+                not chunk.has_dictionary_page or chunk.total_uncompressed_size > 4096 + 4 * chunk.num_values
+            ):
+                found.discard(name)
+    return frozenset(found)

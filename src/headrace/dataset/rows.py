@@ -1,0 +1,72 @@
+"""Small work on rows: filter them, read a column as float64, read weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headrace.errors import InvalidInput
+from headrace.fold import Rows
+from headrace.schema import kind_of
+
+__all__ = ["as_floats", "as_weights", "filter_rows", "from_bools", "to_bools"]
+
+Mask = npt.NDArray[np.bool_]
+
+_NUMBERS = ("integer", "number", "boolean", "null")
+
+
+def from_bools(mask: Mask) -> pa.Array:
+    """A NumPy bool array as an Arrow one, without the detour of `pa.array` that imports pandas."""
+    packed = np.packbits(mask, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(mask), [None, pa.py_buffer(packed)])
+
+
+def to_bools(array: pa.Array) -> Mask:
+    """An Arrow bool array as a NumPy one; null places hold anything."""
+    if len(array) == 0:
+        return np.zeros(0, dtype=np.bool_)
+    raw = np.frombuffer(array.buffers()[1], dtype=np.uint8)
+    return np.unpackbits(raw, bitorder="little")[array.offset : array.offset + len(array)].view(np.bool_)
+
+
+def filter_rows(rows: Rows, mask: Mask) -> Rows:
+    """The rows where the mask is true; the same object when all are."""
+    if mask.all():
+        return rows
+    return Rows(
+        rows.batch.filter(from_bools(mask)),
+        None if rows.row_id is None else rows.row_id[mask],
+        None if rows.weight is None else rows.weight[mask],
+    )
+
+
+def as_floats(column: pa.Array, what: str, where: str = "") -> npt.NDArray[np.float64]:
+    """Numbers or booleans as float64[num_rows], NaN where null; InvalidInput for other types."""
+    if kind_of(column.type) not in _NUMBERS:
+        raise InvalidInput(f"{what} is of type {column.type}", where=where, expected="numbers or booleans")
+    if pa.types.is_null(column.type) or len(column) == 0:
+        return np.full(len(column), np.nan)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    found = column.cast(pa.float64(), safe=False)
+    values = np.frombuffer(found.buffers()[1], dtype=np.float64, count=found.offset + len(found))[found.offset :]
+    if found.null_count:
+        values = np.where(to_bools(pc.is_null(found)), np.nan, values)
+    return values
+
+
+def as_weights(column: pa.Array, name: str, where: str) -> npt.NDArray[np.float64]:
+    """A weight column as float64[num_rows]: a null weighs nothing; InvalidInput for one negative or not finite."""
+    values = as_floats(column, f"weight {name!r}", where)
+    if column.null_count:
+        values = np.where(to_bools(pc.is_null(column)), 0.0, values)
+    fine = np.isfinite(values) & (values >= 0)
+    if not fine.all():
+        bad = values[~fine][0]
+        raise InvalidInput(f"weight {name!r} holds {bad}", where=where, expected="finite numbers, none below 0")
+    return values
