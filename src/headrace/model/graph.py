@@ -137,6 +137,13 @@ class GraphBuilder:
             self._initializers[name] = tensor
         return self._constants[key]
 
+    def constant_value(self, name: str) -> npt.NDArray[Any] | None:
+        """What a tensor holds when it is a constant, else None."""
+        import onnx
+
+        tensor = self._initializers.get(name)
+        return None if tensor is None else np.asarray(onnx.numpy_helper.to_array(tensor))
+
     def number(self, value: float) -> str:
         """A float64 constant of shape [1]."""
         return self.constant(np.array([value], dtype=np.float64))

@@ -1,0 +1,99 @@
+"""Signature: what a model is beside its graph: columns in, outputs out, and what it was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from headrace.errors import InvalidInput, StoreTooNew
+from headrace.model.columns import InputColumn
+
+__all__ = ["FORMAT", "Signature", "Task"]
+
+FORMAT = 1
+
+Task = Literal["binary", "regression"]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model is, as plain data.
+
+    Parameters
+    ----------
+    columns : tuple of InputColumn
+        The raw columns, in order; the lanes follow from it.
+    task : "binary" or "regression"
+        binary: `prediction` is a probability, regression: a value.
+    feature_names : tuple of str
+        One for each column of the features tensor.
+    label : str or None
+        The column that was learnt.
+    fitted_parts : dict of str to str
+        "span/split" to logical digest of the rows the model was fitted on; evaluation refuses those.
+    num_rows, num_dropped : int
+        Rows fitted on, and rows left out because their label was null.
+    trainer : dict
+        The trainer and its parameters, as plain data.
+    outputs : tuple of str
+        The graph's outputs; `prediction` is always there.
+    """
+
+    columns: tuple[InputColumn, ...]
+    task: Task
+    feature_names: tuple[str, ...] = ()
+    label: str | None = None
+    fitted_parts: Mapping[str, str] = field(default_factory=dict)
+    num_rows: int = 0
+    num_dropped: int = 0
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ("prediction", "margin", "features")
+
+    def __post_init__(self) -> None:
+        if self.task not in get_args(Task):
+            raise InvalidInput(f"task {self.task!r}", where="signature", expected=" or ".join(get_args(Task)))
+        if "prediction" not in self.outputs:
+            raise InvalidInput(f"outputs {self.outputs}", where="signature", expected="one called 'prediction'")
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data: what signature.json holds and the model's digest covers."""
+        return {
+            "format": FORMAT,
+            "columns": [column.to_plain() for column in self.columns],
+            "task": self.task,
+            "feature_names": list(self.feature_names),
+            "label": self.label,
+            "fitted_parts": dict(self.fitted_parts),
+            "num_rows": self.num_rows,
+            "num_dropped": self.num_dropped,
+            "trainer": dict(self.trainer),
+            "outputs": list(self.outputs),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Any, *, where: str = "signature.json") -> Signature:
+        """Read what `to_plain` gave. Raises StoreTooNew for a newer format, InvalidInput for anything else."""
+        try:
+            number = plain["format"]
+            if isinstance(number, int) and number > FORMAT:
+                raise StoreTooNew(
+                    f"the model has format {number}", where=where, expected=f"at most {FORMAT}", fix="upgrade headrace"
+                )
+            if number != FORMAT:
+                raise ValueError(f"format {number!r}")
+            return cls(
+                columns=tuple(InputColumn(**column) for column in plain["columns"]),
+                task=plain["task"],
+                feature_names=tuple(plain["feature_names"]),
+                label=plain["label"],
+                fitted_parts=dict(plain["fitted_parts"]),
+                num_rows=int(plain["num_rows"]),
+                num_dropped=int(plain["num_dropped"]),
+                trainer=dict(plain["trainer"]),
+                outputs=tuple(plain["outputs"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput(f"not a model's signature: {error!r}"[:300], where=where) from error
