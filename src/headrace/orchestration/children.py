@@ -1,0 +1,203 @@
+"""The runner's side of step processes: start them through the zygote, hear how they ended, stop them."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from headrace.errors import StepFailed
+from headrace.orchestration.zygote import ENVIRONMENT
+
+__all__ = ["Children", "Ended", "Forked", "Inline"]
+
+# These keep the runner from being killed in the workers' place, and the other way round: see `proofs/kill.py`.
+_KILL = ("HEADRACE_KILL_AT", "HEADRACE_KILL_COUNTER")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one call ended: its answer when there is one, else the signal or exit status of its process."""
+
+    step: str
+    answer: dict[str, Any] | None
+    signal: int = 0
+    status: int = 0
+
+
+class Children(Protocol):
+    """Runs calls (`headrace.orchestration.worker`), several at once where it can."""
+
+    def start(self, step: str, call: dict[str, Any], log: Path) -> None:
+        """Start a call; its standard output and error go to `log`."""
+
+    def wait(self, timeout_s: float) -> list[Ended]:
+        """The calls that have ended; waits at most so long for one."""
+
+    def stop(self, step: str) -> None:
+        """Kill a running call and all it started."""
+
+    def close(self) -> None:
+        """Kill what runs and end."""
+
+
+class Forked:
+    """Each call in a process of its own, forked from the zygote, which is started with the first call.
+
+    Parameters
+    ----------
+    file : Path or None
+        The pipeline's file: imported once, in the zygote.
+    modules : sequence of str
+        What to import besides, before the first fork.
+    log : Path
+        Where the zygote's own output goes.
+    """
+
+    def __init__(self, file: Path | None, modules: Sequence[str], log: Path) -> None:
+        self._file, self._modules, self._log = file, modules, log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._buffer = b""
+        self._is_ready = False
+        self._selector = selectors.DefaultSelector()
+
+    def prepare(self) -> None:
+        """Start the zygote; it imports while we go on."""
+        if self._process is not None:
+            return
+        ours, theirs = socket.socketpair()
+        with theirs, self._log.open("ab") as log:
+            environment = {**ENVIRONMENT, **os.environ}
+            if os.environ.get("HEADRACE_KILL_WHO", "") == "runner":
+                for name in _KILL:
+                    environment.pop(name, None)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "headrace.orchestration.zygote", str(theirs.fileno()), str(os.getpid())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,  # Ctrl-C in the terminal is for the runner alone
+            )
+        self._socket = ours
+        self._selector.register(ours, selectors.EVENT_READ)
+        self._send(
+            {
+                "prepare": {
+                    "path": sys.path,
+                    "file": None if self._file is None else str(self._file),
+                    "modules": list(self._modules),
+                }
+            }
+        )
+
+    def start(self, step: str, call: dict[str, Any], log: Path) -> None:
+        """See Children."""
+        self.prepare()
+        self._send({"start": step, "call": call, "log": str(log)})
+
+    def wait(self, timeout_s: float) -> list[Ended]:
+        """See Children. Raises StepFailed when the zygote cannot import the pipeline's file, or died."""
+        ended: list[Ended] = []
+        deadline = time.monotonic() + timeout_s
+        while not ended:
+            left = deadline - time.monotonic()
+            if left < 0 or not self._selector.select(left):
+                break
+            ended += [item for message in self._receive() if (item := self._handle(message)) is not None]
+        return ended
+
+    def stop(self, step: str) -> None:
+        """See Children."""
+        if self._socket is not None:
+            self._send({"kill": step})
+
+    def close(self) -> None:
+        """See Children."""
+        if self._process is None or self._socket is None:
+            return
+        self._selector.close()
+        self._socket.close()  # the zygote kills its children and ends
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._socket = None
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._socket is not None
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            self._died()
+
+    def _receive(self) -> list[dict[str, Any]]:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            self._died()
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def _handle(self, message: dict[str, Any]) -> Ended | None:
+        if "refused" in message:
+            error = message["refused"]
+            raise StepFailed(
+                f"the pipeline's file cannot be imported for its steps: {error['class']}: {error['message']}",
+                where=str(self._file),
+                fix=error["traceback"] if not error["is_ours"] else "",
+            )
+        if "ended" in message:
+            return Ended(message["ended"], message["answer"], message["signal"], message["status"])
+        return None
+
+    def _died(self) -> None:
+        assert self._process is not None
+        status = self._process.wait()
+        reason = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        raise StepFailed(f"the process that starts steps died: {reason}", where=str(self._log), fix="headrace resume")
+
+
+class Inline:
+    """Each call in this process, one after the other: for a debugger, and for pipelines typed at a prompt."""
+
+    def __init__(self) -> None:
+        self._ended: list[Ended] = []
+
+    def start(self, step: str, call: dict[str, Any], log: Path) -> None:
+        """See Children. Standard output stays what it is; the log is left alone."""
+        from headrace.orchestration.worker import describe_error, perform
+        from headrace.store import Store
+
+        try:
+            with Store.open(Path(call["home"]), lease_s=call["lease_s"], create=False) as store:
+                answer = perform(call, store)
+        except Exception as error:  # the boundary around the user's code
+            answer = {"error": describe_error(error)}
+        self._ended.append(Ended(step, answer))
+
+    def wait(self, timeout_s: float) -> list[Ended]:
+        """See Children."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def stop(self, step: str) -> None:
+        """See Children: nothing runs while the runner looks."""
+
+    def close(self) -> None:
+        """See Children."""

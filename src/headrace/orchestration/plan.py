@@ -1,0 +1,120 @@
+"""Plans: a traced pipeline, what its code is, and what it resolved to; and the key of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headrace.canonical import digest
+from headrace.orchestration.tracing import Graph, Node, Reference, substitute
+
+__all__ = ["LOOKED_UP", "Plan", "PlannedStep", "step_key"]
+
+# Verbs that are looked up when the run is planned instead of being run.
+LOOKED_UP = frozenset({"previous", "champion"})
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What a run would do with a step now: "cached", "run", "unknown" (its inputs are not known yet), "looked up"."""
+
+    name: str
+    call: str
+    action: str
+    line: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pipeline ready to run.
+
+    Parameters
+    ----------
+    graph : Graph
+        Its steps.
+    file : Path or None
+        The file it is written in.
+    folder : Path
+        Where its relative paths start.
+    project : Path
+        The project's folder.
+    code : dict of str to plain data
+        Call -> what counts of its code.
+    resolved : dict of str to dict
+        Step name -> what was looked up for it.
+    identity : str
+        Digest of the graph, code and resolved inputs without `previous` and `champion`: two runs of one identity
+        make the same thing.
+    steps : tuple of PlannedStep
+        What would happen, in the order of the graph.
+    """
+
+    graph: Graph
+    file: Path | None
+    folder: Path
+    project: Path
+    code: dict[str, Any]
+    resolved: dict[str, dict[str, Any]]
+    identity: str
+    steps: tuple[PlannedStep, ...] = field(default=(), compare=False)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As the store keeps it: enough to trace the same pipeline again."""
+        file = None
+        if self.file is not None:
+            inside = self.file.is_relative_to(self.project)
+            file = (self.file.relative_to(self.project) if inside else self.file).as_posix()
+        return {
+            "format": _FORMAT,
+            "pipeline": self.graph.pipeline,
+            "parameters": self.graph.parameters,
+            "file": file,
+            "project": str(self.project),
+            "steps": [node.to_plain() for node in self.graph.nodes],
+        }
+
+
+def identify(graph: Graph, code: Mapping[str, Any], resolved: Mapping[str, Any]) -> str:
+    """A plan's identity; `resolved` holds only what does not depend on the store's history."""
+    return digest(
+        {
+            "format": _FORMAT,
+            "pipeline": graph.pipeline,
+            "steps": [{**node.to_plain(), "line": ""} for node in graph.nodes],
+            "code": dict(code),
+            "resolved": dict(resolved),
+        }
+    )
+
+
+def step_key(node: Node, code: Any, resolved: Any, digests: Mapping[Reference, str | None]) -> str:
+    """A step's key: what it calls, its code, its parameters, and the digests of what it takes.
+
+    Parameters
+    ----------
+    node : Node
+        The step.
+    code : plain data
+        What counts of its code.
+    resolved : plain data
+        What was looked up for it and decides its result.
+    digests : mapping of Reference to digest or None
+        What its inputs came out as; None for a looked-up input that does not exist.
+
+    Returns 64 hexadecimal digits. No path, time or host is in it.
+    """
+    return digest(
+        {
+            "format": _FORMAT,
+            "call": node.call,
+            "code": code,
+            "arguments": substitute(node.arguments, lambda reference: {"@": digests[reference]}),
+            "outputs": node.outputs,
+            "resolved": resolved,
+        }
+    )

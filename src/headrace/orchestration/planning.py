@@ -1,0 +1,78 @@
+"""Making plans: trace the pipeline, take its code's fingerprints, look up in one transaction what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import InvalidInput
+from headrace.orchestration.fingerprint import headrace_version
+from headrace.orchestration.plan import Plan, identify
+from headrace.orchestration.resolving import resolve, resolve_outside
+from headrace.settings import find_project
+
+if TYPE_CHECKING:
+    from headrace.orchestration.pipelines import Pipeline
+    from headrace.orchestration.tracing import Graph
+    from headrace.store import RunRow, Store
+
+__all__ = ["make_plan", "plan_again"]
+
+
+def make_plan(pipeline: Pipeline, parameters: Mapping[str, Any], store: Store | None) -> Plan:
+    """Plan a run; the store, where there is one, is only read.
+
+    Raises Misuse at the user's line for what a pipeline cannot do, InvalidInput for what it names and is not there.
+    """
+    graph = pipeline.trace(**parameters)
+    code = _code(graph)
+    outside = resolve_outside(graph, pipeline.folder)
+    identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
+    resolved = resolve(graph, outside, identity, store)
+    project = find_project(pipeline.folder)
+    return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity)
+
+
+def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
+    """The plan of a run that is resumed: traced and fingerprinted anew, with what it resolved then.
+
+    Raises InvalidInput when the pipeline now names something that was not resolved.
+    """
+    graph = pipeline.trace(**run.plan["parameters"])
+    then = {step["name"]: step["call"] for step in run.plan["steps"]}
+    for node in graph.nodes:
+        if ":" not in node.call and then.get(node.name) != node.call:
+            raise InvalidInput(
+                f"the pipeline has changed since run {run.run_id} was planned: {node.name!r} is new",
+                where=node.line,
+                fix="start a new run: `headrace run`",
+            )
+    resolved = {name: dict(value) for name, value in run.resolved.items()}
+    project = find_project(pipeline.folder)
+    return Plan(graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id)
+
+
+def _code(graph: Graph) -> dict[str, Any]:
+    code: dict[str, Any] = {}
+    for node in graph.nodes:
+        if node.call not in code:
+            step = graph.steps.get(node.call)
+            code[node.call] = {"headrace": headrace_version()} if step is None else step.code()
+    return code
+
+
+def file_of(run: RunRow, project: Path) -> Path:
+    """The pipeline's file of a recorded run, in this project or where the run found it.
+
+    Raises InvalidInput when it is at neither place, or the pipeline was never in a file.
+    """
+    named = run.plan["file"]
+    if named is None:
+        raise InvalidInput(f"run {run.run_id} has no file: its pipeline was defined at a prompt", fix="run it there")
+    for base in (project, Path(run.plan["project"])):
+        if (base / named).is_file():
+            return base / named
+    raise InvalidInput(
+        f"the file of pipeline {run.pipeline!r} is gone", where=str(project / named), fix="bring it back, or run anew"
+    )

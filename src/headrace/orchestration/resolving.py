@@ -1,0 +1,135 @@
+"""Resolved inputs: what a plan looks up once, so that resuming and repeating a run see the same.
+
+| verb | looked up | part of the plan's identity |
+|---|---|---|
+| ingest | which spans there are, and what files they are | yes |
+| load_schema | the file; else the schema accepted last; else `otherwise` | the file |
+| previous | the newest accepted data set that ends before this one | no |
+| champion | what the endpoint serves, or what this very plan replaced there | no |
+| push | the version that is live | no |
+
+Everything from the store is read in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.canonical import digest
+from headrace.errors import InvalidInput
+from headrace.orchestration.tracing import Graph, Node, Reference
+
+if TYPE_CHECKING:
+    from headrace.store import Endpoint, Snapshot, Store
+
+__all__ = ["resolve", "resolve_outside"]
+
+
+def resolve_outside(graph: Graph, folder: Path) -> dict[str, dict[str, Any]]:
+    """What is looked up outside the store: spans and schema files. `identity` of each is free of paths and times."""
+    found: dict[str, dict[str, Any]] = {}
+    for node in graph.nodes:
+        if node.call == "ingest":
+            found[node.name] = _resolve_ingest(node, folder)
+        elif node.call == "load_schema":
+            path = folder / node.arguments["path"]
+            sha256 = digest(path.read_bytes()) if path.is_file() else None
+            found[node.name] = {"identity": sha256, "sha256": sha256}
+    return found
+
+
+def _resolve_ingest(node: Node, folder: Path) -> dict[str, Any]:
+    raise NotImplementedError
+
+
+def resolve(
+    graph: Graph, outside: dict[str, dict[str, Any]], identity: str, store: Store | None
+) -> dict[str, dict[str, Any]]:
+    """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run."""
+    streams = {node.name: outside[node.name]["spans"] for node in graph.nodes if node.call == "ingest"}
+    endpoints = sorted(
+        {node.arguments["endpoint"] for node in graph.nodes if node.call in ("champion", "push")}
+    )
+    snapshot = None
+    if store is not None:
+        snapshot = store.snapshot(graph.pipeline, plan_id=identity, endpoints=endpoints, streams=streams)
+    resolved: dict[str, dict[str, Any]] = {}
+    for node in graph.nodes:
+        entry = _resolve_node(graph, node, outside, snapshot, store)
+        if entry is not None:
+            resolved[node.name] = entry
+    return resolved
+
+
+def _resolve_node(
+    graph: Graph, node: Node, outside: dict[str, dict[str, Any]], snapshot: Snapshot | None, store: Store | None
+) -> dict[str, Any] | None:
+    if node.call == "ingest":
+        return outside[node.name]
+    if node.call == "champion":
+        champion = snapshot.champions[node.arguments["endpoint"]] if snapshot else None
+        return {"digest": champion.model_digest if champion else None, "version": champion.version if champion else None}
+    if node.call == "push":
+        endpoint = node.arguments["endpoint"]
+        live = snapshot.live[endpoint] if snapshot else None
+        replaced = snapshot.champions[endpoint] if snapshot else None
+        return {"expected_version": _version(live), "replaces": _version(replaced)}
+    if node.call == "previous":
+        stream = _stream(graph, node.arguments["dataset"])
+        accepted = snapshot.previous.get(stream) if snapshot else None
+        return {"digest": accepted.dataset_digest if accepted else None}
+    if node.call == "load_schema":
+        return _resolve_schema(graph, node, outside[node.name]["sha256"], snapshot, store)
+    return None
+
+
+def _version(endpoint: Endpoint | None) -> int | None:
+    return None if endpoint is None else endpoint.version
+
+
+def _resolve_schema(
+    graph: Graph, node: Node, sha256: str | None, snapshot: Snapshot | None, store: Store | None
+) -> dict[str, Any]:
+    if sha256 is not None:
+        return {"from": "file", "sha256": sha256}
+    for stream in _streams_under(graph, node):
+        accepted = snapshot.accepted.get(stream) if snapshot else None
+        if accepted is not None and store is not None and store.has_artifact(accepted.schema_digest):
+            return {"from": "accepted", "digest": accepted.schema_digest}
+    if node.arguments.get("otherwise") is None:
+        raise InvalidInput(
+            f"there is no schema file {node.arguments['path']!r}, and no data was accepted yet",
+            where=node.line,
+            fix="write the file, or give otherwise=hr.infer_schema(hr.analyze(...))",
+        )
+    return {"from": "otherwise"}
+
+
+def _streams_under(graph: Graph, node: Node) -> Sequence[str]:
+    """The ingest steps whose data is validated under this schema; all of them when none is."""
+    found = []
+    for other in graph.nodes:
+        if other.call == "validate" and any(need.step == node.name for need in other.needs):
+            stream = _stream(graph, other.arguments["dataset"])
+            if stream is not None:
+                found.append(stream)
+    return found or [other.name for other in graph.nodes if other.call == "ingest"]
+
+
+def _stream(graph: Graph, value: Any) -> str | None:
+    """The ingest step that a data set comes from, through whatever lies between."""
+    if not isinstance(value, Reference):
+        return None
+    node = graph[value.step]
+    if node.call == "ingest":
+        return node.name
+    for need in node.needs:
+        found = _stream(graph, need)
+        if found is not None:
+            return found
+    return None
+
+
+stream_of = _stream
