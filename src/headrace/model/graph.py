@@ -198,6 +198,11 @@ class GraphBuilder:
 
     def is_null(self, value: Value) -> str | None:
         """A bool tensor [N, 1], True where null; None where the value is never null."""
+        constant = self.constant_value(value.name)
+        if constant is not None and value.kind in ("number", "text") and constant.size == 1:
+            item = constant.item()
+            if item == item and item != NULL_TEXT:
+                return None
         if value.kind == "number":
             return self.node("IsNaN", [value.name])
         if value.kind == "text":

@@ -1,0 +1,112 @@
+"""Analysis: what the ops must know about the data, in one pass over the rows for each depth."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from headrace.canonical import from_canonical, to_canonical
+from headrace.engine import Work
+from headrace.fold import Fold, Rows
+from headrace.transformation._program import Constants, Program
+from headrace.transformation._values import NodeValues
+
+__all__ = ["Derive", "fit", "levels"]
+
+
+def _column_name(index: int) -> str:
+    return f"@{index}"  # no source column can begin so
+
+
+@dataclass(frozen=True)
+class Derive(Work):
+    """Adds the values of expression nodes to a batch, as columns "@<node>", for folds over what is computed.
+
+    Parameters
+    ----------
+    program : str
+        A program as canonical JSON: it travels to wherever the rows are.
+    nodes : tuple of int
+        The nodes whose values are added.
+    columns : tuple of str
+        The raw columns needed, by the nodes and by the folds beside them.
+    """
+
+    program: str
+    nodes: tuple[int, ...]
+    columns: tuple[str, ...]
+
+    def __call__(self, rows: Rows) -> Rows:
+        """The rows with the derived columns after the raw ones."""
+        values = _node_values(self.program, tuple(self.nodes))
+        batch = rows.batch
+        derived = values.of_lanes(values.codec.from_batch(batch))
+        names = [*batch.schema.names, *(_column_name(index) for index in derived)]
+        return replace(rows, batch=pa.RecordBatch.from_arrays([*batch.columns, *derived.values()], names=names))
+
+
+@functools.lru_cache(maxsize=8)
+def _node_values(program: str, nodes: tuple[int, ...]) -> NodeValues:
+    return NodeValues(Program.from_plain(from_canonical(program.encode())), nodes)
+
+
+def levels(program: Program) -> list[list[int]]:
+    """The nodes that must be fitted, by depth: a node of one level needs only those of the levels before."""
+    depth: list[int] = []
+    found: list[list[int]] = []
+    for index, node in enumerate(program.expressions.nodes):
+        below = max((depth[item] for item in node.inputs), default=0)
+        if _fold_of(program, index) is not None:
+            below += 1
+            if below > len(found):
+                found.append([])
+            found[below - 1].append(index)
+        depth.append(below)
+    return found
+
+
+def _fold_of(program: Program, index: int) -> Fold[Any, Any] | None:
+    op, nodes = program.ops[index], program.expressions.nodes
+    if op is None:
+        return None
+    names = [
+        nodes[item].parameters["name"] if nodes[item].op == "column" else _column_name(item)
+        for item in nodes[index].inputs
+    ]
+    return op.fold(names, [program.types[item].kind for item in nodes[index].inputs])
+
+
+def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Program:
+    """The program with the constants of every op that needs some, from the rows of these parts.
+
+    Equal folds run once; a raw column is folded as it is, a computed one through the ONNX nodes that serve it.
+    Cost: one pass over the needed columns for each level of `levels`.
+    """
+    nodes = program.expressions.nodes
+    for level in levels(program):
+        folds: dict[int, Fold[Any, Any]] = {}
+        for index in level:
+            fold = _fold_of(program, index)
+            assert fold is not None
+            folds[index] = fold
+        derived = sorted(
+            {item for index in level for item in nodes[index].inputs if nodes[item].op not in ("column", "literal")}
+        )
+        through = None
+        if derived:
+            text = to_canonical(program.to_plain()).decode()
+            through = Derive(text, tuple(derived), program.expressions.column_names)
+        unique = list(dict.fromkeys(folds.values()))
+        states = dict(zip(unique, engine.fold(unique, dataset, parts, through=through), strict=True))
+        constants: Constants = dict(program.constants)
+        for index, fold in folds.items():
+            op = program.ops[index]
+            assert op is not None
+            result = fold.extract(states[fold])[0]
+            constants[index] = program.at(index, functools.partial(op.constants, result))
+        program = replace(program, constants=constants)
+    return program

@@ -1,0 +1,146 @@
+"""What an op is: one file in `ops/`, a frozen dataclass of parameters, and how nulls flow through it.
+
+    infer(inputs)               kinds in, kind out; a clash is an InvalidInput, before a row is read
+    fold(columns, kinds)        what must be known about the inputs' values first; None for a plain row-wise op
+    constants(result)           the fold's answer as plain data, kept in the graph's JSON
+    build(builder, inputs, constants)   the ONNX nodes: the only definition that training and serving run
+
+A row's result depends on that row and the constants alone, to the byte, whatever batch surrounds it: build with the
+operators `headrace.model.graph` allows. `headrace.testing.OpCases` checks every op against its NumPy definition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from headrace.errors import InvalidInput
+from headrace.fold import Fold
+from headrace.model.columns import NULL_TEXT
+from headrace.model.graph import GraphBuilder, Value
+from headrace.schema import Kind
+
+__all__ = ["Op", "ValueType", "as_kind", "both_present", "unify"]
+
+_TOWER = ("boolean", "integer", "number")
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """What is known about an expression before any row is read.
+
+    Parameters
+    ----------
+    kind : Kind
+        integer, number, boolean, text, timestamp; "null" for a literal None alone.
+    is_nullable : bool
+        Whether it can be null. A number always can: NaN is null.
+    is_categorical : bool
+        Whether its values are codes whose order means nothing.
+    """
+
+    kind: Kind
+    is_nullable: bool = True
+    is_categorical: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == "number" and not self.is_nullable:
+            object.__setattr__(self, "is_nullable", True)
+
+
+class Op(ABC):
+    """One transformation, with its parameters as dataclass fields (plain data, checked in `__post_init__`).
+
+    `num_inputs` is the least and the greatest number of inputs (None = any). A subclass is a frozen dataclass in
+    `ops/<name>.py`, named like the file without underscores; `ops.<name>(input, ..., parameter=...)` records it.
+    """
+
+    num_inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+
+    @classmethod
+    def op_name(cls) -> str:
+        """The name users type: the stem of the file the class is in."""
+        return cls.__module__.rpartition(".")[2]
+
+    def parameters(self) -> dict[str, Any]:
+        """The fields as plain data; those that have their default value are left out."""
+        found: dict[str, Any] = {}
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, item.name)
+            if value != item.default:
+                found[item.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+    @abstractmethod
+    def infer(self, inputs: Sequence[ValueType]) -> ValueType:
+        """The result's type. Raises InvalidInput, without a place, where the inputs' kinds cannot be meant."""
+
+    @abstractmethod
+    def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
+        """Write the nodes and return the result, a tensor [N, 1] of the kind `infer` said."""
+
+    def fold(self, columns: Sequence[str], kinds: Sequence[Kind]) -> Fold[Any, Any] | None:
+        """The fold over the inputs' values (`columns` names them in the batch); None where nothing must be known."""
+        return None
+
+    def constants(self, result: Any) -> dict[str, Any]:
+        """What `build` needs of the fold's result (of one group), as plain data."""
+        return {}
+
+
+def unify(types: Sequence[ValueType], what: str) -> Kind:
+    """The one kind that values of these types can share: boolean < integer < number, else equal kinds; null joins any.
+
+    Raises InvalidInput naming the kinds and `what`.
+
+    >>> unify([ValueType("integer"), ValueType("number")], "the branches")
+    'number'
+    """
+    kinds = {item.kind for item in types} - {"null"}
+    if not kinds:
+        return "number"
+    if kinds <= set(_TOWER):
+        return max(kinds, key=_TOWER.index)
+    if len(kinds) > 1:
+        raise InvalidInput(f"{what} are {' and '.join(sorted(kinds))}", expected="kinds that can be one")
+    return kinds.pop()
+
+
+def as_kind(builder: GraphBuilder, value: Value, kind: Kind) -> Value:
+    """The value as another kind of those `unify` allows; a null literal becomes that kind's null."""
+    if value.kind == kind:
+        return value
+    if value.kind == "null":
+        if kind == "number":
+            return Value(builder.number(np.nan), kind)
+        if kind == "text":
+            return Value(builder.text(NULL_TEXT), kind)
+        no = builder.constant(np.array([False]))
+        return Value(no if kind == "boolean" else builder.integer(0), kind, no)
+    if kind == "number":
+        return Value(builder.as_number(value), kind)
+    if kind == "integer" and value.kind in ("boolean", "timestamp"):
+        name = builder.cast(value.name, np.int64) if value.kind == "boolean" else value.name
+        return Value(name, kind, value.present)
+    raise AssertionError(f"{value.kind} as {kind}: infer must refuse this")
+
+
+def both_present(builder: GraphBuilder, left: Value, right: Value) -> str | None:
+    """The bool tensor that is True where neither is null; None where neither can be."""
+    present: list[str] = []
+    for value in (left, right):
+        if value.kind in ("number", "text"):
+            null = builder.is_null(value)
+            bit = None if null is None else builder.node("Not", [null])
+        else:
+            bit = value.present
+        if bit is not None and bit not in present:
+            present.append(bit)
+    if len(present) == 2:
+        return builder.node("And", present)
+    return present[0] if present else None

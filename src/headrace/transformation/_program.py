@@ -1,0 +1,191 @@
+"""From expression graph to types, and to ONNX: what transforming, analysing and explaining share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace import lookup
+from headrace.errors import HeadraceError, InvalidInput
+from headrace.model.columns import InputColumn, columns_of
+from headrace.model.graph import GraphBuilder, Value
+from headrace.schema import Schema
+from headrace.transformation._contract import Op, ValueType
+from headrace.transformation._recording import at_line
+from headrace.transformation.expressions import Expressions, Node
+
+__all__ = ["Constants", "Program", "bind"]
+
+# Node index -> what its op was fitted to, as plain data.
+Constants = dict[int, dict[str, Any]]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Program:
+    """An expression graph with the columns it reads, the type of every node, and what has been fitted so far.
+
+    Parameters
+    ----------
+    expressions : Expressions
+        The nodes.
+    columns : tuple of InputColumn
+        The raw columns, in the order of `expressions.column_names`.
+    constants : dict of int to dict
+        By node index; a node without an entry needs nothing, or is not fitted yet.
+    """
+
+    expressions: Expressions
+    columns: tuple[InputColumn, ...]
+    constants: Constants = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        by_name = {column.name: column for column in self.columns}
+        types: list[ValueType] = []
+        ops: list[Op | None] = []
+        for index, node in enumerate(self.expressions.nodes):
+            if node.op == "column":
+                column = by_name[node.parameters["name"]]
+                ops.append(None)
+                types.append(ValueType(column.kind, column.is_nullable))
+            elif node.op == "literal":
+                value, kind = node.parameters["value"], node.parameters["kind"]
+                ops.append(None)
+                types.append(ValueType(kind, value is None or value != value))
+            else:
+                op = self.at(index, lambda node=node: _op_of(node))  # type: ignore[misc]  # bound now, used now
+                ops.append(op)
+                inputs = [types[item] for item in node.inputs]
+                types.append(self.at(index, lambda op=op, inputs=inputs: op.infer(inputs)))  # type: ignore[misc]
+        object.__setattr__(self, "types", tuple(types))
+        object.__setattr__(self, "ops", tuple(ops))
+
+    types: tuple[ValueType, ...] = field(init=False, compare=False, repr=False)
+    ops: tuple[Op | None, ...] = field(init=False, compare=False, repr=False)
+
+    def at(self, index: int, make: Callable[[], Result]) -> Result:
+        """The function's result; an error it raises gets the user's line of that node."""
+        try:
+            return make()
+        except HeadraceError as error:
+            raise at_line(error, self.place(index)) from None
+
+    def place(self, index: int) -> str:
+        """Where the user wrote a node: "features.py, line 3, in z_score(x.a)"; the expression alone if unknown."""
+        line = self.expressions.places[index] if self.expressions.places else ""
+        text = self.expressions.text(index)
+        return f"{line}, in {text}" if line else text
+
+    def emit(self, builder: GraphBuilder, wanted: Iterable[int]) -> dict[int, Value]:
+        """Write the nodes that the wanted ones need; every value has a row for each row of the batch."""
+        nodes = self.expressions.nodes
+        needed = set(wanted)
+        for index in range(len(nodes) - 1, -1, -1):
+            if index in needed:
+                needed.update(nodes[index].inputs)
+        values: dict[int, Value] = {}
+        for index in sorted(needed):
+            node, op = nodes[index], self.ops[index]
+            if op is None:
+                values[index] = (
+                    builder.column(node.parameters["name"]) if node.op == "column" else _literal(builder, node)
+                )
+                continue
+            inputs = [values[item] for item in node.inputs]
+            value = op.build(builder, inputs, self.constants.get(index, {}))
+            if builder.constant_value(value.name) is not None:
+                value = _spread(builder, value, [item for item in inputs if builder.constant_value(item.name) is None])
+            values[index] = value
+        return values
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data, without the user's lines."""
+        core = self.expressions.to_plain()
+        core.pop("places")
+        return {
+            "expressions": core,
+            "columns": [column.to_plain() for column in self.columns],
+            "constants": {str(index): self.constants[index] for index in sorted(self.constants)},
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Program:
+        """Read what `to_plain` wrote."""
+        return cls(
+            Expressions.from_plain(plain["expressions"]),
+            tuple(InputColumn(**item) for item in plain["columns"]),
+            {int(index): dict(item) for index, item in plain["constants"].items()},
+        )
+
+
+def _op_of(node: Node) -> Op:
+    cls = lookup.find("op", node.op)
+    arguments = {name: tuple(item) if isinstance(item, list) else item for name, item in node.parameters.items()}
+    op = cls(**arguments)
+    assert isinstance(op, Op)
+    return op
+
+
+def _literal(builder: GraphBuilder, node: Node) -> Value:
+    kind, value = node.parameters["kind"], node.parameters["value"]
+    if kind == "null":
+        return Value("", kind)
+    if kind == "text":
+        return Value(builder.text(value), kind)
+    dtype: npt.DTypeLike = {"number": np.float64, "boolean": np.bool_}.get(kind, np.int64)
+    return Value(builder.constant(np.array([value], dtype=dtype)), kind)
+
+
+def _spread(builder: GraphBuilder, value: Value, row_wise: Sequence[Value]) -> Value:
+    """A constant as a tensor [N, 1]: nothing but a filled literal is ever one."""
+    same = builder.compare("==", row_wise[0].name, row_wise[0].name)
+    always = builder.node("Or", [same, builder.node("Not", [same])])
+    if value.kind == "boolean":
+        return Value(builder.node("And", [always, value.name]), value.kind, value.present)
+    return Value(builder.where(always, value.name, value.name), value.kind, value.present)
+
+
+def bind(expressions: Expressions, schema: Schema, *, label: str | None = None, key: Sequence[str] = ()) -> Program:
+    """Check an expression graph against a data set's schema and roles, before a row is read.
+
+    Raises UnknownName for a column there is not; InvalidInput for a kind no model can read, the label or the key
+    itself as a feature, a clash of types, a feature that is text: each at the user's line.
+    """
+    columns: list[InputColumn] = []
+    for index, node in enumerate(expressions.nodes):
+        if node.op != "column":
+            continue
+        name, place = node.parameters["name"], expressions.places[index]
+        if name == label:
+            raise InvalidInput(
+                f"the label {name!r} is used as a feature",
+                where=place,
+                fix="leave it out: it is not known when serving",
+            )
+        if (name,) == tuple(key):
+            raise InvalidInput(
+                f"the key {name!r} is used as a feature",
+                where=place,
+                fix="leave it out: it names rows, it does not describe them",
+            )
+        try:
+            columns += columns_of(schema, [name])
+        except HeadraceError as error:
+            if isinstance(error, InvalidInput):
+                raise InvalidInput(f"column {name!r}: {error.what}", where=place, expected=error.expected) from None
+            error.__init__("column", name, [item.name for item in schema.features], where=place)  # type: ignore[misc]
+            raise
+    program = Program(expressions, tuple(columns))
+    for name, index in expressions.features:
+        if program.types[index].kind == "text":
+            raise InvalidInput(
+                f"feature {name!r} is text: a model takes numbers",
+                where=program.place(index),
+                fix="look it up: ops.vocabulary(...)",
+            )
+    return program

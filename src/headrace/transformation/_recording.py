@@ -1,0 +1,324 @@
+"""What stands for a column while features are traced: operations on it are recorded, not done."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from headrace import lookup
+from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
+from headrace.transformation.expressions import Node, node_text
+
+__all__ = ["Columns", "Expression", "apply", "at_line", "is_unicode", "users_line"]
+
+_PACKAGE = str(Path(__file__).parent.parent)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def users_line() -> str:
+    """The nearest line on the stack that is not headrace's own: "features.py, line 3"."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+
+
+def at_line(error: HeadraceError, place: str) -> HeadraceError:
+    """The same error, with a place where it has none."""
+    if error.where or isinstance(error, UnknownName):
+        return error
+    return type(error)(error.what, where=place, expected=error.expected, fix=error.fix)
+
+
+class Expression:
+    """A column, or what was computed from columns, while features are traced.
+
+    Operators: + - * / // % ** (a constant exponent), == != < <= > >=, & | ~. Methods: is_null, fill_null, cast. There
+    is no value to look at: `if`, `and`, `not`, float(), str(), loops and NumPy functions raise Misuse at their line.
+    """
+
+    __slots__ = ("_inputs", "_op", "_parameters", "_place")
+
+    def __init__(self, op: str, parameters: Mapping[str, Any], inputs: Sequence[Expression], place: str) -> None:
+        for name, value in zip(Expression.__slots__, (tuple(inputs), op, dict(parameters), place), strict=True):
+            object.__setattr__(self, name, value)
+
+    # The four slots, typed: reading them is reading an attribute that exists, so __getattr__ is not asked.
+    _inputs: tuple[Expression, ...]
+    _op: str
+    _parameters: dict[str, Any]
+    _place: str
+
+    def is_null(self) -> Expression:
+        """True where null (a number: where NaN), never null itself."""
+        return apply("is_null", (self,), {})
+
+    def fill_null(self, value: Any) -> Expression:
+        """The value, or `value` (a literal or an expression) where it is null."""
+        return apply("fill_null", (self, value), {})
+
+    def cast(self, kind: str) -> Expression:
+        """As another kind: "number", "integer", "boolean" or "text"; see `ops.cast`."""
+        return apply("cast", (self,), {"kind": kind})
+
+    def __add__(self, other: Any) -> Expression:
+        return _arithmetic("+", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return _arithmetic("+", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return _arithmetic("-", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return _arithmetic("-", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return _arithmetic("*", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return _arithmetic("*", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return _arithmetic("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return _arithmetic("/", other, self)
+
+    def __floordiv__(self, other: Any) -> Expression:
+        return _arithmetic("//", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expression:
+        return _arithmetic("//", other, self)
+
+    def __mod__(self, other: Any) -> Expression:
+        return _arithmetic("%", self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return _arithmetic("%", other, self)
+
+    def __pow__(self, other: Any) -> Expression:
+        if isinstance(other, bool) or not isinstance(other, (int, float)):
+            raise Misuse("the exponent of ** is not a constant number", where=users_line(), expected="x ** 2")
+        return apply("power", (self,), {"exponent": other})
+
+    def __rpow__(self, other: Any) -> NoReturn:
+        raise Misuse("the exponent of ** is not a constant number", where=users_line(), expected="x ** 2")
+
+    def __neg__(self) -> Expression:
+        return _arithmetic("*", self, -1)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]  # a comparison is recorded
+        return _comparison("==", self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]  # a comparison is recorded
+        return _comparison("!=", self, other)
+
+    def __lt__(self, other: Any) -> Expression:
+        return _comparison("<", self, other)
+
+    def __le__(self, other: Any) -> Expression:
+        return _comparison("<=", self, other)
+
+    def __gt__(self, other: Any) -> Expression:
+        return _comparison(">", self, other)
+
+    def __ge__(self, other: Any) -> Expression:
+        return _comparison(">=", self, other)
+
+    def __and__(self, other: Any) -> Expression:
+        return apply("logic", (self, other), {"operator": "and"})
+
+    def __rand__(self, other: Any) -> Expression:
+        return apply("logic", (other, self), {"operator": "and"})
+
+    def __or__(self, other: Any) -> Expression:
+        return apply("logic", (self, other), {"operator": "or"})
+
+    def __ror__(self, other: Any) -> Expression:
+        return apply("logic", (other, self), {"operator": "or"})
+
+    def __invert__(self) -> Expression:
+        return apply("logic", (self,), {"operator": "not"})
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return _text(self)
+
+    def __bool__(self) -> NoReturn:
+        raise Misuse(
+            f"{_text(self)} has no truth value while features are traced",
+            where=users_line(),
+            fix="write & | ~ for and, or, not; ops.where(condition, a, b) for if; (a < x) & (x < b) for a < x < b",
+        )
+
+    def _no_value(self, *_: Any) -> NoReturn:
+        raise Misuse(
+            f"{_text(self)} has no value while features are traced",
+            where=users_line(),
+            fix="use operators and headrace.ops; repr() shows an expression",
+        )
+
+    __float__ = __int__ = __index__ = __complex__ = __len__ = __contains__ = __getitem__ = _no_value
+    __iter__ = __array__ = __call__ = __setattr__ = __str__ = __format__ = __enter__ = _no_value
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Expression:
+        """Take a NumPy scalar's operators (`np.float64(2) * x.a`); any other NumPy function is refused."""
+        if method == "__call__" and ufunc.__name__ in _UFUNCS and len(inputs) == 2:
+            record, operator = _UFUNCS[ufunc.__name__]
+            return record(operator, inputs[0], inputs[1])
+        raise Misuse(
+            f"numpy.{ufunc.__name__} cannot be recorded",
+            where=users_line(),
+            fix="use operators and headrace.ops",
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise UnknownName("method of an expression", name, ["cast", "fill_null", "is_null"], where=users_line())
+
+
+def _arithmetic(operator: str, left: Any, right: Any) -> Expression:
+    return apply("arithmetic", (left, right), {"operator": operator})
+
+
+def _comparison(operator: str, left: Any, right: Any) -> Expression:
+    if left is None or right is None:
+        raise Misuse("a comparison with None is null for every row", where=users_line(), fix="write .is_null()")
+    return apply("comparison", (left, right), {"operator": operator})
+
+
+_UFUNCS: dict[str, tuple[Callable[[str, Any, Any], Expression], str]] = {
+    "add": (_arithmetic, "+"),
+    "subtract": (_arithmetic, "-"),
+    "multiply": (_arithmetic, "*"),
+    "divide": (_arithmetic, "/"),
+    "floor_divide": (_arithmetic, "//"),
+    "remainder": (_arithmetic, "%"),
+    "equal": (_comparison, "=="),
+    "not_equal": (_comparison, "!="),
+    "less": (_comparison, "<"),
+    "less_equal": (_comparison, "<="),
+    "greater": (_comparison, ">"),
+    "greater_equal": (_comparison, ">="),
+}
+
+
+def _literal(value: Any, place: str) -> Expression:
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    kind: str
+    if value is None:
+        kind = "null"
+    elif isinstance(value, bool):
+        kind = "boolean"
+    elif isinstance(value, int):
+        kind = "integer"
+        if not -(2**63) <= value < 2**63:
+            raise InvalidInput(f"{value} does not fit 64 bits", where=place, fix="write it as a float")
+    elif isinstance(value, float):
+        kind = "number"
+    elif isinstance(value, str):
+        kind = "text"
+        if value.startswith("\x00") or not is_unicode(value):
+            raise InvalidInput(
+                f"{value!r} cannot be a text value", where=place, expected="valid Unicode without U+0000"
+            )
+    elif isinstance(value, datetime.datetime):
+        kind = "timestamp"
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC)
+        value = (aware - _EPOCH) // datetime.timedelta(microseconds=1)
+    else:
+        raise Misuse(
+            f"{type(value).__name__} cannot stand in an expression",
+            where=place,
+            expected="a column, an expression, a number, a text, a boolean, a datetime or None",
+        )
+    return Expression("literal", {"kind": kind, "value": value}, (), place)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def apply(name: str, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> Expression:
+    """Record one op over expressions and literals: what operators and `ops.<name>` come down to.
+
+    Raises UnknownName for an op or parameter there is not, Misuse for a wrong number of inputs or a value no
+    expression can hold, InvalidInput for a parameter out of range: each at the user's line.
+    """
+    place = users_line()
+    cls = lookup.find("op", name)
+    least, most = cls.num_inputs
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        allowed = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
+        raise Misuse(
+            f"ops.{name} was given {len(inputs)} inputs",
+            where=place,
+            expected=f"{allowed}; parameters are named, as in ops.bucketize(x.distance, num_buckets=10)",
+        )
+    known = list(cls.__dataclass_fields__)
+    for parameter in parameters:
+        if parameter not in known:
+            raise UnknownName(f"parameter of ops.{name}", parameter, known, where=place)
+    if not any(isinstance(item, Expression) for item in inputs):
+        raise Misuse(f"ops.{name} was given no column", where=place, expected="x.<column> or an expression of columns")
+    recorded = [item if isinstance(item, Expression) else _literal(item, place) for item in inputs]
+    try:
+        op = cls(**parameters)
+    except HeadraceError as error:
+        raise at_line(error, place) from None
+    except TypeError as error:  # a parameter without a default is missing
+        raise Misuse(f"ops.{name}: {str(error).rpartition('() ')[2]}", where=place) from None
+    return Expression(name, op.parameters(), recorded, place)
+
+
+class Columns:
+    """What `features` is called with: `x.name` or `x["name"]` is a column. Nothing can be set on it."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, known: Sequence[str] | None) -> None:
+        object.__setattr__(self, "_known", None if known is None else tuple(known))
+
+    def __getattr__(self, name: str) -> Expression:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Expression:
+        place = users_line()
+        if not isinstance(name, str):
+            raise Misuse(f"{name!r} is not a column's name", where=place, expected='a text, as in x["distance"]')
+        known = cast("tuple[str, ...] | None", object.__getattribute__(self, "_known"))
+        if known is not None and name not in known:
+            raise UnknownName("column", name, known, where=place)
+        return Expression("column", {"name": name}, (), place)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise Misuse(f"x.{name} was assigned", where=users_line(), fix="features returns a dict of name: expression")
+
+    __setitem__ = __setattr__
+
+    def __iter__(self) -> Iterator[Any]:
+        raise Misuse("x cannot be looped over", where=users_line(), fix="name the columns: [x[name] for name in NAMES]")
+
+
+def _text(expression: Expression, depth: int = 8) -> str:
+    if depth == 0:
+        return "..."
+    inputs = [_text(item, depth - 1) for item in expression._inputs]
+    return node_text(Node(expression._op, expression._parameters), inputs)

@@ -1,0 +1,262 @@
+"""The transform: features fitted on data, as one graph that training and serving both run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headrace import disk
+from headrace.canonical import digest, from_canonical, to_canonical
+from headrace.errors import InvalidInput
+from headrace.model.codec import Codec
+from headrace.model.columns import InputColumn
+from headrace.model.graph import GraphBuilder
+from headrace.model.session import open_session
+from headrace.schema import Schema
+from headrace.transformation._program import Program, bind
+from headrace.transformation._values import NodeValues
+from headrace.transformation.expressions import Expressions
+from headrace.transformation.tracing import trace
+
+__all__ = ["TransformGraph", "transform"]
+
+_BATCH_ROWS = 8192
+
+
+class TransformGraph:
+    """Raw columns in, a float32 matrix of features out; fitted, immutable, an artifact.
+
+    Parameters
+    ----------
+    program : Program
+        Expressions, columns and constants. Made by `transform`, not by hand.
+
+    Nulls leave as NaN. A row's features do not depend on the rows around it, to the byte.
+    Cost: about 5 us and 0.3 us a node for one row.
+    """
+
+    kind = "transform_graph"
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TransformGraph) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"TransformGraph({len(self.feature_names)} features of {len(self.columns)} columns)"
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]:
+        """The raw columns read, in the graph's order."""
+        return self._program.columns
+
+    @property
+    def expressions(self) -> Expressions:
+        """What was traced."""
+        return self._program.expressions
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features, in the order of the matrix's columns."""
+        return tuple(name for name, _ in self.expressions.features)
+
+    @property
+    def feature_kinds(self) -> tuple[str, ...]:
+        """ "numeric" or "categorical" (codes whose order means nothing), by feature."""
+        types = self._program.types
+        return tuple(
+            "categorical" if types[index].is_categorical else "numeric" for _, index in self.expressions.features
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data: expressions, columns and everything fitted."""
+        return {"format": 1, **self._program.to_plain()}
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 of the canonical form: equal features fitted to equal constants are one artifact."""
+        return digest(self.to_plain())
+
+    def build(self, builder: GraphBuilder) -> str:
+        """Write the features into a graph; the name of a float32 tensor [N, num_features].
+
+        z-scores that are features are divided together, as one matrix; one Concat, one Cast.
+        """
+        roots: list[int] = []
+        means, deviations = [0.0] * len(self.feature_names), [1.0] * len(self.feature_names)
+        for place, (_, index) in enumerate(self.expressions.features):
+            node = self.expressions.nodes[index]
+            if node.op == "z_score":
+                constants = self._program.constants[index]
+                means[place], deviations[place] = constants["mean"], constants["std_dev"]
+                index = node.inputs[0]
+            roots.append(index)
+        values = self._program.emit(builder, roots)
+        pieces = [builder.as_number(values[index]) for index in roots]
+        matrix = builder.node("Concat", pieces, axis=1) if len(pieces) > 1 else pieces[0]
+        if any(item != 0.0 for item in means) or any(item != 1.0 for item in deviations):
+            # (x - 0) / 1 is x to the bit, so the other columns pass unchanged.
+            matrix = builder.node("Sub", [matrix, builder.constant(np.array([means]))])
+            matrix = builder.node("Div", [matrix, builder.constant(np.array([deviations]))])
+        return builder.cast(matrix, np.float32)
+
+    @functools.cached_property
+    def onnx(self) -> bytes:
+        """The graph alone, lanes to `features`, as a serialised ONNX ModelProto."""
+        builder = GraphBuilder(self.columns)
+        return builder.finish({"features": (self.build(builder), np.float32, len(self.feature_names))})
+
+    @functools.cached_property
+    def codec(self) -> Codec:
+        """Raw values to lanes."""
+        return Codec(self.columns)
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        return open_session(self.onnx)
+
+    def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """float32[num_rows, num_features] of lanes that the codec made; NaN where null."""
+        num_rows = len(next(iter(lanes.values())))
+        if num_rows <= _BATCH_ROWS:
+            return np.asarray(self._session.run(["features"], dict(lanes))[0])
+        out = np.empty((num_rows, len(self.feature_names)), dtype=np.float32)
+        for start in range(0, num_rows, _BATCH_ROWS):  # a batch that stays in cache is faster than all at once
+            piece = {name: lane[start : start + _BATCH_ROWS] for name, lane in lanes.items()}
+            out[start : start + _BATCH_ROWS] = self._session.run(["features"], piece)[0]
+        return out
+
+    def apply(self, table: Any) -> pa.Table:
+        """The features of a table's or batch's rows, in order.
+
+        Parameters
+        ----------
+        table : pyarrow.Table or RecordBatch
+            Holds at least `columns`, other columns are not looked at.
+
+        Returns
+        -------
+        pyarrow.Table
+            One float32 column a feature, named like it; NaN where null, as the model sees it.
+
+        Raises what `Codec.from_batch` raises, naming row and column.
+        """
+        whole = np.empty((table.num_rows, len(self.feature_names)), dtype=np.float32, order="F")
+        start = 0
+        for batch in _batches(table):
+            piece = self.matrix(self.codec.from_batch(batch))
+            whole[start : start + len(piece)] = piece
+            start += len(piece)
+        arrays = [
+            pa.Array.from_buffers(pa.float32(), len(whole), [None, pa.py_buffer(whole[:, index])])
+            for index in range(len(self.feature_names))
+        ]
+        return pa.table(arrays, names=list(self.feature_names))
+
+    def explain(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Every value on the way from one raw row to its features.
+
+        Parameters
+        ----------
+        row : mapping of str to value
+            One raw row, as a request would hold it.
+
+        Returns
+        -------
+        dict
+            Columns and intermediate values by their expression ("x.distance", "(x.distance / x.air_time)"), then the
+            features by name, rounded to float32 as the model sees them; None where null.
+        """
+        lanes = self.codec.from_rows([dict(row)])
+        found = self._every_value.of_lanes(lanes)
+        texts = {self.expressions.text(index): values[0].as_py() for index, values in found.items()}
+        features = self.matrix(lanes)[0].tolist()
+        return texts | {
+            name: None if value != value else value for name, value in zip(self.feature_names, features, strict=True)
+        }
+
+    @functools.cached_property
+    def _every_value(self) -> NodeValues:
+        return NodeValues(self._program, range(len(self.expressions.nodes)))
+
+    def save(self, folder: Path) -> None:
+        """Write graph.json and features.onnx into an existing empty folder."""
+        disk.write_file(folder / "graph.json", to_canonical(self.to_plain()))
+        disk.write_file(folder / "features.onnx", self.onnx)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. Raises InvalidInput when it is damaged, or of a newer format."""
+        try:
+            plain = from_canonical((folder / "graph.json").read_bytes())
+            if plain["format"] != 1:
+                raise InvalidInput(f"transform graph of format {plain['format']!r}", where=str(folder), expected="1")
+            graph = cls(Program.from_plain(plain))
+            graph.__dict__["onnx"] = (folder / "features.onnx").read_bytes()
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput(f"not a transform graph: {error}", where=str(folder)) from error
+        return graph
+
+
+def _batches(table: Any) -> Iterator[Any]:
+    if isinstance(table, pa.RecordBatch):
+        yield table
+    else:
+        yield from table.to_batches(max_chunksize=65536)
+
+
+def transform(
+    features: Callable[[Any], Any] | Expressions | Mapping[str, Any], dataset: Any, *, engine: Any = None
+) -> TransformGraph:
+    """Fit a feature function to a data set.
+
+    Parameters
+    ----------
+    features : callable, Expressions or mapping
+        A function of columns that returns a dict of feature name to expression; or what `trace` made of one, as it is
+        or as plain data.
+    dataset : Dataset
+        Ops are fitted on its split `train`, or on all rows where there are no splits. Types, presence and ranges come
+        from the schema it carries, else from its Arrow types.
+    engine : engine, optional
+        What runs the folds; threads of this process by default.
+
+    Returns
+    -------
+    TransformGraph
+        The same, to the byte, for the same rows in any order, batch size and number of workers.
+
+    Raises UnknownName, InvalidInput or Misuse at the user's line, before a row is read, for a column there is not, a
+    clash of types, or the label as a feature.
+    Cost: one pass over the columns that ops are fitted on; a further one for each op fitted on a fitted op's result.
+    """
+    from headrace.transformation._analysis import fit
+
+    if isinstance(features, Expressions):
+        expressions = features
+    elif isinstance(features, Mapping):
+        expressions = Expressions.from_plain(features)
+    else:
+        expressions = trace(features, dataset.column_names)
+    schema = dataset.schema or Schema.from_arrow(dataset.arrow_schema)
+    roles = dataset.roles
+    program = bind(expressions, schema, label=roles.label, key=roles.key)
+    if engine is None:
+        from headrace.engine import LocalEngine
+
+        engine = LocalEngine()
+    names = dataset.split_names
+    parts = dataset.parts("train") if "train" in names else dataset.parts()
+    return TransformGraph(fit(program, dataset, parts, engine))

@@ -1,0 +1,87 @@
+"""Tracing: a function of columns becomes an expression graph.
+
+`features(x)` is called once, in the caller, with an `x` whose attributes and items are columns. What it does to them
+is recorded, not done: no type is known yet and no row is read. Lambdas, closures and notebooks work, because the
+function itself is never stored. The user's line is kept beside each node for error messages, and is not in the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from headrace.canonical import to_canonical
+from headrace.errors import InvalidInput, Misuse
+from headrace.transformation._recording import Columns, Expression, is_unicode, users_line
+from headrace.transformation.expressions import Expressions, Node
+
+__all__ = ["Expressions", "Node", "trace"]
+
+
+def trace(
+    features: Callable[[Any], Mapping[str, Expression]], column_names: Sequence[str] | None = None
+) -> Expressions:
+    """Call a feature function once and record what it does.
+
+    Parameters
+    ----------
+    features : callable
+        Takes one argument, the columns, and returns a dict of feature name to expression.
+    column_names : sequence of str, optional
+        The columns there are, where they are known; another name is then an UnknownName at the user's line.
+
+    Returns
+    -------
+    Expressions
+        Plain data; equal functions give equal keys.
+
+    Raises Misuse or InvalidInput, at the user's line, for what cannot be recorded. Cost: microseconds a node.
+    """
+    if not callable(features):
+        raise Misuse(f"features is a {type(features).__name__}", where=users_line(), expected="a function of columns")
+    code = getattr(features, "__code__", None)
+    here = f"{Path(code.co_filename).name}, line {code.co_firstlineno}" if code is not None else users_line()
+    result = features(Columns(column_names))
+    if not isinstance(result, Mapping):
+        raise InvalidInput(
+            f"features returned {type(result).__name__}", where=here, expected="a dict of feature name: expression"
+        )
+    if not result:
+        raise InvalidInput("features returned no feature", where=here, expected="a dict of feature name: expression")
+    nodes: list[Node] = []
+    places: list[str] = []
+    index_of: dict[bytes, int] = {}
+    seen: dict[int, int] = {}
+
+    def record(root: Expression) -> int:
+        stack = [root]  # a deep chain of operators must not meet Python's recursion limit
+        while stack:
+            expression = stack[-1]
+            missing = [item for item in expression._inputs if id(item) not in seen]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            stack.pop()
+            node = Node(expression._op, expression._parameters, tuple(seen[id(item)] for item in expression._inputs))
+            key = to_canonical(node.to_plain())
+            if key not in index_of:
+                index_of[key] = len(nodes)
+                nodes.append(node)
+                places.append(expression._place)
+            seen[id(expression)] = index_of[key]
+        return seen[id(root)]
+
+    named: list[tuple[str, int]] = []
+    returned: list[tuple[Any, Any]] = list(result.items())
+    for name, expression in returned:
+        if not isinstance(name, str) or not name or not is_unicode(name) or "\x00" in name:
+            raise InvalidInput(f"{name!r} cannot be a feature's name", where=here, expected="a text")
+        if not isinstance(expression, Expression):
+            raise InvalidInput(
+                f"feature {name!r} is {type(expression).__name__}, not an expression",
+                where=here,
+                expected="x.<column>, operators on it, or headrace.ops",
+            )
+        named.append((name, record(expression)))
+    return Expressions(tuple(nodes), tuple(named), tuple(places))
