@@ -1,0 +1,90 @@
+"""Verdict: what the rules said of a model; the only thing that lets it be pushed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from headrace import canonical, disk
+from headrace.errors import InvalidInput, StoreTooNew
+from headrace.rules._judge import Finding
+
+__all__ = ["Verdict"]
+
+_FORMAT = 1
+_FILE = "verdict.json"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `gate` found.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether the model may be pushed: at least one finding, and every one ok.
+    findings : tuple of Finding
+        In the order of the rules, then of the slices.
+    model_digest : str or None
+        The model judged; None where predictions alone were.
+    evaluation_digest : str
+        The evaluation it was judged on.
+    rules : tuple of str
+        The rules, as `Rule` writes them.
+
+    Raises InvalidInput when `ok` does not follow from the findings: a verdict cannot be made up.
+    """
+
+    kind: ClassVar[str] = "verdict"
+
+    ok: bool
+    findings: tuple[Finding, ...]
+    model_digest: str | None
+    evaluation_digest: str
+    rules: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        holds = bool(self.rules) and bool(self.findings) and all(finding.ok for finding in self.findings)
+        if self.ok != holds:
+            raise InvalidInput(f"a verdict says ok = {self.ok}, its findings say {holds}")
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data, with the version of the format."""
+        return {
+            "format": _FORMAT,
+            "ok": self.ok,
+            "rules": list(self.rules),
+            "model_digest": self.model_digest,
+            "evaluation_digest": self.evaluation_digest,
+            "findings": [finding.to_plain() for finding in self.findings],
+        }
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the canonical form."""
+        return canonical.digest(self.to_plain())
+
+    def save(self, folder: Path) -> None:
+        """Write verdict.json into an existing folder."""
+        disk.write_file(Path(folder) / _FILE, canonical.to_canonical(self.to_plain()))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. Raises InvalidInput for a damaged file, StoreTooNew for a later format."""
+        file = Path(folder) / _FILE
+        try:
+            plain = canonical.from_canonical(file.read_bytes())
+            if plain["format"] > _FORMAT:
+                raise StoreTooNew(f"verdict format {plain['format']}", where=str(file), fix="upgrade headrace")
+            return cls(
+                plain["ok"],
+                tuple(Finding(**finding) for finding in plain["findings"]),
+                plain["model_digest"],
+                plain["evaluation_digest"],
+                tuple(plain["rules"]),
+            )
+        except FileNotFoundError:
+            raise InvalidInput("there is no verdict here", where=str(file)) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(f"not a verdict: {error}", where=str(file)) from error
