@@ -56,6 +56,16 @@ class Column:
     groups: Groups | None
     dictionary: pa.Array | None = None
 
+    def kept(self) -> tuple[npt.NDArray[Any] | None, Groups | None]:
+        """The valid values (-0.0 as 0.0) and their groups; (None, None) for kinds without values."""
+        values, groups = self.values, self.groups
+        if values is None:
+            return None, None
+        if self.valid is not None:
+            index = np.flatnonzero(self.valid)
+            values, groups = values[index], None if groups is None else groups[index]
+        return (values + 0.0 if values.dtype == np.float64 else values), groups
+
 
 def value_type(kind: Kind) -> Any:
     """How a kind's values are kept in states: np.int64, np.float64, or None for text (large_binary)."""

@@ -161,9 +161,7 @@ def encode(fold: Fold[Any, Any], state: State) -> bytes:
             items, note = pa.concat_arrays([value.slice(0, 0), value]), {"arrow": True}
         else:
             items, note = pa.array([], pa.int8()), {"value": value}
-        offsets = pa.Array.from_buffers(
-            pa.int64(), 2, [None, pa.py_buffer(np.array([0, len(items)], dtype=np.int64))]
-        )
+        offsets = pa.Array.from_buffers(pa.int64(), 2, [None, pa.py_buffer(np.array([0, len(items)], dtype=np.int64))])
         arrays.append(pa.LargeListArray.from_arrays(offsets, items))
         columns.append(pa.field(name, arrays[-1].type, metadata={b"headrace": to_canonical(note)}))
     header = {"class": type(state).__qualname__, "fold": type(fold).__qualname__, "version": fold.version}
@@ -199,7 +197,9 @@ def decode(fold: Fold[StateT, Any], data: bytes) -> StateT:
                 flat = np.frombuffer(items.buffers()[1] or b"", dtype=np.dtype(note["dtype"]), count=len(items))
                 values[column.name] = flat.reshape(note["shape"]).copy()
         return _build(cls, values, "")
-    except (pa.ArrowException, KeyError, StopIteration, TypeError, UnicodeDecodeError) as error:
+    except InvalidInput:
+        raise
+    except (pa.ArrowException, OSError, KeyError, StopIteration, TypeError, ValueError) as error:
         raise InvalidInput(f"these bytes are not a stored state: {error}", fix="delete .headrace/states") from error
 
 

@@ -34,6 +34,12 @@ class Tally(State):
     def num_groups(self) -> int:
         return len(self.num_rows)
 
+    @property
+    def num_finite(self) -> npt.NDArray[np.int64]:
+        """int64[num_groups]: rows whose value is neither null nor NaN nor infinite."""
+        apart = self.num_missing + self.num_nan + self.num_negative_infinite + self.num_positive_infinite
+        return self.num_rows - apart
+
     def join(self, other: Tally, groups: Groups) -> None:
         """Add another tally, whose group i is this one's group groups[i]."""
         for item in dataclasses.fields(self):
