@@ -1,0 +1,19 @@
+"""Validation: whether data are what their schema says, and what they may be used for."""
+
+from headrace.validation._contract import Check, Context, Example, Found, Item, RowCheck, Severity
+from headrace.validation._validate import validate
+from headrace.validation._validation import Validation
+from headrace.validation.inference import infer_schema
+
+__all__ = [
+    "Check",
+    "Context",
+    "Example",
+    "Found",
+    "Item",
+    "RowCheck",
+    "Severity",
+    "Validation",
+    "infer_schema",
+    "validate",
+]

@@ -1,0 +1,197 @@
+"""What a check is: a code, and the items it finds wrong.
+
+A check of shape looks at the spans' columns and types (`missing_column`, `new_column`, `type`). A check of rows says
+for each value whether it is at fault; it inherits the counting, the example rows and the quarantine. A new check is
+one new file in `validation/checks/`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+
+from headrace.dataset import Dataset, Span
+from headrace.schema import Feature, Schema, kind_of
+
+__all__ = ["Check", "Context", "Example", "Found", "Item", "RowCheck", "Severity", "kinds_named", "spans_named"]
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row at fault: where it lies, and what it holds.
+
+    Parameters
+    ----------
+    span : str
+        The span's name.
+    file : str
+        The file's name without its folder, so that the same data in another place reads the same.
+    row_index : int
+        The row's place in that file (fragment), from 0.
+    value : bool, int, float, str or None
+        What the row holds: None for null and for every value of a sensitive column, a timestamp as RFC 3339, NaN as
+        text.
+    """
+
+    span: str
+    file: str
+    row_index: int
+    value: bool | int | float | str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One finding of a validation.
+
+    Parameters
+    ----------
+    code : str
+        The check that found it.
+    feature : str or None
+        The column; None where it is about the data set.
+    slice : str or None
+        The slice; None = all rows.
+    severity : "error", "warning" or "info"
+        An error withholds the data set.
+    value, threshold : float, int, str or None
+        What was found and what it was held against: shares (0..1) for checks of rows, counts, kinds or types for
+        checks of shape.
+    message : str
+        What is wrong, where, and what was expected.
+    rows : tuple of Example
+        Up to ten rows at fault, in source order.
+    """
+
+    code: str
+    feature: str | None
+    slice: str | None
+    severity: Severity
+    value: float | int | str | None
+    threshold: float | int | str | None
+    message: str
+    rows: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check of rows found in one column.
+
+    Parameters
+    ----------
+    num_rows : int
+        Rows judged: those of the spans where the column is there and of its kind.
+    num_at_fault : int
+        How many of them are at fault.
+    examples : tuple of Example
+        Up to ten of these; empty where nothing is wrong.
+    """
+
+    num_rows: int
+    num_at_fault: int
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Rows at fault of rows judged, 0..1; 0 of no rows."""
+        return self.num_at_fault / self.num_rows if self.num_rows else 0.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a check may look at.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data under validation. Checks do not read rows: those were read in one pass.
+    schema : Schema
+        The features judged: those that are in this environment; a label is free to be null.
+    known : frozenset of str
+        All names the schema has, judged here or not.
+    found : mapping of (code, feature) to Found
+        What the pass over the rows counted.
+    """
+
+    dataset: Dataset
+    schema: Schema
+    known: frozenset[str]
+    found: Mapping[tuple[str, str], Found] = field(default_factory=dict)
+
+    def spans_with(self, name: str) -> list[tuple[Span, pa.DataType]]:
+        """The spans that have the column, each with its Arrow type there."""
+        return [
+            (span, span.arrow_schema.field(index).type)
+            for span in self.dataset.spans
+            for index in span.arrow_schema.get_all_field_indices(name)[:1]
+        ]
+
+
+class Check(ABC):
+    """The contract: one method.
+
+    `code` is the file's stem, so that what an item says is what a person can look up.
+    """
+
+    code: ClassVar[str]
+
+    @abstractmethod
+    def check(self, context: Context) -> Iterator[Item]:
+        """Yield what is wrong; nothing where all is well."""
+
+
+class RowCheck(Check):
+    """A check of single values: say which are at fault, and what to say of them."""
+
+    @abstractmethod
+    def applies(self, feature: Feature) -> bool:
+        """Whether the feature asks for this check at all."""
+
+    @abstractmethod
+    def at_fault(self, feature: Feature, values: pa.Array) -> pa.BooleanArray:
+        """Which values are at fault: bool[num_rows] without nulls.
+
+        `values` are in the kind's canonical Arrow type, except that text may be dictionary-encoded.
+        """
+
+    @abstractmethod
+    def item(self, feature: Feature, found: Found) -> Item:
+        """The finding, for a column where `is_wrong`."""
+
+    def is_wrong(self, feature: Feature, num_at_fault: int, num_rows: int) -> bool:
+        """Whether that many rows at fault are too many; by default one is."""
+        return num_at_fault > 0
+
+    def is_clean(self, feature: Feature, statistics: Any) -> bool:
+        """Whether the feature's statistics alone show that nothing is wrong, so that its rows need not be read."""
+        return False
+
+    def sets_aside(self, feature: Feature) -> bool:
+        """Whether quarantine takes the rows at fault; not so where some of them are allowed."""
+        return True
+
+    def check(self, context: Context) -> Iterator[Item]:
+        """Yield one item for each feature with too many rows at fault."""
+        for feature in context.schema.features:
+            found = context.found.get((self.code, feature.name))
+            if found is not None and self.is_wrong(feature, found.num_at_fault, found.num_rows):
+                yield self.item(feature, found)
+
+
+def spans_named(spans: list[Span], num_all: int) -> str:
+    """Spans as a person reads them: "span a", "spans a, b and 3 more", "all spans"."""
+    if len(spans) == num_all and num_all > 1:
+        return f"all {num_all} spans"
+    names = [span.name for span in spans]
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"span{'s' if len(names) > 1 else ''} {shown}"
+
+
+def kinds_named(types: list[pa.DataType]) -> str:
+    """Kinds with their Arrow types: "text (string)"."""
+    return ", ".join(dict.fromkeys(f"{kind_of(item)} ({item})" for item in types))

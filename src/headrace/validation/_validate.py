@@ -1,0 +1,215 @@
+"""`validate`: is this data what the schema says? One pass over the rows, and a second only where they are not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from headrace.dataset import Dataset
+from headrace.errors import UnknownName
+from headrace.lookup import find, names
+from headrace.schema import Feature, Schema, kind_of
+from headrace.validation._contract import Check, Context, Found, Item, RowCheck
+from headrace.validation._faults import FaultCounts
+from headrace.validation._rows import find_examples, rows_without_fault, without_roles
+from headrace.validation._validation import Validation
+
+__all__ = ["validate"]
+
+_SEVERITIES = ("error", "warning", "info")
+_LABEL = ("nan", "presence")  # a label that is null or NaN is counted, not judged
+
+Judged = Sequence[tuple[RowCheck, Feature]]
+
+
+def validate(
+    dataset: Dataset,
+    schema: Schema,
+    *,
+    previous: Dataset | None = None,
+    serving: Dataset | None = None,
+    environment: str = "training",
+    quarantine: bool = False,
+    statistics: Any = None,
+    engine: Any = None,
+) -> Validation:
+    """Judge a data set by a schema: columns and types of every span, then every row.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All its rows, whatever their split. Its spans may differ in shape: that is what this is for.
+    schema : Schema
+        What the rows must look like.
+    previous : Dataset, optional
+        The data set accepted before this one. Recorded; drift is not compared yet, and an item says so.
+    serving : Dataset, optional
+        Rows as they were served. Recorded; skew is not compared yet, and an item says so.
+    environment : str
+        Features that are not in it (`Feature.not_in`: a label in "serving") are neither demanded nor judged.
+    quarantine : bool
+        Set rows at fault aside (null where no null is allowed, outside a domain or range, NaN where not allowed) and
+        judge the rest. Shapes cannot be set aside.
+    statistics : Statistics, optional
+        Of this data set: columns which they show to be right are not read again.
+    engine : optional
+        Where the pass runs; threads of this process by default.
+
+    Returns
+    -------
+    Validation
+        `ok` when no item is an error; then `accepted` is the data set carrying the schema.
+
+    Raises
+    ------
+    UnknownName
+        An environment that is neither "training", "serving" nor in the schema.
+
+    Cost: one pass over the columns that have anything to check, 8 bytes of state a check; where something is wrong a
+    second over the columns at fault until ten examples are found, and with `quarantine` two more.
+    """
+    if environment not in schema.environments:
+        raise UnknownName("environment", environment, schema.environments)
+    if engine is None:
+        from headrace.engine import LocalEngine
+
+        engine = LocalEngine()
+    checks = [find("check", name)() for name in names("check")]
+    context = Context(
+        dataset, _judged_schema(dataset, schema, environment), frozenset(item.name for item in schema.features)
+    )
+    judged = [
+        (check, feature)
+        for feature in context.schema.features
+        for check in checks
+        if isinstance(check, RowCheck) and check.applies(feature)
+    ]
+    found, num_unlabelled = _count(context, judged, statistics, engine)
+    notes: list[Item] = []
+    quarantined, num_quarantined = None, 0
+    if quarantine:
+        faulty = [
+            (check, feature)
+            for check, feature in judged
+            if check.sets_aside(feature) and _faults(found, check, feature)
+        ]
+        clean = rows_without_fault(context, faulty)
+        quarantined = dataset.select_rows([~mask for mask in clean])
+        num_quarantined = sum(int((~mask).sum()) for mask in clean)
+        if num_quarantined:
+            message = f"{num_quarantined:,} of {dataset.num_rows:,} rows are at fault and set aside"
+            notes.append(Item("quarantine", None, None, "warning", num_quarantined, 0, message))
+            context = replace(context, dataset=dataset.select_rows(clean))
+            found, num_unlabelled = _count(context, judged, None, engine)
+    wrong = [
+        (check, feature)
+        for check, feature in judged
+        if (one := found.get((check.code, feature.name))) and check.is_wrong(feature, one.num_at_fault, one.num_rows)
+    ]
+    if wrong:
+        for key, rows in find_examples(context, wrong).items():
+            found[key] = replace(found[key], examples=rows)
+    context = replace(context, found=found)
+    notes += _notes(context, num_unlabelled, previous, serving)
+    items = _in_order([item for check in checks for item in check.check(context)] + notes, schema)
+    is_ok = all(item.severity != "error" for item in items)
+    subjects = {
+        "dataset": dataset,
+        "schema": schema,
+        "previous": previous,
+        "serving": serving,
+        "accepted": context.dataset.with_schema(schema) if is_ok else None,
+        "quarantined": quarantined,
+    }
+    return Validation(items, environment, context.dataset.num_rows, num_unlabelled, num_quarantined, subjects)
+
+
+def _judged_schema(dataset: Dataset, schema: Schema, environment: str) -> Schema:
+    """The features of this environment; the label may be null, since such a row is counted instead."""
+    features = []
+    for feature in schema.features:
+        if feature.is_in(environment):
+            is_label = feature.name == dataset.roles.label
+            features.append(replace(feature, min_present=0.0, allow_nan=True) if is_label else feature)
+    return Schema(tuple(features), is_reviewed=schema.is_reviewed)
+
+
+def _label_fold(context: Context) -> FaultCounts | None:
+    """What counts rows without a label, where there is one."""
+    label = context.dataset.roles.label
+    there = context.spans_with(label) if label is not None else []
+    if label is None or not there or (label in context.known and label not in context.schema):
+        return None
+    kind = context.schema[label].kind if label in context.schema else kind_of(there[0][1])
+    is_number = kind == "number"
+    feature = Feature(label, kind, min_present=1.0, allow_nan=not is_number)
+    return FaultCounts(feature, _LABEL if is_number else _LABEL[1:])
+
+
+def _faults(found: dict[tuple[str, str], Found], check: Check, feature: Feature) -> int:
+    return found[check.code, feature.name].num_at_fault if (check.code, feature.name) in found else 0
+
+
+def _count(context: Context, judged: Judged, statistics: Any, engine: Any) -> tuple[dict[tuple[str, str], Found], int]:
+    """The pass: for each check and feature how many rows are at fault, and how many rows have no label.
+
+    Spans of different shape are passed separately, since no engine reads two shapes as one.
+    """
+    codes: dict[str, list[str]] = defaultdict(list)
+    for check, feature in judged:
+        if statistics is None or not check.is_clean(feature, statistics[feature.name]):
+            codes[feature.name].append(check.code)
+    folds = [FaultCounts(context.schema[name], tuple(of)) for name, of in codes.items()]
+    label = _label_fold(context)
+    if label is not None:
+        folds.append(label)
+    totals = {fold: np.zeros(1 + len(fold.codes), dtype=np.int64) for fold in folds}
+    bare = without_roles(context.dataset)
+    shapes: dict[frozenset[tuple[str, str]], list[str]] = defaultdict(list)
+    for span in bare.spans:
+        shapes[frozenset((item.name, str(item.type)) for item in span.arrow_schema)].append(span.name)
+    for spans in shapes.values():
+        alike = bare.select_spans(spans)
+        kinds = {item.name: kind_of(item.type) for item in alike.spans[0].arrow_schema}
+        here = [fold for fold in folds if kinds.get(fold.feature.name) == fold.feature.kind]
+        if here:
+            for fold, state in zip(here, engine.fold(here, alike, alike.parts()), strict=True):
+                totals[fold] += fold.extract(state)[0]
+    found: dict[tuple[str, str], Found] = {}
+    for fold in folds:
+        if fold is not label:
+            for code, count in zip(fold.codes, totals[fold][1:], strict=True):
+                found[code, fold.feature.name] = Found(int(totals[fold][0]), int(count))
+    return found, int(totals[label][1:].sum()) if label is not None else 0
+
+
+def _notes(context: Context, num_unlabelled: int, previous: Dataset | None, serving: Dataset | None) -> list[Item]:
+    """What is told though nothing is wrong with it."""
+    dataset = context.dataset
+    notes = []
+    if dataset.num_rows == 0:
+        notes.append(Item("no_rows", None, None, "warning", 0, None, "the data set has no rows: nothing was judged"))
+    if num_unlabelled:
+        message = f"{num_unlabelled:,} of {dataset.num_rows:,} rows have no label: left out of fit and evaluation"
+        notes.append(Item("unlabelled_rows", dataset.roles.label, None, "info", num_unlabelled, None, message))
+    why = "there is no previous data set" if previous is None else "this version has no drift checks"
+    notes.append(Item("drift", None, None, "info", None, None, f"drift not compared yet: {why}"))
+    if serving is not None:
+        notes.append(
+            Item("skew", None, None, "info", None, None, "skew not compared yet: this version has no skew checks")
+        )
+    return notes
+
+
+def _in_order(items: list[Item], schema: Schema) -> tuple[Item, ...]:
+    """Errors first; then in the schema's order, new columns and the data set's own items last; then by check."""
+    place = {feature.name: index for index, feature in enumerate(schema.features)}
+
+    def rank(item: Item) -> tuple[int, int, str]:
+        return _SEVERITIES.index(item.severity), place.get(item.feature or "", len(place)), item.code
+
+    return tuple(sorted(items, key=rank))

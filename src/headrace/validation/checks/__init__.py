@@ -1,0 +1,1 @@
+"""Checks: one file each, found by name; the contract is `headrace.validation.Check`."""
