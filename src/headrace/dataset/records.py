@@ -28,7 +28,7 @@ class Roles:
     label : str or None
         What is to be predicted. A row without one is analysed and validated, left out of fit and evaluation, counted.
     key : tuple of str
-        The columns that name a row: split, sampling and replicates hash them. Keys may repeat; equal ones stay together.
+        The columns that name a row: split, sampling and replicates hash them. Keys may repeat; equals stay together.
     weight : str or None
         Non-negative numbers; a null weighs nothing.
     time : str or None

@@ -1,0 +1,7 @@
+"""Engine: how folds and maps run over the fragments of a data set."""
+
+from headrace.engine._contract import AnyFold, Engine, Grouped, Keys, Work
+from headrace.engine.engines.local import Local
+from headrace.engine.reference import build, describe
+
+__all__ = ["AnyFold", "Engine", "Grouped", "Keys", "Local", "Work", "build", "describe"]

@@ -1,0 +1,163 @@
+"""From key columns to group numbers: one table a pass, shared by all threads of an engine.
+
+Each batch is reduced to its distinct combinations in Arrow and NumPy; only those few are looked up in Python, under a
+lock. Groups are numbered as they are met and put into canonical order at the end, so that the answer does not depend
+on who met what first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headrace.dataset.rows import to_bools
+from headrace.errors import InvalidInput
+from headrace.fold import Groups
+from headrace.schema import Kind, canonical_array, kind_of
+
+__all__ = ["GroupTable"]
+
+_DENSE = 1 << 20  # up to so many combinations are counted in a table instead of sorted
+_NAN = "nan"  # NaN is no key of a dict, not being equal to itself
+
+
+class GroupTable:
+    """The groups of one Keys in one pass.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        The key columns; none = one group, number 0, which exists even without rows.
+    """
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        self._lock = threading.Lock()
+        self._codes: list[dict[Any, int]] = [{} for _ in columns]
+        self._kinds: list[Kind] = ["null" for _ in columns]
+        self._groups: dict[bytes, int] = {} if columns else {b"": 0}
+        self._rows = np.zeros(1024, dtype=np.int64)
+
+    @property
+    def num_groups(self) -> int:
+        """Groups met until now."""
+        return len(self._groups)
+
+    def number(self, batch: pa.RecordBatch) -> Groups | None:
+        """The group of each row, int32[num_rows]; None when there are no key columns. Adds new groups, counts rows."""
+        if not self.columns:
+            with self._lock:
+                self._rows[0] += batch.num_rows
+            return None
+        if batch.num_rows == 0:
+            return np.zeros(0, dtype=np.int32)
+        parts = [self._column(index, batch.column(name), name) for index, name in enumerate(self.columns)]
+        mixed, combinations = parts[0][0], np.arange(len(parts[0][1])).reshape(-1, 1)
+        for local, values in parts[1:]:
+            # Numbered anew after each column, so that the numbers stay below rows x values and never overflow.
+            mixed, kept = _compact(mixed * len(values) + local, len(combinations) * len(values))
+            combinations = np.column_stack([combinations[kept // len(values)], kept % len(values)])
+        counts = np.bincount(mixed, minlength=len(combinations))
+        with self._lock:
+            coded = np.empty(combinations.shape, dtype=np.int32)
+            for index, (_, values) in enumerate(parts):
+                table = self._codes[index]
+                codes = np.array([table.setdefault(value, len(table)) for value in values], dtype=np.int32)
+                coded[:, index] = codes[combinations[:, index]]
+            groups = self._groups
+            width = coded.shape[1] * 4
+            data = coded.tobytes()
+            found = np.array(
+                [groups.setdefault(data[at : at + width], len(groups)) for at in range(0, len(data), width)],
+                dtype=np.int32,
+            )
+            if len(groups) > len(self._rows):
+                self._rows = np.concatenate([self._rows, np.zeros(len(groups), dtype=np.int64)])
+            np.add.at(self._rows, found, counts)
+        return found[mixed]
+
+    def _column(self, index: int, column: pa.Array, name: str) -> tuple[npt.NDArray[np.int64], list[Any]]:
+        """A number for each row, below len(values), and the value each number stands for."""
+        kind = kind_of(column.type)
+        if kind == "other":
+            raise InvalidInput(f"rows cannot be grouped by {name!r} of type {column.type}", expected="text or numbers")
+        if kind != "null":
+            self._kinds[index] = kind
+        if not (pa.types.is_dictionary(column.type) and kind == "text"):
+            column = canonical_array(column, name=name)
+            if kind == "number":
+                column = pc.add(column, 0.0)  # -0.0 is 0.0
+            elif kind == "timestamp":
+                column = column.cast(pa.int64())
+            column = column.dictionary_encode()
+        entries = column.dictionary
+        if kind == "text":
+            entries = entries.cast(pa.large_binary())
+        indices = column.indices.cast(pa.int64())
+        raw = np.frombuffer(indices.buffers()[1], dtype=np.int64, count=indices.offset + len(indices))[indices.offset :]
+        if indices.null_count:
+            raw = np.where(to_bools(pc.is_null(indices)), len(entries), raw)
+        raw, kept = _compact(raw, len(entries) + 1)
+        has_null = kept[-1] == len(entries)
+        used = kept[:-1] if has_null else kept
+        if len(used) < len(entries):
+            entries = entries.take(pa.Array.from_buffers(pa.int64(), len(used), [None, pa.py_buffer(used)]))
+        values = [_NAN if value != value else value for value in entries.to_pylist()]
+        return raw, [*values, None] if has_null else values
+
+    def finish(self, min_rows: int = 0) -> tuple[pa.Table, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The canonical order: (keys of kept groups, new number of each old group or -1, rows of kept groups)."""
+        total = self.num_groups
+        rows = self._rows[:total]
+        if not self.columns:
+            return pa.table({}), np.zeros(1, dtype=np.int32), rows.copy()
+        coded = np.frombuffer(b"".join(self._groups), dtype=np.int32).reshape(total, len(self.columns))
+        values = [_sorted_values(table) for table in self._codes]
+        ranks = [rank[coded[:, index]] for index, (rank, _) in enumerate(values)]
+        order = np.lexsort(ranks[::-1])
+        order = order[rows[order] >= min_rows]
+        place = np.full(total, -1, dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        arrays = [
+            _keys(self._kinds[index], [values[index][1][rank] for rank in ranks[index][order]])
+            for index in range(len(self.columns))
+        ]
+        return pa.table(arrays, names=list(self.columns)), place, rows[order]
+
+
+def _compact(mixed: npt.NDArray[np.int64], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Numbers below `size` renumbered without gaps, and the old number behind each new one, ascending."""
+    if size <= max(_DENSE, 4 * len(mixed)):
+        kept = np.flatnonzero(np.bincount(mixed, minlength=size))
+        renumber = np.zeros(size, dtype=np.int64)
+        renumber[kept] = np.arange(len(kept))
+        return renumber[mixed], kept
+    kept, inverse = np.unique(mixed, return_inverse=True)
+    return inverse.reshape(-1), kept
+
+
+def _sorted_values(table: dict[Any, int]) -> tuple[npt.NDArray[np.int64], list[Any]]:
+    """The rank of each code, and the values by rank: ascending, NaN after numbers, None last."""
+    values = sorted(table, key=lambda value: (value is None, value == _NAN, 0 if value in (None, _NAN) else value))
+    rank = np.empty(len(values), dtype=np.int64)
+    for place, value in enumerate(values):
+        rank[table[value]] = place
+    return rank, values
+
+
+def _keys(kind: Kind, values: Sequence[Any]) -> pa.Array:
+    if kind == "text":
+        # Not through pa.string(): bytes that are no UTF-8 are a finding for validation, not a crash here.
+        found = pa.array(values, pa.large_binary())
+        return pa.Array.from_buffers(pa.large_string(), len(found), found.buffers())
+    if kind == "number":
+        return pa.array([float("nan") if value == _NAN else value for value in values], pa.float64())
+    if kind == "timestamp":
+        return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    return pa.array(values, {"integer": pa.int64(), "boolean": pa.bool_(), "null": pa.null()}[kind])
