@@ -2,6 +2,7 @@
 
 from headrace.engine._contract import AnyFold, Engine, Grouped, Keys, Work
 from headrace.engine.engines.local import Local
+from headrace.engine.engines.local import Local as LocalEngine
 from headrace.engine.reference import build, describe
 
-__all__ = ["AnyFold", "Engine", "Grouped", "Keys", "Local", "Work", "build", "describe"]
+__all__ = ["AnyFold", "Engine", "Grouped", "Keys", "Local", "LocalEngine", "Work", "build", "describe"]
