@@ -71,7 +71,7 @@ def test_a_missing_folder_and_a_file_in_the_way_are_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError, match="file"):
         disk.make_folder(tmp_path / "file")
-    with pytest.raises(StoreError, match="No such file.*x"):
+    with pytest.raises(StoreError, match=r"No such file.*x"):
         disk.rename(tmp_path / "nowhere", tmp_path / "x")
     with pytest.raises(StoreError, match="nowhere"):
         disk.sync_file(tmp_path / "nowhere")

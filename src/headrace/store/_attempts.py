@@ -63,6 +63,7 @@ class Attempts(Runs):
         A dead attempt at the same step of the run is marked "lost" and can commit nothing any more. Raises StoreBusy
         while a living one is at it, LeaseLost when the run belongs to another process.
         """
+        self._refuse_when_read_only()
         attempt_id = uuid.uuid4().hex
         folder = disk.make_folder(self._home.attempts / attempt_id, mode=0o700)
         with self._database.write() as connection:

@@ -86,9 +86,7 @@ def read_version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def migrate(
-    connection: sqlite3.Connection, migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS
-) -> None:
+def migrate(connection: sqlite3.Connection) -> None:
     """Make the data base the present format, inside the caller's transaction: all of it or nothing."""
     version = read_version(connection)
     if version == 0:
@@ -97,6 +95,6 @@ def migrate(
         connection.execute("INSERT INTO format VALUES (1, ?)", (VERSION,))
         return
     while version < VERSION:
-        migrations[version](connection)
+        MIGRATIONS[version](connection)
         version += 1
         connection.execute("UPDATE format SET version = ?", (version,))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.canonical import from_canonical, to_canonical
+from headrace.errors import StoreError
 from headrace.store._database import Database
 from headrace.store._home import Home
 from headrace.store._lease import now_us
@@ -35,6 +36,11 @@ class Records:
     def lease_s(self) -> float:
         """How long a lease lasts without renewal, in seconds; renew at a third of it."""
         return self._lease_s
+
+    def _refuse_when_read_only(self) -> None:
+        """For calls that write files before their transaction, which would refuse too late."""
+        if self.is_read_only:
+            raise StoreError("the store was opened to read only", where=str(self._home.path))
 
     @staticmethod
     def _append(

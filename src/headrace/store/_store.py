@@ -128,6 +128,7 @@ class Store(Endpoints):
         digest = artifact.digest
         if self.has_artifact(digest):
             return digest
+        self._refuse_when_read_only()
         folder = disk.make_folder(self._home.attempts / uuid.uuid4().hex, mode=0o700)
         try:
             staged = Staged(artifact.kind, digest, disk.make_folder(folder / "output"))
