@@ -5,6 +5,7 @@ Names are loaded when first used (PEP 562), so `import headrace` imports no thir
 """
 
 import importlib as _importlib
+from importlib.machinery import PathFinder as _PathFinder
 from typing import Any as _Any
 
 __version__ = "0.1.0"
@@ -43,7 +44,8 @@ def __getattr__(name: str) -> _Any:
         value: _Any = _importlib.import_module("headrace.transformation.ops")
     elif name in _NAMES:
         value = getattr(_importlib.import_module(_NAMES[name]), name)
-    elif name.startswith("_"):
+    elif name.startswith("_") or _PathFinder.find_spec(f"{__name__}.{name}", __path__) is not None:
+        # `from headrace import disk` asks here first and then imports the submodule; no look-up for that.
         raise AttributeError(f"module 'headrace' has no attribute {name!r}")
     else:
         from headrace.lookup import find_class
