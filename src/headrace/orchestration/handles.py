@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from headrace.errors import Misuse
 
-__all__ = ["ANY", "Handle", "Reference", "user_line"]
+__all__ = ["ANY", "Handle", "Reference", "last_line", "user_line"]
 
 # The kind of an output whose type is known only when the step has run.
 ANY = "any"
@@ -32,6 +32,20 @@ def user_line() -> str:
             return f"{Path(file).name}, line {frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has None
     return ""
+
+
+def last_line(error: BaseException) -> str:
+    """The deepest line outside headrace that an error came through: 'flights.py, line 12'."""
+    found = ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(_PACKAGE) and not file.startswith("<frozen"):
+            found = f"{Path(file).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{Path(error.filename).name}, line {error.lineno}"
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from headrace.canonical import to_canonical
-from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.orchestration.handles import user_line
+from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
+from headrace.orchestration.handles import last_line, user_line
 from headrace.orchestration.tracing import Graph, tracing
 
 if TYPE_CHECKING:
@@ -130,12 +130,12 @@ class Pipeline:
 
     def plan(self, **parameters: Any) -> Plan:
         """What a run with these parameters would do now: which steps run, which are known. Changes nothing."""
-        from headrace.orchestration.planning import make_plan
+        from headrace.orchestration.planning import forecast, make_plan
         from headrace.orchestration.stores import project_store
         from headrace.settings import load_settings
 
         with project_store(load_settings(self.folder), read_only=True) as store:
-            return make_plan(self, parameters, store)
+            return forecast(make_plan(self, parameters, store), store)
 
     def run(self, **parameters: Any) -> RunResult:
         """Run the pipeline in the store of its project (or of `with hr.open_store(dir):`).
@@ -239,7 +239,11 @@ def load_file(file: Path) -> Any:
     sys.modules[stem] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[stem]
-        raise
+        if isinstance(error, HeadraceError) or not isinstance(error, Exception):
+            raise
+        raise InvalidInput(
+            f"{file.name} cannot be imported: {type(error).__name__}: {error}", where=last_line(error)
+        ) from error
     return module

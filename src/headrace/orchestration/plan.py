@@ -10,22 +10,31 @@ from typing import Any
 from headrace.canonical import digest
 from headrace.orchestration.tracing import Graph, Node, Reference, substitute
 
-__all__ = ["LOOKED_UP", "Plan", "PlannedStep", "step_key"]
-
-# Verbs that are looked up when the run is planned instead of being run.
-LOOKED_UP = frozenset({"previous", "champion"})
+__all__ = ["Plan", "PlannedStep", "identify", "step_key"]
 
 _FORMAT = 1
+# What was looked up for a step, and does not change what it makes.
+_NOT_IN_KEY = frozenset({"expected_version", "stream", "version"})
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What a run would do with a step now: "cached", "run", "unknown" (its inputs are not known yet), "looked up"."""
+    """What a run would do with a step now.
+
+    Parameters
+    ----------
+    name, call, line : str
+        The step, what it calls, and where the user wrote it.
+    action : str
+        "cached", "looked up", "run", "depends" (on what a step before it gives), or "blocked".
+    why : str
+        What it depends on, or is blocked by.
+    """
 
     name: str
     call: str
-    action: str
     line: str
+    action: str
     why: str = ""
 
 
@@ -63,6 +72,12 @@ class Plan:
     identity: str
     steps: tuple[PlannedStep, ...] = field(default=(), compare=False)
 
+    def key_of(self, node: Node, digests: Mapping[Reference, str | None]) -> str:
+        """The key of one of its steps, when its inputs came out as `digests`."""
+        resolved = self.resolved.get(node.name, {})
+        counted = {name: value for name, value in resolved.items() if name not in _NOT_IN_KEY}
+        return step_key(node, self.code[node.call], counted, digests)
+
     def to_plain(self) -> dict[str, Any]:
         """As the store keeps it: enough to trace the same pipeline again."""
         file = None
@@ -77,6 +92,10 @@ class Plan:
             "project": str(self.project),
             "steps": [node.to_plain() for node in self.graph.nodes],
         }
+
+    def __str__(self) -> str:
+        width = max((len(step.name) for step in self.steps), default=0)
+        return "\n".join(f"{step.name:{width}}  {step.action} {step.why}".rstrip() for step in self.steps)
 
 
 def identify(graph: Graph, code: Mapping[str, Any], resolved: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@
 | previous | the newest accepted data set that ends before this one | no |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
 | push | the version that is live | no |
+| validate | which ingest step its data comes from | in the graph |
 
 Everything from the store is read in one transaction.
 """
@@ -80,6 +81,8 @@ def _resolve_node(
         stream = _stream(graph, node.arguments["dataset"])
         accepted = snapshot.previous.get(stream) if snapshot else None
         return {"digest": accepted.dataset_digest if accepted else None}
+    if node.call == "validate":
+        return {"stream": _stream(graph, node.arguments["dataset"])}
     if node.call == "load_schema":
         return _resolve_schema(graph, node, outside[node.name]["sha256"], snapshot, store)
     return None
@@ -131,5 +134,3 @@ def _stream(graph: Graph, value: Any) -> str | None:
             return found
     return None
 
-
-stream_of = _stream

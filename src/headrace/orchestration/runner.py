@@ -22,8 +22,9 @@ from headrace.errors import HeadraceError, LeaseLost, StoreError
 from headrace.orchestration.children import Children, Ended, Forked, Inline
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.lookups import Known, looked_up
-from headrace.orchestration.plan import LOOKED_UP, Plan, step_key
+from headrace.orchestration.plan import Plan
 from headrace.orchestration.tracing import Node, substitute
+from headrace.orchestration.worker import accepted_of
 
 if TYPE_CHECKING:
     from headrace.orchestration.pipelines import Pipeline
@@ -87,6 +88,8 @@ class RunResult:
         The store.
     seconds : float
         Wall time.
+    stopped_by : int
+        The signal that stopped it (2 = Ctrl-C, 15 = SIGTERM), or 0.
     """
 
     run_id: str
@@ -95,6 +98,7 @@ class RunResult:
     steps: dict[str, StepResult]
     home: Path
     seconds: float = 0.0
+    stopped_by: int = 0
 
     @property
     def ok(self) -> bool:
@@ -207,6 +211,7 @@ class _Runner:
         self.waiting: list[Node] = list(plan.graph.nodes)
         self.tries: dict[str, int] = {}
         self.interrupts = 0
+        self.stopped_by = 0
         self._renewed = time.monotonic()
         # On resuming: the steps this run has finished already need no second record.
         self._finished = {
@@ -235,7 +240,7 @@ class _Runner:
             self.results[node.name] = StepResult(node.name, "not run", reason="the run was stopped")
         ordered = {node.name: self.results[node.name] for node in self.plan.graph.nodes}
         result = RunResult(
-            self.run_id, self.plan.graph.pipeline, state, ordered, self.store.home.path, time.monotonic() - start
+            self.run_id, self.plan.graph.pipeline, state, ordered, self.store.home.path, time.monotonic() - start, self.stopped_by
         )
         cached = sum(item.state in ("cached", "looked up") for item in ordered.values())
         self._say(f"run {self.run_id} {state}: {len(ordered)} steps, {cached} cached, {result.seconds:.1f} s")
@@ -277,8 +282,7 @@ class _Runner:
             digest = digests[known.needs[0]] if known.needs else known.digest
             self.results[node.name] = StepResult(node.name, "looked up", {output: digest})
             return True
-        counted = {name: value for name, value in resolved.items() if name not in _NOT_IN_KEY}
-        key = step_key(node, self.plan.code[node.call], counted, digests)
+        key = self.plan.key_of(node, digests)
         if self._take_known(node, key):
             return True
         if len(self.running) >= self.settings.num_workers:
@@ -289,11 +293,7 @@ class _Runner:
     def _take_known(self, node: Node, key: str) -> bool:
         row = self.store.cached(key)
         if row is not None and self._finished.get(node.name) != key:
-            from headrace.store import Accepted
-
-            accepted = [
-                Accepted(**{**item, "spans": tuple(item["spans"])}) for item in row.result.get("accepted", ())
-            ]
+            accepted = accepted_of(row.result, self.plan.resolved.get(node.name, {}))
             row = self.store.reuse(self.run_id, node.name, key, accepted=accepted)
         if row is None:
             return False
@@ -329,6 +329,7 @@ class _Runner:
             "outputs": node.outputs,
             "folder": str(self.plan.folder),
             "resolved": self.plan.resolved.get(node.name, {}),
+            "notes": node.notes,
         }
         self._say(f"{node.name}: running")
         self.children.start(node.name, call, log)
@@ -430,10 +431,6 @@ class _Runner:
         progress.say(line)
 
 
-# What was looked up, and does not change what the step makes.
-_NOT_IN_KEY = frozenset({"expected_version", "files"})
-
-
 def _ordered(node: Node, outputs: Mapping[str, str | None]) -> dict[str, str | None]:
     first = [name for name in node.outputs if name in outputs]
     return {name: outputs[name] for name in [*first, *(name for name in outputs if name not in first)]}
@@ -458,7 +455,8 @@ def _interrupts(runner: _Runner) -> Iterator[None]:
         yield
         return
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
+        runner.stopped_by = runner.stopped_by or number
         runner.interrupt()
 
     before: dict[int, Callable[..., Any] | int | None] = {}

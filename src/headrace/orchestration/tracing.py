@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.errors import Misuse
-from headrace.orchestration.handles import ANY, Handle, Reference, user_line
+from headrace.orchestration.handles import Handle, Reference, user_line
 
 __all__ = ["Graph", "Node", "Trace", "current_trace", "references", "substitute", "tracing"]
 
@@ -35,6 +35,8 @@ class Node:
         How often the step is tried again after a crash.
     timeout_s : float or None
         After how many seconds it is stopped.
+    notes : dict
+        Plain data that the step gets, and that is not in its key: the lines of a feature function.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Node:
     line: str = field(default="", compare=False)
     retries: int = field(default=0, compare=False)
     timeout_s: float | None = field(default=None, compare=False)
+    notes: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def needs(self) -> list[Reference]:
@@ -96,10 +99,11 @@ class Trace:
         *,
         retries: int = 0,
         timeout_s: float | None = None,
+        notes: Mapping[str, Any] | None = None,
     ) -> Handle:
         """Add a step; returns the handle of its main output, which has the others as attributes."""
         plain = {name: self.plain(value, name, call) for name, value in arguments.items()}
-        node = Node(self._name(call), call, plain, dict(outputs), user_line(), retries, timeout_s)
+        node = Node(self._name(call), call, plain, dict(outputs), user_line(), retries, timeout_s, dict(notes or {}))
         self.nodes.append(node)
         main, kind = next(iter(outputs.items()))
         return Handle(self, Reference(node.name, main), kind, outputs)
@@ -184,7 +188,3 @@ def tracing(pipeline: str) -> Iterator[Trace]:
     finally:
         _current.reset(token)
 
-
-def kinds_match(wanted: str, kind: str) -> bool:
-    """Whether an output of `kind` can stand where `wanted` is expected."""
-    return ANY in (wanted, kind) or wanted == kind

@@ -2,7 +2,7 @@
 
 A call is plain data:
 
-    {"home", "lease_s", "attempt", "step", "key", "call", "arguments", "outputs", "folder", "resolved", "file"}
+    {"home", "lease_s", "attempt", "step", "key", "call", "arguments", "outputs", "folder", "resolved", "notes"}
 
 `arguments` holds `{"@": digest}` (or `{"@": null}` for a resolved input that does not exist) where the graph had a
 handle. The answer is plain data too: `{"outputs": {name: digest}, "result": {...}}`, or `{"error": {...}}`.
@@ -24,7 +24,7 @@ from headrace.orchestration.values import load_value, stage
 if TYPE_CHECKING:
     from headrace.store import Accepted, Attempt, Store
 
-__all__ = ["Context", "Done", "perform", "trimmed_traceback"]
+__all__ = ["Context", "Done", "accepted_of", "describe_error", "perform", "trimmed_traceback"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
@@ -43,6 +43,8 @@ class Context:
         Where relative paths of the pipeline start.
     resolved : dict
         What the plan looked up for this step.
+    notes : dict
+        What the trace kept beside the arguments.
     inputs : dict of str to str
         Parameter name -> digest, for parameters that are one artifact.
     """
@@ -51,6 +53,7 @@ class Context:
     attempt: Attempt
     folder: Path
     resolved: dict[str, Any]
+    notes: dict[str, Any]
     inputs: dict[str, str]
 
 
@@ -60,7 +63,6 @@ class Done:
 
     outputs: dict[str, Any]
     result: dict[str, Any] = field(default_factory=dict)
-    accepted: list[Accepted] = field(default_factory=list)
 
 
 def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
@@ -74,13 +76,25 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
         for name, value in call["arguments"].items()
         if isinstance(value, dict) and isinstance(value.get("@"), str)
     }
-    context = Context(store, attempt, Path(call["folder"]), call["resolved"], inputs)
+    context = Context(store, attempt, Path(call["folder"]), call["resolved"], call["notes"], inputs)
     loaded: dict[str, Any] = {}
     arguments = {name: _load(store, value, loaded) for name, value in call["arguments"].items()}
     done = _run(call, arguments, context)
     staged = stage(store, done.outputs, attempt.folder, f"step {call['step']!r}")
-    committed = store.commit(attempt, staged, done.result, call["key"], accepted=done.accepted)
+    accepted = accepted_of(done.result, call["resolved"])
+    committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted)
     return {"outputs": {name: item.digest for name, item in committed.items()}, "result": done.result}
+
+
+def accepted_of(result: Mapping[str, Any], resolved: Mapping[str, Any]) -> list[Accepted]:
+    """What a validation's result records as accepted: its data set, in the stream that the plan found for it."""
+    from headrace.store import Accepted
+
+    found = result.get("accepted")
+    if not isinstance(found, dict) or resolved.get("stream") is None:
+        return []
+    spans = tuple(found["spans"])
+    return [Accepted(resolved["stream"], found["dataset_digest"], found["schema_digest"], spans)]
 
 
 def _load(store: Store, value: Any, loaded: dict[str, Any]) -> Any:

@@ -1,0 +1,1 @@
+"""The commands, one a file: `add_arguments(parser)` and `execute(arguments) -> exit code`."""

@@ -1,0 +1,30 @@
+"""`headrace run FILE[:PIPELINE] [--set name=value]`: run a pipeline."""
+
+from __future__ import annotations
+
+import argparse
+
+from headrace.cli.output import add_output
+from headrace.cli.project import load, parameters
+from headrace.cli.results import write_result
+
+__all__ = ["add_arguments", "execute"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `run` takes."""
+    parser.add_argument("pipeline", metavar="FILE[:PIPELINE]", help="the pipeline's file; its name where there are several")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the pipeline")
+    parser.add_argument(
+        "--in-process", action="store_true", help="run the steps here, one after the other, as a debugger likes it"
+    )
+    add_output(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run it; 0 when all went well, 1 when a step failed or said no."""
+    from headrace.orchestration.runner import run_pipeline
+
+    pipeline = load(arguments.pipeline)
+    values = parameters(pipeline, arguments.set)
+    return write_result(run_pipeline(pipeline, values, in_process=arguments.in_process), arguments.output)

@@ -1,0 +1,78 @@
+"""`headrace status [RUN]`: the runs of this project, or the steps of one."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from headrace.cli.output import add_output, ago, write_json, write_table
+from headrace.cli.project import find_run, opened
+
+if TYPE_CHECKING:
+    from headrace.store import RunRow, Store
+
+__all__ = ["add_arguments", "execute"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `status` takes."""
+    parser.add_argument("run", nargs="?", help="a run's id or its beginning: its steps are listed")
+    parser.add_argument("-n", "--number", type=int, default=20, help="how many runs to list (20)")
+    add_output(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print it; always 0."""
+    with opened() as (store, _):
+        if arguments.run is None:
+            rows = [_run_row(store, run) for run in store.runs(limit=arguments.number)]
+            columns = ["run", "pipeline", "state", "started", "steps"]
+        else:
+            rows = _step_rows(store, find_run(store, arguments.run))
+            columns = ["step", "state", "tries", "seconds", "note"]
+    if arguments.output == "json":
+        write_json(rows)
+    else:
+        write_table(rows, columns)
+    return 0
+
+
+def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
+    state = run.state
+    if state == "running" and not store.is_alive(store.lease(run.run_id)):
+        state = "cut off"
+    ended = {row.step for row in store.attempts(run.run_id) if row.state in ("succeeded", "cached")}
+    return {
+        "run": run.run_id,
+        "pipeline": run.pipeline,
+        "state": state,
+        "started": ago(run.created_us),
+        "steps": f"{len(ended)} of {len(run.plan['steps'])}",
+        "created_us": run.created_us,
+        "ended_us": run.ended_us,
+    }
+
+
+def _step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
+    attempts: dict[str, list[Any]] = {}
+    for row in store.attempts(run.run_id):
+        attempts.setdefault(row.step, []).append(row)
+    rows = []
+    for name in dict.fromkeys([*(step["name"] for step in run.plan["steps"]), *attempts]):
+        tried = attempts.get(name, [])
+        last = tried[-1] if tried else None
+        state = last.state if last else "looked up" if name in run.resolved else "not run"
+        if last and last.result and last.result.get("ok") is False:
+            state = "no"
+        seconds = (last.ended_us - last.started_us) / 1e6 if last and last.ended_us else None
+        rows.append(
+            {
+                "step": name,
+                "state": state,
+                "tries": len(tried),
+                "seconds": "" if seconds is None else round(seconds, 2),
+                "note": (last.reason or (last.result or {}).get("summary", "")) if last else "",
+                "outputs": {output: item.digest for output, item in last.outputs.items()} if last else {},
+            }
+        )
+    return rows

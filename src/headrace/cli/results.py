@@ -1,0 +1,34 @@
+"""How a run ended, printed and as an exit code: shared by `run` and `resume`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headrace.cli.output import write_json, write_table
+
+if TYPE_CHECKING:
+    from headrace.orchestration.runner import RunResult
+
+__all__ = ["write_result"]
+
+
+def write_result(result: RunResult, output: str) -> int:
+    """Print how each step ended; returns the exit code."""
+    if output == "json":
+        write_json(result.to_plain())
+    else:
+        write_table(
+            [
+                {
+                    "step": item.name,
+                    "state": "no" if item.says_no else item.state,
+                    "seconds": f"{item.seconds:.2f}" if item.seconds else "",
+                    "note": item.reason or item.result.get("summary", ""),
+                }
+                for item in result.steps.values()
+            ],
+            ["step", "state", "seconds", "note"],
+        )
+    if result.state == "cancelled":
+        return 130 if result.stopped_by != 15 else 143
+    return 0 if result.ok else 1

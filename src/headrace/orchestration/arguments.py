@@ -1,0 +1,48 @@
+"""Arguments of verbs as plain data: what a pipeline records instead of functions and objects."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.errors import InvalidInput, Misuse
+from headrace.orchestration.handles import Handle, user_line
+
+__all__ = ["plain_features", "plain_objects", "real_objects"]
+
+
+def plain_features(features: Any) -> tuple[dict[str, Any], list[str]]:
+    """A feature function as its expression graph, and the user's line of each node apart: lines are in no key."""
+    from headrace.transformation import Expressions, trace
+
+    expressions = features if isinstance(features, Expressions) else trace(features)
+    plain = expressions.to_plain()
+    return plain, plain.pop("places")
+
+
+def plain_objects(value: Any) -> Any:
+    """Trainers, metrics and the like (frozen dataclasses) as {"class", "parameters"}, at any depth of lists."""
+    if isinstance(value, Handle) or not _is_record(value):
+        return [plain_objects(item) for item in value] if isinstance(value, (list, tuple)) else value
+    from headrace.engine.reference import describe
+
+    try:
+        return describe(value)
+    except InvalidInput as error:
+        raise Misuse(error.what, where=user_line(), expected=error.expected) from error
+
+
+def real_objects(value: Any) -> Any:
+    """The objects that `plain_objects` described."""
+    if isinstance(value, list):
+        return [real_objects(item) for item in value]
+    if isinstance(value, Mapping) and set(value) == {"class", "parameters"}:
+        from headrace.engine.reference import build
+
+        return build(dict(value))
+    return value
+
+
+def _is_record(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)

@@ -1,0 +1,97 @@
+"""What each verb does in its step's process: arguments to objects, the room's function, its outputs by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from headrace.canonical import digest
+from headrace.errors import InvalidInput
+from headrace.orchestration.arguments import real_objects
+from headrace.orchestration.verbs import VERBS
+from headrace.orchestration.worker import Context, Done
+
+__all__ = ["run_verb"]
+
+_MOST_ITEMS = 20
+
+
+def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
+    """Run a verb's plain function and name what it gave."""
+    for parameter in ("trainer", "metrics", "limits"):
+        if parameter in arguments:
+            arguments[parameter] = real_objects(arguments[parameter])
+    body = _BODIES.get(name)
+    if body is not None:
+        return body(arguments, context)
+    verb = VERBS[name]
+    return Done({next(iter(verb.outputs)): verb.load()(**arguments)})
+
+
+def _load_schema(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.schema import Schema
+
+    path = context.folder / arguments["path"]
+    found = digest(path.read_bytes()) if path.is_file() else ""
+    if found != context.resolved["sha256"]:
+        raise InvalidInput(
+            "the schema file has changed since this run was planned", where=str(path), fix="start a new run"
+        )
+    return Done({"schema": Schema.load(path)})
+
+
+def _validate(arguments: dict[str, Any], context: Context) -> Done:
+    validation = VERBS["validate"].load()(**arguments)
+    done = Done({"validation": validation}, {"ok": validation.ok, "summary": validation.summary})
+    if validation.quarantined is not None:
+        done.outputs["quarantined"] = validation.quarantined
+    if not validation.ok:
+        done.result["items"] = [item.message for item in validation.errors[:_MOST_ITEMS]]
+        return done
+    accepted = validation.accepted
+    done.outputs["accepted"] = accepted
+    done.result["accepted"] = {
+        "dataset_digest": accepted.digest,
+        "schema_digest": context.inputs["schema"],
+        "spans": [span.name for span in accepted.spans],
+    }
+    return done
+
+
+def _transform(arguments: dict[str, Any], context: Context) -> Done:
+    arguments["features"] = {**arguments["features"], "places": context.notes.get("places", [])}
+    return Done({"graph": VERBS["transform"].load()(**arguments)})
+
+
+def _gate(arguments: dict[str, Any], context: Context) -> Done:
+    verdict = VERBS["gate"].load()(**arguments)
+    done = Done({"verdict": verdict}, {"ok": verdict.ok})
+    if verdict.ok:
+        done.outputs["leave"] = verdict
+    else:
+        said = [str(getattr(finding, "message", finding)) for finding in verdict.findings if not finding.ok]
+        done.result["items"] = said[:_MOST_ITEMS]
+    return done
+
+
+def _push(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.routing import push
+
+    version = push(
+        context.store,
+        arguments["model"],
+        arguments["verdict"],
+        arguments["endpoint"],
+        expected_version=context.resolved["expected_version"],
+        run_id=context.attempt.run_id,
+    )
+    return Done({"version": version})
+
+
+_BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
+    "gate": _gate,
+    "load_schema": _load_schema,
+    "push": _push,
+    "transform": _transform,
+    "validate": _validate,
+}

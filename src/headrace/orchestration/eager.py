@@ -1,0 +1,53 @@
+"""Verbs that concern the store and the project, as plain functions: what they do outside a pipeline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from headrace.errors import InvalidInput
+from headrace.orchestration.stores import required_store
+
+__all__ = ["champion", "load_schema", "previous", "push"]
+
+
+def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
+    """The schema in a file, else `otherwise`; InvalidInput when there is neither."""
+    from headrace.schema import Schema
+
+    if Path(path).is_file():
+        return Schema.load(Path(path))
+    if otherwise is None:
+        raise InvalidInput("there is no schema file", where=os.fspath(path), fix="write it, or give otherwise=")
+    return otherwise
+
+
+def previous(dataset: Any) -> Any:
+    """The newest data set that any pipeline of the open store accepted and that ends before this one, or None."""
+    from headrace.dataset import Dataset
+
+    store = required_store("previous")
+    spans = [span.name for span in dataset.spans]
+    newest = None
+    for pipeline, stream in store.streams():
+        found = store.snapshot(pipeline, streams={stream: spans}).previous[stream]
+        if found is not None and (newest is None or max(found.spans) > max(newest.spans)):
+            newest = found
+    return None if newest is None else store.load_artifact(newest.dataset_digest, Dataset)
+
+
+def champion(endpoint: str) -> Any:
+    """The model that an endpoint of the open store serves, or None."""
+    from headrace.model import Model
+
+    store = required_store("champion")
+    live = store.endpoint(endpoint)
+    return None if live is None else store.load_artifact(live.model_digest, Model)
+
+
+def push(model: Any, verdict: Any, *, endpoint: str) -> int:
+    """Put a model behind an endpoint of the open store; returns the version it is served as."""
+    from headrace.routing import push as push_in
+
+    return push_in(required_store("push"), model, verdict, endpoint)

@@ -1,0 +1,264 @@
+"""The verbs: each room's plain function, called as it is outside a pipeline, recorded as a step inside one.
+
+The functions below say what each verb takes and gives; what it does is written where the room is. Their bodies hold
+nothing else: `_verb` calls the room, or records the call.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from headrace.errors import Misuse
+from headrace.orchestration.arguments import plain_features, plain_objects
+from headrace.orchestration.handles import ANY, Handle, user_line
+from headrace.orchestration.tracing import current_trace
+
+__all__ = [
+    "VERBS",
+    "Verb",
+    "analyze",
+    "champion",
+    "evaluate",
+    "evaluate_predictions",
+    "gate",
+    "infer_schema",
+    "ingest",
+    "load_schema",
+    "previous",
+    "push",
+    "train",
+    "transform",
+    "validate",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One row of the table.
+
+    Parameters
+    ----------
+    name : str
+        What the user types.
+    target : str
+        'module:function' of the plain function.
+    outputs : dict of str to str
+        Name -> kind, the main output first; some may be withheld.
+    takes : dict of str to str
+        Parameter -> the kind of artifact it must be.
+    """
+
+    name: str
+    target: str
+    outputs: dict[str, str]
+    takes: dict[str, str] = field(default_factory=dict)
+
+    def load(self) -> Callable[..., Any]:
+        """The plain function. Cost: importing its room, once."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+VERBS: dict[str, Verb] = {}
+
+
+def _verb(
+    target: str, outputs: dict[str, str], takes: dict[str, str] | None = None
+) -> Callable[[Function], Function]:
+    def wrap(function: Function) -> Function:
+        verb = Verb(function.__name__, target, outputs, takes or {})
+        VERBS[verb.name] = verb
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*arguments: Any, **named: Any) -> Any:
+            trace = current_trace()
+            if trace is None:
+                return verb.load()(*arguments, **named)
+            try:
+                bound = signature.bind(*arguments, **named)
+            except TypeError as error:
+                raise Misuse(f"hr.{verb.name}: {error}", where=user_line()) from None
+            bound.apply_defaults()
+            values = dict(bound.arguments)
+            notes = _prepare(verb, values)
+            return trace.record(verb.name, values, verb.outputs, notes=notes)
+
+        return call  # type: ignore[return-value]  # the same signature
+
+    return wrap
+
+
+def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
+    """Make a recorded call's arguments plain; returns what is kept beside them and is not in the key."""
+    if values.pop("engine", None) is not None:
+        raise Misuse(
+            f"hr.{verb.name} inside a pipeline takes no engine", where=user_line(), fix="leave engine= out"
+        )
+    for name, kind in verb.takes.items():
+        value = values.get(name)
+        if isinstance(value, Handle):
+            if ANY not in (kind, value._kind) and value._kind != kind:
+                raise Misuse(
+                    f"{name} of hr.{verb.name} is a {value._kind} ({value._reference})",
+                    where=user_line(),
+                    expected=f"a {kind}",
+                )
+        elif value is not None:
+            raise Misuse(
+                f"{name} of hr.{verb.name} is a {type(value).__name__}, not a handle",
+                where=user_line(),
+                expected=f"a {kind} that another verb or step of this pipeline returned",
+            )
+    notes: dict[str, Any] = {}
+    if "features" in values:
+        values["features"], notes["places"] = plain_features(values["features"])
+    for name in ("trainer", "metrics", "limits"):
+        if name in values:
+            values[name] = plain_objects(values[name])
+    for name, value in values.items():
+        if isinstance(value, os.PathLike):
+            values[name] = os.fspath(value)
+    if verb.name == "push" and isinstance(values["verdict"], Handle) and "leave" in values["verdict"]._others:
+        # A verdict exists whatever it says; the leave to push only when it says yes.
+        values["verdict"] = values["verdict"].leave
+    return notes
+
+
+@_verb("headrace.ingestion:ingest", {"dataset": "dataset"})
+def ingest(
+    pattern: str | os.PathLike[str],
+    *,
+    spans: str | Sequence[str] | None = None,
+    label: str | None = None,
+    key: Sequence[str] = (),
+    weight: str | None = None,
+    time: str | None = None,
+    sensitive: Sequence[str] = (),
+    split: Mapping[str, int] | None = None,
+) -> Any:
+    """Bring files in as a data set: one span a file pattern's `{span}`; see `headrace.ingestion.ingest`."""
+
+
+@_verb("headrace.statistics:analyze", {"statistics": "statistics"}, {"dataset": "dataset"})
+def analyze(dataset: Any, *, slices: Sequence[Any] = (), engine: Any = None) -> Any:
+    """Describe every column of a data set, per span, split and slice; see `headrace.statistics.analyze`."""
+
+
+@_verb("headrace.validation:infer_schema", {"schema": "schema"}, {"statistics": "statistics"})
+def infer_schema(statistics: Any) -> Any:
+    """Propose a schema that the data described would pass; see `headrace.validation.infer_schema`."""
+
+
+@_verb(
+    "headrace.orchestration.eager:load_schema", {"schema": "schema"}, {"otherwise": "schema"}
+)
+def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
+    """The schema in a YAML file; where there is none, the one accepted last, else `otherwise`, "not reviewed".
+
+    It writes nothing. In a pipeline the path starts at the folder of the pipeline's file, and what is found is looked
+    up when a run is planned. Outside one there is no history: the file, else `otherwise`.
+
+    Raises InvalidInput when there is neither.
+    """
+
+
+@_verb("headrace.orchestration.eager:previous", {"dataset": "dataset"}, {"dataset": "dataset"})
+def previous(dataset: Any) -> Any:
+    """The newest accepted data set that ends before this one, or None; looked up when a run is planned."""
+
+
+@_verb("headrace.orchestration.eager:champion", {"model": "model"})
+def champion(endpoint: str) -> Any:
+    """The model an endpoint serves, or None; in a plan that made it itself, the one it replaced."""
+
+
+@_verb(
+    "headrace.validation:validate",
+    {"validation": "validation", "accepted": "dataset", "quarantined": "dataset"},
+    {
+        "dataset": "dataset",
+        "schema": "schema",
+        "previous": "dataset",
+        "serving": "dataset",
+        "statistics": "statistics",
+    },
+)
+def validate(
+    dataset: Any,
+    schema: Any,
+    *,
+    previous: Any = None,
+    serving: Any = None,
+    environment: str = "training",
+    quarantine: bool = False,
+    statistics: Any = None,
+    engine: Any = None,
+) -> Any:
+    """Compare a data set with a schema; `.accepted` exists only when it passed; see `headrace.validation.validate`."""
+
+
+@_verb("headrace.transformation:transform", {"graph": "transform_graph"}, {"dataset": "dataset"})
+def transform(features: Callable[..., Any], dataset: Any, *, engine: Any = None) -> Any:
+    """Fit a function of features to a data set; see `headrace.transformation.transform`."""
+
+
+@_verb("headrace.training:train", {"model": "model"}, {"graph": "transform_graph", "dataset": "dataset"})
+def train(trainer: Any, graph: Any, dataset: Any, *, engine: Any = None) -> Any:
+    """Fit a model on a transform graph's features; see `headrace.training.train`."""
+
+
+@_verb(
+    "headrace.evaluation:evaluate",
+    {"evaluation": "evaluation"},
+    {"model": "model", "dataset": "dataset", "champion": "model"},
+)
+def evaluate(
+    model: Any,
+    dataset: Any,
+    *,
+    metrics: Sequence[Any],
+    slices: Sequence[Any] = (),
+    champion: Any = None,
+    allow_training_rows: bool = False,
+    engine: Any = None,
+) -> Any:
+    """Measure a model on held-out rows, overall and by slice; see `headrace.evaluation.evaluate`."""
+
+
+@_verb("headrace.evaluation:evaluate_predictions", {"evaluation": "evaluation"}, {"table": "table"})
+def evaluate_predictions(
+    table: Any,
+    *,
+    label: str,
+    prediction: str,
+    weight: str | None = None,
+    metrics: Sequence[Any],
+    slices: Sequence[Any] = (),
+    engine: Any = None,
+) -> Any:
+    """Measure predictions made elsewhere; see `headrace.evaluation.evaluate_predictions`."""
+
+
+@_verb(
+    "headrace.evaluation:gate",
+    {"verdict": "verdict", "leave": "verdict"},
+    {"model": "model", "evaluation": "evaluation"},
+)
+def gate(model: Any, evaluation: Any, *, rules: Sequence[str], limits: Any = None) -> Any:
+    """Judge a model by rules; what it refuses cannot be pushed; see `headrace.evaluation.gate`."""
+
+
+@_verb(
+    "headrace.orchestration.eager:push", {"version": "value"}, {"model": "model", "verdict": "verdict"}
+)
+def push(model: Any, verdict: Any, *, endpoint: str) -> Any:
+    """Put a model behind an endpoint, if its verdict allows it and nobody else did meanwhile; returns the version."""
