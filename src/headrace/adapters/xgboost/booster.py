@@ -1,0 +1,68 @@
+"""A booster's JSON into trees: our own small converter, because the stock one is wrong where values are missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from headrace.errors import InvalidInput
+from headrace.model.trees import Tree
+
+__all__ = ["read_base", "read_trees"]
+
+_LINKS = ("binary:logistic", "reg:squarederror")
+
+
+def _learner(model: bytes) -> Any:
+    return json.loads(model)["learner"]
+
+
+def read_trees(model: bytes) -> list[Tree]:
+    """The trees of `Booster.save_raw("json")`, in order; a row goes to `yes` where its feature is below the threshold.
+
+    Thresholds and leaves are float32 in XGBoost, and exactly these values here. Raises InvalidInput for boosters that
+    have native categories, several targets or linear parts.
+    """
+    learner = _learner(model)
+    booster = learner["gradient_booster"]
+    if booster["name"] != "gbtree":
+        raise InvalidInput(f"booster {booster['name']!r} is not converted", expected="gbtree")
+    trees = []
+    for number, tree in enumerate(booster["model"]["trees"]):
+        if any(tree["split_type"]) or int(tree["tree_param"].get("size_leaf_vector", "1")) > 1:
+            raise InvalidInput("native categories and vector leaves are not converted", where=f"tree {number}")
+        numbers = np.array(tree["split_conditions"], np.float32).astype(np.float64)
+        trees.append(
+            Tree(
+                feature=np.array(tree["split_indices"], np.int64),
+                threshold=numbers,
+                yes=np.array(tree["left_children"], np.int64),
+                no=np.array(tree["right_children"], np.int64),
+                missing_yes=np.array(tree["default_left"], np.bool_),
+                value=numbers,
+            )
+        )
+    return trees
+
+
+def read_base(model: bytes) -> float:
+    """The margin every row starts from, as a float32 value: the base score behind the objective's link.
+
+    XGBoost 3 writes a vector of one, "[5E-1]", earlier versions "5E-1".
+    """
+    learner = _learner(model)
+    objective = learner["objective"]["name"]
+    if objective not in _LINKS:
+        raise InvalidInput(f"objective {objective!r} is not converted", expected=" or ".join(_LINKS))
+    scores = json.loads(f"[{learner['learner_model_param']['base_score'].strip('[]')}]")
+    if len(scores) != 1:
+        raise InvalidInput(f"{len(scores)} base scores", expected="one target")
+    score = float(np.float32(scores[0]))
+    if objective == "binary:logistic":
+        if not 0.0 < score < 1.0:
+            raise InvalidInput(f"base score {score}", expected="a probability between 0 and 1")
+        return float(np.float32(-math.log(1.0 / score - 1.0)))
+    return score

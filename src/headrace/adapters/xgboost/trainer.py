@@ -1,0 +1,198 @@
+"""XGBoost: gradient-boosted trees on histograms."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from headrace import progress
+from headrace.adapters.xgboost.booster import read_base, read_trees
+from headrace.errors import InvalidInput
+from headrace.model import GraphBuilder
+from headrace.model.signature import Task
+from headrace.model.trees import Tree, add_tree_ensemble
+from headrace.training import Features, Group, Journal, Predictor, Trainer
+
+__all__ = ["XGBoost"]
+
+if importlib.util.find_spec("xgboost") is None:
+    # Said when the name is looked up; the import itself takes a second and waits for `fit`.
+    raise ModuleNotFoundError("No module named 'xgboost'", name="xgboost")
+
+_OBJECTIVES: dict[str, Task] = {"binary:logistic": "binary", "reg:squarederror": "regression"}
+
+
+@dataclass(frozen=True)
+class _Trees(Predictor):
+    trees: tuple[Tree, ...]
+    base: float
+    task: Task
+    num_features: int
+    native: bytes
+
+    def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
+        trees = [Tree.constant(self.base), *self.trees]
+        margin = add_tree_ensemble(builder, features, trees, rule="<", num_features=self.num_features)
+        if self.task == "regression":
+            return {"margin": margin, "prediction": margin}
+        # In float32, after the one rounding: this Sigmoid gives a row the same bits in any batch, the double one not.
+        return {"margin": margin, "prediction": builder.node("Sigmoid", [margin])}
+
+    def native_files(self) -> dict[str, bytes]:
+        return {"model.xgboost.json": self.native}
+
+
+@dataclass(frozen=True)
+class XGBoost(Trainer):
+    """Gradient-boosted trees by XGBoost, on histograms, converted to an exact sum of trees.
+
+    The first thing to try on tables: takes nulls as they are, needs no scaling, fits 160,000 rows in two seconds.
+
+    Parameters
+    ----------
+    n_estimators : int
+        Trees; fewer where a validation split stops it early.
+    max_depth : int
+        Of a tree.
+    learning_rate : float
+        What a tree's answer is multiplied by.
+    subsample : float
+        Share of rows each tree sees (0..1].
+    colsample_bytree : float
+        Share of features each tree sees (0..1].
+    min_child_weight : float
+        The least sum of second derivatives in a leaf.
+    reg_lambda : float
+        L2 penalty on leaves.
+    objective : str or None
+        "binary:logistic" or "reg:squarederror"; None = the first where every label is 0 or 1, else the second.
+    early_stopping_rounds : int
+        With a validation split: stop after so many trees without gain, and keep the best; 0 = never.
+    seed : int
+        Of the samples.
+    num_threads : int
+        Threads that fit. A parameter, never the machine's number of cores: XGBoost adds each thread's partial sums,
+        so it could show in the result.
+
+    Raises InvalidInput for a value outside its limits. Labels must be finite, and 0 or 1 for "binary:logistic".
+    The native model is kept as `model.xgboost.json`; its margins differ from ours by float32 rounding alone, since it
+    adds trees in float32 and we add exactly. Cost: see XGBoost. Source: Chen and Guestrin, KDD 2016.
+
+    Examples
+    --------
+    >>> XGBoost(max_depth=8).max_depth
+    8
+    """
+
+    n_estimators: int = 200
+    max_depth: int = 6
+    learning_rate: float = 0.1
+    subsample: float = 1.0
+    colsample_bytree: float = 1.0
+    min_child_weight: float = 1.0
+    reg_lambda: float = 1.0
+    objective: str | None = None
+    early_stopping_rounds: int = 20
+    seed: int = 0
+    num_threads: int = 2
+
+    limits: ClassVar[Sequence[tuple[str, float, float]]] = (
+        ("n_estimators", 1, 100_000),
+        ("max_depth", 1, 30),
+        ("learning_rate", 1e-6, 10.0),
+        ("subsample", 1e-6, 1.0),
+        ("colsample_bytree", 1e-6, 1.0),
+        ("min_child_weight", 0.0, 1e12),
+        ("reg_lambda", 0.0, 1e12),
+        ("early_stopping_rounds", 0, 100_000),
+        ("seed", 0, (1 << 31) - 1),
+        ("num_threads", 1, 256),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective is not None and self.objective not in _OBJECTIVES:
+            raise InvalidInput(
+                f"objective = {self.objective!r}", where="XGBoost", expected=" or ".join(_OBJECTIVES) + " or None"
+            )
+
+    def fit(
+        self,
+        train: Features,
+        validation: Features | None,
+        *,
+        params: Mapping[str, Any],
+        group: Group,
+        journal: Journal,
+    ) -> Predictor:
+        """Fit on the training rows; see the class. Reports the loss on `validation` to the journal, tree by tree."""
+        chosen = self.replace(params)
+        return chosen._fit(train, validation, journal)
+
+    def _objective(self, train: Features) -> str:
+        label = train.label
+        if not np.isfinite(label).all():
+            raise InvalidInput("a label is not finite", where="XGBoost", expected="finite labels")
+        is_binary = bool(((label == 0.0) | (label == 1.0)).all())
+        if self.objective == "binary:logistic" and not is_binary:
+            raise InvalidInput("a label is neither 0 nor 1", where="XGBoost", expected="0 or 1 for binary:logistic")
+        if self.objective is not None:
+            return self.objective
+        return "binary:logistic" if is_binary else "reg:squarederror"
+
+    def _fit(self, train: Features, validation: Features | None, journal: Journal) -> Predictor:
+        import xgboost
+
+        objective = self._objective(train)
+        settings = {
+            "objective": objective,
+            "tree_method": "hist",
+            "max_depth": self.max_depth,
+            "learning_rate": self.learning_rate,
+            "subsample": self.subsample,
+            "colsample_bytree": self.colsample_bytree,
+            "min_child_weight": self.min_child_weight,
+            "reg_lambda": self.reg_lambda,
+            "seed": self.seed,
+            "nthread": self.num_threads,
+            "verbosity": 0,
+        }
+        fitted = _matrix(xgboost, train, self.num_threads)
+        judged = None if validation is None else _matrix(xgboost, validation, self.num_threads)
+        booster = xgboost.Booster(settings, [fitted] if judged is None else [fitted, judged])
+        best_loss, num_best = np.inf, 0
+        for step in progress.track(range(self.n_estimators), "trees", total=self.n_estimators, unit="trees"):
+            booster.update(fitted, step)
+            losses = {} if judged is None else {"validation": _loss(booster, judged, step)}
+            if losses and losses["validation"] < best_loss:
+                best_loss, num_best = losses["validation"], step + 1
+            if not journal.report(step, losses):
+                break
+            if losses and 0 < self.early_stopping_rounds <= step + 1 - num_best:
+                break
+        if num_best and self.early_stopping_rounds:
+            booster = booster[:num_best]
+        native = bytes(booster.save_raw("json"))
+        trees = tuple(read_trees(native))
+        return _Trees(trees, read_base(native), _OBJECTIVES[objective], train.matrix.shape[1], native)
+
+
+def _loss(booster: Any, features: Any, step: int) -> float:
+    """The objective's own metric, smaller = better, as XGBoost prints it: "[3]\tvalidation-logloss:0.21"."""
+    return float(booster.eval_set([(features, "validation")], step).rpartition(":")[2])
+
+
+def _matrix(xgboost: Any, features: Features, num_threads: int) -> Any:
+    if np.isinf(features.matrix).any():
+        row, column = (int(index) for index in np.argwhere(np.isinf(features.matrix))[0])
+        names = [item.name for item in features.columns for _ in range(item.width)]
+        raise InvalidInput(
+            "a feature is infinite", where=f"row {row}, feature {names[column]!r}", fix="clip it, or make it null"
+        )
+    return xgboost.DMatrix(
+        features.matrix, label=features.label, weight=features.weight, missing=np.nan, nthread=num_threads
+    )

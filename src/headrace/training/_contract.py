@@ -1,0 +1,192 @@
+"""What a trainer is: features in, a predictor out that writes itself into the model's graph.
+
+    predictor = trainer.fit(train, validation, params={}, group=Group(), journal=Journal())
+    outputs = predictor.build(builder, features)     # {"margin": tensor, "prediction": tensor}
+
+A trainer is a frozen dataclass: its fields are what a user sets, a search varies and a step key covers. Equal
+trainer, equal features: equal predictor, to the byte. `headrace.testing.TrainerCases` checks all of this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import InvalidInput, UnknownName
+from headrace.model import GraphBuilder
+from headrace.model.signature import Task
+
+__all__ = ["FeatureColumn", "Features", "Group", "Journal", "Predictor", "Trainer"]
+
+FeatureKind = Literal["numeric", "categorical", "vector"]
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """One feature: `width` columns of the matrix, from left to right.
+
+    Parameters
+    ----------
+    name : str
+        As `features` named it.
+    kind : "numeric", "categorical" or "vector"
+        categorical: codes whose order means nothing; vector: wider than one.
+    dtype : str
+        Of the matrix; float32.
+    width : int
+        Columns.
+    """
+
+    name: str
+    kind: FeatureKind = "numeric"
+    dtype: str = "float32"
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a trainer is handed: rows whose label is known, in source order.
+
+    Parameters
+    ----------
+    columns : tuple of FeatureColumn
+        Widths add up to the matrix's.
+    matrix : float32[num_rows, width]
+        NaN = null. Not to be changed.
+    label : float64[num_rows]
+        Never NaN.
+    weight : float64[num_rows] or None
+        The data set's weights; None = all count the same.
+    row_id : uint64[num_rows] or None
+        Hashes of the rows' keys, for out-of-fold work.
+    """
+
+    columns: tuple[FeatureColumn, ...]
+    matrix: npt.NDArray[np.float32]
+    label: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64] | None = None
+    row_id: npt.NDArray[np.uint64] | None = None
+
+    def __post_init__(self) -> None:
+        width = sum(column.width for column in self.columns)
+        if self.matrix.ndim != 2 or self.matrix.shape[1] != width or self.matrix.dtype != np.float32:
+            raise InvalidInput(f"a matrix of {self.matrix.dtype}{self.matrix.shape}", expected=f"float32[N, {width}]")
+        for name in ("label", "weight", "row_id"):
+            array = getattr(self, name)
+            if array is not None and array.shape != (len(self.matrix),):
+                raise InvalidInput(f"{name} has shape {array.shape}", expected=f"({len(self.matrix)},)")
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in the matrix."""
+        return len(self.matrix)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Which of several processes that train together this is; alone, as launched locally: rank 0 of 1.
+
+    Parameters
+    ----------
+    rank, num_ranks : int
+        0 <= rank < num_ranks.
+    device : str
+        "cpu", "cuda:0" ...
+    """
+
+    rank: int = 0
+    num_ranks: int = 1
+    device: str = "cpu"
+
+
+class Journal:
+    """Where a trainer says how it is doing and keeps what lets it go on after a crash; this one keeps nothing."""
+
+    def report(self, step: int, values: Mapping[str, float]) -> bool:
+        """Note values (a loss, a metric) after a step. False = stop now and return what there is."""
+        return True
+
+    def save(self, state: bytes) -> None:
+        """Keep a checkpoint; only the newest counts."""
+
+    def resume(self) -> bytes | None:
+        """The newest checkpoint, or None."""
+        return None
+
+
+class Predictor(ABC):
+    """A fitted model that can write itself into a graph.
+
+    `task` says what `prediction` means: "binary" = the probability of 1, "regression" = a value.
+    """
+
+    task: Task
+
+    @abstractmethod
+    def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
+        """Add the model to the graph: from the name of the float32 tensor [N, width] to those of its outputs.
+
+        Returns {"margin": ..., "prediction": ...}, float32 [N, 1]. Only operators whose result for a row does not
+        depend on the batch (`headrace.model.graph`).
+        """
+
+    def native_files(self) -> dict[str, bytes]:
+        """The framework's own files by name, kept beside the graph for tools that read them."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Trainer(ABC):
+    """The contract of trainers: a frozen dataclass with `fit`.
+
+    `limits` names for each numeric field the smallest and largest value; values outside, and of another type, raise
+    InvalidInput when the trainer is made.
+    """
+
+    limits: ClassVar[Sequence[tuple[str, float, float]]] = ()
+
+    def __post_init__(self) -> None:
+        for name, low, high in self.limits:
+            value = getattr(self, name)
+            wants_int = isinstance(low, int)
+            is_number = isinstance(value, int if wants_int else (int, float)) and not isinstance(value, bool)
+            if not is_number or not low <= value <= high:
+                raise InvalidInput(
+                    f"{name} = {value!r}",
+                    where=type(self).__name__,
+                    expected=f"{'a whole number' if wants_int else 'a number'} from {low:g} to {high:g}",
+                )
+
+    @abstractmethod
+    def fit(
+        self,
+        train: Features,
+        validation: Features | None,
+        *,
+        params: Mapping[str, Any],
+        group: Group,
+        journal: Journal,
+    ) -> Predictor:
+        """Fit on the training rows; `validation` is for early stopping alone.
+
+        `params` override fields for this fit (a search's suggestion); see `replace`. Neither the number of cores nor
+        the process may be seen in the result.
+        """
+
+    def replace(self, params: Mapping[str, Any]) -> Self:
+        """This trainer with some fields changed. Raises UnknownName for one that it lacks."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in params:
+            if name not in known:
+                raise UnknownName("parameter", name, known, where=type(self).__name__)
+        return dataclasses.replace(self, **params)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Class and fields as plain data, for signatures and step keys."""
+        return {"trainer": type(self).__name__, **dataclasses.asdict(self)}

@@ -1,0 +1,1 @@
+"""Trainers that need nothing beyond the core, one file each."""
