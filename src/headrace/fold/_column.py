@@ -56,6 +56,17 @@ class Column:
     groups: Groups | None
     dictionary: pa.Array | None = None
 
+    def take(self, index: npt.NDArray[np.int64]) -> Column:
+        """The rows at these places; `num_missing` is not kept up."""
+        return Column(
+            len(index),
+            0,
+            None if self.values is None else self.values[index],
+            None if self.valid is None else self.valid[index],
+            None if self.groups is None else self.groups[index],
+            self.dictionary,
+        )
+
     def kept(self) -> tuple[npt.NDArray[Any] | None, Groups | None]:
         """The valid values (-0.0 as 0.0) and their groups; (None, None) for kinds without values."""
         values, groups = self.values, self.groups

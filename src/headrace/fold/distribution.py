@@ -3,36 +3,201 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
-from headrace.fold._column import read_column
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import InvalidInput
+from headrace.fold._column import Column, read_column, value_type
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold.distribution_result import DistributionResult
+from headrace.fold.kernels.entries import Entries, count_codes
+from headrace.fold.number_sketch import NumberSketch
 from headrace.fold.tally import Tally
+from headrace.fold.text_sketch import TextSketch
 from headrace.fold.value_table import ValueTable
-from headrace.schema import Kind
+from headrace.schema import KINDS, Kind
 
 __all__ = ["Distribution", "DistributionState"]
+
+MAX_DISTINCT = 65_536
+# Distinct texts of one group take at most this much in a table, however few they are.
+MAX_TEXT_BYTES = 1 << 24
 
 
 @dataclass
 class DistributionState(State):
-    """A tally beside a value table."""
+    """A tally, a value table of the groups with few values, sketches of the groups with many.
 
+    A group is in the sketches when its distinct values are more than `max_distinct` (or their text more than 16 MiB):
+    that depends on all its rows and on nothing else, and spilling a table gives the sketch its rows would have given.
+
+    Parameters
+    ----------
+    kind : str
+        The column's kind.
+    max_distinct : int
+        The limit.
+    tally, table : Tally, ValueTable
+        Of all groups; the table is empty where the sketches have the group.
+    spilled : int32[num_spilled]
+        The groups in the sketches, ascending.
+    numbers : NumberSketch, texts : TextSketch
+        Of num_spilled groups, in that order; the one of the other kind has no groups.
+    """
+
+    kind: str
+    max_distinct: int
     tally: Tally
     table: ValueTable
+    spilled: npt.NDArray[np.int32]
+    numbers: NumberSketch
+    texts: TextSketch
 
     @property
     def num_groups(self) -> int:
         return self.tally.num_groups
 
-    def canonical(self) -> DistributionState:
-        self.table.compact()
+    @property
+    def _is_text(self) -> bool:
+        return value_type(self.kind) is None  # type: ignore[arg-type]
+
+    def canonical(self) -> Self:
+        self._settle()
         return self
+
+    def positions(self) -> npt.NDArray[np.int32]:
+        """int32[num_groups]: where a group is in the sketches, -1 where it is in the table."""
+        positions = np.full(self.num_groups, -1, np.int32)
+        positions[self.spilled] = np.arange(len(self.spilled), dtype=np.int32)
+        return positions
+
+    def add(self, column: Column) -> None:
+        """Add a column whose valid values are finite."""
+        if column.values is None or self.num_groups == 0:
+            return
+        if len(self.spilled):
+            positions = self.positions()
+            if column.groups is None:
+                if positions[0] >= 0:
+                    self._sketch_column(column, None if len(self.spilled) == 1 else positions)
+                    return
+            else:
+                inside = positions[column.groups] >= 0
+                if inside.any():
+                    self._sketch_column(column.take(np.flatnonzero(inside)), positions)
+                    column = column.take(np.flatnonzero(~inside))
+        self.table.push_column(column)
+        if self.table.num_waiting == 0:
+            self._settle()
+
+    def _sketch_column(self, column: Column, positions: npt.NDArray[np.int32] | None) -> None:
+        """Add rows of spilled groups; positions None: there is one, and all are its."""
+        if column.dictionary is not None:
+            assert column.values is not None
+            entries = count_codes(column.values, column.valid, column.dictionary, column.groups, self.num_groups)
+            self._sketch(entries.values, entries.counts, entries.groups, positions)
+        else:
+            values, groups = column.kept()
+            self._sketch(values, None, groups, positions)
+
+    def _sketch(
+        self,
+        values: Any,
+        counts: npt.NDArray[np.int64] | None,
+        groups: Groups | None,
+        positions: npt.NDArray[np.int32] | None,
+    ) -> None:
+        if positions is not None:
+            groups = np.zeros(len(values), np.int32) if groups is None else groups
+            groups = positions[groups]
+        if self._is_text:
+            assert counts is not None
+            self.texts.add(Entries(groups, values, counts))
+        else:
+            self.numbers.add(values, counts, groups)
+
+    def _settle(self) -> None:
+        """Sort what waits, and spill the groups that have grown too large."""
+        self.table.compact()
+        sizes = np.diff(self.table.offsets)
+        crowded = sizes > self.max_distinct
+        if self._is_text and self.table.num_text_bytes > MAX_TEXT_BYTES:
+            crowded |= self.table.text_bytes() > MAX_TEXT_BYTES
+        if crowded.any():
+            self._spill(np.flatnonzero(crowded).astype(np.int32))
+
+    def _spill(self, groups: npt.NDArray[np.int32]) -> None:
+        """Move these groups, which are in the table, to the sketches."""
+        before, self.spilled = self.spilled, np.union1d(self.spilled, groups).astype(np.int32)
+        places = np.searchsorted(self.spilled, before).astype(np.int32)
+        if self._is_text:
+            texts = TextSketch.empty(len(self.spilled))
+            texts.join(self.texts, places)
+            self.texts = texts
+        else:
+            numbers = NumberSketch.empty(self.kind, len(self.spilled))  # type: ignore[arg-type]
+            numbers.join(self.numbers, places)
+            self.numbers = numbers
+        moved = self.table.remove(groups)
+        self._sketch(moved.values, moved.counts, moved.groups, self.positions())
+
+    def join(self, other: DistributionState, groups: Groups) -> None:
+        """Add another state, whose group i is this one's group groups[i]."""
+        self.tally.join(other.tally, groups)
+        other._settle()
+        if len(other.spilled):
+            target = groups[other.spilled]
+            missing = np.setdiff1d(target, self.spilled).astype(np.int32)
+            if len(missing):
+                self.table.compact()
+                self._spill(missing)
+            places = self.positions()[target]
+            if self._is_text:
+                self.texts.join(other.texts, places)
+            else:
+                self.numbers.join(other.numbers, places)
+        theirs = other.table.entries()
+        if len(theirs.counts):
+            mapped = groups[np.zeros(len(theirs.counts), np.int32) if theirs.groups is None else theirs.groups]
+            positions = self.positions()
+            inside = positions[mapped] >= 0
+            for chosen, is_inside in ((np.flatnonzero(inside), True), (np.flatnonzero(~inside), False)):
+                if len(chosen):
+                    part = theirs if len(chosen) == len(mapped) else theirs.take(chosen)
+                    if is_inside:
+                        self._sketch(part.values, part.counts, mapped[chosen], positions)
+                    else:
+                        self.table.push(Entries(mapped[chosen], part.values, part.counts))
+        if self.table.num_waiting == 0:
+            self._settle()
 
 
 @dataclass(frozen=True)
 class Distribution(Fold[DistributionState, DistributionResult]):
-    """The distribution of one column.
+    """The distribution of one column: counts, moments, quantiles, histogram, distinct and top values, lengths.
+
+    One state serves statistics, schema inference and transforms, so that a pass over a column is made once. While a
+    group has at most `max_distinct` values it is a value table and every answer is exact; beyond that it becomes
+    sketches of bounded size, whose answers carry their bounds. Which of the two depends on the rows alone, never on
+    their order or on how they were cut.
+
+    Parameters
+    ----------
+    column : str
+        The column read.
+    kind : Kind
+        Any; null and other have counts of rows only.
+    max_distinct : int
+        The largest value table of a group.
+
+    Nulls, NaN and infinities are counted apart and are in no other figure; -0.0 is 0.0.
+
+    Raises UnknownName when a batch lacks the column, InvalidInput when it holds another kind.
+
+    Cost: 2 ns a row for dictionary text and integers within 2^17; otherwise 6 to 60 ns a row for a table and 50 ns
+    for a sketch. State: 16 bytes a distinct value (and its text), at most 1 MB (text 16 MiB) a group.
 
     >>> import pyarrow as pa
     >>> from headrace.fold import Rows
@@ -45,22 +210,37 @@ class Distribution(Fold[DistributionState, DistributionResult]):
 
     column: str
     kind: Kind
+    max_distinct: int = MAX_DISTINCT
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InvalidInput(f"kind {self.kind!r}", where=f"column {self.column!r}", expected=", ".join(KINDS))
+        if self.max_distinct < 0:
+            raise InvalidInput(f"max_distinct = {self.max_distinct}", where=f"column {self.column!r}", expected=">= 0")
 
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
 
     def create(self, num_groups: int) -> DistributionState:
-        return DistributionState(Tally.empty(num_groups), ValueTable.empty(self.kind, num_groups))
+        return DistributionState(
+            self.kind,
+            self.max_distinct,
+            Tally.empty(num_groups),
+            ValueTable.empty(self.kind, num_groups),
+            np.zeros(0, np.int32),
+            NumberSketch.empty(self.kind if value_type(self.kind) is not None else "integer", 0),
+            TextSketch.empty(0),
+        )
 
     def add(self, state: DistributionState, rows: Rows, groups: Groups | None) -> DistributionState:
-        state.table.push_column(state.tally.add(read_column(rows, self.column, self.kind, groups)))
+        state.add(state.tally.add(read_column(rows, self.column, self.kind, groups)))
         return state
 
     def merge(self, left: DistributionState, right: DistributionState, groups: Groups) -> DistributionState:
-        left.tally.join(right.tally, groups)
-        left.table.join(right.table, groups)
+        left.join(right, groups)
         return left
 
     def extract(self, state: DistributionState) -> DistributionResult:
-        return DistributionResult(self.kind, state.tally, state.table.canonical())
+        state = state.canonical()
+        return DistributionResult(self.kind, state.tally, state.table, state.positions(), state.numbers, state.texts)

@@ -87,6 +87,32 @@ class ValueTable(State):
         groups = np.repeat(np.arange(self.num_groups, dtype=np.int32), np.diff(self.offsets))
         return Entries(groups, self.values, self.counts)
 
+    def remove(self, groups: npt.NDArray[np.int32]) -> Entries:
+        """Take these groups' entries out."""
+        every = self.entries()
+        owners = np.repeat(np.arange(self.num_groups, dtype=np.int32), np.diff(self.offsets))
+        leaves = np.isin(owners, groups)
+        out, stays = Entries(owners, every.values, every.counts), np.flatnonzero(~leaves)
+        rest = out.take(stays)
+        self.values, self.counts = rest.values, rest.counts
+        self.offsets = np.zeros_like(self.offsets)
+        np.cumsum(np.bincount(owners[stays], minlength=self.num_groups), out=self.offsets[1:])
+        return out.take(np.flatnonzero(leaves))
+
+    @property
+    def num_text_bytes(self) -> int:
+        """Bytes of all distinct texts sorted in so far."""
+        return int(self._text_offsets()[-1]) - int(self._text_offsets()[0])
+
+    def text_bytes(self) -> npt.NDArray[np.int64]:
+        """int64[num_groups]: bytes of each group's distinct texts sorted in so far."""
+        return np.asarray(np.diff(self._text_offsets()[self.offsets]))
+
+    def _text_offsets(self) -> npt.NDArray[np.int64]:
+        if len(self.values) == 0:
+            return np.zeros(1, np.int64)
+        return np.frombuffer(self.values.buffers()[1], np.int64, len(self.values) + 1, 8 * self.values.offset)
+
     def join(self, other: ValueTable, groups: Groups) -> None:
         """Add another table, whose group i is this one's group groups[i]."""
         theirs = other.canonical()

@@ -36,6 +36,11 @@ class Entries:
     values: Any
     counts: npt.NDArray[np.int64]
 
+    def take(self, index: npt.NDArray[np.int64]) -> Entries:
+        """The entries at these places."""
+        values = self.values[index] if isinstance(self.values, np.ndarray) else self.values.take(arrow_of(index))
+        return Entries(None if self.groups is None else self.groups[index], values, self.counts[index])
+
 
 def arrow_of(values: npt.NDArray[Any]) -> pa.Array:
     """A NumPy array as Arrow, without a copy and without `pa.array`, which imports pandas where it is installed."""
