@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Fragment, Roles, Span
+from headrace.engine import LocalEngine
 from headrace.schema import Feature, Schema
 from headrace.validation import Item, Validation, validate
 
@@ -27,7 +28,7 @@ def judge(data: Dataset | pa.Table | dict[str, Any], *features: Feature, **optio
     """Validate a data set (or a table) against features."""
     if not isinstance(data, Dataset):
         data = Dataset.from_arrow(data if isinstance(data, pa.Table) else pa.table(data))
-    return validate(data, Schema(features), **{"engine": Serial(), **options})
+    return validate(data, Schema(features), **{"engine": LocalEngine(), **options})
 
 
 def item_of(validation: Validation, code: str) -> Item | None:

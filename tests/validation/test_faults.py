@@ -9,6 +9,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.canonical import from_canonical, to_canonical
+from headrace.engine import build, describe
 from headrace.fold import Rows
 from headrace.schema import Feature
 from headrace.testing import strategies
@@ -45,6 +47,12 @@ def test_counts_are_those_of_plain_python(data: st.DataObject) -> None:
     found = TEXT.extract(TEXT.add(TEXT.create(1), rows, None))[0].tolist()
     outside = sum(value not in ("", "a", "é", None) for value in texts)
     assert found == [len(texts), outside, sum(value is None for value in texts)]
+
+
+def test_the_fold_travels() -> None:
+    """As plain data and back it is the same fold, its feature too, so it runs on another machine."""
+    for fold in (NUMBER, TEXT, MOMENT):
+        assert build(from_canonical(to_canonical(describe(fold)))) == fold
 
 
 def test_groups_count_alone() -> None:

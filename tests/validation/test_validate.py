@@ -29,7 +29,7 @@ def test_accepted_carries_the_schema() -> None:
     """What was right is handed on with the schema it passed, rows and roles unchanged."""
     data = Dataset.from_arrow(pa.table({"n": [1.0], "c": ["a"], "late": [True]}), label="late")
     schema = Schema((N, C, LATE))
-    validation = validate(data, schema, engine=Serial())
+    validation = validate(data, schema)
     assert validation.ok and validation.accepted.schema == schema and validation.quarantined is None
     assert validation.accepted.to_arrow().equals(data.to_arrow()) and validation.accepted.roles.label == "late"
     assert [item.code for item in validation.items] == ["drift"]
@@ -110,6 +110,12 @@ def test_weights_of_the_wrong_type_and_roles_missing_in_a_span_are_findings() ->
         ("missing_column", "late"),
         ("type", "w"),
     ]
+
+
+def test_any_engine_finds_the_same() -> None:
+    """Threads over pieces and a plain loop in batches of three give one digest."""
+    table = pa.table({"n": [k % 12 + 0.5 for k in range(400)], "c": ["a", "b", None, "x"] * 100})
+    assert judge(table, N, C).digest == judge(table, N, C, engine=Serial()).digest
 
 
 def test_no_rows_is_told() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from headrace.dataset import Dataset
+from headrace.engine import Engine, LocalEngine
 from headrace.errors import UnknownName
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.validation._contract import Check, Context, Found, Item, RowCheck
-from headrace.validation._faults import FaultCounts
+from headrace.validation._faults import FaultCounts, FaultState
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
 from headrace.validation._validation import Validation
 
@@ -35,7 +36,7 @@ def validate(
     environment: str = "training",
     quarantine: bool = False,
     statistics: Any = None,
-    engine: Any = None,
+    engine: Engine | None = None,
 ) -> Validation:
     """Judge a data set by a schema: columns and types of every span, then every row.
 
@@ -56,7 +57,7 @@ def validate(
         judge the rest. Shapes cannot be set aside.
     statistics : Statistics, optional
         Of this data set: columns which they show to be right are not read again.
-    engine : optional
+    engine : Engine, optional
         Where the pass runs; threads of this process by default.
 
     Returns
@@ -74,10 +75,7 @@ def validate(
     """
     if environment not in schema.environments:
         raise UnknownName("environment", environment, schema.environments)
-    if engine is None:
-        from headrace.engine import LocalEngine
-
-        engine = LocalEngine()
+    engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
     context = Context(
         dataset, _judged_schema(dataset, schema, environment), frozenset(item.name for item in schema.features)
@@ -154,7 +152,9 @@ def _faults(found: dict[tuple[str, str], Found], check: Check, feature: Feature)
     return found[check.code, feature.name].num_at_fault if (check.code, feature.name) in found else 0
 
 
-def _count(context: Context, judged: Judged, statistics: Any, engine: Any) -> tuple[dict[tuple[str, str], Found], int]:
+def _count(
+    context: Context, judged: Judged, statistics: Any, engine: Engine
+) -> tuple[dict[tuple[str, str], Found], int]:
     """The pass: for each check and feature how many rows are at fault, and how many rows have no label.
 
     Spans of different shape are passed separately, since no engine reads two shapes as one.
@@ -178,6 +178,7 @@ def _count(context: Context, judged: Judged, statistics: Any, engine: Any) -> tu
         here = [fold for fold in folds if kinds.get(fold.feature.name) == fold.feature.kind]
         if here:
             for fold, state in zip(here, engine.fold(here, alike, alike.parts()), strict=True):
+                assert isinstance(state, FaultState)
                 totals[fold] += fold.extract(state)[0]
     found: dict[tuple[str, str], Found] = {}
     for fold in folds:
