@@ -32,21 +32,22 @@ class Derive(Work):
         A program as canonical JSON: it travels to wherever the rows are.
     nodes : tuple of int
         The nodes whose values are added.
-    columns : tuple of str
-        The raw columns needed, by the nodes and by the folds beside them.
     """
 
     program: str
     nodes: tuple[int, ...]
-    columns: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns the nodes are computed from."""
+        return tuple(column.name for column in _node_values(self.program, self.nodes).codec.columns)
 
     def __call__(self, rows: Rows) -> Rows:
-        """The rows with the derived columns after the raw ones."""
-        values = _node_values(self.program, tuple(self.nodes))
-        batch = rows.batch
-        derived = values.of_lanes(values.codec.from_batch(batch))
-        names = [*batch.schema.names, *(_column_name(index) for index in derived)]
-        return replace(rows, batch=pa.RecordBatch.from_arrays([*batch.columns, *derived.values()], names=names))
+        """The derived columns alone; the engine joins the raw ones to them."""
+        values = _node_values(self.program, self.nodes)
+        derived = values.of_lanes(values.codec.from_batch(rows.batch))
+        names = [_column_name(index) for index in derived]
+        return replace(rows, batch=pa.RecordBatch.from_arrays(list(derived.values()), names=names))
 
 
 @functools.lru_cache(maxsize=8)
@@ -99,7 +100,7 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
         through = None
         if derived:
             text = to_canonical(program.to_plain()).decode()
-            through = Derive(text, tuple(derived), program.expressions.column_names)
+            through = Derive(text, tuple(derived))
         unique = list(dict.fromkeys(folds.values()))
         states = dict(zip(unique, engine.fold(unique, dataset, parts, through=through), strict=True))
         constants: Constants = dict(program.constants)

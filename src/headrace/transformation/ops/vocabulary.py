@@ -84,7 +84,8 @@ class Vocabulary(Op):
                 f"a vocabulary of {len(order):,} values", expected=f"at most {_MOST:,}", fix="give top_k, and num_oov"
             )
         found = values.to_pylist()
-        return {"values": [found[index] for index in order.tolist()]}
+        kept = dict.fromkeys(found[index] for index in order.tolist())  # two texts that are not UTF-8 may look equal
+        return {"values": [item for item in kept if not (isinstance(item, str) and item.startswith("\x00"))]}
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """One LabelEncoder; a hash for what it does not know."""

@@ -1,0 +1,105 @@
+"""ops.vocabulary: count descending, value ascending; -1 or hash buckets outside; null stays null."""
+
+from typing import ClassVar
+
+import pyarrow as pa
+import pytest
+from hypothesis import strategies as st
+
+from headrace.dataset import Dataset
+from headrace.errors import InvalidInput
+from headrace.testing.op_cases import OpCases
+from headrace.transformation import ops, transform
+from headrace.transformation._contract import ValueType
+from headrace.transformation.ops.vocabulary import Vocabulary
+from tests.transformation import meaning
+
+TEXTS = st.sampled_from(["", "a", "A", "b", "é", "e\u0301", "😀", "\uffff", "zz"])
+
+
+class TestVocabulary(OpCases):
+    """Texts, integers, booleans; top_k, min_count; text filled first, so that null is a token."""
+
+    columns: ClassVar = {"t": "text", "i": "integer", "f": "boolean"}
+    values: ClassVar = {"t": TEXTS, "i": st.sampled_from([0, 1, -1, 2**63 - 1, -(2**63), 2**53 + 1])}
+
+    def features(self, x):
+        """Every parameter."""
+        return {
+            "t": ops.vocabulary(x.t),
+            "top": ops.vocabulary(x.t, top_k=2),
+            "often": ops.vocabulary(x.t, min_count=2),
+            "i": ops.vocabulary(x.i),
+            "f": ops.vocabulary(x.f),
+            "filled": ops.vocabulary(x.t.fill_null("none")),
+        }
+
+    def define(self, rows, fitted):
+        """Sorted counts."""
+
+        def feature(make, **parameters):
+            known = meaning.vocabulary([make(row) for row in fitted], **parameters)
+            return [meaning.code(make(row), known) for row in rows]
+
+        return {
+            "t": feature(lambda row: row["t"]),
+            "top": feature(lambda row: row["t"], top_k=2),
+            "often": feature(lambda row: row["t"], min_count=2),
+            "i": feature(lambda row: row["i"]),
+            "f": feature(lambda row: row["f"]),
+            "filled": feature(lambda row: "none" if row["t"] is None else row["t"]),
+        }
+
+
+class TestHashed(OpCases):
+    """What the vocabulary does not hold is hashed; scikit-learn's MurmurHash3 is the oracle."""
+
+    columns: ClassVar = {"t": "text", "i": "integer", "f": "boolean"}
+    has_reference = False
+
+    def features(self, x):
+        """All kinds."""
+        return {
+            "t": ops.vocabulary(x.t, num_oov=16),
+            "top": ops.vocabulary(x.t, top_k=1, num_oov=3),
+            "i": ops.vocabulary(x.i, min_count=2, num_oov=1000),
+            "f": ops.vocabulary(x.f, min_count=3, num_oov=2),
+        }
+
+    def define(self, rows, fitted):
+        """Place, or hash."""
+
+        def feature(name, num_oov, **parameters):
+            known = meaning.vocabulary([row[name] for row in fitted], **parameters)
+            return [meaning.code(row[name], known, num_oov) for row in rows]
+
+        return {
+            "t": feature("t", 16),
+            "top": feature("t", 3, top_k=1),
+            "i": feature("i", 1000, min_count=2),
+            "f": feature("f", 2, min_count=3),
+        }
+
+
+def test_the_order_of_codes():
+    """Most frequent first, ties by bytes: upper case before lower, é after z."""
+    values = ["b", "b", "é", "z", "A", "a", None]
+    graph = transform(lambda x: {"t": ops.vocabulary(x.t)}, Dataset.from_arrow(pa.table({"t": values})))
+    codes = graph.apply(pa.table({"t": ["b", "A", "a", "z", "é", "unseen", ""]}))["t"].to_pylist()
+    assert codes == [0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -1.0]
+    assert graph.feature_kinds == ("categorical",)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"top_k": 0}, {"top_k": 1.5}, {"min_count": 0}, {"num_oov": -1}, {"num_oov": True}]
+)
+def test_bad_parameters(parameters):
+    """Whole numbers in their range."""
+    with pytest.raises(InvalidInput, match="expected a whole number"):
+        Vocabulary(**parameters)
+
+
+def test_numbers_have_none():
+    """A float is not a category."""
+    with pytest.raises(InvalidInput, match="number has no vocabulary"):
+        Vocabulary().infer([ValueType("number")])
