@@ -4,10 +4,21 @@ from dataclasses import dataclass
 
 import pytest
 
-from headrace.errors import ChampionMoved, InvalidInput, NotAccepted
+from headrace.errors import ChampionMoved, HostDiffers, InvalidInput, NotAccepted
 from headrace.routing import push
 from headrace.store import Store
 from headrace.testing.store_cases import Note
+
+
+class Served(Note):
+    """A model's shape: it can be asked to answer its golden rows."""
+
+    differs = False
+
+    def replay(self, *, where):
+        """Fails when this machine is said to differ."""
+        if self.differs:
+            raise HostDiffers("row 3 of the golden rows", where=where)
 
 
 class Judgement(Note):
@@ -23,6 +34,7 @@ class Finding:
     """What a rule found."""
 
     message: str
+    ok: bool = False
 
 
 @pytest.fixture
@@ -34,7 +46,16 @@ def store(tmp_path):
 
 def model(text):
     """A model's shape."""
-    return Note(text, kind="model")
+    return Served(text, kind="model")
+
+
+def test_a_machine_that_differs_is_no_place_to_push_from(store):
+    """Golden rows are answered before anything moves."""
+    mo = model("one")
+    mo.differs = True
+    with pytest.raises(HostDiffers, match="before pushing to 'late'"):
+        push(store, mo, Judgement(mo.digest), "late")
+    assert store.endpoint("late") is None
 
 
 def test_an_accepted_model_is_served(store):
@@ -50,7 +71,7 @@ def test_an_accepted_model_is_served(store):
 
 def test_a_no_is_not_served(store):
     """NotAccepted carries the findings; nothing is saved, no endpoint is made."""
-    findings = [Finding("roc_auc 0.5 is below 0.85"), Finding("no champion")]
+    findings = [Finding("roc_auc 0.5 is below 0.85"), Finding("fine", ok=True), Finding("no champion")]
     mo = model("one")
     with pytest.raises(NotAccepted, match=r"roc_auc 0.5 is below 0.85; no champion") as caught:
         push(store, mo, Judgement(mo.digest, ok=False, findings=findings), "late")

@@ -199,6 +199,23 @@ def test_a_lock_held_too_long_is_store_busy(tmp_path):
         assert store.create_run("p", {})
 
 
+def test_a_store_that_is_replaced_is_noticed(tmp_path):
+    """Who writes is told that the file is another now, and loses nothing unseen; who reads goes on with the new one."""
+    home = tmp_path / ".headrace"
+    with Store.open(home) as writer, Store.open(home, read_only=True) as reader:
+        run_id = writer.create_run("p", {})
+        assert [row.run_id for row in reader.runs()] == [run_id]
+        shutil.rmtree(home)
+        for store in (writer, reader):
+            with pytest.raises(StoreError, match="the store is gone"):
+                store.runs()
+        with Store.open(home) as new:
+            again = new.create_run("p", {})
+            with pytest.raises(StoreError, match=r"replaced by another.*again"):
+                writer.create_run("p", {})
+            assert [row.run_id for row in reader.runs()] == [again]
+
+
 def test_append_only_tables_refuse_change(tmp_path):
     """Not even SQL by hand rewrites events or an endpoint's log."""
     with Store.open(tmp_path / ".headrace") as store:
@@ -238,7 +255,7 @@ def test_connections_of_ended_threads_are_closed(tmp_path):
             thread.start()
             thread.join()
         assert len(list(Path("/proc/self/fd").iterdir())) < 60
-        assert len(store._database._connections) <= 2
+        assert len(store._database._opened) <= 2
 
 
 def test_a_full_disk_is_said_and_loses_nothing(small_disk):

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from headrace.errors import InvalidInput, NotAccepted
-from headrace.store import Savable, Store, check_endpoint_name
+from headrace.store import Store, check_endpoint_name
+
+if TYPE_CHECKING:  # the rooms are below; they bring onnxruntime, which `headrace --help` can do without
+    from headrace.model import Model
+    from headrace.rules import Verdict
 
 __all__ = ["push"]
 
 
-class _Verdict(Savable, Protocol):
-    """What push reads of a gate's verdict."""
-
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def findings(self) -> Sequence[Any]: ...
-    @property
-    def model_digest(self) -> str | None: ...
-
-
 def push(
     store: Store,
-    model: Savable,
-    verdict: _Verdict,
+    model: Model,
+    verdict: Verdict,
     endpoint: str,
     *,
     expected_version: int | Literal["live"] | None = "live",
@@ -51,13 +43,14 @@ def push(
 
     Returns the version now served: a model that is served already moves nothing, a new one counts up from 1.
     Raises NotAccepted, with the findings, when the verdict is a no; InvalidInput when it is about another model or the
-    name is none; ChampionMoved, with nothing changed, when another version is live.
+    name is none; HostDiffers when this machine answers the golden rows differently; ChampionMoved, with nothing
+    changed, when another version is live.
 
-    Cost: saving model and verdict where they are new, and one transaction.
+    Cost: answering the golden rows, saving model and verdict where they are new, and one transaction.
     """
     check_endpoint_name(endpoint)
     if not verdict.ok:
-        said = [str(getattr(finding, "message", finding)) for finding in verdict.findings]
+        said = [finding.message for finding in verdict.findings if not finding.ok]
         raise NotAccepted(
             "the gate said no: " + ("; ".join(said) or "no rule was met"),
             items=verdict.findings,
@@ -71,6 +64,7 @@ def push(
             expected="the verdict on this model",
             fix="gate this model, then push it",
         )
+    model.replay(where=f"before pushing to {endpoint!r}")
     if expected_version == "live":
         live = store.endpoint(endpoint)
         expected_version = None if live is None else live.version

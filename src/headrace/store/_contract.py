@@ -75,7 +75,9 @@ ATTEMPT_STATES: tuple[str, ...] = ("running", "succeeded", "failed", "lost", "ca
 class Savable(Protocol):
     """What every noun that can be an artifact offers (Dataset, Statistics, Model ...)."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The class's `kind`: "dataset", "model" ..."""
 
     @property
     def digest(self) -> str:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.errors import StoreBusy, StoreError
@@ -18,6 +19,14 @@ __all__ = ["Database"]
 # Connections inherited through a fork are the parent's: using or closing them here could break its locks, so they are
 # kept from the garbage collector. https://www.sqlite.org/howtocorrupt.html section 2.6
 _inherited: list[sqlite3.Connection] = []
+
+
+@dataclass(frozen=True)
+class _Opened:
+    thread: threading.Thread
+    connection: sqlite3.Connection
+    file: tuple[int, int]
+    is_immutable: bool
 
 
 class Database:
@@ -36,14 +45,14 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool, timeout_s: float) -> None:
         self._path, self._read_only, self._timeout_s = path, read_only, timeout_s
         self._pid = os.getpid()
-        self._is_immutable = False
+        self._file: tuple[int, int] | None = None
         self._lock = threading.Lock()
-        self._connections: dict[int, tuple[threading.Thread, sqlite3.Connection]] = {}
+        self._opened: dict[int, _Opened] = {}
 
     def create(self) -> None:
         """Make the file, or bring an older one to the present format; a newer one is refused unchanged."""
         with self._errors():
-            connection = self._connection()
+            connection = self._mine().connection
             if self._read_only or read_version(connection) == VERSION:
                 if read_version(connection) < VERSION:
                     raise StoreError(
@@ -59,14 +68,14 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """One consistent view: all SELECTs inside see the same state."""
         with self._errors():
-            connection = self._connection()
-            connection.execute("BEGIN")
+            opened = self._mine()
+            opened.connection.execute("BEGIN")
             try:
-                yield connection
+                yield opened.connection
             finally:
-                connection.execute("ROLLBACK")
-                if self._is_immutable:
-                    self.close()
+                opened.connection.execute("ROLLBACK")
+                if opened.is_immutable:
+                    self._close_mine()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -74,7 +83,7 @@ class Database:
         if self._read_only:
             raise StoreError("the store was opened to read only", where=str(self._path))
         with self._errors():
-            connection = self._connection()
+            connection = self._mine().connection
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -88,53 +97,74 @@ class Database:
         """Close all connections of this process; using the data base again opens new ones."""
         with self._lock:
             self._forget_inherited()
-            for _, connection in self._connections.values():
-                connection.close()
-            self._connections.clear()
+            for opened in self._opened.values():
+                opened.connection.close()
+            self._opened.clear()
 
-    def _connection(self) -> sqlite3.Connection:
+    def _mine(self) -> _Opened:
+        """This thread's connection to the file that is there now."""
         thread = threading.current_thread()
         with self._lock:
             self._forget_inherited()
-            found = self._connections.get(id(thread))
-            if found is not None and found[0] is thread:
-                return found[1]
-            for key, (other, connection) in list(self._connections.items()):
-                if not other.is_alive():
-                    connection.close()
-                    del self._connections[key]
-            connection = self._open()
-            self._connections[id(thread)] = (thread, connection)
-            return connection
+            found = self._opened.get(id(thread))
+            if found is not None and found.thread is thread and found.file == self._check_file():
+                return found
+            for key, other in list(self._opened.items()):
+                if other.thread is thread or not other.thread.is_alive():
+                    other.connection.close()
+                    del self._opened[key]
+            connection, is_immutable = self._open()
+            opened = _Opened(thread, connection, self._check_file(), is_immutable)
+            self._opened[id(thread)] = opened
+            return opened
+
+    def _close_mine(self) -> None:
+        with self._lock:
+            self._opened.pop(id(threading.current_thread())).connection.close()
+
+    def _check_file(self) -> tuple[int, int]:
+        """Which file the path names: a connection goes on with a file that was removed, and its writes with it."""
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise StoreError(f"the store is gone: {error.strerror}", where=str(self._path)) from error
+        file = (found.st_dev, found.st_ino)
+        if self._file != file:
+            if self._file is not None and not self._read_only:
+                raise StoreError(
+                    "the store was replaced by another while it was in use",
+                    where=str(self._path),
+                    fix="run the same command again",
+                )
+            self._file = file
+        return file
 
     def _forget_inherited(self) -> None:
         if self._pid != os.getpid():
-            _inherited.extend(connection for _, connection in self._connections.values())
-            self._connections.clear()
+            _inherited.extend(opened.connection for opened in self._opened.values())
+            self._opened.clear()
             self._pid = os.getpid()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> tuple[sqlite3.Connection, bool]:
         if not self._read_only:
             connection = self._connect("rwc")
             self._use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            return connection
-        connection = self._connect("ro")
+            return connection, False
+        connection, is_immutable = self._connect("ro"), False
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.OperationalError:
+            connection.close()
             # A WAL data base needs its -shm file, which cannot be made in a folder we may not write to. Without a
             # -wal file nothing is pending, and the main file alone is the whole truth. SQLite then looks for no
             # changes, so `read` opens anew each time.
-            wal = self._path.with_name(self._path.name + "-wal")
-            if os.access(self._path.parent, os.W_OK) or wal.exists():
+            if os.access(self._path.parent, os.W_OK) or self._path.with_name(self._path.name + "-wal").exists():
                 raise
-            connection.close()
-            connection = self._connect("ro&immutable=1")
-            self._is_immutable = True
+            connection, is_immutable = self._connect("ro&immutable=1"), True
         connection.execute("PRAGMA query_only = ON")
-        return connection
+        return connection, is_immutable
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         # as_uri percent-encodes; check_same_thread is off because dead threads' connections are closed by others.

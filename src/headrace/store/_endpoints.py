@@ -119,6 +119,11 @@ class Endpoints(Attempts):
             if live.version != version:
                 self._move(connection, name, version, live.version, "rollback", reason=reason, run_id=None)
 
+    def streams(self) -> list[tuple[str, str]]:
+        """(pipeline, stream) of every stream that something was accepted in, sorted."""
+        with self._database.read() as connection:
+            return connection.execute("SELECT DISTINCT pipeline, stream FROM accepted ORDER BY 1, 2").fetchall()
+
     def snapshot(
         self,
         pipeline: str,

@@ -2,8 +2,9 @@
 
 `HEADRACE_KILL_AT="published"` makes the process send itself SIGKILL the first time it reaches that point,
 `HEADRACE_KILL_AT="published:3"` the third time. Each process counts for itself, unless HEADRACE_KILL_COUNTER names a
-file: then all processes that share it count together, so that the third of them dies, whichever it is. When nothing
-is set, a point costs one look into the environment.
+file: then all processes that share it count together, so that the third of them dies, whichever it is. With
+HEADRACE_KILL_PID it is not the process itself that dies but the one of that id: a runner, while its worker is at the
+point. When nothing is set, a point costs one look into the environment.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def reach(name: str) -> None:
     if count and not count.isdecimal():
         raise InvalidInput(f"{wanted!r} is not a point and a count", where="HEADRACE_KILL_AT", expected="published:3")
     if name == target and _count(name) == int(count or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(int(os.environ.get("HEADRACE_KILL_PID") or os.getpid()), signal.SIGKILL)
 
 
 def _count(name: str) -> int:

@@ -372,6 +372,7 @@ class StoreCases:
         ninth = self.accept(store, run_id, ("day 8", "day 9"), "schema 1")
         tenth = self.accept(store, run_id, ("day 9", "day 10"), "schema 2")
         early = self.accept(store, run_id, ("day 1", "day 2"), "schema 3")
+        assert store.streams() == [("p", "raw")]
         found = store.snapshot("p", streams={"raw": ["day 10", "day 11"], "other": ["day 1"]})
         assert found.previous == {"raw": tenth, "other": None}
         assert found.accepted == {"raw": early, "other": None}
