@@ -15,20 +15,19 @@ import pyarrow as pa
 
 from headrace import progress
 from headrace.canonical import digest
-from headrace.dataset.digest import RowsDigest
-from headrace.dataset.hashing import ALGORITHM, position_ids, row_ids, split_of
+from headrace.dataset.hashing import ALGORITHM
 from headrace.dataset.manifest import (
     Manifest,
     Summary,
     part_name,
     read_manifest,
     references,
-    resolve,
     write_manifest,
 )
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
 from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
-from headrace.dataset.rows import as_floats, as_weights, filter_rows
+from headrace.dataset.rows import as_floats, filter_rows
+from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, summarize_span
 from headrace.dataset.selection import Selection
 from headrace.dataset.types import differences, one_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
@@ -36,9 +35,6 @@ from headrace.fold import ROW_ID, Rows
 from headrace.schema import Schema
 
 __all__ = ["Dataset"]
-
-Splits = npt.NDArray[np.int32]
-BATCH_ROWS = 65536
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -200,9 +196,9 @@ class Dataset:
         """The rows reading this part must give by the manifest; None where only reading can tell."""
         if part.split is None:
             return self._fragment_rows(self.find_span(part.span), part.fragment_index)
-        if self._summary is None:
-            return None
-        return self._summary.rows[part_name(part.span, part.split)][part.fragment_index]
+        rows = {} if self._summary is None else self._summary.rows
+        found = rows.get(part_name(part.span, part.split))
+        return None if found is None else found[part.fragment_index]
 
     def _fragment_rows(self, span: Span, index: int) -> int:
         selected = self._selection.count(span.name, index)
@@ -217,20 +213,9 @@ class Dataset:
         """The part's opened fragment; InvalidInput when the file is not what the manifest says."""
         place = (part.span, part.fragment_index)
         if place not in self._readers:
-            span = self.find_span(part.span)
-            fragment = span.fragments[part.fragment_index]
-            if fragment.source == "arrow":
-                found: FragmentReader = ArrowReader(self._tables[int(fragment.locator)], f"span {span.name}")
-            else:
-                found = ParquetReader(resolve(fragment.locator, self._base))
-            rows = sum(found.piece_rows)
-            if fragment.num_rows is not None and rows != fragment.num_rows:
-                raise InvalidInput(
-                    f"{rows:,} rows where the manifest says {fragment.num_rows:,}", where=found.name, fix="ingest again"
-                )
-            if not found.arrow_schema.equals(span.arrow_schema):
-                one_schema([(f"span {span.name}", span.arrow_schema), (found.name, found.arrow_schema)])
-            self._readers[place] = found
+            self._readers[place] = open_fragment(
+                self.find_span(part.span), part.fragment_index, self._base, self._tables
+            )
         return self._readers[place]
 
     # Reading
@@ -288,48 +273,13 @@ class Dataset:
         names = [c for c in (self.arrow_schema.names if columns is None else columns) if c != ROW_ID]
         one_schema([(span.name, span.arrow_schema) for span in self.spans], names)
         row_id = row_id or (columns is not None and ROW_ID in columns)
-        return self._scan(part, names, row_id=row_id, batch_rows=batch_rows, pieces=pieces, with_split=with_split)
+        scan = self._scan(part.span, part.fragment_index)
+        return scan.run(names, row_id=row_id, with_split=with_split, batch_rows=batch_rows, pieces=pieces)
 
-    def _scan(
-        self,
-        part: Part,
-        names: Sequence[str],
-        *,
-        row_id: bool,
-        with_split: bool,
-        batch_rows: int = BATCH_ROWS,
-        pieces: Iterable[int] | None = None,
-    ) -> Iterator[tuple[Rows, Splits | None]]:
-        span, reader = self.find_span(part.span), self.reader(part)
-        key, weight = self.roles.key, self.roles.weight
-        extra = [*(key if row_id or with_split else ()), *([weight] if weight else ())]
-        needed = [*dict.fromkeys([*names, *(name for name in extra if name in span.arrow_schema.names)])]
-        keep = self._selection.mask(part.span, part.fragment_index)
-        starts = np.cumsum([0, *reader.piece_rows])
-        for piece in range(len(reader.piece_rows)) if pieces is None else pieces:
-            row = int(starts[piece])
-            for batch in reader.batches(piece, needed, batch_rows):
-                ids = None
-                if row_id or with_split:
-                    if key:
-                        ids = row_ids(batch, key)
-                    else:
-                        ids = position_ids(span.name, part.fragment_index, row, batch.num_rows)
-                splits = split_of(ids, self.split) if with_split and self.split and ids is not None else None
-                rows = Rows(batch.select(names), ids if row_id else None, self._weights(batch, reader.name))
-                if keep is not None:
-                    mask = keep[row : row + batch.num_rows]
-                    rows, splits = filter_rows(rows, mask), None if splits is None else splits[mask]
-                row += batch.num_rows
-                yield rows, splits
-
-    def _weights(self, batch: pa.RecordBatch, where: str) -> npt.NDArray[np.float64] | None:
-        name = self.roles.weight
-        if name is None:
-            return None
-        if name not in batch.schema.names:
-            return np.ones(batch.num_rows)
-        return as_weights(batch.column(name), name, where)
+    def _scan(self, span: str, index: int) -> Scan:
+        reader = self.reader(Part(span, None, index))
+        keep = self._selection.mask(span, index)
+        return Scan(reader, self.find_span(span), index, self.roles, self.split, keep)
 
     def to_arrow(self, split: str | None = ALL, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a split (or all) as one table in logical types: as much memory as there are rows."""
@@ -360,6 +310,18 @@ class Dataset:
         spans = tuple(span for span in self.spans if span.name in wanted)
         return replace(self, spans=spans, _summary=None if self._summary is None else self._summary.only(spans))
 
+    def reuse_summary(self, other: Dataset | None) -> Self:
+        """The same data set, with the digests of parts that `other` has read already: equal files, key and split.
+
+        What makes a rolling window cheap: only new spans are read.
+        """
+        same = other is not None and (other.roles.key, other.split) == (self.roles.key, self.split)
+        if other is None or not same or other._summary is None or other._selection.bits or self._selection.bits:
+            return self
+        known = set(other.spans)
+        kept = [s for s in self.spans if s in known and all(f.locator.startswith("../") for f in s.fragments)]
+        return replace(self, _summary=other._summary.only(kept))
+
     def select_rows(self, masks: Sequence[npt.NDArray[np.bool_]]) -> Self:
         """The same data set without some rows: quarantine.
 
@@ -385,34 +347,18 @@ class Dataset:
     @property
     def summary(self) -> Summary:
         """Digest and row count of every (span, split) part; computed once, by reading all, and kept."""
-        if self._summary is None:
-            found = Summary({}, {})
-            with ThreadPoolExecutor(min(len(self.spans), len(os.sched_getaffinity(0)))) as threads:
-                work = threads.map(self._summarize_span, self.spans)
-                for one in progress.track(work, "digest", total=len(self.spans), unit="spans"):
+        found = self._summary or Summary({}, {})
+        missing = [s for s in self.spans if part_name(s.name, self.split_names[0]) not in found.digests]
+        if missing:
+            with ThreadPoolExecutor(min(len(missing), len(os.sched_getaffinity(0)))) as threads:
+                work = threads.map(self._summarize, missing)
+                for one in progress.track(work, "digest", total=len(missing), unit="spans"):
                     found = Summary({**found.digests, **one.digests}, {**found.rows, **one.rows})
             object.__setattr__(self, "_summary", found)
-        assert self._summary is not None
-        return self._summary
+        return found
 
-    def _summarize_span(self, span: Span) -> Summary:
-        key, names = self.roles.key, span.arrow_schema.names
-        digests = [RowsDigest(span.arrow_schema, key) for _ in self.split_names]
-        counts: list[list[int]] = [[] for _ in digests]
-        for index in range(len(span.fragments)):
-            before = [found.num_rows for found in digests]
-            part = Part(span.name, None, index)
-            for rows, splits in self._scan(part, names, row_id=not key, with_split=self.split is not None):
-                for number, found in enumerate(digests):
-                    chosen = rows if splits is None else filter_rows(rows, splits == number)
-                    found.add(chosen.batch, chosen.row_id)
-            for number, found in enumerate(digests):
-                counts[number].append(found.num_rows - before[number])
-        named = [part_name(span.name, split) for split in self.split_names]
-        return Summary(
-            {name: found.finish() for name, found in zip(named, digests, strict=True)},
-            {name: tuple(found) for name, found in zip(named, counts, strict=True)},
-        )
+    def _summarize(self, span: Span) -> Summary:
+        return summarize_span(span, self.split_names, self.roles.key, lambda index: self._scan(span.name, index))
 
     @property
     def part_digests(self) -> dict[str, str]:

@@ -1,0 +1,41 @@
+"""Ingestion: how rows come in, from sources, as spans, into data sets.
+
+Eagerly, `ingest(pattern, ...)` makes a data set over the files where they are. A pipeline does the same in two
+halves, so that what was looked up is recorded and what was read cannot change:
+
+    spans = resolve_spans(pattern, "last 6", base=project)      # when the run is planned: names, files, sha256
+    spans[0].digest                                             # what the step's key counts: no path, no time
+    ResolvedSpan.from_plain(spans[0].to_plain())                # how it travels: plain data
+
+    written = write_span(spans[0], folder)                      # in the step: an artifact of kind "span"
+    written.digest                                              # its name in the store: artifacts/<digest>/
+    WrittenSpan.load(store.artifact_folder(digest))             # the same from an earlier run, nothing read
+
+    data = combine_spans([("2013-01", written), ...], roles=Roles(...), split=..., reuse=previous data set)
+    data.save(folder)                                           # a manifest that says ../<digest of span>/0.parquet
+    data.references                                             # the digests of the spans it stands on
+
+`written` may still lie in the attempt's folder when `combine_spans` reads it; `Dataset.load` wants data set and spans
+beside each other under their digests.
+"""
+
+from headrace.ingestion._contract import Batches, Plan, Planned, Source
+from headrace.ingestion._ingest import ingest
+from headrace.ingestion.materialize import WrittenSpan, combine_spans, write_span
+from headrace.ingestion.spans import ResolvedSpan, SpanFile, find_spans, resolve_spans, select_spans
+
+__all__ = [
+    "Batches",
+    "Plan",
+    "Planned",
+    "ResolvedSpan",
+    "Source",
+    "SpanFile",
+    "WrittenSpan",
+    "combine_spans",
+    "find_spans",
+    "ingest",
+    "resolve_spans",
+    "select_spans",
+    "write_span",
+]

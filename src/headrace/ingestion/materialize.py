@@ -1,0 +1,177 @@
+"""Spans as artifacts: a source's files written down once, the way headrace writes Parquet, under their digest.
+
+A span's artifact knows nothing of roles, splits or its own name, so one copy serves every data set and every window
+that holds it; a data set is then a manifest that points at the spans beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from headrace import disk, progress
+from headrace.canonical import digest, from_canonical, to_canonical
+from headrace.dataset import Dataset, Fragment, Roles, Span
+from headrace.dataset.digest import RowsDigest
+from headrace.dataset.parquet_file import write_parquet
+from headrace.dataset.reading import ParquetReader
+from headrace.dataset.types import one_schema, parse_type, type_text
+from headrace.errors import HeadraceError, InvalidInput, StoreTooNew
+from headrace.ingestion._contract import Source
+from headrace.ingestion.sources.parquet import Parquet
+from headrace.ingestion.spans import ResolvedSpan
+
+__all__ = ["WrittenSpan", "combine_spans", "write_span"]
+
+_FORMAT = 1
+_NAME = "span.json"
+
+
+@dataclass(frozen=True)
+class WrittenSpan:
+    """A span that lies in a folder: `span.json`, and `0.parquet`, `1.parquet` ... one for each file of the source.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies: an attempt's folder, later `artifacts/<digest>`.
+    arrow_schema : pyarrow.Schema
+        Names and logical types.
+    rows : tuple of int
+        Rows of each file; files stay apart, because rows without a key are known by their place in them.
+    values : str
+        The logical digest of all rows in order.
+    """
+
+    kind: ClassVar[str] = "span"
+
+    folder: Path
+    arrow_schema: pa.Schema
+    rows: tuple[int, ...]
+    values: str
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in all files."""
+        return sum(self.rows)
+
+    def to_plain(self) -> dict[str, Any]:
+        """What `span.json` holds."""
+        columns = [[item.name, type_text(item.type)] for item in self.arrow_schema]
+        return {"format": _FORMAT, "kind": "span", "columns": columns, "rows": list(self.rows), "values": self.values}
+
+    @property
+    def digest(self) -> str:
+        """Logical: what the rows say and how they fall into files; not who wrote the files, nor their bytes."""
+        return digest(["span", _FORMAT, list(self.rows), self.values])
+
+    def save(self, folder: Path) -> None:
+        """Copy it into an existing empty folder."""
+        for index in range(len(self.rows)):
+            name = f"{index}.parquet"
+            with (self.folder / name).open("rb") as source, disk.open_to_write(folder / name) as target:
+                while block := source.read(1 << 20):
+                    target.write(block)
+        disk.write_file(folder / _NAME, to_canonical(self.to_plain()))
+
+    @classmethod
+    def load(cls, folder: Path) -> WrittenSpan:
+        """Read what `write_span` or `save` wrote; InvalidInput when it is damaged."""
+        path = folder / _NAME
+        try:
+            plain = from_canonical(path.read_bytes())
+            if plain["format"] > _FORMAT:
+                raise StoreTooNew(f"span of format {plain['format']}", where=str(path), fix="upgrade headrace")
+            schema = pa.schema([pa.field(name, parse_type(text)) for name, text in plain["columns"]])
+            return cls(folder.absolute(), schema, tuple(plain["rows"]), plain["values"])
+        except HeadraceError:
+            raise
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise InvalidInput(f"not a span: {type(error).__name__}: {error}", where=str(path)) from error
+
+
+def write_span(span: ResolvedSpan, folder: Path, *, source: Source | None = None) -> WrittenSpan:
+    """Write a span's rows into an existing empty folder and take their digest on the way.
+
+    Parameters
+    ----------
+    span : ResolvedSpan
+        What the run was planned on; a file that has changed since is an InvalidInput, never silently other rows.
+    folder : Path
+        Existing and empty.
+    source : Source, optional
+        Who reads the files; Parquet by default.
+
+    Raises InvalidInput naming the file that cannot be read, InvalidSchema when the files of this one span differ in
+    shape. Cost: one decoding and one encoding of every row. Memory: a row group.
+    """
+    source = source or Parquet("")
+    fragments = [Fragment("parquet", file.path, None) for file in span.files]
+    _check_unchanged(span)
+    shapes = [(fragment.locator, source.read(fragment).schema) for fragment in fragments]
+    schema = one_schema(shapes)
+    found = RowsDigest(schema, ["span"])
+
+    def counted(fragment: Fragment) -> Iterator[pa.RecordBatch]:
+        for batch in source.read(fragment).batches:
+            batch = batch.select(schema.names)
+            found.add(batch, None)
+            yield batch
+
+    rows = [
+        write_parquet(folder / f"{index}.parquet", counted(fragment), schema)
+        for index, fragment in enumerate(progress.track(fragments, f"ingest {span.name}", unit="files"))
+    ]
+    _check_unchanged(span)
+    written = WrittenSpan(folder.absolute(), schema, tuple(rows), found.finish())
+    disk.write_file(folder / _NAME, to_canonical(written.to_plain()))
+    return written
+
+
+def _check_unchanged(span: ResolvedSpan) -> None:
+    for file in span.files:
+        try:
+            status = Path(file.path).stat()
+        except OSError as error:
+            raise InvalidInput(
+                "the file is not there", where=file.path, fix="bring it back, or plan a new run"
+            ) from error
+        if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
+            raise InvalidInput("the file changed after the run was planned", where=file.path, fix="start a new run")
+
+
+def combine_spans(
+    spans: Sequence[tuple[str, WrittenSpan]],
+    *,
+    roles: Roles | None = None,
+    split: Mapping[str, int] | None = None,
+    reuse: Dataset | None = None,
+) -> Dataset:
+    """A data set over written spans: its manifest will say `../<digest of the span>/0.parquet`.
+
+    Parameters
+    ----------
+    spans : sequence of (name, WrittenSpan)
+        In order. They may still lie in an attempt's folder: they are read there.
+    roles : Roles, optional
+        Which columns mean what; UnknownName for one that no span has.
+    split : mapping of str to int, optional
+        Weights of the splits.
+    reuse : Dataset, optional
+        A data set whose digests of parts are taken over for the spans both have, so that only new spans are read.
+    """
+    records, readers = [], {}
+    for name, written in spans:
+        found = written.digest
+        fragments = tuple(
+            Fragment("parquet", f"../{found}/{index}.parquet", rows) for index, rows in enumerate(written.rows)
+        )
+        records.append(Span(name, 1, written.arrow_schema, fragments))
+        for index in range(len(fragments)):
+            readers[name, index] = ParquetReader(written.folder / f"{index}.parquet")
+    data = Dataset(tuple(records), roles or Roles(), None if split is None else dict(split), _readers=dict(readers))
+    return data.reuse_summary(reuse)

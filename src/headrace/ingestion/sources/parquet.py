@@ -1,0 +1,64 @@
+"""Parquet files, a span a file or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from headrace.dataset import Fragment
+from headrace.dataset.reading import ParquetReader
+from headrace.ingestion._contract import Batches, Plan, Planned
+from headrace.ingestion.spans import find_spans, select_spans
+
+__all__ = ["Parquet"]
+
+_BATCH_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """Parquet files found by a pattern.
+
+    Parameters
+    ----------
+    pattern : str
+        A path with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
+    spans : str or sequence of str
+        Which spans, see `select_spans`.
+    base : str or None
+        Where a relative pattern starts; None = the working folder.
+
+    The cursor is the name of the last span planned: what comes after it is new.
+    """
+
+    pattern: str
+    spans: str | Sequence[str] = "all"
+    base: str | None = None
+
+    def plan(self, cursor: str | None = None) -> Plan:
+        """The files of the chosen spans after the cursor. Cost: a look into the folder, and each file's footer."""
+        found = find_spans(self.pattern, base=None if self.base is None else Path(self.base))
+        names = [name for name, _ in found]
+        chosen = set(select_spans(names, self.spans))
+        if cursor in names:
+            chosen -= set(names[: names.index(cursor) + 1])
+        planned = [
+            Planned(span, Fragment("parquet", str(path), sum(ParquetReader(path).piece_rows)))
+            for span, paths in found
+            if span in chosen
+            for path in paths
+        ]
+        return Plan(tuple(planned), planned[-1].span if planned else cursor)
+
+    def read(self, fragment: Fragment) -> Batches:
+        """One file, row group after row group. Memory: a batch of 65,536 rows."""
+        reader = ParquetReader(Path(fragment.locator))
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for piece in range(len(reader.piece_rows)):
+                yield from reader.batches(piece, reader.arrow_schema.names, _BATCH_ROWS)
+
+        return Batches(reader.arrow_schema, batches())

@@ -1,0 +1,205 @@
+"""Spans in paths: `data/{span}.parquet` finds files and says which stretch of data each belongs to."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.canonical import digest
+from headrace.errors import InvalidInput, UnknownName
+
+__all__ = ["ResolvedSpan", "SpanFile", "find_spans", "resolve_spans", "select_spans"]
+
+_SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+_LAST = re.compile(r"last ([1-9]\d*)")
+
+
+@dataclass(frozen=True)
+class SpanFile:
+    """A file as it was when it was looked at.
+
+    Parameters
+    ----------
+    path : str
+        Absolute.
+    size_bytes : int
+        Its size.
+    modified_ns : int
+        When it last changed, nanoseconds since 1970: tells cheaply whether it is still the same.
+    sha256 : str
+        Of its bytes; what identifies it, wherever it lies.
+    """
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ResolvedSpan:
+    """A span and the files it was when a run was planned."""
+
+    name: str
+    files: tuple[SpanFile, ...]
+
+    @property
+    def digest(self) -> str:
+        """Name and contents: what a step key counts. No path and no time is in it."""
+        return digest([self.name, [file.sha256 for file in self.files]])
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data, for the record of the run."""
+        files = [[file.path, file.size_bytes, file.modified_ns, file.sha256] for file in self.files]
+        return {"name": self.name, "files": files}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> ResolvedSpan:
+        """Read what `to_plain` gave."""
+        return cls(plain["name"], tuple(SpanFile(*file) for file in plain["files"]))
+
+
+def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts 2013-2 before 2013-10, as people do."""
+    pieces = re.findall(r"\d+|\D+", name)
+    return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces], name
+
+
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """A regular expression for the files of a glob pattern that gives the span."""
+    found = ""
+    is_first = True
+    for piece in re.findall(r"\{span\}|\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", pattern, re.DOTALL):
+        if piece == "{span}":
+            found += f"(?P<span>{_SPAN})" if is_first else "(?P=span)"
+            is_first = False
+        elif piece == "**/":
+            found += "(?:.*/)?"
+        elif piece == "**":
+            found += ".*"
+        elif piece == "*":
+            found += "[^/]*"
+        elif piece == "?":
+            found += "[^/]"
+        elif len(piece) > 1:
+            found += "[^" + piece[2:] if piece.startswith("[!") else piece
+        else:
+            found += re.escape(piece)
+    return re.compile(found, re.DOTALL)
+
+
+def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[str, list[Path]]]:
+    """Every span a pattern finds, in natural order, each with its files in order of path.
+
+    Parameters
+    ----------
+    pattern : str or Path
+        A path with `{span}` and the wildcards of glob; without `{span}` all files are the one span "all".
+    base : Path, optional
+        Where a relative pattern starts; the working folder by default.
+
+    Raises InvalidInput, with what was looked for, when no file is found or a name is no name for a span.
+    """
+    text = str(pattern)
+    unknown = [name for name in re.findall(r"\{([^}]*)\}", text) if name != "span"]
+    if unknown:
+        raise InvalidInput(f"{{{unknown[0]}}} in pattern {text!r}", expected="{span} and the wildcards of glob")
+    root = Path.cwd() if base is None else base
+    whole = text if Path(text).is_absolute() else f"{glob.escape(str(root))}/{text}"
+    if "{span}" not in text and Path(text if Path(text).is_absolute() else root / text).is_file():
+        return [("all", [(root / text).absolute()])]
+    paths = sorted(path for path in glob.glob(whole.replace("{span}", "*"), recursive=True) if Path(path).is_file())  # noqa: PTH207  # takes absolute patterns
+    if not paths:
+        raise InvalidInput("no file found", where=str(root / text), expected="at least one Parquet file")
+    if "{span}" not in text:
+        return [("all", [Path(path) for path in paths])]
+    matcher = _matcher(text if Path(text).is_absolute() else f"{_literal(str(root))}/{text}")
+    spans: dict[str, list[Path]] = {}
+    for path in paths:
+        match = matcher.fullmatch(path)
+        if match is None:
+            raise InvalidInput(
+                "this file's name holds no span", where=path, expected="letters, digits and _ . + - for {span}"
+            )
+        spans.setdefault(match["span"], []).append(Path(path))
+    return sorted(spans.items(), key=lambda item: _natural(item[0]))
+
+
+def _literal(text: str) -> str:
+    """A path in which no character is a wildcard, for `_matcher`."""
+    return re.sub(r"([*?[])", r"[\1]", text)
+
+
+def select_spans(names: Sequence[str], spans: str | Sequence[str]) -> list[str]:
+    """The names a selector means, in the order of `names`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All there are, in order.
+    spans : str or sequence of str
+        "all"; "last 6" (fewer where there are fewer); "2013-01..2013-06", both ends included; one name; or a list of
+        names. A named span that is not there is an UnknownName: never silently less than was asked for.
+
+    >>> select_spans(["2013-01", "2013-02", "2013-03"], "last 2")
+    ['2013-02', '2013-03']
+    """
+    if spans == "all" and "all" not in names:
+        return list(names)
+    if isinstance(spans, str):
+        if match := _LAST.fullmatch(spans):
+            return list(names)[-int(match[1]) :]
+        first, dots, last = spans.partition("..")
+        if dots and spans not in names:
+            ends = [list(names).index(_known(end, names)) for end in (first, last)]
+            if ends[0] > ends[1]:
+                raise InvalidInput(f"spans {spans!r} end before they begin")
+            return list(names)[ends[0] : ends[1] + 1]
+        spans = [spans]
+    wanted = {_known(str(name), names) for name in spans}
+    if not wanted:
+        raise InvalidInput("no span was asked for", expected="'all', 'last 6', 'A..B' or a list of names")
+    return [name for name in names if name in wanted]
+
+
+def _known(name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        raise UnknownName("span", name, names)
+    return name
+
+
+def resolve_spans(
+    pattern: str | Path,
+    spans: str | Sequence[str] = "all",
+    *,
+    base: Path | None = None,
+    known: Mapping[tuple[str, int, int], str] | None = None,
+) -> list[ResolvedSpan]:
+    """The spans a selector means now, each with the digests of its files: looked up once, when a run is planned.
+
+    Parameters
+    ----------
+    known : mapping of (path, size_bytes, modified_ns) to sha256, optional
+        Files that were hashed before and have not changed since.
+
+    Cost: every file that is not known is read once, at some 1.5 GB a second.
+    """
+    found = dict(find_spans(pattern, base=base))
+    chosen = []
+    for name in select_spans(list(found), spans):
+        files = []
+        for path in found[name]:
+            status = path.stat()
+            key = (str(path), status.st_size, status.st_mtime_ns)
+            sha256 = (known or {}).get(key)
+            if sha256 is None:
+                with path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            files.append(SpanFile(*key, sha256))
+        chosen.append(ResolvedSpan(name, tuple(files)))
+    return chosen
