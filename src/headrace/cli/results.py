@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from headrace.cli.output import write_json, write_table
 
 if TYPE_CHECKING:
-    from headrace.orchestration.runner import RunResult
+    from headrace.orchestration.results import RunResult
 
 __all__ = ["write_result"]
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,10 +18,24 @@ from typing import Any, Protocol
 from headrace.errors import StepFailed
 from headrace.orchestration.zygote import ENVIRONMENT
 
-__all__ = ["Children", "Ended", "Forked", "Inline"]
+__all__ = ["Children", "Ended", "Forked", "Inline", "proof_environment", "spare_runner"]
 
-# These keep the runner from being killed in the workers' place, and the other way round: see `proofs/kill.py`.
-_KILL = ("HEADRACE_KILL_AT", "HEADRACE_KILL_COUNTER")
+
+# HEADRACE_KILL_AT (store.points) as the runner found it, taken out of its own environment.
+_proof: dict[str, str] = {}
+
+
+def spare_runner() -> None:
+    """For `proofs/kill.py`: with HEADRACE_KILL_WHO=worker the runner itself passes all named points unharmed."""
+    if os.environ.get("HEADRACE_KILL_WHO") == "worker" and "HEADRACE_KILL_AT" in os.environ:
+        _proof["HEADRACE_KILL_AT"] = os.environ.pop("HEADRACE_KILL_AT")
+
+
+def proof_environment() -> dict[str, str]:
+    """What the zygote gets of it; with HEADRACE_KILL_WHO=runner a worker at the point kills its runner."""
+    if os.environ.get("HEADRACE_KILL_WHO") == "runner":
+        return {"HEADRACE_KILL_PID": str(os.getpid())}
+    return _proof
 
 
 @dataclass(frozen=True)
@@ -59,12 +73,14 @@ class Forked:
         The pipeline's file: imported once, in the zygote.
     modules : sequence of str
         What to import besides, before the first fork.
+    sources : mapping of path to sha256
+        The source files as the plan read them; one that differs now is refused.
     log : Path
         Where the zygote's own output goes.
     """
 
-    def __init__(self, file: Path | None, modules: Sequence[str], log: Path) -> None:
-        self._file, self._modules, self._log = file, modules, log
+    def __init__(self, file: Path | None, modules: Sequence[str], sources: Mapping[str, str], log: Path) -> None:
+        self._file, self._modules, self._sources, self._log = file, modules, sources, log
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._buffer = b""
@@ -77,17 +93,13 @@ class Forked:
             return
         ours, theirs = socket.socketpair()
         with theirs, self._log.open("ab") as log:
-            environment = {**ENVIRONMENT, **os.environ}
-            if os.environ.get("HEADRACE_KILL_WHO", "") == "runner":
-                for name in _KILL:
-                    environment.pop(name, None)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "headrace.orchestration.zygote", str(theirs.fileno()), str(os.getpid())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env={**ENVIRONMENT, **os.environ, **proof_environment()},
                 start_new_session=True,  # Ctrl-C in the terminal is for the runner alone
             )
         self._socket = ours
@@ -98,6 +110,7 @@ class Forked:
                     "path": sys.path,
                     "file": None if self._file is None else str(self._file),
                     "modules": list(self._modules),
+                    "sources": dict(self._sources),
                 }
             }
         )

@@ -65,21 +65,23 @@ def fingerprint(function: FunctionType) -> str:
 
     Cost: parsing each of the project's modules it reaches, once a process.
     """
-    return digest(parts(function))
+    return digest(parts(function)[0])
 
 
-def parts(function: FunctionType) -> dict[str, Any]:
-    """What the fingerprint is made of, as plain data: 'module:name' -> tree or value, and versions of packages.
+def parts(function: FunctionType) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the fingerprint is made of, and the files it was read from.
 
-    Two of these compared say why a step runs again.
+    Returns plain data ('module:name' -> tree or value; versions of packages): two of these compared say why a step
+    runs again. And path -> sha256 of the source files: a process that imports others than these runs other code.
     """
     reader = _Reader()
     module = sys.modules[function.__module__]
     reader.name(module, function.__name__)
-    return {
+    made = {
         "definitions": dict(sorted(reader.definitions.items())),
         "packages": dict(sorted(reader.packages.items())),
     }
+    return made, reader.files
 
 
 @functools.cache
@@ -133,6 +135,7 @@ class _Reader:
     def __init__(self) -> None:
         self.definitions: dict[str, Any] = {}
         self.packages: dict[str, str] = {}
+        self.files: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
 
     def name(self, module: ModuleType, name: str) -> None:
@@ -141,7 +144,7 @@ class _Reader:
         if (label, name) in self._seen:
             return
         self._seen.add((label, name))
-        scope = _scope_of(module)
+        scope = self._scope(module)
         if scope is None:
             self._whole_file(module)
             return
@@ -206,9 +209,7 @@ class _Reader:
             for statement in statements:
                 self._imported(module, statement, name, None)
 
-    def _imported(
-        self, module: ModuleType, node: ast.stmt, name: str, attributes: tuple[str, ...] | None
-    ) -> None:
+    def _imported(self, module: ModuleType, node: ast.stmt, name: str, attributes: tuple[str, ...] | None) -> None:
         """Add what an imported name, with the attributes read from it, stands for; None = only that it is imported."""
         if isinstance(node, ast.ImportFrom):
             source = _absolute("." * node.level + (node.module or ""), module)
@@ -241,7 +242,7 @@ class _Reader:
             self._package(module.__name__.partition(".")[0])
             return
         if attributes is None:
-            scope = _scope_of(module)
+            scope = self._scope(module)
             if scope is not None:
                 self._effects(module, scope)
             return
@@ -270,12 +271,20 @@ class _Reader:
         if (label, "*") in self._seen:
             return
         self._seen.add((label, "*"))
-        scope = _scope_of(module)
+        scope = self._scope(module)
         if scope is None:
             self._whole_file(module)
             return
         self.definitions[f"{label}:*"] = {"trees": [tree_of(scope.tree)]}
         self._follow(module, scope, scope.tree)
+
+    def _scope(self, module: ModuleType) -> Scope | None:
+        file = _file_of(module)
+        if file is None or file.suffix != ".py":
+            return None
+        source = file.read_bytes()
+        self.files[str(file)] = hashlib.sha256(source).hexdigest()
+        return read_scope(source, file.name)
 
     def _effects(self, module: ModuleType, scope: Scope) -> None:
         label = f"{_label(module)}:"
@@ -309,13 +318,6 @@ def _is_builtin(name: str) -> bool:
     import builtins
 
     return hasattr(builtins, name)
-
-
-def _scope_of(module: ModuleType) -> Scope | None:
-    file = _file_of(module)
-    if file is None or file.suffix != ".py":
-        return None
-    return read_scope(file, file.stat().st_mtime_ns)
 
 
 def _absolute(name: str, module: ModuleType) -> str:

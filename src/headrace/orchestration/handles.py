@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from headrace.errors import Misuse
@@ -25,12 +26,12 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 def user_line() -> str:
     """The nearest line outside headrace on the call stack: 'flights.py, line 12'."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_PACKAGE) and not file.startswith("<frozen"):
             return f"{Path(file).name}, line {frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has None
+        frame = frame.f_back
     return ""
 
 

@@ -19,7 +19,7 @@ from headrace.orchestration.tracing import Graph, tracing
 
 if TYPE_CHECKING:
     from headrace.orchestration.plan import Plan
-    from headrace.orchestration.runner import RunResult
+    from headrace.orchestration.results import RunResult
 
 __all__ = ["Pipeline", "pipeline"]
 
@@ -110,9 +110,8 @@ class Pipeline:
             if wanted in (int, float):
                 return wanted(text)
         except (KeyError, ValueError):
-            raise InvalidInput(
-                f"{name}={text!r} is not {'an' if wanted is int else 'a'} {wanted.__name__}", where="--set"
-            ) from None
+            kind = getattr(wanted, "__name__", wanted)
+            raise InvalidInput(f"{name}={text!r} is not of type {kind}", where="--set") from None
         try:
             return json.loads(text)
         except ValueError:

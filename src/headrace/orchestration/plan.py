@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from headrace.canonical import digest
-from headrace.orchestration.tracing import Graph, Node, Reference, substitute
+from headrace.orchestration.handles import Reference
+from headrace.orchestration.tracing import Graph, Node, substitute
 
 __all__ = ["Plan", "PlannedStep", "identify", "step_key"]
 
@@ -60,7 +61,7 @@ class Plan:
         Digest of the graph, code and resolved inputs without `previous` and `champion`: two runs of one identity
         make the same thing.
     steps : tuple of PlannedStep
-        What would happen, in the order of the graph.
+        What would happen, in the order of the graph; filled by `forecast`.
     """
 
     graph: Graph
@@ -71,6 +72,11 @@ class Plan:
     resolved: dict[str, dict[str, Any]]
     identity: str
     steps: tuple[PlannedStep, ...] = field(default=(), compare=False)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Path -> sha256 of the source files that the fingerprints of its steps were read from."""
+        return {path: found for step in self.graph.steps.values() for path, found in step.sources.items()}
 
     def key_of(self, node: Node, digests: Mapping[Reference, str | None]) -> str:
         """The key of one of its steps, when its inputs came out as `digests`."""

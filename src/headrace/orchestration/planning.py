@@ -63,7 +63,7 @@ def forecast(plan: Plan, store: Store | None) -> Plan:
         found = looked_up(node, plan.resolved.get(node.name, {}))
         needs = list(node.needs if found is None else found.needs)
         depends = [need.step for need in needs if known[need.step] is None]
-        lacking = [need for need in needs if (outputs := known[need.step]) is not None and need.output not in outputs]
+        lacking = [need for need in needs if _lacks(known[need.step], need.output)]
         outputs: dict[str, str | None] | None = None
         if lacking:
             action, why, outputs = "blocked", f"by {lacking[0].step}, which withholds {lacking[0].output!r}", {}
@@ -84,6 +84,10 @@ def forecast(plan: Plan, store: Store | None) -> Plan:
     return replace(plan, steps=tuple(steps))
 
 
+def _lacks(outputs: Mapping[str, str | None] | None, name: str) -> bool:
+    return outputs is not None and name not in outputs
+
+
 def _code(graph: Graph) -> dict[str, Any]:
     code: dict[str, Any] = {}
     for node in graph.nodes:
@@ -98,7 +102,7 @@ def file_of(run: RunRow, project: Path) -> Path:
 
     Raises InvalidInput when it is at neither place, or the pipeline was never in a file.
     """
-    named = run.plan["file"]
+    named: str | None = run.plan["file"]
     if named is None:
         raise InvalidInput(f"run {run.run_id} has no file: its pipeline was defined at a prompt", fix="run it there")
     for base in (project, Path(run.plan["project"])):

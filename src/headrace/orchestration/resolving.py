@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
-from headrace.orchestration.tracing import Graph, Node, Reference
+from headrace.orchestration.handles import Reference
+from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
     from headrace.store import Endpoint, Snapshot, Store
@@ -50,9 +51,7 @@ def resolve(
 ) -> dict[str, dict[str, Any]]:
     """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run."""
     streams = {node.name: outside[node.name]["spans"] for node in graph.nodes if node.call == "ingest"}
-    endpoints = sorted(
-        {node.arguments["endpoint"] for node in graph.nodes if node.call in ("champion", "push")}
-    )
+    endpoints = sorted({node.arguments["endpoint"] for node in graph.nodes if node.call in ("champion", "push")})
     snapshot = None
     if store is not None:
         snapshot = store.snapshot(graph.pipeline, plan_id=identity, endpoints=endpoints, streams=streams)
@@ -71,7 +70,10 @@ def _resolve_node(
         return outside[node.name]
     if node.call == "champion":
         champion = snapshot.champions[node.arguments["endpoint"]] if snapshot else None
-        return {"digest": champion.model_digest if champion else None, "version": champion.version if champion else None}
+        return {
+            "digest": champion.model_digest if champion else None,
+            "version": champion.version if champion else None,
+        }
     if node.call == "push":
         endpoint = node.arguments["endpoint"]
         live = snapshot.live[endpoint] if snapshot else None
@@ -79,7 +81,7 @@ def _resolve_node(
         return {"expected_version": _version(live), "replaces": _version(replaced)}
     if node.call == "previous":
         stream = _stream(graph, node.arguments["dataset"])
-        accepted = snapshot.previous.get(stream) if snapshot else None
+        accepted = snapshot.previous.get(stream) if snapshot and stream else None
         return {"digest": accepted.dataset_digest if accepted else None}
     if node.call == "validate":
         return {"stream": _stream(graph, node.arguments["dataset"])}
@@ -133,4 +135,3 @@ def _stream(graph: Graph, value: Any) -> str | None:
         if found is not None:
             return found
     return None
-

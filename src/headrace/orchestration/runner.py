@@ -13,16 +13,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import disk, progress
 from headrace.errors import HeadraceError, LeaseLost, StoreError
-from headrace.orchestration.children import Children, Ended, Forked, Inline
+from headrace.orchestration.children import Children, Ended, Forked, Inline, spare_runner
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.lookups import Known, looked_up
 from headrace.orchestration.plan import Plan
+from headrace.orchestration.reporting import failure, tell_failure, tell_run, tell_step
+from headrace.orchestration.results import RunResult, StepResult
 from headrace.orchestration.tracing import Node, substitute
 from headrace.orchestration.worker import accepted_of
 
@@ -31,117 +33,9 @@ if TYPE_CHECKING:
     from headrace.settings import Settings
     from headrace.store import Attempt, RunRow, Store
 
-__all__ = ["RunResult", "StepResult", "resume_run", "run_pipeline", "run_plan"]
+__all__ = ["resume_run", "run_pipeline", "run_plan"]
 
 _POLL_S = 0.25
-_LOG_LINES = 20
-
-
-@dataclass
-class StepResult:
-    """How a step of a run ended.
-
-    Parameters
-    ----------
-    name : str
-        The step's name.
-    state : str
-        "succeeded", "cached", "failed", "blocked", "looked up" or "not run".
-    outputs : dict of str to str or None
-        Output name -> digest; None = a looked-up input that does not exist; one that was withheld is not there.
-    result : dict
-        The step's plain result; `ok` is False in it when a validation or a gate said no.
-    reason : str
-        Why it failed or was blocked.
-    seconds : float
-        From start to commit.
-    """
-
-    name: str
-    state: str
-    outputs: dict[str, str | None] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
-    reason: str = ""
-    seconds: float = 0.0
-
-    @property
-    def says_no(self) -> bool:
-        """Whether it ended and withholds something."""
-        return self.result.get("ok") is False
-
-
-@dataclass
-class RunResult:
-    """How a run ended.
-
-    Parameters
-    ----------
-    run_id : str
-        Its id in the store.
-    pipeline : str
-        The pipeline's name.
-    state : str
-        "succeeded", "rejected" (a validation or gate said no), "failed" or "cancelled".
-    steps : dict of str to StepResult
-        By name, in the order of the pipeline.
-    home : Path
-        The store.
-    seconds : float
-        Wall time.
-    stopped_by : int
-        The signal that stopped it (2 = Ctrl-C, 15 = SIGTERM), or 0.
-    """
-
-    run_id: str
-    pipeline: str
-    state: str
-    steps: dict[str, StepResult]
-    home: Path
-    seconds: float = 0.0
-    stopped_by: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every step did what it should and nothing was withheld."""
-        return self.state == "succeeded"
-
-    def value(self, step: str, output: str | None = None) -> Any:
-        """A step's output, loaded from the store; its main one when `output` is not named.
-
-        Raises KeyError when there is none.
-        """
-        from headrace.orchestration.values import load_value
-        from headrace.store import Store
-
-        outputs = self.steps[step].outputs
-        digest = outputs[output if output is not None else next(iter(outputs))]
-        if digest is None:
-            return None
-        with Store.open(self.home, read_only=True) as store:
-            return load_value(store, digest)
-
-    def to_plain(self) -> dict[str, Any]:
-        """As plain data: what `headrace run -o json` prints."""
-        return {
-            "format": 1,
-            "run": self.run_id,
-            "pipeline": self.pipeline,
-            "state": self.state,
-            "num_steps": len(self.steps),
-            "num_cached": sum(item.state in ("cached", "looked up") for item in self.steps.values()),
-            "seconds": round(self.seconds, 3),
-            "steps": [
-                {
-                    "step": item.name,
-                    "state": item.state,
-                    "outputs": item.outputs,
-                    "result": item.result,
-                    "reason": item.reason,
-                    "seconds": round(item.seconds, 3),
-                }
-                for item in self.steps.values()
-            ],
-        }
 
 
 def run_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, in_process: bool = False) -> RunResult:
@@ -150,13 +44,12 @@ def run_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, in_proces
     from headrace.orchestration.stores import project_store
     from headrace.settings import load_settings
 
+    spare_runner()
     settings = load_settings(pipeline.folder)
     with project_store(settings) as store:
         assert store is not None
         plan = make_plan(pipeline, parameters, store)
-        run_id = store.create_run(
-            plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity
-        )
+        run_id = store.create_run(plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity)
         return run_plan(plan, run_id, store, settings, in_process=in_process)
 
 
@@ -164,6 +57,7 @@ def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings
     """Take over a run that was cut off, or ended without success, and finish it."""
     from headrace.orchestration.planning import plan_again
 
+    spare_runner()
     plan = plan_again(pipeline, run)
     store.take_run(run.run_id)
     return run_plan(plan, run.run_id, store, settings)
@@ -172,7 +66,9 @@ def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings
 def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_process: bool = False) -> RunResult:
     """Run a planned and recorded run to its end."""
     logs = disk.make_folder(store.home.logs / run_id)
-    children: Children = Inline() if in_process else Forked(plan.file, _modules(plan), logs / "zygote.log")
+    children: Children = (
+        Inline() if in_process else Forked(plan.file, _modules(plan), plan.sources, logs / "zygote.log")
+    )
     runner = _Runner(plan, run_id, store, settings, children, logs)
     try:
         with _interrupts(runner):
@@ -214,13 +110,11 @@ class _Runner:
         self.stopped_by = 0
         self._renewed = time.monotonic()
         # On resuming: the steps this run has finished already need no second record.
-        self._finished = {
-            row.step: row.key for row in store.attempts(run_id) if row.state in ("succeeded", "cached")
-        }
+        self._finished = {row.step: row.key for row in store.attempts(run_id) if row.state in ("succeeded", "cached")}
 
     def run(self) -> RunResult:
         start = time.monotonic()
-        self._say(f"run {self.run_id} of {self.plan.graph.pipeline}: {len(self.waiting)} steps")
+        progress.say(f"run {self.run_id} of {self.plan.graph.pipeline}: {len(self.waiting)} steps")
         try:
             while self.waiting or self.running:
                 if not self.interrupts:
@@ -239,11 +133,18 @@ class _Runner:
         for node in self.waiting:
             self.results[node.name] = StepResult(node.name, "not run", reason="the run was stopped")
         ordered = {node.name: self.results[node.name] for node in self.plan.graph.nodes}
+        names = [node.arguments["endpoint"] for node in self.plan.graph.nodes if node.call == "push"]
         result = RunResult(
-            self.run_id, self.plan.graph.pipeline, state, ordered, self.store.home.path, time.monotonic() - start, self.stopped_by
+            self.run_id,
+            self.plan.graph.pipeline,
+            state,
+            ordered,
+            self.store.home.path,
+            time.monotonic() - start,
+            self.stopped_by,
+            {name: sorted({move.version for move in self.store.moves(name)}) for name in sorted(names)},
         )
-        cached = sum(item.state in ("cached", "looked up") for item in ordered.values())
-        self._say(f"run {self.run_id} {state}: {len(ordered)} steps, {cached} cached, {result.seconds:.1f} s")
+        tell_run(result)
         return result
 
     def _state(self) -> str:
@@ -299,7 +200,7 @@ class _Runner:
             return False
         outputs: dict[str, str | None] = {name: item.digest for name, item in row.outputs.items()}
         self.results[node.name] = StepResult(node.name, "cached", _ordered(node, outputs), row.result)
-        self._say_step(self.results[node.name])
+        tell_step(self.results[node.name])
         return True
 
     def _block(self, node: Node, need: Reference, result: StepResult) -> None:
@@ -311,7 +212,7 @@ class _Runner:
             reason = f"{need.step} withheld {need.output!r}"
         self.store.block(self.run_id, node.name, "", reason)
         self.results[node.name] = StepResult(node.name, "blocked", reason=reason)
-        self._say_step(self.results[node.name])
+        tell_step(self.results[node.name])
 
     def _start(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> None:
         inputs = {str(reference): digest for reference, digest in digests.items()}
@@ -331,7 +232,7 @@ class _Runner:
             "resolved": self.plan.resolved.get(node.name, {}),
             "notes": node.notes,
         }
-        self._say(f"{node.name}: running")
+        progress.say(f"{node.name}: running")
         self.children.start(node.name, call, log)
 
     def _ended(self, ended: Ended) -> None:
@@ -341,28 +242,28 @@ class _Runner:
             outputs = _ordered(running.node, ended.answer["outputs"])
             done = StepResult(ended.step, "succeeded", outputs, ended.answer["result"], seconds=seconds)
             self.results[ended.step] = done
-            self._say_step(done)
+            tell_step(done)
             return
         row = self.store.cached(running.key) if ended.answer is None else None
         if row is not None and row.attempt_id == running.attempt.id:
             # It was killed between its commit and its answer: what is committed is done.
             outputs = _ordered(running.node, {name: item.digest for name, item in row.outputs.items()})
             self.results[ended.step] = StepResult(ended.step, "succeeded", outputs, row.result, seconds=seconds)
-            self._say_step(self.results[ended.step])
+            tell_step(self.results[ended.step])
             return
         error = (ended.answer or {}).get("error", {})
-        reason = _reason(running, ended, error)
+        reason = failure(ended, running.node.timeout_s if running.is_late else None)
         if error.get("is_lost"):
             raise LeaseLost(reason, fix="another process has taken this run over")
         self.store.fail(running.attempt, reason)
         self.tries[ended.step] = self.tries.get(ended.step, 0) + 1
         if self.tries[ended.step] <= running.node.retries and not self.interrupts:
-            self._say(f"{ended.step}: {reason}; trying again ({self.tries[ended.step]} of {running.node.retries})")
+            progress.say(f"{ended.step}: {reason}; trying again ({self.tries[ended.step]} of {running.node.retries})")
             self.waiting.insert(0, running.node)
             return
         self.results[ended.step] = StepResult(ended.step, "failed", reason=reason, seconds=seconds)
-        self._say_step(self.results[ended.step])
-        self._show(running.log, error)
+        tell_step(self.results[ended.step])
+        tell_failure(running.log, error)
 
     def _look_after(self) -> None:
         """Renew leases, stop what is late or cancelled."""
@@ -391,7 +292,7 @@ class _Runner:
         self.interrupts += 1
         if self.interrupts == 1 and self.running:
             names = ", ".join(self.running)
-            self._say(f"stopping when {names} has ended; once more stops at once")
+            progress.say(f"stopping when {names} has ended; once more stops at once")
 
     def _abandon(self, error: HeadraceError) -> None:
         """We cannot go on: leave the run as resumable as it can be."""
@@ -403,49 +304,10 @@ class _Runner:
                 self.store.fail(running.attempt, f"the runner stopped: {error.what}")
         self.store.finish_run(self.run_id, "failed")
 
-    def _say_step(self, result: StepResult) -> None:
-        line = f"{result.name}: {result.state}"
-        if result.says_no:
-            line = f"{result.name}: no" + (" (cached)" if result.state == "cached" else "")
-        if result.reason:
-            line += f": {result.reason}"
-        if result.state == "succeeded":
-            line += f" in {result.seconds:.2f} s"
-        self._say(line)
-        if result.says_no:
-            for item in result.result.get("items", ())[:10]:
-                self._say(f"    {item}")
-
-    def _show(self, log: Path, error: Mapping[str, str]) -> None:
-        if error and not error.get("is_ours"):
-            text = error["traceback"]
-        else:
-            text = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:]) if log.is_file() else ""
-            if error:
-                text = ""
-        for line in text.splitlines():
-            self._say(f"    {line}")
-        self._say(f"    log: {log}")
-
-    def _say(self, line: str) -> None:
-        progress.say(line)
-
 
 def _ordered(node: Node, outputs: Mapping[str, str | None]) -> dict[str, str | None]:
     first = [name for name in node.outputs if name in outputs]
     return {name: outputs[name] for name in [*first, *(name for name in outputs if name not in first)]}
-
-
-def _reason(running: _Running, ended: Ended, error: Mapping[str, str]) -> str:
-    if running.is_late:
-        return f"stopped after {running.node.timeout_s:g} s (timeout_s)"
-    if error:
-        return error["message"] if error.get("is_ours") else f"{error['class']}: {error['message']}"
-    if ended.signal:
-        name = signal.Signals(ended.signal).name
-        advice = "; the machine may be out of memory" if ended.signal == signal.SIGKILL else ""
-        return f"its process was killed by {name}{advice}"
-    return f"its process ended with status {ended.status} before it was done"
 
 
 @contextmanager
@@ -460,8 +322,8 @@ def _interrupts(runner: _Runner) -> Iterator[None]:
         runner.interrupt()
 
     before: dict[int, Callable[..., Any] | int | None] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, stop)
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        before[wanted] = signal.signal(wanted, stop)
     try:
         yield
     finally:

@@ -32,6 +32,15 @@ class Step:
         self.files = files
         self.retries = retries
         self.timeout_s = timeout_s
+        self.sources: dict[str, str] = {}  # path -> sha256 of what `code` read
+        self._stamp = self._file_stamp()
+
+    def _file_stamp(self) -> tuple[int, int] | None:
+        try:
+            found = Path(self.function.__code__.co_filename).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         trace = current_trace()
@@ -94,11 +103,24 @@ class Step:
     def code(self) -> dict[str, Any]:
         """What the step's key knows of its code: the fingerprint, and the digests of `files`.
 
-        Raises InvalidInput when one of `files` is not there.
+        Raises InvalidInput when one of `files` is not there, or the step's file was edited after it was imported.
         """
         from headrace.canonical import digest
-        from headrace.orchestration.fingerprint import fingerprint
+        from headrace.orchestration.fingerprint import parts
 
+        if self._stamp is None:
+            raise Misuse(
+                f"step {self.name!r} is in no file",
+                where=user_line(),
+                expected="a function in a Python file, so that another process can import it",
+            )
+        if self._stamp != self._file_stamp():
+            raise InvalidInput(
+                f"step {self.name!r} was imported before its file was edited",
+                where=Path(self.function.__code__.co_filename).name,
+                fix="start Python again, or importlib.reload the module",
+            )
+        made, self.sources = parts(self.function)
         found: dict[str, str] = {}
         folder = Path(self.function.__code__.co_filename).resolve().parent
         for pattern in self.files:
@@ -111,7 +133,7 @@ class Step:
                 )
             for path in matches:
                 found[path.relative_to(folder).as_posix()] = digest(path.read_bytes())
-        return {"code": fingerprint(self.function), "files": found}
+        return {"code": digest(made), "files": found}
 
 
 def _kind(annotation: Any) -> str:
@@ -211,4 +233,3 @@ def _line_of(function: Any) -> str:
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     return "" if code is None else f"{Path(code.co_filename).name}, line {code.co_firstlineno}"
-

@@ -7,7 +7,6 @@ import functools
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 __all__ = ["Scope", "chains", "imports_in", "read_scope", "tree_of"]
@@ -109,10 +108,10 @@ class Scope:
         return found
 
 
-@functools.lru_cache(maxsize=1024)
-def read_scope(file: Path, changed_ns: int) -> Scope:
-    """Read a module's source; `changed_ns`, its time of change, keeps the memory honest."""
-    tree = _without_own_decorators(ast.parse(file.read_bytes(), str(file)))
+@functools.lru_cache(maxsize=256)
+def read_scope(source: bytes, name: str) -> Scope:
+    """Read a module's source; `name` is for messages. Cost: one parse for each source, once a process."""
+    tree = _without_own_decorators(ast.parse(source, name))
     scope = Scope(tree)
     for node in tree.body:
         if _is_idle(node) or is_main_guard(node):
@@ -149,9 +148,9 @@ def _bound_names(node: ast.AST, scope: Scope) -> Iterator[str]:
         return
     if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
         yield node.id
-    elif isinstance(node, ast.ExceptHandler) and node.name:
-        yield node.name
-    elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+    elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+        isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name
+    ):
         yield node.name
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, _COMPREHENSIONS):

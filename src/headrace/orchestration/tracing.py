@@ -187,4 +187,3 @@ def tracing(pipeline: str) -> Iterator[Trace]:
         yield trace
     finally:
         _current.reset(token)
-

@@ -93,9 +93,9 @@ class TableFile:
         """Write table.arrow."""
         import pyarrow as pa
 
-        with disk.open_to_write(folder / "table.arrow", sync=False) as file:
-            with pa.ipc.new_file(file, self.value.schema) as writer:
-                writer.write_table(self.value)
+        path = folder / "table.arrow"
+        with disk.open_to_write(path, sync=False) as file, pa.ipc.new_file(file, self.value.schema) as writer:
+            writer.write_table(self.value)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -117,9 +117,9 @@ def as_artifact(value: Any, where: str) -> Savable:
         return value  # type: ignore[no-any-return]
     arrow = sys.modules.get("pyarrow")
     if arrow is not None and isinstance(value, arrow.Table):
-        return TableFile(value)  # type: ignore[return-value]  # `kind` is a constant of the class
+        return TableFile(value)
     try:
-        return Value(value)  # type: ignore[return-value]
+        return Value(value)
     except (TypeError, RecursionError) as error:
         raise InvalidInput(
             f"a {type(value).__name__} was returned: {error}",

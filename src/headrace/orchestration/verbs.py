@@ -70,9 +70,7 @@ class Verb:
 VERBS: dict[str, Verb] = {}
 
 
-def _verb(
-    target: str, outputs: dict[str, str], takes: dict[str, str] | None = None
-) -> Callable[[Function], Function]:
+def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = None) -> Callable[[Function], Function]:
     def wrap(function: Function) -> Function:
         verb = Verb(function.__name__, target, outputs, takes or {})
         VERBS[verb.name] = verb
@@ -100,9 +98,7 @@ def _verb(
 def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     """Make a recorded call's arguments plain; returns what is kept beside them and is not in the key."""
     if values.pop("engine", None) is not None:
-        raise Misuse(
-            f"hr.{verb.name} inside a pipeline takes no engine", where=user_line(), fix="leave engine= out"
-        )
+        raise Misuse(f"hr.{verb.name} inside a pipeline takes no engine", where=user_line(), fix="leave engine= out")
     for name, kind in verb.takes.items():
         value = values.get(name)
         if isinstance(value, Handle):
@@ -158,9 +154,7 @@ def infer_schema(statistics: Any) -> Any:
     """Propose a schema that the data described would pass; see `headrace.validation.infer_schema`."""
 
 
-@_verb(
-    "headrace.orchestration.eager:load_schema", {"schema": "schema"}, {"otherwise": "schema"}
-)
+@_verb("headrace.orchestration.eager:load_schema", {"schema": "schema"}, {"otherwise": "schema"})
 def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
     """The schema in a YAML file; where there is none, the one accepted last, else `otherwise`, "not reviewed".
 
@@ -257,8 +251,6 @@ def gate(model: Any, evaluation: Any, *, rules: Sequence[str], limits: Any = Non
     """Judge a model by rules; what it refuses cannot be pushed; see `headrace.evaluation.gate`."""
 
 
-@_verb(
-    "headrace.orchestration.eager:push", {"version": "value"}, {"model": "model", "verdict": "verdict"}
-)
+@_verb("headrace.orchestration.eager:push", {"version": "value"}, {"model": "model", "verdict": "verdict"})
 def push(model: Any, verdict: Any, *, endpoint: str) -> Any:
     """Put a model behind an endpoint, if its verdict allows it and nobody else did meanwhile; returns the version."""

@@ -2,10 +2,10 @@
 
 A fork costs a millisecond where a new Python costs a second of imports; but a forked child inherits no threads, only
 their locks, so the zygote must never have more than one thread: it says so and refuses to fork when an import started
-one. The runner starts it (`Zygote.start`) and talks to it over one socket, a line of JSON a message:
+one. The runner starts it (`children.Forked`) and talks to it over one socket, a line of JSON a message:
 
-    runner -> zygote  {"prepare": {"path": [...], "file": ..., "modules": [...]}}   {"start": id, "call": {...}, "log": path}
-                      {"kill": id}
+    runner -> zygote  {"prepare": {"path": [...], "file": ..., "modules": [...], "sources": {...}}}
+                      {"start": id, "call": {...}, "log": path}   {"kill": id}
     zygote -> runner  {"ready": pid}   {"refused": "why"}   {"started": id, "pid": pid}
                       {"ended": id, "answer": {...} or null, "signal": n, "status": n}
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -29,7 +30,7 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from headrace.errors import HeadraceError, Misuse
+from headrace.errors import HeadraceError, InvalidInput, Misuse
 
 __all__ = ["ENVIRONMENT", "main", "thread_count"]
 
@@ -43,7 +44,7 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_
 def thread_count() -> int:
     """Threads of this process, Python's and all others."""
     try:
-        return len(os.listdir("/proc/self/task"))
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError:
         return threading.active_count()
 
@@ -121,6 +122,9 @@ class _Server:
                 from headrace.orchestration.pipelines import load_file
 
                 load_file(Path(wanted["file"]))
+            for path, expected in wanted["sources"].items():
+                if hashlib.sha256(Path(path).read_bytes()).hexdigest() != expected:
+                    raise InvalidInput(f"{Path(path).name} was edited while the run started", fix="run again")
             if thread_count() != 1:
                 raise Misuse(
                     f"importing {Path(wanted['file'] or '?').name} started {thread_count() - 1} threads",

@@ -14,7 +14,9 @@ __all__ = ["add_arguments", "execute"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `plan` takes."""
-    parser.add_argument("pipeline", metavar="FILE[:PIPELINE]", help="the pipeline's file; its name where there are several")
+    parser.add_argument(
+        "pipeline", metavar="FILE[:PIPELINE]", help="the pipeline's file; its name where there are several"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the pipeline")
     add_output(parser)
 

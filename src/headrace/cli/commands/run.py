@@ -13,7 +13,9 @@ __all__ = ["add_arguments", "execute"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `run` takes."""
-    parser.add_argument("pipeline", metavar="FILE[:PIPELINE]", help="the pipeline's file; its name where there are several")
+    parser.add_argument(
+        "pipeline", metavar="FILE[:PIPELINE]", help="the pipeline's file; its name where there are several"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the pipeline")
     parser.add_argument(
         "--in-process", action="store_true", help="run the steps here, one after the other, as a debugger likes it"

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from dataclasses import replace
+from typing import Any
+
+from headrace import progress
+from headrace.cli.output import add_output
 
 __all__ = ["add_arguments", "execute"]
 
@@ -14,15 +20,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="the address to bind (setting `host`)")
     parser.add_argument("--port", type=int, help="the TCP port; 0 = any free one (setting `port`)")
     parser.add_argument("--workers", type=int, help="server processes (setting `serve_workers`)")
+    add_output(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Serve until stopped."""
+    """Serve until stopped; once ready, say where (`-o json`: one line of JSON on standard output)."""
     from headrace.serving import serve
     from headrace.settings import load_settings
 
     settings = load_settings()
     given = {"host": arguments.host, "port": arguments.port, "serve_workers": arguments.workers}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
-    serve(settings, arguments.endpoints or None)
+
+    def ready(state: dict[str, Any]) -> None:
+        if arguments.output == "json":
+            sys.stdout.write(json.dumps(state) + "\n")
+            sys.stdout.flush()
+        else:
+            served = ", ".join(f"{name} v{version}" for name, version in state["endpoints"].items())
+            progress.say(f"serving {served or 'nothing yet'} at {state['url']}")
+
+    serve(settings, arguments.endpoints or None, on_ready=ready)
     return 0

@@ -1,0 +1,120 @@
+"""How steps and runs ended, as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RunResult", "StepResult"]
+
+
+@dataclass
+class StepResult:
+    """How a step of a run ended.
+
+    Parameters
+    ----------
+    name : str
+        The step's name.
+    state : str
+        "succeeded", "cached", "failed", "blocked", "looked up" or "not run".
+    outputs : dict of str to str or None
+        Output name -> digest; None = a looked-up input that does not exist; one that was withheld is not there.
+    result : dict
+        The step's plain result; `ok` is False in it when a validation or a gate said no.
+    reason : str
+        Why it failed or was blocked.
+    seconds : float
+        From start to commit.
+    """
+
+    name: str
+    state: str
+    outputs: dict[str, str | None] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def says_no(self) -> bool:
+        """Whether it ended and withholds something."""
+        return self.result.get("ok") is False
+
+
+@dataclass
+class RunResult:
+    """How a run ended.
+
+    Parameters
+    ----------
+    run_id : str
+        Its id in the store.
+    pipeline : str
+        The pipeline's name.
+    state : str
+        "succeeded", "rejected" (a validation or gate said no), "failed" or "cancelled".
+    steps : dict of str to StepResult
+        By name, in the order of the pipeline.
+    home : Path
+        The store.
+    seconds : float
+        Wall time.
+    stopped_by : int
+        The signal that stopped it (2 = Ctrl-C, 15 = SIGTERM), or 0.
+    endpoints : dict of str to list of int
+        Of each endpoint that the pipeline pushes to: the versions it has served, oldest first.
+    """
+
+    run_id: str
+    pipeline: str
+    state: str
+    steps: dict[str, StepResult]
+    home: Path
+    seconds: float = 0.0
+    stopped_by: int = 0
+    endpoints: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step did what it should and nothing was withheld."""
+        return self.state == "succeeded"
+
+    @property
+    def num_cached(self) -> int:
+        """Steps that took nothing but a look-up."""
+        return sum(item.state in ("cached", "looked up") for item in self.steps.values())
+
+    def value(self, step: str, output: str | None = None) -> Any:
+        """A step's output, loaded from the store; its main one when `output` is not named.
+
+        Raises KeyError when there is none.
+        """
+        from headrace.orchestration.values import load_value
+        from headrace.store import Store
+
+        outputs = self.steps[step].outputs
+        digest = outputs[output if output is not None else next(iter(outputs))]
+        if digest is None:
+            return None
+        with Store.open(self.home, read_only=True) as store:
+            return load_value(store, digest)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data: what `headrace run -o json` prints."""
+        return {
+            "format": 1,
+            "run": self.run_id,
+            "pipeline": self.pipeline,
+            "state": self.state,
+            "num_steps": len(self.steps),
+            "num_cached": self.num_cached,
+            "seconds": round(self.seconds, 3),
+            "steps": [
+                {"step": item.name, "state": item.state, "reason": item.reason, "seconds": round(item.seconds, 3)}
+                for item in self.steps.values()
+            ],
+            "outputs": {item.name: item.outputs for item in self.steps.values()},
+            "results": {item.name: item.result for item in self.steps.values()},
+            "endpoints": self.endpoints,
+        }
