@@ -1,5 +1,22 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
 from headrace.evaluation._contract import Metric, MetricResult, SumMetric, make_metrics, member_name, ratio
+from headrace.evaluation._evaluate import evaluate, evaluate_predictions
+from headrace.evaluation._evaluation import Evaluation
+from headrace.evaluation._gate import gate
+from headrace.evaluation._results import Results, SliceResults
 
-__all__ = ["Metric", "MetricResult", "SumMetric", "make_metrics", "member_name", "ratio"]
+__all__ = [
+    "Evaluation",
+    "Metric",
+    "MetricResult",
+    "Results",
+    "SliceResults",
+    "SumMetric",
+    "evaluate",
+    "evaluate_predictions",
+    "gate",
+    "make_metrics",
+    "member_name",
+    "ratio",
+]

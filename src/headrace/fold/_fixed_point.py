@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TERM_LIMIT", "add_words", "sum_by_group", "to_float"]
+__all__ = ["TERM_LIMIT", "add_words", "add_words_at", "sum_by_group", "to_float"]
 
 High = npt.NDArray[np.int64]
 Low = npt.NDArray[np.uint64]
@@ -27,6 +27,20 @@ def add_words(high: High, low: Low, where: Any, more_high: High, more_low: Low) 
     after = low[where] + more_low
     high[where] += more_high + (after < more_low)  # a sum that wrapped is smaller than its parts
     low[where] = after
+
+
+def add_words_at(high: High, low: Low, rows: npt.NDArray[np.int32], more_high: High, more_low: Low) -> None:
+    """Add row i of words to row rows[i], in place; a row may be named often (under 2^31 times)."""
+    if len(rows) == len(np.unique(rows)):
+        add_words(high, low, rows, more_high, more_low)
+        return
+    half, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
+    lower, upper = np.zeros_like(low), np.zeros_like(low)
+    np.add.at(lower, rows, more_low & mask)
+    np.add.at(upper, rows, more_low >> half)
+    np.add.at(high, rows, more_high)
+    upper += lower >> half
+    add_words(high, low, slice(None), (upper >> half).view(np.int64), (upper << half) | (lower & mask))
 
 
 def sum_by_group(

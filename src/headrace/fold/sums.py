@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from headrace import lookup
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State
-from headrace.fold._fixed_point import TERM_LIMIT, add_words, sum_by_group, to_float
+from headrace.fold._fixed_point import TERM_LIMIT, add_words, add_words_at, sum_by_group, to_float
 from headrace.fold._scored import Floats, Scored, read_scored
 from headrace.fold.replicates import poisson_counts
 
@@ -198,12 +198,7 @@ class Sums(Fold[SumsState, SumsResult]):
         """Join right's group i into left's group groups[i]; changes `left`."""
         np.add.at(left.num_rows, groups, right.num_rows)
         np.add.at(left.num_invalid, groups, right.num_invalid)
-        waiting = np.arange(len(groups))
-        while len(waiting):  # one round a repetition: two of right's groups may join the same one
-            _, first = np.unique(groups[waiting], return_index=True)
-            taken = waiting[first]
-            add_words(left.high, left.low, groups[taken], right.high[taken], right.low[taken])
-            waiting = np.delete(waiting, first)
+        add_words_at(left.high, left.low, groups, right.high, right.low)
         return left
 
     def extract(self, state: SumsState) -> SumsResult:

@@ -111,6 +111,13 @@ class Finding:
     by_value: bool = True
     is_judged: bool = True
 
+    @property
+    def message(self) -> str:
+        """One line: where, what and why."""
+        if not self.rule:
+            return self.reason
+        return f"{self.rule}: {self.slice}: {self.reason}"
+
     def to_plain(self) -> dict[str, Any]:
         """As plain data, every field by its name."""
         return dataclasses.asdict(self)

@@ -1,0 +1,312 @@
+"""evaluate: a model, or predictions made elsewhere, on rows with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from headrace.dataset import Dataset, Part
+from headrace.dataset.manifest import part_name
+from headrace.dataset.rows import as_floats, as_weights, filter_rows, from_bools
+from headrace.engine import Engine, LocalEngine, Work
+from headrace.errors import InvalidInput, Misuse, TrainingRows, UnknownName
+from headrace.evaluation._contract import Metric, make_metrics, member_name
+from headrace.evaluation._evaluation import Evaluation
+from headrace.evaluation._measure import measure, to_array
+from headrace.fold import ROW_ID, Rows
+from headrace.model import Model
+from headrace.slicing import SliceSpec, parse_slices
+
+__all__ = ["Predict", "evaluate", "evaluate_predictions"]
+
+_LABEL, _PREDICTION, _CHAMPION, _WEIGHT = "@label", "@prediction", "@champion", "@weight"
+_OWN = (_LABEL, _PREDICTION, _CHAMPION, _WEIGHT)
+
+Slices = Sequence[str | Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Predict(Work):
+    """Rows to labels and predictions; rows without a label are left out.
+
+    Parameters
+    ----------
+    model : Model
+        Asked once a row.
+    champion : Model or None
+        Asked for the same rows.
+    label : str
+        The label's column.
+    keep : tuple of str
+        Columns passed on, for slices.
+    """
+
+    model: Model
+    champion: Model | None
+    label: str
+    keep: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the models read, the label, the columns passed on, and row ids."""
+        models = [self.model] if self.champion is None else [self.model, self.champion]
+        read = [column.name for model in models for column in model.columns]
+        return tuple(dict.fromkeys([*read, self.label, *self.keep, ROW_ID]))
+
+    def __call__(self, rows: Rows) -> Rows:
+        """The labelled rows: @label float64, @prediction and @champion float32, and the columns passed on."""
+        labels = as_floats(rows.batch.column(self.label), f"label {self.label!r}")
+        is_labelled = ~np.isnan(labels)
+        rows = filter_rows(rows, is_labelled)
+        found = {_LABEL: to_array(labels[is_labelled]), _PREDICTION: _ask(self.model, rows.batch)}
+        if self.champion is not None:
+            found[_CHAMPION] = _ask(self.champion, rows.batch)
+        found.update({name: _encoded(rows.batch.column(name)) for name in self.keep})
+        return Rows(pa.RecordBatch.from_arrays(list(found.values()), list(found)), rows.row_id, rows.weight)
+
+
+def _ask(model: Model, batch: pa.RecordBatch) -> pa.Array:
+    found = model.predict(batch).column("prediction")
+    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+
+
+def _encoded(column: pa.Array) -> pa.Array:
+    """Text in one type, whichever it came in, so that batches make one table."""
+    types = pa.types
+    if types.is_dictionary(column.type):
+        texts = column.dictionary
+        if types.is_string(texts.type) or types.is_large_string(texts.type):
+            return pa.DictionaryArray.from_arrays(column.indices.cast(pa.int32()), texts.cast(pa.large_string()))
+        return column.dictionary_decode()
+    if types.is_string(column.type) or types.is_large_string(column.type) or types.is_string_view(column.type):
+        return column.cast(pa.large_string()).dictionary_encode()
+    return column
+
+
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    *,
+    metrics: Sequence[str | Metric],
+    slices: Slices = (),
+    champion: Model | None = None,
+    allow_training_rows: bool = False,
+    engine: Engine | None = None,
+) -> Evaluation:
+    """How good a model is on the rows of split `eval`, overall and on slices.
+
+    Call it before `gate`; a data set without splits is judged whole. The predictions are the model's own graph's, the
+    same bits it will serve.
+
+    Parameters
+    ----------
+    model : Model
+        What is judged.
+    dataset : Dataset
+        With a label. Rows without one are left out and counted in `num_dropped`.
+    metrics : sequence of str or Metric
+        Names ("roc_auc") or instances (`CostWeightedError(fp=1, fn=5)`).
+    slices : sequence of str or of sequences of str
+        Columns by whose values rows are sliced; a list of columns is their cross.
+    champion : Model, optional
+        Judged on the same rows, for rules that compare with it.
+    allow_training_rows : bool
+        Whether rows the model was fitted on may be judged.
+    engine : Engine, optional
+        Threads of this machine by default.
+
+    Returns
+    -------
+    Evaluation
+        Metrics that are not defined on a slice (one class, no rows) are NaN with a reason, never an exception.
+
+    Raises TrainingRows; UnknownName for an unknown metric, column, or a data set with splits but no `eval`.
+    Cost: one prediction a row and model, then about 100 ns a row, metric and set of slices; memory for the predictions.
+    """
+    label = dataset.roles.label
+    if label is None:
+        raise Misuse("the data set has no label", fix="name one: label='...'")
+    chosen = make_metrics(metrics)
+    specs = _specs(slices, dataset.column_names)
+    split = None if dataset.split is None else "eval"
+    parts = dataset.parts(split)
+    digests = _judged_parts(dataset, parts)
+    if not allow_training_rows:
+        _refuse_training_rows(model, digests)
+    keep = tuple(dict.fromkeys(column for spec in specs for column in spec.columns))
+    work = Predict(model, champion, label, keep)
+    engine = engine or LocalEngine()
+    pieces: list[pa.RecordBatch] = []
+    spans: list[pa.Array] = []
+    for part, rows in engine.map(work, dataset, parts):
+        pieces.append(_piece(rows, work))
+        spans.append(pa.repeat(part.span, rows.num_rows))
+    table = pa.Table.from_batches(pieces or [_no_rows(dataset, work)])
+    total = sum(dataset.expected_rows(part) or 0 for part in parts)
+    return _finish(
+        table.drop_columns([ROW_ID]),
+        {"span": pa.chunked_array(spans, pa.string()), "row_id": table[ROW_ID]},
+        chosen,
+        specs,
+        engine,
+        num_dropped=total - table.num_rows,
+        model_digest=model.digest,
+        champion_digest=None if champion is None else champion.digest,
+        parts=digests,
+    )
+
+
+def evaluate_predictions(
+    table: pa.Table,
+    *,
+    label: str,
+    prediction: str,
+    weight: str | None = None,
+    metrics: Sequence[str | Metric],
+    slices: Slices = (),
+    engine: Engine | None = None,
+) -> Evaluation:
+    """How good predictions made elsewhere are, overall and on slices.
+
+    Use it for a model that is not headrace's, or for logged answers joined with what happened.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        One row a prediction.
+    label, prediction, weight : str
+        Its columns: booleans, integers or floats. A row without a label is left out and counted; one without a
+        prediction makes the metrics of its slices NaN.
+    metrics, slices, engine
+        As for `evaluate`.
+
+    Returns
+    -------
+    Evaluation
+        Without models; `predictions` holds label, weight and prediction.
+
+    Raises UnknownName, InvalidInput (a negative weight, a column that holds no numbers).
+
+    >>> table = pa.table({"y": [1, 0, 1], "p": [0.9, 0.2, 0.4], "carrier": ["AA", "AA", "DL"]})
+    >>> found = evaluate_predictions(table, label="y", prediction="p", metrics=["brier", "roc_auc"], slices=["carrier"])
+    >>> found["roc_auc"].value, found.slice({"carrier": "DL"})["roc_auc"].reason
+    (1.0, 'needs both positive and negative rows')
+    """
+    chosen = make_metrics(metrics)
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+    if not isinstance(table, pa.Table):
+        raise Misuse(f"evaluate_predictions got {type(table).__name__}", expected="a pyarrow.Table")
+    for name in (label, prediction, weight):
+        if name is not None and name not in table.column_names:
+            raise UnknownName("column", name, table.column_names, where="the table of predictions")
+    specs = _specs(slices, table.column_names)
+    labels = as_floats(_one_chunk(table[label]), f"label {label!r}")
+    is_labelled = ~np.isnan(labels)
+    kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
+    scores = _one_chunk(kept[prediction])
+    if scores.type not in (pa.float32(), pa.float64()):
+        scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
+    columns = {_LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
+    if weight is not None:
+        columns[_WEIGHT] = to_array(as_weights(_one_chunk(kept[weight]), weight, "the table of predictions"))
+    columns.update({name: kept[name] for spec in specs for name in spec.columns})
+    num_dropped = table.num_rows - kept.num_rows
+    return _finish(pa.table(columns), {}, chosen, specs, engine or LocalEngine(), num_dropped=num_dropped)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _specs(slices: Slices, column_names: Sequence[str]) -> list[SliceSpec]:
+    for name in _OWN:
+        if name in column_names:
+            raise InvalidInput(f"a column is named {name!r}", fix="rename it: the name is reserved")
+    return [spec for spec in parse_slices(slices, column_names) if spec.columns]
+
+
+def _judged_parts(dataset: Dataset, parts: Sequence[Part]) -> dict[str, str]:
+    """Digests of the parts that hold rows; those of empty parts are all alike and say nothing."""
+    names = {part_name(part.span, part.split) for part in parts}
+    summary = dataset.summary
+    return {name: found for name, found in summary.digests.items() if name in names and any(summary.rows[name])}
+
+
+def _refuse_training_rows(model: Model, digests: Mapping[str, str]) -> None:
+    fitted = {found: name for name, found in model.signature.fitted_parts.items()}
+    for name, found in digests.items():
+        if found in fitted:
+            raise TrainingRows(
+                f"the model was fitted on these rows (part {fitted[found]})",
+                where=f"part {name}",
+                expected="rows held out from fitting, such as a data set made with split={'train': 8, 'eval': 2}",
+                fix="allow_training_rows=True judges them all the same",
+            )
+
+
+def _piece(rows: Rows, work: Predict) -> pa.RecordBatch:
+    """What is kept of the work's answer: the model's own columns are let go."""
+    names = [_LABEL, _PREDICTION, *([] if work.champion is None else [_CHAMPION]), *work.keep]
+    assert rows.row_id is not None, "Predict names ROW_ID"
+    found = {name: rows.batch.column(name) for name in names} | {ROW_ID: to_array(rows.row_id)}
+    if rows.weight is not None:
+        found[_WEIGHT] = to_array(rows.weight)
+    return pa.RecordBatch.from_arrays(list(found.values()), list(found))
+
+
+def _no_rows(dataset: Dataset, work: Predict) -> pa.RecordBatch:
+    schema = dataset.arrow_schema
+    found = {_LABEL: pa.array([], pa.float64()), _PREDICTION: pa.array([], pa.float32())}
+    if work.champion is not None:
+        found[_CHAMPION] = pa.array([], pa.float32())
+    found.update({name: _encoded(pa.array([], schema.field(name).type)) for name in work.keep})
+    batch = pa.RecordBatch.from_arrays(list(found.values()), list(found))
+    nothing = np.zeros(0)
+    return _piece(Rows(batch, nothing.astype(np.uint64), nothing if dataset.roles.weight else None), work)
+
+
+def _finish(
+    table: pa.Table,
+    shown: dict[str, Any],
+    metrics: tuple[Metric, ...],
+    specs: list[SliceSpec],
+    engine: Engine,
+    *,
+    num_dropped: int,
+    model_digest: str | None = None,
+    champion_digest: str | None = None,
+    parts: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
+    weight = _WEIGHT if _WEIGHT in table.column_names else None
+    judged = [_PREDICTION, *([_CHAMPION] if _CHAMPION in table.column_names else [])]
+    found, baseline = measure(Dataset.from_arrow(table, weight=weight), metrics, specs, _LABEL, judged, engine)
+    columns = [_LABEL, *([weight] if weight else []), *judged]
+    predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}})
+    return Evaluation(
+        found[0].cells,
+        metrics=tuple(_describe(metric) for metric in metrics),
+        num_rows=table.num_rows,
+        num_dropped=num_dropped,
+        predictions=predictions,
+        model_digest=model_digest,
+        champion_digest=champion_digest,
+        parts=parts or {},
+        champion=found[1] if len(found) > 1 else None,
+        baseline=baseline,
+    )
+
+
+def _describe(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "metric": member_name(type(metric)),
+        "parameters": metric.parameters,
+        "higher_is_better": metric.higher_is_better,
+    }

@@ -1,0 +1,170 @@
+"""Evaluation: the noun, how good a model was on some rows, and which predictions say so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+
+from headrace import canonical, disk
+from headrace.dataset.digest import RowsDigest
+from headrace.errors import InvalidInput, StoreTooNew
+from headrace.evaluation._results import Results, SliceResults
+from headrace.rules import Measurements, Value
+
+__all__ = ["Evaluation"]
+
+_FORMAT = 1
+_FILE = "evaluation.json"
+_PREDICTIONS = "predictions.parquet"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation(Results):
+    """What `evaluate` found; `evaluation["roc_auc"].value`, `evaluation.slice({"carrier": "AA"})["roc_auc"].value`.
+
+    Parameters
+    ----------
+    cells : tuple of SliceResults
+        See `Results`.
+    metrics : tuple of dict
+        name, metric, parameters and higher_is_better of each metric.
+    num_rows, num_dropped : int
+        Rows judged, and rows left out because they have no label.
+    predictions : pyarrow.Table
+        The rows judged, in source order: span text, row_id uint64, label float64, weight float64 (where there is one),
+        prediction float32, champion float32 (where there is one). Of `evaluate_predictions` without span and row_id.
+    model_digest, champion_digest : str or None
+        The models.
+    parts : dict of str to str
+        "span/split" to digest of the rows judged.
+    champion : Results or None
+        The champion on the same rows.
+    baseline : Results
+        A constant, the mean label of all rows judged, on the same rows; NaN for metrics of labels other than 0 and 1.
+    """
+
+    kind: ClassVar[str] = "evaluation"
+
+    metrics: tuple[Mapping[str, Any], ...]
+    num_rows: int
+    num_dropped: int
+    predictions: pa.Table
+    model_digest: str | None = None
+    champion_digest: str | None = None
+    parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    champion: Results | None = None
+    baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{name} {value.value:.4f}" for name, value in self.cells[0].values.items())
+        return f"<Evaluation {found}; {self.num_rows:,} rows, {self.num_slices} slices>"
+
+    @property
+    def measurements(self) -> Measurements:
+        """What rules judge."""
+        return Measurements(self.table, None if self.champion is None else self.champion.table, self.baseline.table)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The few figures a person looks for first, as plain data."""
+        return {
+            "num_rows": self.num_rows,
+            "num_dropped": self.num_dropped,
+            "num_slices": self.num_slices,
+            "metrics": {name: value.value for name, value in self.cells[0].values.items()},
+        }
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data, predictions as their digest."""
+        return {
+            "format": _FORMAT,
+            "model_digest": self.model_digest,
+            "champion_digest": self.champion_digest,
+            "parts": dict(self.parts),
+            "metrics": [dict(metric) for metric in self.metrics],
+            "num_rows": self.num_rows,
+            "num_dropped": self.num_dropped,
+            "predictions": _table_digest(self.predictions),
+            "cells": _plain_cells(self.cells),
+            "champion": None if self.champion is None else _plain_cells(self.champion.cells),
+            "baseline": _plain_cells(self.baseline.cells),
+        }
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the canonical form, which holds the digest of the predictions."""
+        return canonical.digest(self.to_plain())
+
+    def save(self, folder: Path) -> None:
+        """Write evaluation.json and predictions.parquet into an existing folder."""
+        import pyarrow.parquet as pq
+
+        with disk.open_to_write(Path(folder) / _PREDICTIONS) as file:
+            pq.write_table(self.predictions, file)
+        disk.write_file(Path(folder) / _FILE, canonical.to_canonical(self.to_plain()))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. Raises InvalidInput for damaged files, StoreTooNew for a later format."""
+        import pyarrow.parquet as pq
+
+        file = Path(folder) / _FILE
+        try:
+            plain = canonical.from_canonical(file.read_bytes())
+            if plain["format"] > _FORMAT:
+                raise StoreTooNew(f"evaluation format {plain['format']}", where=str(file), fix="upgrade headrace")
+            champion = plain["champion"]
+            with (Path(folder) / _PREDICTIONS).open("rb") as stream:
+                predictions = pq.ParquetFile(stream).read()
+            if _table_digest(predictions) != plain["predictions"]:
+                raise InvalidInput("the predictions are not those of the evaluation", where=str(folder))
+            return cls(
+                _read_cells(plain["cells"]),
+                metrics=tuple(plain["metrics"]),
+                num_rows=plain["num_rows"],
+                num_dropped=plain["num_dropped"],
+                predictions=predictions,
+                model_digest=plain["model_digest"],
+                champion_digest=plain["champion_digest"],
+                parts=plain["parts"],
+                champion=None if champion is None else Results(_read_cells(champion)),
+                baseline=Results(_read_cells(plain["baseline"])),
+            )
+        except FileNotFoundError as error:
+            raise InvalidInput("there is no evaluation here", where=str(error.filename)) from None
+        except InvalidInput:
+            raise
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise InvalidInput(f"not an evaluation: {error}", where=str(folder)) from error
+
+
+def _table_digest(table: pa.Table) -> str:
+    digest = RowsDigest(table.schema, ["place"])
+    for batch in table.to_batches():
+        digest.add(batch, None)
+    return digest.finish()
+
+
+def _plain_cells(cells: Sequence[SliceResults]) -> list[dict[str, Any]]:
+    # Pairs, not a mapping: the order of a cross's columns is part of the slice's name.
+    return [
+        {
+            "slice": [[column, value] for column, value in cell.slice.items()],
+            "values": [[name, dataclasses.asdict(value)] for name, value in cell.values.items()],
+        }
+        for cell in cells
+    ]
+
+
+def _read_cells(plain: Sequence[Mapping[str, Any]]) -> tuple[SliceResults, ...]:
+    return tuple(
+        SliceResults(
+            dict(cell["slice"]),
+            {name: Value(**value) for name, value in cell["values"]},
+        )
+        for cell in plain
+    )
