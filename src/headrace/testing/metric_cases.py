@@ -1,0 +1,179 @@
+"""The conformance suite of metrics: every metric found by name passes it, and a new one needs no more than its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+from headrace import lookup
+from headrace.engine import build, describe
+from headrace.evaluation import Metric, evaluate_predictions
+from headrace.fold import Rows, decode, encode
+
+__all__ = ["MetricCases"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class MetricCases:
+    """Inherit in a test class; every metric that `headrace.lookup` finds then passes every case.
+
+    For one metric, with parameters of your own and an oracle to compare with:
+
+    class TestAccuracy(MetricCases):
+        @pytest.fixture
+        def metric(self):
+            return Accuracy(threshold=0.3)
+
+        def oracle(self, label, prediction, weight):
+            return sklearn.metrics.accuracy_score(label, prediction >= 0.3, sample_weight=weight)
+
+    Labels are 0 and 1, predictions float64 in 0..1 with ties, weights None or at least 0.
+    """
+
+    @pytest.fixture(params=lookup.names("metric"))
+    def metric(self, request: pytest.FixtureRequest) -> Metric:
+        """The metric under test; override to test one."""
+        made: Metric = lookup.find("metric", request.param)()
+        return made
+
+    def oracle(self, label: Floats, prediction: Floats, weight: Floats | None) -> float:
+        """What the metric should be, computed by something else; override, or no comparison is made."""
+        pytest.skip("no oracle")
+
+    @staticmethod
+    def rows(num_rows: int = 300, seed: int = 0, *, ties: bool = True) -> tuple[Floats, Floats, Floats]:
+        """Labels, predictions and integer weights (0 among them)."""
+        generator = np.random.default_rng(seed)
+        label = generator.integers(0, 2, num_rows).astype(np.float64)
+        prediction = np.clip(generator.normal(0.4 + 0.2 * label, 0.25, num_rows), 0.0, 1.0)
+        if ties:
+            prediction = np.round(prediction, 2)
+        return label, prediction, generator.integers(0, 4, num_rows).astype(np.float64)
+
+    @staticmethod
+    def value(
+        metric: Metric,
+        label: Floats,
+        prediction: Floats,
+        weight: Floats | None = None,
+        *,
+        groups: npt.NDArray[np.int32] | None = None,
+        num_groups: int = 1,
+    ) -> Floats:
+        """The metric of each group, in one batch."""
+        fold = metric.needs("y", "p")
+        batch = pa.RecordBatch.from_pydict(
+            {"y": pa.array(label, pa.float64()), "p": pa.array(prediction, pa.float64())}
+        )
+        state = fold.add(fold.create(num_groups), Rows(batch, None, weight), groups)
+        return metric.value(fold.extract(state))
+
+    @staticmethod
+    def same(one: Floats, other: Floats) -> bool:
+        """Whether two results have the same bits, NaN included."""
+        return np.asarray(one, np.float64).tobytes() == np.asarray(other, np.float64).tobytes()
+
+    def test_has_what_the_contract_asks(self, metric: Metric) -> None:
+        """A metric says which way is up, why it may be undefined, and is a frozen value with a docstring."""
+        assert isinstance(metric.higher_is_better, bool)
+        assert isinstance(metric.is_binary, bool)
+        assert metric.undefined
+        assert (type(metric).__doc__ or "").strip()
+        assert hash(metric) == hash(type(metric)(name=metric.name, **metric.parameters))
+
+    def test_default_name_is_the_file(self, metric: Metric) -> None:
+        """Without a name of its own a metric is called what users type; both spellings find it."""
+        name = type(metric)().name
+        assert lookup.find("metric", name) is type(metric)
+        assert lookup.find_class(type(metric).__name__) is type(metric)
+
+    def test_its_fold_travels(self, metric: Metric) -> None:
+        """The fold's description is plain data and builds an equal fold; another name changes nothing in it."""
+        fold = metric.needs("y", "p")
+        assert build(json.loads(json.dumps(describe(fold)))) == fold
+        assert type(metric)(name="other", **metric.parameters).needs("y", "p") == fold
+
+    def test_order_of_rows_cannot_be_seen(self, metric: Metric) -> None:
+        """Any permutation, and any cut into batches, gives the same bits."""
+        label, prediction, weight = self.rows()
+        fold = metric.needs("y", "p")
+        order = np.random.default_rng(1).permutation(len(label))
+        for weights in (None, weight, weight / 7.0):
+            whole = self.value(metric, label, prediction, weights)
+            shuffled = None if weights is None else weights[order]
+            assert self.same(whole, self.value(metric, label[order], prediction[order], shuffled))
+            state = fold.create(1)
+            for start in range(0, len(label), 37):
+                part = order[start : start + 37]
+                batch = pa.RecordBatch.from_pydict({"y": label[part], "p": prediction[part]})
+                state = fold.add(state, Rows(batch, None, None if weights is None else weights[part]), None)
+            state = decode(fold, encode(fold, state))
+            assert self.same(whole, metric.value(fold.extract(state)))
+
+    def test_weights_are_repeated_rows(self, metric: Metric) -> None:
+        """A weight of 3 is the row three times, a weight of 0 the row not at all, 1 everywhere no weight."""
+        label, prediction, weight = self.rows()
+        times = weight.astype(np.int64)
+        repeated = self.value(metric, np.repeat(label, times), np.repeat(prediction, times))
+        np.testing.assert_allclose(self.value(metric, label, prediction, weight), repeated, rtol=1e-11, atol=1e-11)
+        plain = self.value(metric, label, prediction)
+        assert self.same(self.value(metric, label, prediction, np.ones(len(label))), plain)
+
+    def test_grouped_is_each_group_alone(self, metric: Metric) -> None:
+        """A group's value does not depend on the other groups; one without rows is NaN."""
+        label, prediction, weight = self.rows()
+        groups = np.random.default_rng(2).integers(0, 4, len(label)).astype(np.int32)
+        for weights in (None, weight / 7.0):
+            grouped = self.value(metric, label, prediction, weights, groups=groups, num_groups=5)
+            assert grouped.shape == (5,)
+            for group in range(4):
+                chosen = groups == group
+                mine = None if weights is None else weights[chosen]
+                alone = self.value(metric, label[chosen], prediction[chosen], mine)
+                assert self.same(alone, grouped[group : group + 1])
+            assert np.isnan(grouped[4])
+
+    def test_no_rows_is_nan(self, metric: Metric) -> None:
+        """No group, and a group without rows, without labels or without weight, have answers; none is an error."""
+        nothing = np.zeros(0)
+        assert self.value(metric, nothing, nothing, num_groups=0).shape == (0,)
+        assert np.isnan(self.value(metric, nothing, nothing)).all()
+        assert np.isnan(self.value(metric, np.full(3, np.nan), np.full(3, 0.5))).all()
+        assert np.isnan(self.value(metric, np.ones(2), np.full(2, 0.5), np.zeros(2))).all()
+
+    def test_one_class_is_a_value_or_a_reason(self, metric: Metric) -> None:
+        """Rows of one class give a number, or NaN with a reason; one row too."""
+        for label in (0, 1):
+            for num_rows in (1, 5):
+                table = pa.table({"y": [label] * num_rows, "p": np.linspace(0.1, 0.9, num_rows)})
+                found = evaluate_predictions(table, label="y", prediction="p", metrics=[metric])[metric.name]
+                assert found.num_rows == num_rows
+                assert np.isnan(found.value) == bool(found.reason)
+
+    def test_unusable_rows_make_it_nan(self, metric: Metric) -> None:
+        """A missing or NaN prediction, or a label that is no 0 or 1 where it must be, is never passed over."""
+        bad: Sequence[tuple[Any, Any]] = [(1, None), (0, float("nan")), *([(2, 0.5)] if metric.is_binary else [])]
+        for label, prediction in bad:
+            table = pa.table({"y": [0, 1, label], "p": [0.2, 0.7, prediction]})
+            found = evaluate_predictions(table, label="y", prediction="p", metrics=[metric])[metric.name]
+            assert np.isnan(found.value)
+            assert found.reason.startswith("1 of 3 rows")
+
+    @pytest.mark.parametrize("has_weight", [False, True])
+    @pytest.mark.parametrize("num_rows", [2, 7, 300, 5000])
+    def test_equals_the_oracle(self, metric: Metric, num_rows: int, has_weight: bool) -> None:
+        """With and without weights, with and without ties, the value is the oracle's within 1e-10."""
+        for ties in (False, True):
+            label, prediction, weight = self.rows(num_rows, num_rows, ties=ties)
+            label[:2] = (0.0, 1.0)  # both classes, whatever was drawn
+            weight[:2] = 1.0
+            weights = weight if has_weight else None
+            expected = self.oracle(label, prediction, weights)
+            assert self.value(metric, label, prediction, weights)[0] == pytest.approx(expected, rel=1e-10, abs=1e-10)
