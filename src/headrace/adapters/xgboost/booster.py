@@ -14,6 +14,7 @@ from headrace.model.trees import Tree
 __all__ = ["read_base", "read_trees"]
 
 _LINKS = ("binary:logistic", "reg:squarederror")
+_SMALLEST = np.float32(1e-6)
 
 
 def _learner(model: bytes) -> Any:
@@ -60,9 +61,10 @@ def read_base(model: bytes) -> float:
     scores = json.loads(f"[{learner['learner_model_param']['base_score'].strip('[]')}]")
     if len(scores) != 1:
         raise InvalidInput(f"{len(scores)} base scores", expected="one target")
-    score = float(np.float32(scores[0]))
-    if objective == "binary:logistic":
-        if not 0.0 < score < 1.0:
-            raise InvalidInput(f"base score {score}", expected="a probability between 0 and 1")
-        return float(np.float32(-math.log(1.0 / score - 1.0)))
-    return score
+    score = np.float32(scores[0])
+    if objective != "binary:logistic":
+        return float(score)
+    # As XGBoost does it: labels of one class give a score of 0 or 1, kept from infinity; float32 steps before the log
+    # (RegLossObj and LogisticRegression::ProbToMargin, 3.2).
+    score = min(max(score, _SMALLEST), np.float32(1) - _SMALLEST)
+    return float(np.float32(-math.log(np.float32(1) / score - np.float32(1))))

@@ -1,0 +1,183 @@
+"""What every trainer must keep: the same features give the same bytes, and a row never sees its batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+from headrace.errors import InvalidInput, UnknownName
+from headrace.model import Codec, GraphBuilder, InputColumn, Model
+from headrace.training import FeatureColumn, Features, Group, Journal, Trainer, assemble
+
+__all__ = ["NumberGraph", "TrainerCases", "numbers_table", "random_features"]
+
+_BATCHES = (1, 2, 3, 7, 31, 100)
+
+
+class NumberGraph:
+    """The smallest transform: number columns x0, x1 ... as they are, rounded to float32.
+
+    It has what training asks of a transform graph, so a trainer can be tested without fitting one.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        self.feature_names = tuple(f"x{index}" for index in range(num_features))
+        self.feature_kinds = ("numeric",) * num_features
+        self.columns = tuple(InputColumn(name, "number") for name in self.feature_names)
+        self.codec = Codec(self.columns)
+
+    def build(self, builder: GraphBuilder) -> str:
+        """The features tensor, float32 [N, num_features]."""
+        pieces = [builder.column(name).name for name in self.feature_names]
+        return builder.cast(builder.node("Concat", pieces, axis=1), np.float32)
+
+    def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """The same without a graph: one cast."""
+        return np.asarray(lanes["number"].astype(np.float32))
+
+
+def random_features(num_rows: int, *, num_features: int = 5, is_binary: bool = True, seed: int = 0) -> Features:
+    """Rows with a signal, a twentieth of the values missing, and among them columns of few values and of zeros."""
+    random = np.random.default_rng(seed)
+    matrix = random.normal(size=(num_rows, num_features)).astype(np.float32)
+    matrix[:, 1] = np.round(matrix[:, 1])
+    signal = matrix[:, 0] + 0.5 * matrix[:, 1] + random.normal(scale=0.5, size=num_rows)
+    matrix[:, -1] = 0.0
+    matrix[random.random(matrix.shape) < 0.05] = np.nan
+    label = (signal > 0.3).astype(np.float64) if is_binary else signal.astype(np.float64) * 100.0
+    columns = tuple(FeatureColumn(f"x{index}") for index in range(num_features))
+    return Features(columns, matrix, label, None, np.arange(num_rows, dtype=np.uint64))
+
+
+def numbers_table(matrix: npt.NDArray[np.float32]) -> pa.Table:
+    """The matrix as raw columns for `NumberGraph`: NaN becomes null."""
+    names = [f"x{index}" for index in range(matrix.shape[1])]
+    return pa.table([pa.array(column.astype(np.float64), from_pandas=True) for column in matrix.T], names)
+
+
+def _bytes_of(table: pa.Table) -> bytes:
+    """`equals` would say that NaN differs from itself."""
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+class TrainerCases:
+    """Inherit in a test class and give `trainer`: small, so that 400 rows fit in a moment.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        What is tested.
+    tasks : tuple of str
+        The tasks it can do, of "binary" and "regression".
+    """
+
+    trainer: ClassVar[Trainer]
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "regression")
+
+    def fitted(self, task: str = "binary", *, trainer: Trainer | None = None, **options: Any) -> Model:
+        """A model of the trainer on random rows; `options`: `params`, `validation`."""
+        train = random_features(400, is_binary=task == "binary")
+        predictor = (trainer or self.trainer).fit(
+            train,
+            options.get("validation"),
+            params=options.get("params", {}),
+            group=Group(),
+            journal=options.get("journal", Journal()),
+        )
+        assert predictor.task == task
+        return assemble(NumberGraph(len(train.columns)), predictor, sample=numbers_table(train.matrix))
+
+    def test_equal_rows_give_equal_bytes(self) -> None:
+        """Fitting twice gives one model: graph, native files and golden rows."""
+        for task in self.tasks:
+            first, second = self.fitted(task), self.fitted(task)
+            assert first.onnx == second.onnx
+            assert first.native_files == second.native_files
+            assert _bytes_of(first.golden) == _bytes_of(second.golden)
+            assert first.digest == second.digest
+
+    def test_a_row_does_not_see_its_batch(self) -> None:
+        """Margin and prediction of a row are the same bytes in batches of 1, 2, 3, 7, 31, 100 and all."""
+        rows = numbers_table(random_features(300, seed=1).matrix)
+        for task in self.tasks:
+            model = self.fitted(task)
+            whole = model.predict(rows)
+            for size in _BATCHES:
+                pieces = [model.predict(rows.slice(first, size)) for first in range(0, rows.num_rows, size)]
+                assert pa.concat_tables(pieces).combine_chunks().equals(whole), (task, size)
+
+    def test_threads_share_a_model(self) -> None:
+        """Many threads on one session give what one gives."""
+        rows = numbers_table(random_features(200, seed=2).matrix)
+        model = self.fitted(self.tasks[0])
+        whole = model.predict(rows)
+        with ThreadPoolExecutor(4) as threads:
+            pieces = list(threads.map(lambda first: model.predict(rows.slice(first, 5)), range(0, 200, 5)))
+        assert pa.concat_tables(pieces).combine_chunks().equals(whole)
+
+    def test_missing_values_and_extremes_are_answered(self) -> None:
+        """A row of nulls, and one beyond all training rows, get a finite prediction; a probability where binary."""
+        width = len(random_features(1).columns)
+        matrix = np.array([[np.nan] * width, [3e38] * width, [-3e38] * width, [0.0] * width], np.float32)
+        for task in self.tasks:
+            prediction = self.fitted(task).predict(numbers_table(matrix))["prediction"].to_pylist()
+            assert all(np.isfinite(value) for value in prediction)
+            assert task != "binary" or all(0.0 <= value <= 1.0 for value in prediction)
+
+    def test_it_learns(self) -> None:
+        """On rows with a plain signal, predictions order the labels far better than chance."""
+        for task in self.tasks:
+            judged = random_features(400, is_binary=task == "binary", seed=3)
+            prediction = self.fitted(task).predict(numbers_table(judged.matrix))["prediction"].to_pylist()
+            assert np.corrcoef(prediction, judged.label)[0, 1] > 0.5
+
+    def test_the_journal_can_stop_it(self) -> None:
+        """`report` answering False ends the fit early, with a model."""
+
+        class Impatient(Journal):
+            def __init__(self) -> None:
+                self.steps: list[int] = []
+
+            def report(self, step: int, values: Mapping[str, float]) -> bool:
+                self.steps.append(step)
+                return False
+
+        journal = Impatient()
+        model = self.fitted(self.tasks[0], journal=journal)
+        assert len(journal.steps) <= 1
+        assert model.predict(numbers_table(random_features(3).matrix)).num_rows == 3
+
+    def test_a_validation_split_is_taken(self) -> None:
+        """With validation rows it fits, the same bytes each time."""
+        validation = random_features(100, is_binary=self.tasks[0] == "binary", seed=4)
+        first = self.fitted(self.tasks[0], validation=validation)
+        assert first.onnx == self.fitted(self.tasks[0], validation=validation).onnx
+
+    def test_values_outside_their_limits_are_refused(self) -> None:
+        """Both ends of every limit are fine, a step beyond is not, nor is another type."""
+        for name, low, high in self.trainer.limits:
+            dataclasses.replace(self.trainer, **{name: low})
+            dataclasses.replace(self.trainer, **{name: high})
+            for value in (low - 1, high + 1, "1", None, True, float("nan")):
+                with pytest.raises(InvalidInput, match=name):
+                    dataclasses.replace(self.trainer, **{name: value})
+
+    def test_params_override_fields(self) -> None:
+        """What a search suggests is the same as setting it; an unknown name is answered with the nearest."""
+        name, low, high = self.trainer.limits[0]
+        value = min(max(low, 3), high)
+        changed = dataclasses.replace(self.trainer, **{name: value})
+        assert self.fitted(params={name: value}).onnx == self.fitted(trainer=changed).onnx
+        with pytest.raises(UnknownName, match="parameter"):
+            self.fitted(params={f"{name}_": value})
