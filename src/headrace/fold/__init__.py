@@ -3,7 +3,7 @@
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State, decode, encode, grow
 from headrace.fold.counts import Counts, CountsResult
 from headrace.fold.distribution import Distribution
-from headrace.fold.distribution_result import DistributionResult, GroupDistribution
+from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 from headrace.fold.sums import Sums, SumsResult
 
@@ -13,6 +13,7 @@ __all__ = [
     "CountsResult",
     "Distribution",
     "DistributionResult",
+    "ErrorBound",
     "Fold",
     "GroupDistribution",
     "Groups",

@@ -1,0 +1,344 @@
+"""The Statistics noun: fold states by span and split, and by slice, and what can be read off them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+
+from headrace import disk
+from headrace.canonical import digest, from_canonical, to_canonical
+from headrace.errors import InvalidInput, UnknownName
+from headrace.fold import Distribution, DistributionResult, State, decode, encode
+from headrace.slicing import slice_name
+from headrace.statistics.feature_statistics import FeatureStatistics
+
+__all__ = ["SliceStatistics", "Slices", "Statistics"]
+
+_FORMAT = 1
+_FILE = "states.arrow"
+
+PartName = tuple[str, str | None]
+"""(span, split); split None for a data set without splits."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The states of all slices of one cut.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        What rows were cut by.
+    keys : pyarrow.Table [num_slices]
+        Values of these columns, in canonical order, nulls last.
+    states : tuple of State
+        One for each feature, its groups in the order of `keys`.
+    """
+
+    columns: tuple[str, ...]
+    keys: pa.Table
+    states: tuple[State, ...]
+
+    @functools.cached_property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The key of each slice as Python values."""
+        return list(zip(*(column.to_pylist() for column in self.keys.columns), strict=True))
+
+
+@dataclass(frozen=True)
+class SliceStatistics:
+    """The statistics of one slice's rows.
+
+    Parameters
+    ----------
+    values : dict of str to value
+        What the slice's rows have in common.
+    """
+
+    values: dict[str, Any]
+    _folds: tuple[Distribution, ...]
+    _results: tuple[DistributionResult, ...]
+    _group: int
+
+    @property
+    def name(self) -> str:
+        """How the slice is called: "carrier=AA,origin=JFK"."""
+        return slice_name(list(self.values), list(self.values.values()))
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Column names in the data set's order."""
+        return [fold.column for fold in self._folds]
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in the slice."""
+        return int(self._results[0].num_rows[self._group]) if self._results else 0
+
+    def __getitem__(self, name: str) -> FeatureStatistics:
+        return FeatureStatistics.from_distribution(name, self._results[_index(name, self.feature_names)][self._group])
+
+
+def _index(name: str, names: list[str]) -> int:
+    if name not in names:
+        raise UnknownName("feature", name, names)
+    return names.index(name)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Statistics:
+    """What a data set looks like.
+
+    Made by `analyze`. It keeps fold states, not figures: a split, a span or the union of several statistics is merged
+    from them without reading a row again, to the byte what folding those rows would give.
+
+    Parameters
+    ----------
+    folds : tuple of Distribution
+        One a feature, in column order.
+    parts : dict of (span, split) to tuple of State
+        One state of one group for each feature.
+    slices_by_columns : dict of tuple of str to Slices
+        The cuts asked for, over all rows.
+
+    >>> import pyarrow as pa
+    >>> from headrace.dataset import Dataset
+    >>> from headrace.statistics import analyze
+    >>> statistics = analyze(Dataset.from_arrow(pa.table({"delay": [3, None, 5], "carrier": ["AA", "UA", "AA"]})),
+    ...                      slices=["carrier"])
+    >>> statistics["delay"].mean, statistics["carrier"].top_values[0]
+    (4.0, ('AA', 2))
+    >>> statistics.slice({"carrier": "UA"})["delay"].num_missing
+    1
+    """
+
+    kind: ClassVar[str] = "statistics"
+
+    folds: tuple[Distribution, ...]
+    parts: dict[PartName, tuple[State, ...]]
+    slices_by_columns: dict[tuple[str, ...], Slices]
+
+    def __repr__(self) -> str:
+        return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Column names in the data set's order."""
+        return [fold.column for fold in self.folds]
+
+    @property
+    def num_rows(self) -> int:
+        """Rows analysed."""
+        return int(self._results[0].num_rows[0]) if self.folds else 0
+
+    @property
+    def split_names(self) -> list[str]:
+        """Names of splits; empty for a data set without any."""
+        return sorted({split for _, split in self.parts if split is not None})
+
+    @property
+    def span_names(self) -> list[str]:
+        """Names of spans, in the data set's order."""
+        return list(dict.fromkeys(span for span, _ in self.parts))
+
+    @functools.cached_property
+    def _results(self) -> tuple[DistributionResult, ...]:
+        zero = np.zeros(1, np.int32)
+        found = []
+        for index, fold in enumerate(self.folds):
+            total = fold.create(1)
+            for states in self.parts.values():
+                total = fold.merge(total, states[index], zero)  # type: ignore[arg-type]  # its own fold's state
+            found.append(fold.extract(total))
+        return tuple(found)
+
+    @functools.cached_property
+    def _features(self) -> dict[str, FeatureStatistics]:
+        return {}
+
+    def __getitem__(self, name: str) -> FeatureStatistics:
+        """A feature's statistics over all rows here; UnknownName with the nearest name."""
+        if name not in self._features:
+            result = self._results[_index(name, self.feature_names)]
+            self._features[name] = FeatureStatistics.from_distribution(name, result[0])
+        return self._features[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.feature_names
+
+    def split(self, name: str) -> Statistics:
+        """The statistics of one split's rows; slices are over all rows and stay behind."""
+        if name not in self.split_names:
+            raise UnknownName("split", name, self.split_names)
+        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[1] == name}, {})
+
+    def span(self, name: str) -> Statistics:
+        """The statistics of one span's rows; slices are over all rows and stay behind."""
+        if name not in self.span_names:
+            raise UnknownName("span", name, self.span_names)
+        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[0] == name}, {})
+
+    @property
+    def slices(self) -> list[dict[str, Any]]:
+        """The values of every slice there is, cut by cut."""
+        return [dict(zip(cut.columns, row, strict=True)) for cut in self.slices_by_columns.values() for row in cut.rows]
+
+    def slice(self, values: Mapping[str, Any]) -> SliceStatistics:
+        """The statistics of one slice: `slice({"carrier": "AA"})`; a null is None.
+
+        Raises UnknownName when rows were not cut by these columns, or no row has these values.
+        """
+        found = [cut for columns, cut in self.slices_by_columns.items() if set(columns) == set(values)]
+        if not found:
+            known = [",".join(columns) for columns in self.slices_by_columns]
+            raise UnknownName("slices by", ",".join(values), known, where="analyze(slices=[...]) makes them")
+        cut = found[0]
+        row = tuple(values[column] for column in cut.columns)
+        if row not in self._slice_places[cut.columns]:
+            names = [slice_name(cut.columns, known_row) for known_row in cut.rows]
+            raise UnknownName("slice", slice_name(cut.columns, row), names)
+        return SliceStatistics(
+            dict(zip(cut.columns, row, strict=True)),
+            self.folds,
+            self._slice_results[cut.columns],
+            self._slice_places[cut.columns][row],
+        )
+
+    @functools.cached_property
+    def _slice_places(self) -> dict[tuple[str, ...], dict[tuple[Any, ...], int]]:
+        return {
+            columns: {row: place for place, row in enumerate(cut.rows)}
+            for columns, cut in self.slices_by_columns.items()
+        }
+
+    @functools.cached_property
+    def _slice_results(self) -> dict[tuple[str, ...], tuple[DistributionResult, ...]]:
+        return {
+            columns: tuple(fold.extract(state) for fold, state in zip(self.folds, cut.states, strict=True))  # type: ignore[arg-type]
+            for columns, cut in self.slices_by_columns.items()
+        }
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data: all features over all rows, rows by part, rows by slice."""
+        return {
+            "format": _FORMAT,
+            "num_rows": self.num_rows,
+            "features": [self[name].to_plain() for name in self.feature_names],
+            "parts": [
+                {"span": span, "split": split, "num_rows": int(states[0].tally.num_rows[0]) if states else 0}  # type: ignore[attr-defined]
+                for (span, split), states in self.parts.items()
+            ],
+            "slices": [
+                {"slice": slice_name(cut.columns, row), "num_rows": int(number)}
+                for columns, cut in self.slices_by_columns.items()
+                for row, number in zip(cut.rows, self._slice_results[columns][0].num_rows, strict=True)
+            ],
+        }
+
+    @functools.cached_property
+    def _table(self) -> pa.Table:
+        """Every state in its encoding, one a row, under canonical JSON that says whose it is."""
+        names: list[bytes] = []
+        states: list[bytes] = []
+        for (span, split), found in self.parts.items():
+            for fold, state in zip(self.folds, found, strict=True):
+                names.append(to_canonical({"span": span, "split": split, "feature": fold.column}))
+                states.append(encode(fold, state))
+        for columns, cut in self.slices_by_columns.items():
+            names.append(to_canonical({"columns": list(columns)}))
+            states.append(_table_bytes(cut.keys))
+            for fold, state in zip(self.folds, cut.states, strict=True):
+                names.append(to_canonical({"columns": list(columns), "feature": fold.column}))
+                states.append(encode(fold, state))
+        return pa.table({"name": pa.array(names, pa.large_binary()), "state": pa.array(states, pa.large_binary())})
+
+    def _header(self) -> dict[str, Any]:
+        features = [[fold.column, fold.kind, fold.max_distinct] for fold in self.folds]
+        return {"format": _FORMAT, "version": Distribution.version, "features": features}
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 over all states: equal rows in equal parts give equal digests, however they were read."""
+        rows = zip(self._table["name"].to_pylist(), self._table["state"].to_pylist(), strict=True)
+        return digest([self._header(), [[name.decode(), digest(state)] for name, state in rows]])
+
+    def save(self, folder: Path) -> None:
+        """Write `states.arrow` (from which `load` reads everything) and `statistics.json` (for people) into a folder."""
+        table = self._table.replace_schema_metadata({b"headrace": to_canonical(self._header())})
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with disk.open_to_write(folder / _FILE) as file, pa.ipc.new_file(file, table.schema, options=options) as writer:
+            writer.write_table(table)
+        text = json.dumps(self.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)
+        disk.write_file(folder / "statistics.json", text.encode("utf-8"))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; InvalidInput when it is of another version or damaged."""
+        path = Path(folder) / _FILE
+        try:
+            with pa.OSFile(str(path)) as file:
+                table = pa.ipc.open_file(file).read_all()
+            header = from_canonical(table.schema.metadata[b"headrace"])
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(f"no statistics can be read: {error}", where=str(path)) from error
+        if (header["format"], header["version"]) != (_FORMAT, Distribution.version):
+            raise InvalidInput(
+                f"statistics of format {header['format']}, fold version {header['version']}",
+                where=str(path),
+                expected=f"format {_FORMAT}, fold version {Distribution.version}",
+                fix="run analyze again",
+            )
+        folds = tuple(Distribution(*feature) for feature in header["features"])
+        parts: dict[PartName, list[State]] = {}
+        keys: dict[tuple[str, ...], pa.Table] = {}
+        cuts: dict[tuple[str, ...], list[State]] = {}
+        by_name = {fold.column: fold for fold in folds}
+        for raw, data in zip(table["name"].to_pylist(), table["state"].to_pylist(), strict=True):
+            name = from_canonical(raw)
+            if "span" in name:
+                states = parts.setdefault((name["span"], name["split"]), [])
+                states.append(decode(by_name[name["feature"]], data))
+            elif "feature" in name:
+                cuts[tuple(name["columns"])].append(decode(by_name[name["feature"]], data))
+            else:
+                columns = tuple(name["columns"])
+                keys[columns], cuts[columns] = pa.ipc.open_stream(data).read_all(), []
+        return cls(
+            folds,
+            {part: tuple(states) for part, states in parts.items()},
+            {columns: Slices(columns, keys[columns], tuple(states)) for columns, states in cuts.items()},
+        )
+
+    @classmethod
+    def merge(cls, several: Sequence[Statistics]) -> Statistics:
+        """One Statistics of all parts of several, which must have the same features; equal parts add up.
+
+        Slices stay behind. Raises InvalidInput when features differ or there is nothing to merge.
+        """
+        if not several or any(one.folds != several[0].folds for one in several):
+            raise InvalidInput("statistics of different features", expected="equal columns and types")
+        zero = np.zeros(1, np.int32)
+        folds, parts = several[0].folds, dict[PartName, tuple[State, ...]]()
+        for one in several:
+            for part, states in one.parts.items():
+                mine = parts.get(part)
+                fresh = [fold.create(1) for fold in folds] if mine is None else mine
+                parts[part] = tuple(
+                    fold.merge(left, right, zero)  # type: ignore[arg-type]  # its own fold's states
+                    for fold, left, right in zip(folds, fresh, states, strict=True)
+                )
+        return Statistics(folds, parts, {})
+
+
+def _table_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return bytes(sink.getvalue())

@@ -1,0 +1,68 @@
+"""analyze: one pass over all rows, states kept by span and split; one more for slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from headrace.dataset import Dataset
+from headrace.engine import Engine, LocalEngine
+from headrace.errors import InvalidInput
+from headrace.fold import Distribution, State
+from headrace.schema import kind_of
+from headrace.slicing import SliceSpec, parse_slices
+from headrace.statistics._statistics import PartName, Slices, Statistics
+
+__all__ = ["analyze"]
+
+
+def analyze(
+    dataset: Dataset, *, slices: Iterable[str | Sequence[str] | SliceSpec] = (), engine: Engine | None = None
+) -> Statistics:
+    """The statistics of a data set: every column, over all rows, by span, by split and by slice.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All of its rows are read, those without a label too.
+    slices : iterable of str or sequence of str
+        Columns (or lists of columns) to cut rows by: `["carrier", ["carrier", "origin"]]`.
+    engine : Engine, optional
+        What runs the folds; threads of this process by default. The result does not depend on it.
+
+    Nulls, NaN and infinities are counted apart. A column with more than 65,536 distinct values has approximate
+    figures that carry their bounds (`FeatureStatistics.error_bounds`).
+
+    Raises InvalidSchema when spans differ in shape, UnknownName for a slice by an unknown column, InvalidInput when
+    fragments hold other rows than the manifest says or rows are to be cut by a column that cannot be a key.
+
+    Cost: decoding plus 2 ns a value for small integers and dictionary text, up to 50 ns for full-entropy floats;
+    at most 1 MB (text 16 MiB) a column, part and thread. Slices cost a second pass and their own states.
+
+    >>> import pyarrow as pa
+    >>> statistics = analyze(Dataset.from_arrow(pa.table({"x": [1.5, None, 2.5]})))
+    >>> statistics["x"].mean, statistics["x"].num_missing
+    (2.0, 1)
+    """
+    schema = dataset.arrow_schema
+    if not schema.names:
+        raise InvalidInput("a data set without columns cannot be analysed", where=repr(dataset))
+    specs = parse_slices(slices, schema.names)
+    runner: Engine = LocalEngine() if engine is None else engine
+    folds = tuple(Distribution(item.name, kind_of(item.type)) for item in schema)
+    pieces = [part for split in dataset.split_names for part in dataset.parts(split)]
+    found = runner.fold_parts(folds, dataset, pieces)
+    # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
+    order = [(span.name, split) for span in dataset.spans for split in dataset.split_names]
+    parts: dict[PartName, list[State]] = {name: [fold.create(1) for fold in folds] for name in order}
+    zero = np.zeros(1, np.int32)
+    for piece, states in zip(pieces, found, strict=True):
+        mine = parts[piece.span, piece.split]
+        for index, (fold, state) in enumerate(zip(folds, states, strict=True)):
+            mine[index] = fold.merge(mine[index], state, zero)  # type: ignore[arg-type]  # its own fold's states
+    cuts: dict[tuple[str, ...], Slices] = {}
+    if specs:
+        for spec, grouped in zip(specs, runner.fold_by_key(folds, specs, dataset, dataset.parts()), strict=True):
+            cuts[spec.columns] = Slices(spec.columns, grouped.keys, tuple(grouped.states))
+    return Statistics(folds, {name: tuple(states) for name, states in parts.items()}, cuts)
