@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
+from headrace.orchestration import spans
 from headrace.orchestration.arguments import real_objects
 from headrace.orchestration.verbs import VERBS
 from headrace.orchestration.worker import Context, Done
@@ -88,8 +89,30 @@ def _push(arguments: dict[str, Any], context: Context) -> Done:
     return Done({"version": version})
 
 
+def _ingest_span(arguments: dict[str, Any], context: Context) -> Done:
+    return Done({"span": spans.write(context)})
+
+
+def _ingest(arguments: dict[str, Any], context: Context) -> Done:
+    dataset = spans.combine(arguments, context)
+    result = {
+        "num_rows": dataset.num_rows,
+        "num_unlabelled": spans.unlabelled(dataset),
+        "spans": [span.name for span in dataset.spans],
+    }
+    return Done({"dataset": dataset}, result)
+
+
+def _evaluate(arguments: dict[str, Any], context: Context) -> Done:
+    evaluation = VERBS["evaluate"].load()(**arguments)
+    return Done({"evaluation": evaluation}, evaluation.summary)
+
+
 _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
+    "evaluate": _evaluate,
     "gate": _gate,
+    "ingest": _ingest,
+    "ingest_span": _ingest_span,
     "load_schema": _load_schema,
     "push": _push,
     "transform": _transform,

@@ -15,7 +15,7 @@ __all__ = ["Plan", "PlannedStep", "identify", "step_key"]
 
 _FORMAT = 1
 # What was looked up for a step, and does not change what it makes.
-_NOT_IN_KEY = frozenset({"expected_version", "stream", "version"})
+_NOT_IN_KEY = frozenset({"expected_version", "identity", "span", "spans", "stream", "version"})
 
 
 @dataclass(frozen=True)

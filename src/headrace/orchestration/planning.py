@@ -12,6 +12,7 @@ from headrace.orchestration.fingerprint import headrace_version
 from headrace.orchestration.lookups import looked_up
 from headrace.orchestration.plan import Plan, PlannedStep, identify
 from headrace.orchestration.resolving import resolve, resolve_outside
+from headrace.orchestration.spans import expand, known_files
 from headrace.settings import find_project
 
 if TYPE_CHECKING:
@@ -29,9 +30,12 @@ def make_plan(pipeline: Pipeline, parameters: Mapping[str, Any], store: Store | 
     """
     graph = pipeline.trace(**parameters)
     code = _code(graph)
-    outside = resolve_outside(graph, pipeline.folder)
+    earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]
+    outside = resolve_outside(graph, pipeline.folder, known_files(earlier))
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
     resolved = resolve(graph, outside, identity, store)
+    graph = expand(graph, resolved)
+    code |= _code(graph)
     project = find_project(pipeline.folder)
     return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity)
 
@@ -51,6 +55,7 @@ def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
                 fix="start a new run: `headrace run`",
             )
     resolved = {name: dict(value) for name, value in run.resolved.items()}
+    graph = expand(graph, resolved)
     project = find_project(pipeline.folder)
     return Plan(graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id)
 

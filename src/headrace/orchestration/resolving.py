@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.spans import Known, resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["resolve", "resolve_outside"]
 
 
-def resolve_outside(graph: Graph, folder: Path) -> dict[str, dict[str, Any]]:
-    """What is looked up outside the store: spans and schema files. `identity` of each is free of paths and times."""
+def resolve_outside(graph: Graph, folder: Path, known: Known) -> dict[str, dict[str, Any]]:
+    """What is looked up outside the store: spans and schema files. `identity` of each is free of paths and times.
+
+    `known` gives the digests of files that earlier runs looked at and that have not changed since.
+    """
     found: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         if node.call == "ingest":
-            found[node.name] = _resolve_ingest(node, folder)
+            found[node.name] = resolve_ingest(node, folder, known)
         elif node.call == "load_schema":
             path = folder / node.arguments["path"]
             sha256 = digest(path.read_bytes()) if path.is_file() else None
@@ -42,15 +46,15 @@ def resolve_outside(graph: Graph, folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _resolve_ingest(node: Node, folder: Path) -> dict[str, Any]:
-    raise NotImplementedError
-
-
 def resolve(
     graph: Graph, outside: dict[str, dict[str, Any]], identity: str, store: Store | None
 ) -> dict[str, dict[str, Any]]:
     """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run."""
-    streams = {node.name: outside[node.name]["spans"] for node in graph.nodes if node.call == "ingest"}
+    streams = {
+        node.name: [span["name"] for span in outside[node.name]["spans"]]
+        for node in graph.nodes
+        if node.call == "ingest"
+    }
     endpoints = sorted({node.arguments["endpoint"] for node in graph.nodes if node.call in ("champion", "push")})
     snapshot = None
     if store is not None:

@@ -28,6 +28,7 @@ __all__ = ["CLASSES", "TableFile", "Value", "as_artifact", "load_value", "stage"
 # kind -> where its class is; a kind that is not here cannot be an input of a step.
 CLASSES: dict[str, str] = {
     "dataset": "headrace.dataset:Dataset",
+    "span": "headrace.ingestion:WrittenSpan",
     "statistics": "headrace.statistics:Statistics",
     "schema": "headrace.schema:Schema",
     "validation": "headrace.validation:Validation",
@@ -141,8 +142,9 @@ def stage(store: Store, values: Mapping[str, Any], folder: Path, where: str) -> 
             continue
         made = next((item.folder for item in staged.values() if item.digest == digest and item.folder), None)
         if made is None:
-            made = disk.make_folder(folder / name)
-            artifact.save(made)
+            made = folder / name
+            if getattr(artifact, "folder", None) != made.absolute():  # else it was written there as it was made
+                artifact.save(disk.make_folder(made))
         staged[name] = Staged(artifact.kind, digest, made)
     return staged
 

@@ -133,7 +133,7 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
 def ingest(
     pattern: str | os.PathLike[str],
     *,
-    spans: str | Sequence[str] | None = None,
+    spans: str | Sequence[str] = "all",
     label: str | None = None,
     key: Sequence[str] = (),
     weight: str | None = None,

@@ -1,0 +1,115 @@
+"""Ingest as steps: one for each span, which writes it down, and one that makes the data set of them.
+
+A span is read again only when its files have changed, so a window that moves on by a month reads one month; and the
+spans of a first run are written side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.canonical import digest
+from headrace.orchestration.handles import Reference
+from headrace.orchestration.tracing import Graph, Node
+
+if TYPE_CHECKING:
+    from headrace.orchestration.worker import Context
+
+__all__ = ["combine", "expand", "known_files", "resolve_ingest", "unlabelled", "write"]
+
+Known = Mapping[tuple[str, int, int], str]
+
+
+def resolve_ingest(node: Node, folder: Path, known: Known) -> dict[str, Any]:
+    """The spans an ingest step means now, as plain data; `identity` is of names and contents alone."""
+    from headrace.ingestion import resolve_spans
+
+    found = resolve_spans(node.arguments["pattern"], node.arguments["spans"], base=folder, known=known)
+    return {
+        "identity": digest([span.digest for span in found]),
+        "spans": [span.to_plain() for span in found],
+    }
+
+
+def known_files(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, int], str]:
+    """(path, size, time of change) -> sha256 of the files that earlier runs looked at."""
+    found = {}
+    for entries in resolved:
+        for entry in entries.values():
+            for span in entry.get("spans", ()) if isinstance(entry, dict) else ():
+                for path, size_bytes, modified_ns, sha256 in span["files"]:
+                    found[path, size_bytes, modified_ns] = sha256
+    return found
+
+
+def expand(graph: Graph, resolved: dict[str, dict[str, Any]]) -> Graph:
+    """The graph with a step for each span before its ingest step; what each is to read goes to `resolved`."""
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if node.call == "ingest":
+            written = []
+            for span in resolved[node.name]["spans"]:
+                name = f"{node.name}[{span['name']}]"
+                nodes.append(Node(name, "ingest_span", {}, {"span": "span"}, node.line))
+                # Where a file lies and when it was written decide nothing; its bytes do.
+                resolved[name] = {"span": span, "sha256": [file[3] for file in span["files"]]}
+                written.append([span["name"], Reference(name, "span")])
+            arguments = {name: value for name, value in node.arguments.items() if name not in ("pattern", "spans")}
+            node = Node(node.name, node.call, {**arguments, "spans": written}, node.outputs, node.line)
+        nodes.append(node)
+    return Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps)
+
+
+def write(context: Context) -> Any:
+    """The body of one span's step: its rows, written down."""
+    from headrace import disk
+    from headrace.ingestion import ResolvedSpan, write_span
+
+    return write_span(
+        ResolvedSpan.from_plain(context.resolved["span"]), disk.make_folder(context.attempt.folder / "span")
+    )
+
+
+def combine(arguments: dict[str, Any], context: Context) -> Any:
+    """The body of the ingest step: a data set over the written spans."""
+    from headrace.dataset import Roles
+    from headrace.ingestion import combine_spans
+
+    def names(value: Any) -> tuple[str, ...]:
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    roles = Roles(
+        arguments["label"],
+        names(arguments["key"]),
+        arguments["weight"],
+        arguments["time"],
+        names(arguments["sensitive"]),
+    )
+    return combine_spans(
+        [(name, written) for name, written in arguments["spans"]],
+        roles=roles,
+        split=arguments["split"],
+        reuse=_accepted_before(context),
+    )
+
+
+def _accepted_before(context: Context) -> Any:
+    """The data set of this stream that was accepted last: its spans need not be read for their digests again."""
+    from headrace.dataset import Dataset
+
+    pipeline = context.store.run(context.attempt.run_id).pipeline
+    stream = context.attempt.step
+    found = context.store.snapshot(pipeline, streams={stream: []}).accepted[stream]
+    if found is None or not context.store.has_artifact(found.dataset_digest):
+        return None
+    return context.store.load_artifact(found.dataset_digest, Dataset)
+
+
+def unlabelled(dataset: Any) -> int | None:
+    """Rows whose label is null; None without a label, or where spans differ in it. Cost: reading that column."""
+    label = dataset.roles.label
+    if label is None or label in dataset.uneven_columns:
+        return None
+    return sum(rows.batch.column(0).null_count for part in dataset.parts() for rows in dataset.read(part, [label]))
