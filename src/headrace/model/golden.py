@@ -137,7 +137,9 @@ def golden_outputs(codec: Codec, run: Runs, inputs: pa.Table) -> pa.Table:
     for name, values in _run(codec, run, inputs).items():
         flat = np.ascontiguousarray(values, np.float32)
         items = pa.Array.from_buffers(pa.float32(), flat.size, [None, pa.py_buffer(flat)])
-        column = items if flat.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(items, flat.shape[1])
+        # Parquet calls a list's items "element"; under another name a table would come back changed.
+        wide = pa.list_(pa.field("element", pa.float32()), flat.shape[1])
+        column = items if flat.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(items, type=wide)
         table = table.append_column(_PREFIX + name, column)
     return table
 
