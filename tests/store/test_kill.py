@@ -1,9 +1,14 @@
 """SIGKILL at every named point: nothing committed is lost or doubled, and a rerun ends as an undisturbed run does."""
 
+import contextlib
+import importlib.util
+import io
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -73,6 +78,47 @@ def test_kill_loses_and_doubles_nothing(tmp_path, undisturbed, moment):
         assert {path.name for path in store.home.artifacts.iterdir()} == {
             item.digest for row in store.attempts(found.run_id) for item in row.outputs.values()
         }
+
+
+def load_script():
+    """The pipeline as a module, for forked children: a process start takes longer than the whole pipeline."""
+    spec = importlib.util.spec_from_file_location("pipeline", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def killed_child(script, home, after_s):
+    """Fork, run the pipeline, kill it after so many seconds; its exit status."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException), contextlib.redirect_stdout(io.StringIO()):
+            script.main(home)
+            os._exit(0)
+        os._exit(1)
+    time.sleep(after_s)
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.slow
+def test_kill_at_random_moments(tmp_path, undisturbed):
+    """Killed again and again wherever it happens to be, the pipeline ends as an undisturbed one does."""
+    script, moments, lost = load_script(), random.Random(1), 0
+    for number in range(30):
+        home, state = tmp_path / f"{number}" / ".headrace", ""
+        home.parent.mkdir()
+        while state != "succeeded":
+            assert killed_child(script, home, moments.uniform(0.0, 0.03)) in (-signal.SIGKILL, 0)
+            if (home / "metadata.db").is_file():
+                with Store.open(home) as store:
+                    assert store.verify() == []
+                    state = next((row.state for row in store.runs()), "")
+        with Store.open(home) as store:
+            (found,) = store.runs()
+            assert script.outcome(store) + "\n" == undisturbed
+            lost += sum(row.state == "lost" for row in store.attempts(found.run_id))
+    assert lost > 5  # the moments were in the middle of things
 
 
 def test_kill_within_a_few_files_is_repaired(tmp_path, undisturbed):

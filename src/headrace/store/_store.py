@@ -52,7 +52,8 @@ class Store(Endpoints):
         home : Path
             `.headrace` in most projects; made, for its owner alone, unless `create` is False.
         read_only : bool
-            For servers and `status`: no call can write, nothing is made, an older format is refused.
+            For servers and `status`: no call can write, no store is made, an older format is refused. SQLite's empty
+            -shm and -wal files, which hold its locks, may appear where the folder allows it.
         create : bool
             Whether to make the store when there is none.
         lease_s : float
