@@ -1,4 +1,7 @@
-"""The Dataset noun: which rows exist, what their columns mean, and how they are read."""
+"""The Dataset noun: which rows exist, what their columns mean, and how they are read.
+
+Longer than most files, because what a data set can be asked is best read in one place.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,8 @@ class Dataset:
         Weights of the splits; rows are drawn by the hash of their key. None = one unnamed part.
     schema : Schema or None
         The schema these rows passed.
+    selection : Selection
+        Which rows count; all of them but for `select_rows`.
 
     >>> table = pa.table({"id": [1, 2, 3], "y": [0.5, None, 2.0]})
     >>> data = Dataset.from_arrow(table, label="y", key=["id"], split={"train": 8, "eval": 2})
@@ -69,7 +74,7 @@ class Dataset:
     schema: Schema | None = None
     _base: Path | None = None
     _tables: tuple[pa.Table, ...] = ()
-    _selection: Selection = field(default_factory=Selection)
+    selection: Selection = field(default_factory=Selection)
     _summary: Summary | None = None
     _readers: dict[tuple[str, int], FragmentReader] = field(default_factory=dict)
 
@@ -201,7 +206,7 @@ class Dataset:
         return None if found is None else found[part.fragment_index]
 
     def _fragment_rows(self, span: Span, index: int) -> int:
-        selected = self._selection.count(span.name, index)
+        selected = self.selection.count(span.name, index)
         if selected is not None:
             return selected
         fragment = span.fragments[index]
@@ -278,7 +283,7 @@ class Dataset:
 
     def _scan(self, span: str, index: int) -> Scan:
         reader = self.reader(Part(span, None, index))
-        keep = self._selection.mask(span, index)
+        keep = self.selection.mask(span, index)
         return Scan(reader, self.find_span(span), index, self.roles, self.split, keep)
 
     def to_arrow(self, split: str | None = ALL, columns: Sequence[str] | None = None) -> pa.Table:
@@ -316,7 +321,7 @@ class Dataset:
         What makes a rolling window cheap: only new spans are read.
         """
         same = other is not None and (other.roles.key, other.split) == (self.roles.key, self.split)
-        if other is None or not same or other._summary is None or other._selection.bits or self._selection.bits:
+        if other is None or not same or other._summary is None or other.selection.bits or self.selection.bits:
             return self
         known = set(other.spans)
         kept = [s for s in self.spans if s in known and all(f.locator.startswith("../") for f in s.fragments)]
@@ -336,11 +341,11 @@ class Dataset:
         parts = self.parts()
         if len(masks) != len(parts):
             raise InvalidInput(f"{len(masks)} masks", expected=f"{len(parts)}, one for each part")
-        chosen = self._selection
+        chosen = self.selection
         for part, mask in zip(parts, masks, strict=True):
             total = sum(self.reader(part).piece_rows)
             chosen = chosen.narrow(part.span, part.fragment_index, mask, total)
-        return replace(self, _selection=chosen, _summary=None)
+        return replace(self, selection=chosen, _summary=None)
 
     # Identity and storage
 
@@ -359,6 +364,11 @@ class Dataset:
 
     def _summarize(self, span: Span) -> Summary:
         return summarize_span(span, self.split_names, self.roles.key, lambda index: self._scan(span.name, index))
+
+    @property
+    def known_summary(self) -> Summary:
+        """What of `summary` is known without reading anything."""
+        return self._summary or Summary({}, {})
 
     @property
     def part_digests(self) -> dict[str, str]:
@@ -386,7 +396,7 @@ class Dataset:
 
     def save(self, folder: Path) -> None:
         """Write manifest (and whatever rows are in no artifact yet) into an existing empty folder."""
-        whole = Manifest(self.spans, self.roles, self.split, self.schema, self.summary, self._selection)
+        whole = Manifest(self.spans, self.roles, self.split, self.schema, self.summary, self.selection)
         write_manifest(folder, whole, self._base, self._tables)
 
     @classmethod
@@ -399,7 +409,7 @@ class Dataset:
             found.split,
             found.schema,
             _base=folder.absolute(),
-            _selection=found.selection,
+            selection=found.selection,
             _summary=found.summary,
         )
 

@@ -1,0 +1,1 @@
+"""Beam: folds on Apache Beam's runners."""

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Makes the virtual environment .venvs/NAME from requirements/NAME.txt, once: a second call sees that nothing changed.
+# For third parties that cannot share .venv (Beam holds an older pyarrow). headrace itself is installed editable.
+set -eu
+name=${1:?usage: tools/environment.sh NAME}
+cd "$(dirname "$0")/.."
+requirements=requirements/$name.txt
+[ -f "$requirements" ] || { echo "environment: no $requirements" >&2; exit 2; }
+dir=.venvs/$name
+mark=$dir/requirements.txt
+if [ -f "$mark" ] && cmp -s "$requirements" "$mark"; then
+    exit 0
+fi
+python=${PYTHON:-python3}
+[ -x .venv/bin/python ] && python=.venv/bin/python
+echo "environment: making $dir" >&2
+rm -f "$mark"
+[ -x "$dir/bin/python" ] || "$python" -m venv "$dir"
+"$dir/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
+"$dir/bin/uv" pip install --quiet --python "$dir/bin/python" -r "$requirements"
+"$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps -e .
+# Written last: an environment that was cut short is made again.
+cp "$requirements" "$mark"
