@@ -71,16 +71,27 @@ class Forked:
     ----------
     file : Path or None
         The pipeline's file: imported once, in the zygote.
-    modules : sequence of str
-        What to import besides, before the first fork.
-    sources : mapping of path to sha256
-        The source files as the plan read them; one that differs now is refused.
     log : Path
         Where the zygote's own output goes.
+    modules : sequence of str
+        What to import besides, before the first fork.
+    later : sequence of str
+        What to import when there is nothing else to do.
+    sources : mapping of path to sha256
+        The source files as the plan read them; one that differs now is refused.
     """
 
-    def __init__(self, file: Path | None, modules: Sequence[str], sources: Mapping[str, str], log: Path) -> None:
-        self._file, self._modules, self._sources, self._log = file, modules, sources, log
+    def __init__(
+        self,
+        file: Path | None,
+        log: Path,
+        *,
+        modules: Sequence[str] = (),
+        later: Sequence[str] = (),
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
+        self._file, self._log = file, log
+        self._modules, self._later, self._sources = list(modules), list(later), dict(sources or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._buffer = b""
@@ -109,8 +120,9 @@ class Forked:
                 "prepare": {
                     "path": sys.path,
                     "file": None if self._file is None else str(self._file),
-                    "modules": list(self._modules),
-                    "sources": dict(self._sources),
+                    "modules": self._modules,
+                    "later": self._later,
+                    "sources": self._sources,
                 }
             }
         )

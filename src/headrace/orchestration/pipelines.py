@@ -39,6 +39,7 @@ class Pipeline:
                 )
 
     def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
+        """Raise Misuse: a pipeline is run, not called."""
         given = ", ".join([*map(repr, arguments), *(f"{name}={value!r}" for name, value in named.items())])
         raise Misuse(
             f"a pipeline is not called: {self.name}({given})",

@@ -66,9 +66,7 @@ def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings
 def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_process: bool = False) -> RunResult:
     """Run a planned and recorded run to its end."""
     logs = disk.make_folder(store.home.logs / run_id)
-    children: Children = (
-        Inline() if in_process else Forked(plan.file, _modules(plan), plan.sources, logs / "zygote.log")
-    )
+    children: Children = Inline() if in_process else _forked(plan, logs)
     runner = _Runner(plan, run_id, store, settings, children, logs)
     try:
         with _interrupts(runner):
@@ -77,13 +75,16 @@ def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_pr
         children.close()
 
 
-def _modules(plan: Plan) -> list[str]:
-    """What the zygote imports before it forks: what the verbs of this plan all need, and starts no thread."""
-    verbs = [node.call for node in plan.graph.nodes if ":" not in node.call]
-    modules = ["headrace.orchestration.worker", "headrace.store"]
-    if verbs:
-        modules += ["numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "headrace.orchestration.bodies"]
-    return modules
+def _forked(plan: Plan, logs: Path) -> Forked:
+    """A zygote that imports what the verbs of this plan need; nothing that starts a thread (onnxruntime does)."""
+    from headrace.orchestration.verbs import VERBS
+
+    used = [VERBS[node.call].target.partition(":")[0] for node in plan.graph.nodes if node.call in VERBS]
+    modules, later = ["headrace.orchestration.worker", "headrace.store"], []
+    if used:
+        modules += ["numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "headrace.orchestration.bodies", used[0]]
+        later = list(dict.fromkeys([*used[1:], *(["onnx"] if "headrace.transformation" in used else [])]))
+    return Forked(plan.file, logs / "zygote.log", modules=modules, later=later, sources=plan.sources)
 
 
 @dataclass

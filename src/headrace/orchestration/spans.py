@@ -112,4 +112,7 @@ def unlabelled(dataset: Any) -> int | None:
     label = dataset.roles.label
     if label is None or label in dataset.uneven_columns:
         return None
-    return sum(rows.batch.column(0).null_count for part in dataset.parts() for rows in dataset.read(part, [label]))
+    counts: list[int] = [
+        rows.batch.column(0).null_count for part in dataset.parts() for rows in dataset.read(part, [label])
+    ]
+    return sum(counts)

@@ -43,6 +43,7 @@ class Step:
         return found.st_mtime_ns, found.st_size
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function; inside a pipeline, record the call and return its handle."""
         trace = current_trace()
         if trace is None:
             return self.function(*arguments, **named)

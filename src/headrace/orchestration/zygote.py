@@ -4,7 +4,7 @@ A fork costs a millisecond where a new Python costs a second of imports; but a f
 their locks, so the zygote must never have more than one thread: it says so and refuses to fork when an import started
 one. The runner starts it (`children.Forked`) and talks to it over one socket, a line of JSON a message:
 
-    runner -> zygote  {"prepare": {"path": [...], "file": ..., "modules": [...], "sources": {...}}}
+    runner -> zygote  {"prepare": {"path": [...], "file": ..., "modules": [...], "later": [...], ...}}
                       {"start": id, "call": {...}, "log": path}   {"kill": id}
     zygote -> runner  {"ready": pid}   {"refused": "why"}   {"started": id, "pid": pid}
                       {"ended": id, "answer": {...} or null, "signal": n, "status": n}
@@ -64,8 +64,10 @@ class _Server:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
+        self._file: str | None = None
         self._selector = selectors.DefaultSelector()
         self._running: dict[int, tuple[Any, int, bytearray]] = {}  # pid -> (id, answer pipe, answer so far)
+        self._later: list[str] = []
         self._alive = True
 
     def serve(self) -> None:
@@ -76,7 +78,11 @@ class _Server:
         self._selector.register(self._connection, selectors.EVENT_READ, None)
         self._selector.register(wake_read, selectors.EVENT_READ, None)
         while self._alive:
-            for key, _ in self._selector.select():
+            events = self._selector.select(0 if self._later else None)
+            if not events and self._later:
+                # Nobody asks for anything: import what later steps need, so that their children do not have to.
+                importlib.import_module(self._later.pop(0))
+            for key, _ in events:
                 if key.fileobj is self._connection:
                     self._receive()
                 elif key.fd == wake_read:
@@ -125,21 +131,35 @@ class _Server:
             for path, expected in wanted["sources"].items():
                 if hashlib.sha256(Path(path).read_bytes()).hexdigest() != expected:
                     raise InvalidInput(f"{Path(path).name} was edited while the run started", fix="run again")
-            if thread_count() != 1:
-                raise Misuse(
-                    f"importing {Path(wanted['file'] or '?').name} started {thread_count() - 1} threads",
-                    where=str(wanted["file"]),
-                    expected="imports that start none: a step's process is forked, and a fork has no threads",
-                    fix="start them inside the step, or run with --in-process",
-                )
+            self._file = wanted["file"]
+            self._check_threads()
         except BaseException as error:
             self._send({"refused": describe_error(error)})
             return
+        self._later = wanted["later"]
         gc.collect()
         gc.freeze()  # children share these pages until they write to them
         self._send({"ready": os.getpid()})
 
+    def _check_threads(self) -> None:
+        count = thread_count()
+        if count != 1:
+            raise Misuse(
+                f"importing {Path(self._file or '?').name} has started {count - 1} threads",
+                where=str(self._file),
+                expected="imports that start none: a step's process is forked, and a fork has no threads",
+                fix="start them inside the step, or run with --in-process",
+            )
+
     def _start(self, message: dict[str, Any]) -> None:
+        from headrace.orchestration.worker import describe_error
+
+        try:
+            self._check_threads()
+        except Misuse as error:
+            answer = {"error": describe_error(error)}
+            self._send({"ended": message["start"], "answer": answer, "signal": 0, "status": 1})
+            return
         answer_read, answer_write = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
         pid = os.fork()
