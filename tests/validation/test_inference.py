@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import math
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from headrace.validation import infer_schema
+from headrace.dataset import Dataset
+from headrace.schema import Kind, Schema
+from headrace.statistics import analyze
+from headrace.testing import strategies
+from headrace.validation import infer_schema, validate
+from tests.validation.spans import of_spans
 
-
-def _seen(kind: str, *, num_rows: int = 1000, num_missing: int = 0, **more: Any) -> SimpleNamespace:
-    """One feature's statistics, as far as inference reads them."""
-    return SimpleNamespace(
-        type=kind, num_rows=num_rows, num_missing=num_missing, num_present=num_rows - num_missing, **more
-    )
-
-
-def _text(counts: dict[str, int], **more: Any) -> SimpleNamespace:
-    top = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return _seen("text", num_rows=sum(counts.values()), num_distinct=len(top), top_values=top, **more)
+KINDS: tuple[Kind, ...] = ("integer", "number", "boolean", "text", "timestamp", "null")
 
 
-class _Statistics(dict[str, Any]):
-    """Statistics as inference sees them: names in order, records by name."""
-
-    @property
-    def feature_names(self) -> list[str]:
-        return list(self)
+def _inferred(columns: dict[str, Any]) -> Schema:
+    return infer_schema(analyze(Dataset.from_arrow(pa.table(columns))))
 
 
 @pytest.mark.parametrize(
@@ -36,14 +30,15 @@ class _Statistics(dict[str, Any]):
 )
 def test_presence_is_relaxed_only_where_nulls_were_seen(num_missing: int, num_rows: int, expected: float) -> None:
     """Without a null seen none is allowed; else twice the share seen and a hundredth more."""
-    seen = _seen("integer", num_rows=num_rows, num_missing=num_missing)
-    assert infer_schema(_Statistics(a=seen))["a"].min_present == expected
+    column = pa.array([None] * num_missing + [1] * (num_rows - num_missing), pa.int64())
+    assert _inferred({"a": column})["a"].min_present == expected
 
 
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
         ({"b": 500, "a": 500}, ("a", "b")),
+        ({"": 30, "é😀": 30, None: 900}, ("", "é😀")),
         ({f"v{k:03}": 20 for k in range(100)}, tuple(f"v{k:03}" for k in range(100))),
         ({f"v{k}": 20 for k in range(101)}, None),  # too many
         ({f"id{k}": 1 for k in range(50)}, None),  # identifiers
@@ -53,22 +48,66 @@ def test_presence_is_relaxed_only_where_nulls_were_seen(num_missing: int, num_ro
     ],
 )
 def test_a_domain_is_given_where_another_value_would_be_news(
-    counts: dict[str, int], expected: tuple[str, ...] | None
+    counts: dict[str | None, int], expected: tuple[str, ...] | None
 ) -> None:
     """Few values, each seen often, are a domain; identifiers, long tails and small samples are not."""
-    assert infer_schema(_Statistics(c=_text(counts)))["c"].domain == expected
+    column = pa.array([value for value, count in counts.items() for _ in range(count)], pa.string())
+    assert _inferred({"c": column})["c"].domain == expected
 
 
-def test_nan_ranges_label_and_review() -> None:
-    """NaN is allowed where seen, a range never given, the label is not in serving, nobody has reviewed it."""
-    statistics = _Statistics(
-        x=_seen("number", num_nan=0, min=0.0, max=1.0),
-        z=_seen("number", num_nan=3, min=0.0, max=1.0),
-        y=_seen("boolean"),
-    )
-    statistics.roles = SimpleNamespace(label="y")  # type: ignore[attr-defined]  # as Statistics has it
-    schema = infer_schema(statistics)
+def test_text_that_is_not_utf8_gets_no_domain() -> None:
+    """A schema is text, so bytes that are none cannot be listed in it; nor do they stop validation."""
+    bad = pa.array([b"\xff", b"a"] * 30, pa.binary())
+    data = Dataset.from_arrow(pa.table({"c": pa.Array.from_buffers(pa.string(), 60, bad.buffers())}))
+    schema = infer_schema(analyze(data))
+    assert schema["c"].domain is None and validate(data, schema).ok
+
+
+def test_nan_ranges_and_review() -> None:
+    """NaN is allowed where seen, a range never given, and nobody has reviewed it."""
+    schema = _inferred({"x": [0.0, 1.0], "z": [math.nan, None], "y": [True, False]})
     assert [feature.name for feature in schema.features] == ["x", "z", "y"] and not schema.is_reviewed
     assert (schema["x"].allow_nan, schema["z"].allow_nan, schema["y"].allow_nan) == (False, True, True)
     assert all(feature.min is None and feature.max is None for feature in schema.features)
-    assert [feature.not_in for feature in schema.features] == [(), (), ("serving",)]
+
+
+def test_label_is_not_in_serving_where_statistics_know_it() -> None:
+    """Where the statistics carry the roles, the label is not in the environment "serving"."""
+    data = Dataset.from_arrow(pa.table({"x": [1.0], "y": [True]}), label="y")
+    statistics = analyze(data)
+    object.__setattr__(statistics, "roles", data.roles)
+    schema = infer_schema(statistics)
+    assert [feature.not_in for feature in schema.features] == [(), ("serving",)]
+
+
+@pytest.mark.slow
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(st.data())
+def test_data_validate_against_the_schema_inferred_from_them(data: st.DataObject) -> None:
+    """Whatever the columns, nulls, NaN and splits: the data a schema came from pass it, with or without statistics."""
+    num_rows = data.draw(st.sampled_from((0, 1, 2)) | st.integers(0, 30))
+    columns = {kind: data.draw(strategies.columns(kind, num_rows)) for kind in KINDS}
+    repeated = data.draw(st.lists(st.sampled_from(["a", "b", "", None]), min_size=90, max_size=90))
+    few = pa.array(repeated[:num_rows] if num_rows < 2 else repeated, pa.string())
+    tables: dict[str, Any] = {"one": {**columns, "other": [[1]] * num_rows}, "two": {"few": few}}
+    for table in tables.values():
+        rows = Dataset.from_arrow(pa.table(table))
+        statistics = analyze(rows)
+        schema = infer_schema(statistics)
+        for reused in (None, statistics):
+            validation = validate(rows, schema, statistics=reused)
+            assert validation.ok, validation.summary
+            assert Schema.from_plain(schema.to_plain()) == schema
+
+
+def test_several_spans_and_splits_validate() -> None:
+    """A schema inferred over spans and splits holds for all their rows, the label's nulls too."""
+    tables = {
+        name: {"id": [f"{name}{k}" for k in range(50)], "c": ["a", "b"] * 25, "y": [True, None] * 25}
+        for name in ("jan", "feb")
+    }
+    data = of_spans(tables, label="y", key=("id",))
+    schema = infer_schema(analyze(data))
+    assert schema["c"].domain == ("a", "b") and schema["id"].domain is None
+    validation = validate(data, schema)
+    assert validation.ok and validation.num_unlabelled == 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.dataset import Dataset
-from headrace.errors import NotAccepted, UnknownName
+from headrace.errors import InvalidInput, NotAccepted, UnknownName
 from headrace.schema import Feature, Schema
+from headrace.statistics import analyze
 from headrace.validation import validate
 from tests.validation.spans import Serial, item_of, judge, of_spans
 
@@ -118,6 +120,38 @@ def test_any_engine_finds_the_same() -> None:
     assert judge(table, N, C).digest == judge(table, N, C, engine=Serial()).digest
 
 
+class _NoReading:
+    """An engine that must not be asked."""
+
+    def fold(self, *_: object) -> list[object]:
+        raise AssertionError("rows were read")
+
+
+def test_statistics_spare_the_reading() -> None:
+    """Columns that the statistics show to be right are not read; others are, and the findings are the same."""
+    good = Dataset.from_arrow(pa.table({"n": [1.0, 9.0], "c": ["a", None], "t": pa.array([0, 1], pa.timestamp("s"))}))
+    moment = Feature("t", "timestamp", min_present=1, min=0, max=1_000_000)
+    assert judge(good, N, C, moment, statistics=analyze(good), engine=_NoReading()).ok
+    for rows in (
+        {"n": [None, math.nan, 10.0], "c": ["x", "a", None]},
+        {"n": [1.0, math.inf, 1.0], "c": [None, None, None]},
+        {"n": ["1", "2", None], "late": [True, None, False]},
+    ):
+        table = pa.table({name: pa.array(column) for name, column in rows.items()})
+        data = Dataset.from_arrow(table)
+        features = (replace(N, min_present=0.5), C, LATE)
+        assert judge(data, *features, statistics=analyze(data)).items == judge(data, *features).items
+    with pytest.raises(InvalidInput, match="statistics of 2 rows for a data set of 1"):
+        judge({"n": [1.0]}, N, statistics=analyze(good))
+
+
+def test_text_that_is_not_utf8_is_shown_escaped() -> None:
+    """Bytes that are no UTF-8 are outside any domain, and shown as escapes."""
+    column = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xffa"]).buffers())
+    item = item_of(judge(pa.table({"c": column}), C), "domain")
+    assert item is not None and item.rows[0].value == "\\xffa"
+
+
 def test_no_rows_is_told() -> None:
     """A data set without rows passes, with a warning that nothing was judged."""
     item = item_of(judge({"n": pa.array([], pa.float64())}, N), "no_rows")
@@ -192,7 +226,7 @@ columns = st.lists(
 )
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(derandomize=True, max_examples=30, deadline=None)
 @given(st.lists(columns, min_size=1, max_size=3))
 def test_accepted_and_quarantined_are_all_rows(spans: list[list[tuple[float | None, str | None]]]) -> None:
     """Whatever the rows: after quarantine the rest validates clean, and no row is lost or doubled."""

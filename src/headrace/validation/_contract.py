@@ -10,12 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Span
 from headrace.schema import Feature, Schema, kind_of
+from headrace.statistics import FeatureStatistics
 
 __all__ = ["Check", "Context", "Example", "Found", "Item", "RowCheck", "Severity", "kinds_named", "spans_named"]
 
@@ -167,7 +168,7 @@ class RowCheck(Check):
         """Whether that many rows at fault are too many; by default one is."""
         return num_at_fault > 0
 
-    def is_clean(self, feature: Feature, statistics: Any) -> bool:
+    def is_clean(self, feature: Feature, statistics: FeatureStatistics) -> bool:
         """Whether the feature's statistics alone show that nothing is wrong, so that its rows need not be read."""
         return False
 

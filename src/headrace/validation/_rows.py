@@ -78,7 +78,7 @@ def find_examples(context: Context, judged: Judged) -> dict[tuple[str, str], tup
 
 def _row_index(dataset: Dataset, part: Part, place: int) -> int:
     """The place in the file of the place-th row read, which differ where rows were set aside before."""
-    kept = dataset._selection.mask(part.span, part.fragment_index)
+    kept = dataset.selection.mask(part.span, part.fragment_index)
     return place if kept is None else int(np.flatnonzero(kept)[place])
 
 
@@ -87,7 +87,10 @@ def _plain(value: Any) -> bool | int | float | str | None:
     if pa.types.is_timestamp(value.type) and value.is_valid:
         micros: int = value.cast(pa.int64()).as_py()
         return format_moment(micros) or micros
-    plain: bool | int | float | str | None = value.as_py()
+    try:
+        plain: bool | int | float | str | None = value.as_py()
+    except UnicodeDecodeError:
+        return str(value.as_buffer().to_pybytes(), "utf-8", "backslashreplace")
     return "NaN" if plain != plain else plain  # NaN equals nothing, not even itself read back
 
 

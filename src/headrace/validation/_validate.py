@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
-from headrace.errors import UnknownName
+from headrace.errors import InvalidInput, UnknownName
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
+from headrace.statistics import Statistics
 from headrace.validation._contract import Check, Context, Found, Item, RowCheck
 from headrace.validation._faults import FaultCounts, FaultState
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
@@ -35,7 +35,7 @@ def validate(
     serving: Dataset | None = None,
     environment: str = "training",
     quarantine: bool = False,
-    statistics: Any = None,
+    statistics: Statistics | None = None,
     engine: Engine | None = None,
 ) -> Validation:
     """Judge a data set by a schema: columns and types of every span, then every row.
@@ -69,12 +69,25 @@ def validate(
     ------
     UnknownName
         An environment that is neither "training", "serving" nor in the schema.
+    InvalidInput
+        Statistics of another number of rows; a file that cannot be read.
+
+    >>> import pyarrow as pa
+    >>> data = Dataset.from_arrow(pa.table({"carrier": ["AA", "ZZ", None]}))
+    >>> found = validate(data, Schema((Feature("carrier", "text", domain=("AA", "UA")),)))
+    >>> found.ok, found.items[0].code, found.items[0].rows[0].row_index
+    (False, 'domain', 1)
 
     Cost: one pass over the columns that have anything to check, 8 bytes of state a check; where something is wrong a
     second over the columns at fault until ten examples are found, and with `quarantine` two more.
     """
     if environment not in schema.environments:
         raise UnknownName("environment", environment, schema.environments)
+    if statistics is not None and statistics.num_rows != dataset.num_rows:
+        raise InvalidInput(
+            f"statistics of {statistics.num_rows:,} rows for a data set of {dataset.num_rows:,}",
+            expected="the statistics of this data set: hr.analyze(dataset)",
+        )
     engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
     context = Context(
@@ -153,7 +166,7 @@ def _faults(found: dict[tuple[str, str], Found], check: Check, feature: Feature)
 
 
 def _count(
-    context: Context, judged: Judged, statistics: Any, engine: Engine
+    context: Context, judged: Judged, statistics: Statistics | None, engine: Engine
 ) -> tuple[dict[tuple[str, str], Found], int]:
     """The pass: for each check and feature how many rows are at fault, and how many rows have no label.
 
@@ -161,7 +174,8 @@ def _count(
     """
     codes: dict[str, list[str]] = defaultdict(list)
     for check, feature in judged:
-        if statistics is None or not check.is_clean(feature, statistics[feature.name]):
+        seen = statistics[feature.name] if statistics is not None and feature.name in statistics else None
+        if seen is None or seen.type != feature.kind or not check.is_clean(feature, seen):
             codes[feature.name].append(check.code)
     folds = [FaultCounts(context.schema[name], tuple(of)) for name, of in codes.items()]
     label = _label_fold(context)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.schema import Feature
+from headrace.statistics import FeatureStatistics
 from headrace.validation._contract import Found, Item, RowCheck
 
 __all__ = ["Domain"]
@@ -34,7 +33,7 @@ class Domain(RowCheck):
         listed = pc.is_in(values, value_set=pa.array(feature.domain, values.type))
         return pc.and_(pc.invert(listed), pc.is_valid(values))
 
-    def is_clean(self, feature: Feature, statistics: Any) -> bool:
+    def is_clean(self, feature: Feature, statistics: FeatureStatistics) -> bool:
         """Where the statistics hold every value there is."""
         values = [value for value, _ in statistics.top_values]
         return len(values) == statistics.num_distinct and set(values) <= set(feature.domain or ())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.schema import Feature
+from headrace.statistics import FeatureStatistics
 from headrace.validation._contract import Found, Item, RowCheck
 
 __all__ = ["NaN"]
@@ -29,7 +28,7 @@ class NaN(RowCheck):
         """Values that are NaN."""
         return pc.fill_null(pc.is_nan(values), False)
 
-    def is_clean(self, feature: Feature, statistics: Any) -> bool:
+    def is_clean(self, feature: Feature, statistics: FeatureStatistics) -> bool:
         """The statistics count NaN."""
         return bool(statistics.num_nan == 0)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.schema import Feature
+from headrace.statistics import FeatureStatistics
 from headrace.validation._contract import Found, Item, RowCheck
 
 __all__ = ["Presence"]
@@ -34,7 +33,7 @@ class Presence(RowCheck):
         """More nulls than the schema allows; no rows lack nothing."""
         return num_rows > 0 and (num_rows - num_at_fault) / num_rows < feature.min_present
 
-    def is_clean(self, feature: Feature, statistics: Any) -> bool:
+    def is_clean(self, feature: Feature, statistics: FeatureStatistics) -> bool:
         """The statistics count the nulls."""
         return not self.is_wrong(feature, statistics.num_missing, statistics.num_rows)
 

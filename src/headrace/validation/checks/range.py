@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.schema import Feature, format_moment
+from headrace.statistics import FeatureStatistics
 from headrace.validation._contract import Found, Item, RowCheck
 
 __all__ = ["Range"]
@@ -37,12 +36,12 @@ class Range(RowCheck):
                 outside = beyond if outside is None else pc.or_(outside, beyond)
         return pc.fill_null(outside, False)
 
-    def is_clean(self, feature: Feature, statistics: Any) -> bool:
+    def is_clean(self, feature: Feature, statistics: FeatureStatistics) -> bool:
         """The statistics hold the least and the greatest value."""
         low, high = statistics.min, statistics.max
         if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
             return False
-        if getattr(statistics, "num_infinite", 0):  # the least and the greatest are those of the finite values
+        if statistics.num_infinite:  # the least and the greatest are those of the finite values
             return False
         return (feature.min is None or low >= feature.min) and (feature.max is None or high <= feature.max)
 
