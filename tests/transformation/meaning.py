@@ -4,6 +4,7 @@ Null is None; a number is float64 and never NaN (that is null); integers are Pyt
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from sklearn.utils import murmurhash3_32
@@ -77,7 +78,9 @@ def power(value, exponent):
     try:
         return null(math.pow(value, exponent))
     except ValueError:
-        return None if value < 0 else math.inf
+        if value < 0:
+            return None
+        return math.copysign(math.inf, value) if exponent % 2 == 1 else math.inf
     except OverflowError:
         return -math.inf if value < 0 and exponent % 2 == 1 else math.inf
 
@@ -129,8 +132,6 @@ def moments(values):
     finite = [float(value) for value in values if value is not None and math.isfinite(value)]
     if not finite or min(finite) == max(finite):
         return (finite[0] if finite else 0.0), math.inf
-    from fractions import Fraction
-
     exact = [Fraction(value) for value in finite]
     mean = sum(exact) / len(exact)
     variance = sum((value - mean) ** 2 for value in exact) / len(exact)

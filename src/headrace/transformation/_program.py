@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace import lookup
-from headrace.errors import HeadraceError, InvalidInput
+from headrace.errors import HeadraceError, InvalidInput, UnknownName
 from headrace.model.columns import InputColumn, columns_of
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Schema
@@ -175,11 +175,11 @@ def bind(expressions: Expressions, schema: Schema, *, label: str | None = None, 
             )
         try:
             columns += columns_of(schema, [name])
-        except HeadraceError as error:
-            if isinstance(error, InvalidInput):
-                raise InvalidInput(f"column {name!r}: {error.what}", where=place, expected=error.expected) from None
-            error.__init__("column", name, [item.name for item in schema.features], where=place)  # type: ignore[misc]
-            raise
+        except UnknownName as error:
+            raise at_line(error, place) from None
+        except InvalidInput as error:
+            here = f"{place}, column {name!r}" if place else f"column {name!r}"
+            raise InvalidInput(error.what, where=here, expected=error.expected, fix=error.fix) from None
     program = Program(expressions, tuple(columns))
     for name, index in expressions.features:
         if program.types[index].kind == "text":

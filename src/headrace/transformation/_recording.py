@@ -28,8 +28,10 @@ def users_line() -> str:
 
 def at_line(error: HeadraceError, place: str) -> HeadraceError:
     """The same error, with a place where it has none."""
-    if error.where or isinstance(error, UnknownName):
+    if error.where:
         return error
+    if isinstance(error, UnknownName):
+        return UnknownName(error.kind, error.name, error.known, where=place)
     return type(error)(error.what, where=place, expected=error.expected, fix=error.fix)
 
 
@@ -159,7 +161,7 @@ class Expression:
             fix="write & | ~ for and, or, not; ops.where(condition, a, b) for if; (a < x) & (x < b) for a < x < b",
         )
 
-    def _no_value(self, *_: Any) -> NoReturn:
+    def _no_value(self, *_: Any, **__: Any) -> NoReturn:
         raise Misuse(
             f"{_text(self)} has no value while features are traced",
             where=users_line(),

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
@@ -103,3 +104,11 @@ def test_numbers_have_none():
     """A float is not a category."""
     with pytest.raises(InvalidInput, match="number has no vocabulary"):
         Vocabulary().infer([ValueType("number")])
+
+
+def test_too_many_values_are_refused():
+    """Above a million values top_k is asked for; with it the same counts are fine."""
+    values, counts = pa.array(np.arange(1_000_001)), np.ones(1_000_001, np.int64)
+    with pytest.raises(InvalidInput, match=r"a vocabulary of 1,000,001 values.*give top_k"):
+        Vocabulary().constants((values, counts))
+    assert Vocabulary(top_k=2).constants((values, counts)) == {"values": [0, 1]}
