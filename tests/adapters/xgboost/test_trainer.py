@@ -72,9 +72,10 @@ def test_probabilities_against_xgboost_itself():
     assert np.abs(found - native.predict(xgboost.DMatrix(train.matrix))).max() <= 1e-5
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_does_not_show():
     """One or two threads fit the same bytes here; it is a parameter nonetheless."""
-    train = random_features(20_000, is_binary=False)
+    train = random_features(60_000, is_binary=False)
     sums = {
         hashlib.sha256(fit(XGBoost(n_estimators=20, num_threads=number), train).native).hexdigest() for number in (1, 2)
     }

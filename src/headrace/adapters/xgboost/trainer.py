@@ -23,6 +23,7 @@ if importlib.util.find_spec("xgboost") is None:
     # Said when the name is looked up; the import itself takes a second and waits for `fit`.
     raise ModuleNotFoundError("No module named 'xgboost'", name="xgboost")
 
+_SMALL_MATRIX = 250_000  # values
 _OBJECTIVES: dict[str, Task] = {"binary:logistic": "binary", "reg:squarederror": "regression"}
 
 
@@ -75,8 +76,8 @@ class XGBoost(Trainer):
     seed : int
         Of the samples.
     num_threads : int
-        Threads that fit. A parameter, never the machine's number of cores: XGBoost adds each thread's partial sums,
-        so it could show in the result.
+        Threads that fit; fewer than 250,000 values are fitted by one. A parameter, never the machine's number of cores:
+        XGBoost adds each thread's partial sums, so it could show in the result.
 
     Raises InvalidInput for a value outside its limits. Labels must be finite, and 0 or 1 for "binary:logistic".
     The native model is kept as `model.xgboost.json`; its margins differ from ours by float32 rounding alone, since it
@@ -148,6 +149,8 @@ class XGBoost(Trainer):
         import xgboost
 
         objective = self._objective(train)
+        # Decided by the data alone. On few values threads wait for each other longer than they work.
+        num_threads = self.num_threads if train.matrix.size >= _SMALL_MATRIX else 1
         settings = {
             "objective": objective,
             "tree_method": "hist",
@@ -158,11 +161,11 @@ class XGBoost(Trainer):
             "min_child_weight": self.min_child_weight,
             "reg_lambda": self.reg_lambda,
             "seed": self.seed,
-            "nthread": self.num_threads,
+            "nthread": num_threads,
             "verbosity": 0,
         }
-        fitted = _matrix(xgboost, train, self.num_threads)
-        judged = None if validation is None else _matrix(xgboost, validation, self.num_threads)
+        fitted = _matrix(xgboost, train, num_threads)
+        judged = None if validation is None else _matrix(xgboost, validation, num_threads)
         booster = xgboost.Booster(settings, [fitted] if judged is None else [fitted, judged])
         best_loss, num_best = np.inf, 0
         for step in progress.track(range(self.n_estimators), "trees", total=self.n_estimators, unit="trees"):
