@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold._contract import Groups, Rows
-from headrace.schema import Kind, canonical_array, kind_of
+from headrace.kinds import Kind, canonical_array, kind_of
 
 __all__ = ["Column", "bits_to_bools", "read_column", "value_type"]
 

@@ -15,7 +15,7 @@ from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold.kernels.entries import arrow_of
 from headrace.fold.tally import Tally
 from headrace.fold.value_table import ValueTable
-from headrace.schema import Kind, arrow_type
+from headrace.kinds import Kind, arrow_type
 
 __all__ = ["Counts", "CountsResult", "CountsState"]
 

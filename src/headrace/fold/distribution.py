@@ -17,7 +17,7 @@ from headrace.fold.number_sketch import NumberSketch
 from headrace.fold.tally import Tally
 from headrace.fold.text_sketch import TextSketch
 from headrace.fold.value_table import ValueTable
-from headrace.schema import KINDS, Kind
+from headrace.kinds import KINDS, Kind
 
 __all__ = ["Distribution", "DistributionState"]
 

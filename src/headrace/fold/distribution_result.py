@@ -20,7 +20,7 @@ from headrace.fold.ordered_grid import Cells
 from headrace.fold.tally import Tally
 from headrace.fold.text_sketch import TextLengths, TextSketch
 from headrace.fold.value_table import ValueTable
-from headrace.schema import Kind
+from headrace.kinds import Kind
 
 __all__ = ["DistributionResult", "ErrorBound", "GroupDistribution"]
 

@@ -13,7 +13,7 @@ from headrace.fold._column import read_column
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold.kernels.powers import NUM_LIMBS, carry, power_sums, to_integers, weighted_power_sums
 from headrace.fold.tally import Tally
-from headrace.schema import Kind
+from headrace.kinds import Kind
 
 __all__ = ["ExponentAccumulator", "Moments", "MomentsResult", "MomentsState", "Shape"]
 

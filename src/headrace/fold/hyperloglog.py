@@ -15,7 +15,7 @@ from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold.kernels.entries import arrow_of
 from headrace.fold.kernels.hashing import hash_array
 from headrace.fold.tally import Tally
-from headrace.schema import Kind
+from headrace.kinds import Kind
 
 __all__ = ["DistinctCount", "DistinctResult", "DistinctState", "HyperLogLog"]
 

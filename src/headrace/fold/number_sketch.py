@@ -12,7 +12,7 @@ from headrace.fold._contract import Groups, State
 from headrace.fold.exponent_accumulator import ExponentAccumulator
 from headrace.fold.hyperloglog import HyperLogLog
 from headrace.fold.ordered_grid import OrderedGrid
-from headrace.schema import Kind
+from headrace.kinds import Kind
 
 __all__ = ["NumberSketch"]
 

@@ -16,7 +16,7 @@ from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold.kernels.entries import Entries, reduce_entries
 from headrace.fold.kernels.ordered_keys import bounds_of, cells_of, move_cells, scale_of
 from headrace.fold.tally import Tally
-from headrace.schema import Kind
+from headrace.kinds import Kind
 
 __all__ = ["Cells", "OrderedGrid", "Quantiles", "QuantilesState"]
 

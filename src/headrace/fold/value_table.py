@@ -12,7 +12,7 @@ import pyarrow as pa
 from headrace.fold._column import Column, value_type
 from headrace.fold._contract import Groups, State
 from headrace.fold.kernels.entries import Entries, count_codes, count_numbers, reduce_entries
-from headrace.schema import Kind
+from headrace.kinds import Kind
 
 __all__ = ["ValueTable"]
 

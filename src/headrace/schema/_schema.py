@@ -13,7 +13,7 @@ import pyarrow as pa
 from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
-from headrace.schema.kinds import KINDS, Kind, kind_of
+from headrace.kinds import KINDS, Kind, kind_of
 from headrace.schema.yaml_file import FORMAT, read_yaml, write_yaml
 
 __all__ = ["Feature", "Schema"]
@@ -54,7 +54,7 @@ class Feature:
     name : str
         The column's name.
     kind : Kind
-        integer, number, boolean, text or timestamp (`headrace.schema.kinds`).
+        integer, number, boolean, text or timestamp (`headrace.kinds`).
     min_present : float
         The smallest share of rows (0..1) that must not be null; 1.0 = never null.
     domain : tuple of str or None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headrace.errors import InvalidInput, UnknownName
-from headrace.schema.kinds import KINDS
+from headrace.kinds import KINDS
 from headrace.schema.moments import format_moment, parse_moment
 
 __all__ = ["FORMAT", "read_yaml", "write_yaml"]

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,22 @@ async def _run(options: dict[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 
-    def listen() -> None:
-        for line in sys.stdin.buffer:
-            take(json.loads(line))
-        loop.call_soon_threadsafe(stop)  # the supervisor is gone
+    # One thread loads, so that a version that takes long to load holds up no request.
+    loader = ThreadPoolExecutor(1, thread_name_prefix="flips")
+    pending = b""
 
-    threading.Thread(target=listen, name="flips", daemon=True).start()
+    def hear() -> None:
+        nonlocal pending
+        data = os.read(0, 65536)
+        if not data:  # the supervisor is gone
+            loop.remove_reader(0)
+            stop()
+            return
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            loader.submit(take, json.loads(line))
+
+    loop.add_reader(0, hear)
     door.is_ready = True
     loop.call_later(0.01, lambda: tell({"ready": True}))
     await server.serve()
