@@ -44,6 +44,8 @@ def test_presence_is_relaxed_only_where_nulls_were_seen(num_missing: int, num_ro
         ({f"id{k}": 1 for k in range(50)}, None),  # identifiers
         ({"a": 19, "b": 19}, None),  # too few rows to know
         ({"a": 5000, "b": 1}, None),  # one was seen once: others will be
+        ({"a": 5000, "b": 2}, None),  # half of them are rare
+        ({**{f"v{k}": 20 for k in range(9)}, "w": 2}, ("v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "w")),
         ({}, None),
     ],
 )
@@ -53,6 +55,14 @@ def test_a_domain_is_given_where_another_value_would_be_news(
     """Few values, each seen often, are a domain; identifiers, long tails and small samples are not."""
     column = pa.array([value for value, count in counts.items() for _ in range(count)], pa.string())
     assert _inferred({"c": column})["c"].domain == expected
+
+
+def test_a_value_in_one_span_only_forbids_a_domain() -> None:
+    """Where one month brought a value of its own, the next may too; in all months is needed for none."""
+    common = ["a", "b"] * 30
+    tables = {"jan": {"c": common, "d": common}, "feb": {"c": [*common, *["x"] * 30], "d": [*common, *["a"] * 30]}}
+    schema = infer_schema(analyze(of_spans(tables)))
+    assert schema["c"].domain is None and schema["d"].domain == ("a", "b")
 
 
 def test_text_that_is_not_utf8_gets_no_domain() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+
 from headrace.schema import Feature, Schema
 from headrace.statistics import FeatureStatistics, Statistics
 
-__all__ = ["MAX_DOMAIN", "MIN_ROWS_A_VALUE", "infer_schema"]
+__all__ = ["MAX_DOMAIN", "MAX_SHARE_RARE", "NUM_ROWS_OFTEN", "infer_schema"]
 
 MAX_DOMAIN = 100
-MIN_ROWS_A_VALUE = 20
+NUM_ROWS_OFTEN = 20
+MAX_SHARE_RARE = 0.1
 
 
 def infer_schema(statistics: Statistics) -> Schema:
@@ -19,9 +22,10 @@ def infer_schema(statistics: Statistics) -> Schema:
     - *kind*: as seen.
     - *min_present*: 1.0 where no null was seen. Else twice the share of nulls seen and one row in a hundred more may be
       null, rounded down to a hundredth: 2.5 % null gives 0.94, half null gives 0.0.
-    - *domain*: for text with at most 100 distinct values, 20 rows a value on average, and no value seen only once. The
-      share of rows whose value was never seen is estimated by the share seen once (Good and Turing), so a domain is
-      given only where another value would be news; identifiers, free text and long-tailed codes get none.
+    - *domain*: for text whose values look complete: at most 100 distinct, at most one in ten of them in fewer than 20
+      rows, none seen only once, and none in only one span where there are several. The chance that the next row brings
+      a new value is estimated by the values met once, in rows (Good) and in spans (Chao): where there are none,
+      another value would be news. Identifiers, free text and long-tailed codes get no domain.
     - *allow_nan*: false where no NaN was seen.
     - *min, max*: never. The range seen is not the range meant: the next month's delay may well be the longest yet.
     - *not_in*: ("serving",) for the label.
@@ -46,7 +50,8 @@ def infer_schema(statistics: Statistics) -> Schema:
     >>> schema["carrier"].domain, schema["delay"].min_present
     (('AA', 'UA'), 0.0)
 
-    Source: I. J. Good, The population frequencies of species and the estimation of population parameters, 1953.
+    Source: I. J. Good, The population frequencies of species and the estimation of population parameters, 1953;
+    A. Chao, Estimating the population size for capture-recapture data with unequal catchability, 1987.
     """
     label = getattr(getattr(statistics, "roles", None), "label", None)
     features = []
@@ -75,12 +80,20 @@ def _min_present(num_missing: int, num_rows: int) -> float:
 
 def _domain(statistics: Statistics, name: str, seen: FeatureStatistics) -> tuple[str, ...] | None:
     num_distinct = seen.num_distinct or 0
-    if not 0 < num_distinct <= MAX_DOMAIN or seen.num_present < MIN_ROWS_A_VALUE * num_distinct:
+    if not 0 < num_distinct <= MAX_DOMAIN or seen.num_invalid_utf8:  # a schema is text
         return None
-    if seen.num_invalid_utf8:  # a schema is text
+    index = statistics.feature_names.index(name)
+    # `top_values` ends at twenty; the states beneath hold every value, span by span.
+    counts: Counter[str] = Counter()
+    spans: dict[str, set[str]] = defaultdict(set)
+    for (span, _), states in statistics.parts.items():
+        part = statistics.folds[index].extract(states[index])[0]  # type: ignore[arg-type]  # its own fold's state
+        for value, count in zip(part.values.to_pylist(), part.counts.tolist(), strict=True):
+            counts[value] += count
+            spans[value].add(span)
+    num_rare = sum(count < NUM_ROWS_OFTEN for count in counts.values())
+    if num_rare > num_distinct * MAX_SHARE_RARE or min(counts.values()) < 2:
         return None
-    # `top_values` ends at twenty; the states beneath hold all values of a column of so few.
-    whole = statistics._results[statistics.feature_names.index(name)][0]
-    if not whole.is_exact or int(whole.counts.min()) < 2:
+    if len(statistics.span_names) > 1 and min(map(len, spans.values())) < 2:
         return None
-    return tuple(sorted(whole.values.to_pylist()))
+    return tuple(sorted(counts))
