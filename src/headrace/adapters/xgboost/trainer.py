@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -146,8 +148,7 @@ class XGBoost(Trainer):
         return "binary:logistic" if is_binary else "reg:squarederror"
 
     def _fit(self, train: Features, validation: Features | None, journal: Journal) -> Predictor:
-        import xgboost
-
+        xgboost = _import_xgboost()
         objective = self._objective(train)
         # Decided by the data alone. On few values threads wait for each other longer than they work.
         num_threads = self.num_threads if train.matrix.size >= _SMALL_MATRIX else 1
@@ -182,6 +183,22 @@ class XGBoost(Trainer):
         native = bytes(booster.save_raw("json"))
         trees = tuple(read_trees(native))
         return _Trees(trees, read_base(native), _OBJECTIVES[objective], train.matrix.shape[1], native)
+
+
+def _import_xgboost() -> Any:
+    """Import XGBoost with OpenMP threads that sleep while they wait.
+
+    GNU OpenMP reads OMP_WAIT_POLICY when it is loaded, and spins by default: beside another busy process two threads
+    then take several times as long as one (https://gcc.gnu.org/onlinedocs/libgomp/OMP_005fWAIT_005fPOLICY.html).
+    """
+    is_unset = "OMP_WAIT_POLICY" not in os.environ
+    if is_unset:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+    try:
+        return importlib.import_module("xgboost")
+    finally:
+        if is_unset:
+            del os.environ["OMP_WAIT_POLICY"]
 
 
 def _loss(booster: Any, features: Any, step: int) -> float:
