@@ -190,10 +190,13 @@ def _combine(parts: list[_Runs]) -> _Runs:
 
 
 def _below(values: Counts, offsets: Counts) -> Counts:
-    """Sum of the values before each one in its group."""
-    before = np.cumsum(values, axis=0) - values
-    first = before[np.minimum(offsets[:-1], len(values) - 1)] if len(values) else before
-    return before - np.repeat(first, np.diff(offsets), axis=0) if len(values) else before
+    """Sum of the values before each one in its group, column by column."""
+    lengths = np.diff(offsets)
+    below = np.empty_like(values)
+    for column in range(values.shape[1]):
+        through = np.concatenate([[0], np.cumsum(values[:, column])])
+        below[:, column] = through[:-1] - np.repeat(through[offsets[:-1]], lengths)
+    return below
 
 
 @dataclass(frozen=True)
