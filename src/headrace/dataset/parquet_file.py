@@ -1,4 +1,4 @@
-"""Writing Parquet the one way headrace writes it: zstd, dictionaries, row groups of 131,072 rows."""
+"""Writing Parquet the one way headrace writes it: zstd, dictionaries, page checksums, row groups of 131,072 rows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Sche
     num_rows = 0
     with disk.open_to_write(path) as file:
         try:
-            writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=True)
+            writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=True, write_page_checksum=True)
         except pa.ArrowNotImplementedError as error:
             raise InvalidInput(f"Parquet cannot hold a column: {error}", where=str(path)) from error
         with writer:

@@ -136,7 +136,10 @@ class ParquetReader:
         left = self.piece_rows[piece]
         with _named(self.name):
             file = pq.ParquetFile(
-                self._path, metadata=self._metadata, read_dictionary=[c for c in columns if c in self._dictionary]
+                self._path,
+                metadata=self._metadata,
+                read_dictionary=[name for name in columns if name in self._dictionary],
+                page_checksum_verification=True,  # where the writer left checksums; without them damage can pass
             )
         with file:
             found = file.iter_batches(batch_rows, row_groups=[piece], columns=list(columns), use_threads=False)
