@@ -1,13 +1,17 @@
 """Tracing: what a feature function does becomes plain data; what it cannot mean is refused at its line."""
 
+import ast
+import dataclasses
 import datetime
 import functools
 import inspect
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from headrace import lookup
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.transformation import Expressions, ops, trace
 from headrace.transformation._recording import Expression
@@ -252,8 +256,6 @@ def test_ops_are_found_by_name():
 
 def test_every_ops_file_holds_its_class():
     """Each op's class is named like its file, and its record carries that name."""
-    from headrace import lookup
-
     for name in lookup.names("op"):
         assert lookup.find("op", name).op_name() == name
 
@@ -264,3 +266,13 @@ def test_repr_shows_the_expression():
     trace(lambda x: seen.append(repr((x.a + 1) / x["b c"])) or {"a": x.a})
     assert seen == ['((x.a + 1) / x["b c"])']
     assert isinstance(hash(Expression("column", {"name": "a"}, (), "")), int)
+
+
+def test_the_stub_names_every_op_and_its_parameters():
+    """What editors see is what there is: a new op's file asks for its line in the stub."""
+    stub = Path(inspect.getfile(ops)).with_suffix(".pyi")
+    functions = {item.name: item for item in ast.parse(stub.read_text()).body if isinstance(item, ast.FunctionDef)}
+    for name in lookup.names("op"):
+        parameters = {item.name for item in dataclasses.fields(lookup.find("op", name))}
+        assert {item.arg for item in functions.pop(name).args.kwonlyargs} == parameters, name
+    assert set(functions) == {"__getattr__", "__dir__"}

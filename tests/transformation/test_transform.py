@@ -353,3 +353,14 @@ def test_a_table_that_lacks_a_column():
         graph.apply(FLIGHTS.drop_columns(["carrier"]))
     with pytest.raises(InvalidSchema, match="carrier"):
         graph.apply(FLIGHTS.set_column(3, "carrier", pa.array(range(6))))
+
+
+def test_a_bad_row_deep_in_a_table_is_named():
+    """The row's number is its place in the table, however it is cut for the cores."""
+    schema = Schema((Feature("a", "integer", min_present=1.0),))
+    fine = pa.table({"a": pa.array(range(70_000))})
+    graph = transform(lambda x: {"a": x.a + 1}, Dataset.from_arrow(fine).with_schema(schema))
+    np.testing.assert_array_equal(graph.apply(fine)["a"].to_numpy(), np.arange(1, 70_001))
+    holed = pa.table({"a": pa.array([None if index == 69_999 else index for index in range(70_000)])})
+    with pytest.raises(InvalidInput, match="row 69999"):
+        graph.apply(holed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -272,7 +273,7 @@ def apply(name: str, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> Ex
             where=place,
             expected=f"{allowed}; parameters are named, as in ops.bucketize(x.distance, num_buckets=10)",
         )
-    known = list(cls.__dataclass_fields__)
+    known = [item.name for item in dataclasses.fields(cls)]
     for parameter in parameters:
         if parameter not in known:
             raise UnknownName(f"parameter of ops.{name}", parameter, known, where=place)
