@@ -384,3 +384,17 @@ def test_timestamps_against_numpy(text):
     shift = {"+00:00": 0, "-11:30": 690}.get(text[-6:], 0)
     plain = text.upper().replace(" ", "T").removesuffix("Z").removesuffix("+00:00").removesuffix("-11:30")
     assert parse_timestamp(text) == int(np.datetime64(plain, "us").view(np.int64)) + shift * 60_000_000
+
+
+def test_whole_raw_rows_may_be_sent():
+    """Columns of the data set that no feature uses are not looked at; one it never had is still refused."""
+    columns = [InputColumn("distance", "number"), InputColumn("carrier", "text")]
+    codec = Codec(columns, ignored=["month"])
+    row = {"distance": 1.5, "carrier": "AA"}
+    plain = codec.from_rows([row])
+    for more in ({"month": 1}, {"month": {"any": "thing"}}):
+        found = codec.from_rows([{**row, **more}])
+        assert all(found[lane].tolist() == plain[lane].tolist() for lane in plain)
+    assert codec.from_rows([{"distance": 1.5, "month": 1}])["text"].tolist() == [[NULL_TEXT]]
+    with pytest.raises(InvalidRequest, match="unknown column 'moth'"):
+        codec.from_rows([{**row, "moth": 1}])

@@ -26,6 +26,7 @@ def features(x):
         "is_late_hour": ops.where(x.hour > 17, 1, 0),
         "is_known": x.tail.is_null(),
         "when": x.when.cast("integer"),
+        "is_new": ops.where(x.is_new, 1, 0),
     }
 
 

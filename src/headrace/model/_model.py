@@ -68,7 +68,7 @@ class Model:
     ) -> None:
         self.onnx = onnx
         self.signature = signature
-        self.codec = Codec(signature.columns)
+        self.codec = Codec(signature.columns, signature.ignored)
         self.native_files = dict(native_files or {})
         for name in self.native_files:
             if not _FILE_NAME.fullmatch(name) or name in _OWN_FILES:

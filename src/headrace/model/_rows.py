@@ -8,7 +8,7 @@ type is wrong. What no plan covers goes to the slow reading, which either knows 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,12 +79,14 @@ class RowReader:
     ----------
     columns : sequence of InputColumn
         What a row may hold.
+    ignored : collection of str
+        What a row may hold beside that; it is not looked at.
     """
 
-    def __init__(self, columns: Sequence[InputColumn]) -> None:
+    def __init__(self, columns: Sequence[InputColumn], ignored: Collection[str] = ()) -> None:
         self._columns = tuple(columns)
         self._names = tuple(column.name for column in columns)
-        self._known = frozenset(self._names)
+        self._known = frozenset(self._names) | frozenset(ignored)
         self._readers = tuple(reader_of(column) for column in columns)
         self._layout = layout_of(columns)
         self._fetch: Callable[[Any], tuple[Any, ...]] = _getter(self._names)  # type: ignore[arg-type]  # keys of dicts
@@ -120,13 +122,8 @@ class RowReader:
         return plan
 
     def _read_fast(self, rows: list[Any]) -> Lanes | None:
-        fetch, plans, numbers_of, ranges, width = (
-            self._fetch,
-            self._plans,
-            self._numbers,
-            self._ranges,
-            len(self._names),
-        )
+        fetch, plans, numbers_of, ranges = self._fetch, self._plans, self._numbers, self._ranges
+        known, width = self._known, len(self._names)
         layout = self._layout
         has_texts, has_integers = bool(layout.text), bool(layout.integer)
         numbers: list[Any] = []
@@ -135,7 +132,7 @@ class RowReader:
         present: list[Any] = []
         try:
             for row in rows:
-                if type(row) is not dict or len(row) != width:
+                if type(row) is not dict or (len(row) != width and not row.keys() <= known):
                     return None
                 values = fetch(row)
                 types = tuple(map(type, values))

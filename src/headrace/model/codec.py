@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -67,6 +67,8 @@ class Codec:
     ----------
     columns : sequence of InputColumn
         In the model's column order.
+    ignored : collection of str
+        Names a client may send beside them, such as the raw columns that no feature uses; their values are not read.
 
     Safe to share by threads.
 
@@ -77,10 +79,11 @@ class Codec:
     {'number': array([[1400.]]), 'text': array([['AA']], dtype=object)}
     """
 
-    def __init__(self, columns: Sequence[InputColumn]) -> None:
+    def __init__(self, columns: Sequence[InputColumn], ignored: Collection[str] = ()) -> None:
         self.columns = tuple(columns)
         self.layout = layout_of(self.columns)
-        self._rows = RowReader(self.columns)
+        self._ignored = frozenset(ignored)
+        self._rows = RowReader(self.columns, self._ignored)
 
     def from_batch(self, batch: Any) -> Lanes:
         """Lanes of an Arrow RecordBatch or Table, which may hold other columns too.
@@ -137,4 +140,5 @@ class Codec:
         Raises InvalidRequest for another dtype or shape, differing lengths, unknown or missing columns, and as
         `from_json` does. Cost: vectorised but for texts, about 100 ns each.
         """
-        return read_tensors(tensors, self.columns, self.layout)
+        wanted = {name: value for name, value in tensors.items() if name not in self._ignored}
+        return read_tensors(wanted, self.columns, self.layout)

@@ -38,6 +38,8 @@ class Signature:
         The trainer and its parameters, as plain data.
     outputs : tuple of str
         The graph's outputs; `prediction` is always there.
+    ignored : tuple of str
+        The data set's other columns, the label apart: clients send whole raw rows, and these are not looked at.
     """
 
     columns: tuple[InputColumn, ...]
@@ -49,6 +51,7 @@ class Signature:
     num_dropped: int = 0
     trainer: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] = ("prediction", "margin", "features")
+    ignored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -69,6 +72,7 @@ class Signature:
             "num_dropped": self.num_dropped,
             "trainer": dict(self.trainer),
             "outputs": list(self.outputs),
+            "ignored": list(self.ignored),
         }
 
     @classmethod
@@ -92,6 +96,7 @@ class Signature:
                 num_dropped=int(plain["num_dropped"]),
                 trainer=dict(plain["trainer"]),
                 outputs=tuple(plain["outputs"]),
+                ignored=tuple(plain["ignored"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):

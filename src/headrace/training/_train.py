@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def assemble(
     num_dropped: int = 0,
     trainer: Mapping[str, Any] | None = None,
     sample: pa.Table | None = None,
+    ignored: Sequence[str] = (),
 ) -> Model:
     """Put transform and predictor into one graph, and make it a model.
 
@@ -36,7 +37,7 @@ def assemble(
         `columns`, `feature_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
-    label, fitted_parts, num_rows, num_dropped, trainer
+    label, fitted_parts, num_rows, num_dropped, trainer, ignored
         What the signature records; see `Signature`.
     sample : pyarrow.Table, optional
         Raw rows in a canonical order, some of which become golden rows.
@@ -63,6 +64,7 @@ def assemble(
         num_dropped=num_dropped,
         trainer=dict(trainer or {}),
         outputs=tuple(outputs),
+        ignored=tuple(ignored),
     )
     return Model(builder.finish(outputs), signature, native_files=predictor.native_files(), sample=sample)
 
@@ -119,7 +121,13 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         num_dropped=fitted.num_dropped,
         trainer=trainer.to_plain(),
         sample=fitted.sample,
+        ignored=_unused(graph, dataset),
     )
+
+
+def _unused(graph: Any, dataset: Dataset) -> list[str]:
+    used = {column.name for column in graph.columns} | {dataset.roles.label}
+    return [name for name in dataset.column_names if name not in used]
 
 
 def _parts(dataset: Dataset, splits: set[str | None]) -> dict[str, str]:

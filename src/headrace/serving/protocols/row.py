@@ -59,7 +59,10 @@ def _predict(served: Served, body: bytes) -> Answer:
     if not body:
         raise InvalidRequest("the body is empty", expected='{"instances": [{...}, ...]}')
     model = served.model
-    outputs = model.predict_lanes(model.codec.from_json(body))
+    lanes = model.codec.from_json(body)
+    if not len(next(iter(lanes.values()))):
+        raise InvalidRequest("'instances' is empty", expected="at least one row")
+    outputs = model.predict_lanes(lanes)
     prediction = outputs["prediction"]
     if prediction.ndim == 2 and prediction.shape[1] == 1:
         prediction = prediction[:, 0]
