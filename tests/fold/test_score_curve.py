@@ -97,6 +97,18 @@ def test_float32_and_float64_scores_give_the_same_bytes():
     assert state(None) == state(np.ones(500))
 
 
+def test_a_batch_of_unusable_rows_beside_usable_ones():
+    """A batch that gives no run at all is only counted, whatever waits beside it."""
+    fold = ScoreCurve()
+    state = fold.create(1)
+    for label, prediction, weight in ((2, 0.5, None), (1, 0.1, np.ones(1)), (3, 0.5, None)):
+        batch = pa.RecordBatch.from_pydict({"label": [label], "prediction": [prediction]})
+        state = fold.add(state, Rows(batch, None, weight), None)
+    curve = fold.extract(state)
+    assert curve.score.tolist() == [0.1]
+    assert curve.num_invalid.tolist() == [2]
+
+
 def test_many_batches_with_fractional_weights_add_up():
     """Weights of 0.1 added 3,000 times over many merges are 300 within 3,000 roundings of 2^-41."""
     fold = ScoreCurve()

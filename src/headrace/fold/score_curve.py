@@ -69,7 +69,7 @@ class ScoreCurveState(State):
     def wait(self, runs: list[_Runs], packed: list[Words]) -> None:
         """Take runs in any order, and rows as `_pack` makes them; they are sorted in when enough wait."""
         self.waiting += [item for item in runs if len(item.score)]
-        self.packed += packed
+        self.packed += [words for words in packed if len(words)]
         self.num_waiting += sum(len(item.score) for item in runs) + sum(map(len, packed))
         if self.num_waiting > max(_WAITING_ROWS, len(self.score)):
             self.canonical()
