@@ -24,14 +24,14 @@ _INTEGERS = st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300), 
 class TestNumberLaws(FoldLaws):
     """The laws on numbers."""
 
-    folds = [Moments("x", "number")]
+    folds = (Moments("x", "number"),)
     rows = strategies.rows({"x": "number"})
 
 
 class TestIntegerLaws(FoldLaws):
     """The laws on integers."""
 
-    folds = [Moments("x", "integer")]
+    folds = (Moments("x", "integer"),)
     rows = strategies.rows({"x": "integer"})
 
 

@@ -15,7 +15,7 @@ from headrace.testing.fold_laws import FoldLaws
 class TestLaws(FoldLaws):
     """The laws on numbers and text."""
 
-    folds = [DistinctCount("x", "number"), DistinctCount("t", "text")]
+    folds = (DistinctCount("x", "number"), DistinctCount("t", "text"))
     rows = strategies.rows({"x": "number", "t": "text"}, max_rows=20)
 
 

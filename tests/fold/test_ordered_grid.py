@@ -23,14 +23,14 @@ _CHECK = settings(max_examples=300, deadline=None, derandomize=True, database=No
 class TestNumberLaws(FoldLaws):
     """The laws on numbers."""
 
-    folds = [Quantiles("x", "number")]
+    folds = (Quantiles("x", "number"),)
     rows = strategies.rows({"x": "number"})
 
 
 class TestIntegerLaws(FoldLaws):
     """The laws on integers and timestamps, which are placed as floats."""
 
-    folds = [Quantiles("x", "integer"), Quantiles("t", "timestamp")]
+    folds = (Quantiles("x", "integer"), Quantiles("t", "timestamp"))
     rows = strategies.rows({"x": "integer", "t": "timestamp"})
 
 

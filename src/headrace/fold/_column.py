@@ -131,7 +131,7 @@ def _text(array: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | No
         array = array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
         array = array.dictionary_encode()
     valid, codes, dictionary = _valid(array), array.indices, array.dictionary
-    values = _plain(codes, _NUMPY[str(codes.type)] if str(codes.type) in _NUMPY else np.int64)
+    values = _plain(codes, _NUMPY.get(str(codes.type), np.int64))
     if dictionary.null_count:  # a code may stand for null: push it up into the validity
         present = _valid(dictionary)
         assert present is not None

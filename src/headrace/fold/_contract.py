@@ -205,7 +205,7 @@ def decode(fold: Fold[StateT, Any], data: bytes) -> StateT:
 
 def _build(cls: type[StateT], values: dict[str, Any], path: str) -> StateT:
     arguments: dict[str, Any] = {}
-    hints = _field_types(cls)
+    hints = _field_types(cls)  # type: ignore[arg-type]  # mypy does not know that classes are hashable
     for item in dataclasses.fields(cls):
         name, hint = f"{path}{item.name}", hints[item.name]
         if isinstance(hint, type) and issubclass(hint, State):

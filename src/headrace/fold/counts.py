@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +30,11 @@ class CountsState(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.tally.num_groups
 
     def canonical(self) -> CountsState:
+        """The one form of equal contents."""
         self.table.compact()
         return self
 
@@ -114,23 +117,28 @@ class Counts(Fold[CountsState, CountsResult]):
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The column read."""
         return (self.column,)
 
     def create(self, num_groups: int) -> CountsState:
+        """A state of no rows."""
         return CountsState(Tally.empty(num_groups), ValueTable.empty(self.kind, num_groups))
 
     def add(self, state: CountsState, rows: Rows, groups: Groups | None) -> CountsState:
+        """Add rows; changes `state`."""
         column = read_column(rows, self.column, self.kind, groups)
         finite = state.tally.add(column)
         state.table.push_column(finite)
         return state
 
     def merge(self, left: CountsState, right: CountsState, groups: Groups) -> CountsState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
         left.tally.join(right.tally, groups)
         left.table.join(right.table, groups)
         return left
 
     def extract(self, state: CountsState) -> CountsResult:
+        """The answer, group by group."""
         tally, table = state.tally, state.table.canonical()
         offsets, values, counts = table.offsets, table.values, table.counts
         if self.kind == "number" and (tally.num_negative_infinite.any() or tally.num_positive_infinite.any()):
@@ -159,7 +167,7 @@ def _with_infinities(
     )
 
 
-def to_arrow_values(values: pa.Array | npt.NDArray[np.generic], kind: Kind) -> pa.Array:
+def to_arrow_values(values: Any, kind: Kind) -> pa.Array:
     """Values as a state keeps them, in the kind's canonical Arrow type."""
     if value_type(kind) is None:
         try:

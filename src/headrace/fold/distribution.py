@@ -57,6 +57,7 @@ class DistributionState(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.tally.num_groups
 
     @property
@@ -64,6 +65,7 @@ class DistributionState(State):
         return value_type(self.kind) is None  # type: ignore[arg-type]
 
     def canonical(self) -> Self:
+        """The one form of equal contents."""
         self._settle()
         return self
 
@@ -220,9 +222,11 @@ class Distribution(Fold[DistributionState, DistributionResult]):
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The column read."""
         return (self.column,)
 
     def create(self, num_groups: int) -> DistributionState:
+        """A state of no rows."""
         return DistributionState(
             self.kind,
             self.max_distinct,
@@ -234,13 +238,16 @@ class Distribution(Fold[DistributionState, DistributionResult]):
         )
 
     def add(self, state: DistributionState, rows: Rows, groups: Groups | None) -> DistributionState:
+        """Add rows; changes `state`."""
         state.add(state.tally.add(read_column(rows, self.column, self.kind, groups)))
         return state
 
     def merge(self, left: DistributionState, right: DistributionState, groups: Groups) -> DistributionState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
         left.join(right, groups)
         return left
 
     def extract(self, state: DistributionState) -> DistributionResult:
+        """The answer, group by group."""
         state = state.canonical()
         return DistributionResult(self.kind, state.tally, state.table, state.positions(), state.numbers, state.texts)

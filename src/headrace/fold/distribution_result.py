@@ -141,13 +141,13 @@ class GroupDistribution:
         return self._shape.kurtosis
 
     @property
-    def min(self) -> int | float | bytes | None:
-        """Smallest finite value, exact; None when there is none, and for text that was sketched."""
+    def min(self) -> Any:
+        """Smallest finite value (int, float or bytes), exact; None when there is none, and for sketched text."""
         return self._edge(0)
 
     @property
-    def max(self) -> int | float | bytes | None:
-        """Largest finite value, exact; None when there is none, and for text that was sketched."""
+    def max(self) -> Any:
+        """Largest finite value (int, float or bytes), exact; None when there is none, and for sketched text."""
         return self._edge(-1)
 
     def _edge(self, index: int) -> Any:
@@ -166,7 +166,7 @@ class GroupDistribution:
         return int(self._counts[self._values == 0].sum())
 
     @functools.cached_property
-    def mode(self) -> int | float | bytes | None:
+    def mode(self) -> Any:
         """The most frequent value, the smallest of several; None when there is none or sketches cannot know it.
 
         In sketched numbers it is known when zero, the smallest or the largest value outweighs every cell.
@@ -179,7 +179,7 @@ class GroupDistribution:
         top = int(np.argmax(cells.counts))
         if cells.low[top] != cells.high[top]:
             return None
-        edges = {float(edge): edge for edge in (self.min, self.max) if not isinstance(edge, bytes | None)}
+        edges = {float(edge): edge for edge in (self.min, self.max)}
         return edges.get(float(cells.low[top]), cells.low[top].item())
 
     @functools.cached_property

@@ -118,6 +118,7 @@ class ExponentAccumulator(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.offsets) - 1
 
     def add_values(self, values: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None, groups: Groups | None) -> None:
@@ -200,6 +201,7 @@ class MomentsState(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.tally.num_groups
 
 
@@ -243,12 +245,15 @@ class Moments(Fold[MomentsState, MomentsResult]):
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The column read."""
         return (self.column,)
 
     def create(self, num_groups: int) -> MomentsState:
+        """A state of no rows."""
         return MomentsState(Tally.empty(num_groups), ExponentAccumulator.empty(num_groups))
 
     def add(self, state: MomentsState, rows: Rows, groups: Groups | None) -> MomentsState:
+        """Add rows; changes `state`."""
         column = state.tally.add(read_column(rows, self.column, self.kind, groups))
         values, kept_groups = column.kept()
         if values is not None:
@@ -256,11 +261,13 @@ class Moments(Fold[MomentsState, MomentsResult]):
         return state
 
     def merge(self, left: MomentsState, right: MomentsState, groups: Groups) -> MomentsState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
         left.tally.join(right.tally, groups)
         left.accumulator.join(right.accumulator, groups)
         return left
 
     def extract(self, state: MomentsState) -> MomentsResult:
+        """The answer, group by group."""
         counts = state.tally.num_finite
         shapes = [state.accumulator.shape(group, int(count)) for group, count in enumerate(counts)]
         names = ("mean", "std_dev", "skewness", "kurtosis")

@@ -85,6 +85,7 @@ class HyperLogLog(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.registers)
 
     def add_hashes(self, hashes: npt.NDArray[np.uint64], groups: Groups | None) -> None:
@@ -124,6 +125,7 @@ class DistinctState(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.tally.num_groups
 
 
@@ -175,12 +177,15 @@ class DistinctCount(Fold[DistinctState, DistinctResult]):
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The column read."""
         return (self.column,)
 
     def create(self, num_groups: int) -> DistinctState:
+        """A state of no rows."""
         return DistinctState(Tally.empty(num_groups), HyperLogLog.empty(num_groups))
 
     def add(self, state: DistinctState, rows: Rows, groups: Groups | None) -> DistinctState:
+        """Add rows; changes `state`."""
         column = state.tally.add(read_column(rows, self.column, self.kind, groups))
         values, kept_groups = column.kept()
         if values is None or not len(values):
@@ -192,11 +197,13 @@ class DistinctCount(Fold[DistinctState, DistinctResult]):
         return state
 
     def merge(self, left: DistinctState, right: DistinctState, groups: Groups) -> DistinctState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
         left.tally.join(right.tally, groups)
         left.sketch.join(right.sketch, groups)
         return left
 
     def extract(self, state: DistinctState) -> DistinctResult:
+        """The answer, group by group."""
         pairs = [state.sketch.num_distinct(group) for group in range(state.num_groups)]
         numbers, bounds = [number for number, _ in pairs], [bound for _, bound in pairs]
         return DistinctResult(np.array(numbers, np.int64), np.array(bounds, np.float64))

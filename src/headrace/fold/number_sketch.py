@@ -34,6 +34,7 @@ class NumberSketch(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.grid.num_groups
 
     def add(self, values: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None, groups: Groups | None) -> None:

@@ -123,13 +123,14 @@ class OrderedGrid(State):
     @classmethod
     def empty(cls, kind: Kind, num_groups: int) -> Self:
         """No values in any group."""
-        edges = (np.zeros(num_groups, value_type(kind)) for _ in range(2))
-        atoms = (np.zeros(num_groups, np.int64) for _ in range(3))
-        nothing = (np.zeros(0, np.int64) for _ in range(2))
-        return cls(*edges, *atoms, np.zeros(num_groups + 1, np.int64), *nothing)
+        low, high = np.zeros(num_groups, value_type(kind)), np.zeros(num_groups, value_type(kind))
+        num_low, num_high, num_zeros = np.zeros((3, num_groups), np.int64)
+        cells, counts = np.zeros((2, 0), np.int64)
+        return cls(low, high, num_low, num_high, num_zeros, np.zeros(num_groups + 1, np.int64), cells, counts)
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.low)
 
     @property
@@ -264,7 +265,7 @@ def _from_atoms(
     num_zeros: npt.NDArray[np.int64],
 ) -> OrderedGrid:
     """A grid without cells; zeros are counted as zeros only, and a lone value as the smallest only."""
-    nothing = (np.zeros(0, np.int64) for _ in range(2))
+    cells, counts = np.zeros((2, 0), np.int64)
     return OrderedGrid(
         low,
         high,
@@ -272,7 +273,8 @@ def _from_atoms(
         np.where((high == 0) | (high == low), 0, num_high),
         num_zeros,
         np.zeros(len(low) + 1, np.int64),
-        *nothing,
+        cells,
+        counts,
     )
 
 
@@ -285,6 +287,7 @@ class QuantilesState(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.tally.num_groups
 
 
@@ -318,21 +321,26 @@ class Quantiles(Fold[QuantilesState, list[Cells]]):
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The column read."""
         return (self.column,)
 
     def create(self, num_groups: int) -> QuantilesState:
+        """A state of no rows."""
         return QuantilesState(Tally.empty(num_groups), OrderedGrid.empty(self.kind, num_groups))
 
     def add(self, state: QuantilesState, rows: Rows, groups: Groups | None) -> QuantilesState:
+        """Add rows; changes `state`."""
         values, kept_groups = state.tally.add(read_column(rows, self.column, self.kind, groups)).kept()
         if values is not None:
             state.grid.add_values(values, None, kept_groups)
         return state
 
     def merge(self, left: QuantilesState, right: QuantilesState, groups: Groups) -> QuantilesState:
+        """Join right's group i into left's group groups[i]; changes `left`."""
         left.tally.join(right.tally, groups)
         left.grid.join(right.grid, groups)
         return left
 
     def extract(self, state: QuantilesState) -> list[Cells]:
+        """The answer, group by group."""
         return [state.grid.of_group(group) for group in range(state.num_groups)]

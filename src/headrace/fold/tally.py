@@ -32,6 +32,7 @@ class Tally(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.num_rows)
 
     @property

@@ -58,6 +58,7 @@ class TextLengths(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.num_values)
 
     def add_values(self, values: pa.Array, counts: npt.NDArray[np.int64], groups: Groups) -> None:
@@ -67,9 +68,11 @@ class TextLengths(State):
         lengths, is_valid = text_lengths(values)
         size = len(self.num_values)
         piece = TextLengths(
-            *(np.zeros(size, np.int64) for _ in range(2)),
+            np.zeros(size, np.int64),
+            np.zeros(size, np.int64),
             np.full(size, np.iinfo(np.int64).max),
-            *(np.zeros(size, np.int64) for _ in range(2)),
+            np.zeros(size, np.int64),
+            np.zeros(size, np.int64),
         )
         np.add.at(piece.num_values, groups, counts)
         np.add.at(piece.total_length, groups, counts * lengths)
@@ -131,6 +134,7 @@ class ValueSample(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.cells)
 
     def add_values(
@@ -210,6 +214,7 @@ class TextSketch(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return self.lengths.num_groups
 
     def add(self, entries: Entries) -> None:

@@ -54,6 +54,7 @@ class ValueTable(State):
 
     @property
     def num_groups(self) -> int:
+        """Groups in this state."""
         return len(self.offsets) - 1
 
     @property
@@ -130,6 +131,7 @@ class ValueTable(State):
         self.offsets, self.values, self.counts = reduce_entries(pending, self.num_groups)
 
     def canonical(self) -> Self:
+        """The one form of equal contents."""
         self.compact()
         return self
 

@@ -270,7 +270,7 @@ class Statistics:
         return digest([self._header(), [[name.decode(), digest(state)] for name, state in rows]])
 
     def save(self, folder: Path) -> None:
-        """Write `states.arrow` (from which `load` reads everything) and `statistics.json` (for people) into a folder."""
+        """Write `states.arrow` (all that `load` reads) and `statistics.json` (for people) into a folder."""
         table = self._table.replace_schema_metadata({b"headrace": to_canonical(self._header())})
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         with disk.open_to_write(folder / _FILE) as file, pa.ipc.new_file(file, table.schema, options=options) as writer:

@@ -117,8 +117,7 @@ class FeatureStatistics:
             )
         if one.kind not in _NUMERIC:
             return cls(**common)
-        low, high = (edge if not isinstance(edge, bytes) else None for edge in (one.min, one.max))
-        mode = one.mode if not isinstance(one.mode, bytes) else None
+        low, high = one.min, one.max
         quantiles = one.quantiles(_PERCENTS.tolist()).tolist() if low is not None else []
         return cls(
             **common,
@@ -129,12 +128,12 @@ class FeatureStatistics:
             min=low,
             max=high,
             median=quantiles[50] if quantiles else None,
-            mode=mode,
+            mode=one.mode,
             num_zeros=one.num_zeros,
             num_nan=one.num_nan,
             num_infinite=one.num_negative_infinite + one.num_positive_infinite,
             num_distinct=one.num_distinct,
-            histogram=() if low is None or high is None else _histogram(one, low, high),
+            histogram=() if low is None else _histogram(one, low, high),
             quantiles=tuple(quantiles),
             error_bounds=one.error_bounds,
         )

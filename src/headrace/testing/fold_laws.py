@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,18 +50,18 @@ class FoldLaws:
     """Inherit in a test class and give `folds` and `rows`; every law of `headrace.fold` then runs on them.
 
     class TestMyFold(FoldLaws):
-        folds = [MyFold("x")]
+        folds = (MyFold("x"),)
         rows = strategies.rows({"x": "number"})
 
     Parameters
     ----------
-    folds : list of Fold
+    folds : sequence of Fold
         Each is tested alone; they read the same rows.
     rows : Hypothesis strategy of Rows
         Must draw empty and all-null batches too; `headrace.testing.strategies.rows` does.
     """
 
-    folds: ClassVar[list[Fold[Any, Any]]] = []
+    folds: ClassVar[Sequence[Fold[Any, Any]]] = ()
     rows: ClassVar[st.SearchStrategy[Rows]] = st.nothing()
 
     @staticmethod
@@ -80,7 +82,7 @@ class FoldLaws:
         cuts = sorted(data.draw(st.lists(st.integers(0, rows.num_rows), max_size=4)))
         edges = [0, *cuts, rows.num_rows]
         shuffled = take_rows(rows, order)
-        pieces = [slice_rows(shuffled, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        pieces = [slice_rows(shuffled, a, b) for a, b in itertools.pairwise(edges)]
         backwards = data.draw(st.booleans())
         zero = np.zeros(1, np.int32)
         for fold in self.folds:

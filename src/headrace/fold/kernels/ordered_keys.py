@@ -48,9 +48,9 @@ def cells_of(
     values: npt.NDArray[np.float64], scale: Scale, groups: npt.NDArray[np.int64] | None
 ) -> npt.NDArray[np.int64]:
     """int64[n]: each value's cell under its group's scale (None: group 0's). Cost: about 3 ns a value."""
-    shift, floor = (part[0] if groups is None else part[groups] for part in scale)
-    bits = values.view(np.int64)
-    cells = bits & _MAGNITUDE
+    shift, floor = (part[:1] if groups is None else part[groups] for part in scale)
+    bits: npt.NDArray[np.int64] = values.view(np.int64)
+    cells: npt.NDArray[np.int64] = bits & _MAGNITUDE
     cells >>= shift
     cells -= floor - 1
     np.maximum(cells, 0, out=cells)
@@ -68,7 +68,7 @@ def move_cells(
     keys = (cells ^ sign) - sign
     above = (keys + old[1][groups] - 1) >> (new[0] - old[0])[groups]
     moved = np.where(keys > 0, np.maximum(above - new[1][groups] + 1, 0), 0)
-    return (moved ^ sign) - sign
+    return np.asarray((moved ^ sign) - sign)
 
 
 def bounds_of(

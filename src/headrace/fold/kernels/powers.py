@@ -7,6 +7,7 @@ holds every term of the four sums. Sums are kept as limbs of 36 bits in int64, c
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ _MATRIX_ROWS = 48  # a matrix product costs a few microseconds to start: shorter
 
 def _bounds() -> list[tuple[int, int]]:
     ends = np.cumsum((0, *POWER_LIMBS)).tolist()
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(itertools.pairwise(ends))
 
 
 _BOUNDS = _bounds()
