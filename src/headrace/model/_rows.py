@@ -15,7 +15,7 @@ import numpy as np
 
 from headrace.errors import InvalidRequest
 from headrace.model._values import parse_timestamp, reader_of, refuse, show
-from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
+from headrace.model.columns import LANES, NULL_TEXT, InputColumn, layout_of
 
 __all__ = ["Lanes", "RowReader"]
 
@@ -29,6 +29,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (str,),
 }
 _NONE = type(None)
+_FLOAT64, _INT64, _OBJECT, _BOOL = (np.dtype(name) for name in ("f8", "i8", "O", "?"))
 _MAX_PLANS = 4096  # a client that sends every combination of types cannot fill the memory
 _ABSENT = object()
 
@@ -89,6 +90,7 @@ class RowReader:
         self._known = frozenset(self._names) | frozenset(ignored)
         self._readers = tuple(reader_of(column) for column in columns)
         self._layout = layout_of(columns)
+        self._widths = {lane: len(getattr(self._layout, lane)) for lane in LANES}
         self._fetch: Callable[[Any], tuple[Any, ...]] = _getter(self._names)  # type: ignore[arg-type]  # keys of dicts
         self._numbers = _getter([index for index, column in enumerate(columns) if column.lane == "number"])
         ranges = [
@@ -161,16 +163,16 @@ class RowReader:
             return None
 
     def _lanes(self, num_rows: int, numbers: Any, integers: Any, texts: Any, present: Any) -> Lanes:
-        layout = self._layout
         lanes: Lanes = {}
-        if layout.number:  # None becomes NaN here, by NumPy
-            lanes["number"] = np.array(numbers, np.float64).reshape(num_rows, len(layout.number))
-        if layout.integer:
-            lanes["integer"] = np.array(integers, np.int64).reshape(num_rows, len(layout.integer))
-        if layout.text:
-            lanes["text"] = np.array(texts, np.object_).reshape(num_rows, len(layout.text))
-        if layout.present:
-            lanes["present"] = np.array(present, np.bool_).reshape(num_rows, len(layout.present))
+        for lane, rows, dtype in (
+            ("number", numbers, _FLOAT64),  # None becomes NaN here, by NumPy
+            ("integer", integers, _INT64),
+            ("text", texts, _OBJECT),
+            ("present", present, _BOOL),
+        ):
+            width = self._widths[lane]
+            if width:
+                lanes[lane] = np.array(rows, dtype) if num_rows else np.empty((0, width), dtype)
         return lanes
 
     def read_slow(self, rows: list[Any]) -> Lanes:
