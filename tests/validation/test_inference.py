@@ -85,7 +85,6 @@ def test_label_is_not_in_serving_where_statistics_know_it() -> None:
     """Where the statistics carry the roles, the label is not in the environment "serving"."""
     data = Dataset.from_arrow(pa.table({"x": [1.0], "y": [True]}), label="y")
     statistics = analyze(data)
-    object.__setattr__(statistics, "roles", data.roles)
     schema = infer_schema(statistics)
     assert [feature.not_in for feature in schema.features] == [(), ("serving",)]
 

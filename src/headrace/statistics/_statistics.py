@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
+from headrace.dataset import Roles
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import Distribution, DistributionResult, State, decode, encode
 from headrace.slicing import slice_name
@@ -107,6 +108,8 @@ class Statistics:
         One state of one group for each feature.
     slices_by_columns : dict of tuple of str to Slices
         The cuts asked for, over all rows.
+    roles : Roles
+        The data set's: a schema inferred from these statistics knows which column is the label.
 
     >>> import pyarrow as pa
     >>> from headrace.dataset import Dataset
@@ -124,6 +127,7 @@ class Statistics:
     folds: tuple[Distribution, ...]
     parts: dict[PartName, tuple[State, ...]]
     slices_by_columns: dict[tuple[str, ...], Slices]
+    roles: Roles = field(default_factory=Roles)
 
     def __repr__(self) -> str:
         return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
@@ -177,13 +181,13 @@ class Statistics:
         """The statistics of one split's rows; slices are over all rows and stay behind."""
         if name not in self.split_names:
             raise UnknownName("split", name, self.split_names)
-        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[1] == name}, {})
+        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[1] == name}, {}, self.roles)
 
     def span(self, name: str) -> Statistics:
         """The statistics of one span's rows; slices are over all rows and stay behind."""
         if name not in self.span_names:
             raise UnknownName("span", name, self.span_names)
-        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[0] == name}, {})
+        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[0] == name}, {}, self.roles)
 
     @property
     def slices(self) -> list[dict[str, Any]]:
@@ -261,7 +265,8 @@ class Statistics:
 
     def _header(self) -> dict[str, Any]:
         features = [[fold.column, fold.kind, fold.max_distinct] for fold in self.folds]
-        return {"format": _FORMAT, "version": Distribution.version, "features": features}
+        roles = self.roles.to_plain()
+        return {"format": _FORMAT, "version": Distribution.version, "features": features, "roles": roles}
 
     @functools.cached_property
     def digest(self) -> str:
@@ -314,6 +319,7 @@ class Statistics:
             folds,
             {part: tuple(states) for part, states in parts.items()},
             {columns: Slices(columns, keys[columns], tuple(states)) for columns, states in cuts.items()},
+            Roles(**header["roles"]),
         )
 
     @classmethod
@@ -334,7 +340,7 @@ class Statistics:
                     fold.merge(left, right, zero)  # type: ignore[arg-type]  # its own fold's states
                     for fold, left, right in zip(folds, fresh, states, strict=True)
                 )
-        return Statistics(folds, parts, {})
+        return Statistics(folds, parts, {}, several[0].roles)
 
 
 def _table_bytes(table: pa.Table) -> bytes:

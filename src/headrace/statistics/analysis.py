@@ -65,4 +65,4 @@ def analyze(
     if specs:
         for spec, grouped in zip(specs, runner.fold_by_key(folds, specs, dataset, dataset.parts()), strict=True):
             cuts[spec.columns] = Slices(spec.columns, grouped.keys, tuple(grouped.states))
-    return Statistics(folds, {name: tuple(states) for name, states in parts.items()}, cuts)
+    return Statistics(folds, {name: tuple(states) for name, states in parts.items()}, cuts, dataset.roles)

@@ -53,7 +53,7 @@ def infer_schema(statistics: Statistics) -> Schema:
     Source: I. J. Good, The population frequencies of species and the estimation of population parameters, 1953;
     A. Chao, Estimating the population size for capture-recapture data with unequal catchability, 1987.
     """
-    label = getattr(getattr(statistics, "roles", None), "label", None)
+    label = statistics.roles.label
     features = []
     for name in statistics.feature_names:
         seen = statistics[name]
