@@ -16,6 +16,7 @@ from headrace.errors import InvalidInput, UnknownName
 __all__ = ["ResolvedSpan", "SpanFile", "find_spans", "resolve_spans", "select_spans"]
 
 _SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _LAST = re.compile(r"last ([1-9]\d*)")
 
 
@@ -70,26 +71,18 @@ def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces], name
 
 
-def _matcher(pattern: str) -> re.Pattern[str]:
-    """A regular expression for the files of a glob pattern that gives the span."""
-    found = ""
-    is_first = True
+def _matcher(root: str, pattern: str) -> re.Pattern[str]:
+    """A regular expression for the files that a glob pattern finds under `root`, with the span as a group."""
+    found, is_first = re.escape(root), True
     for piece in re.findall(r"\{span\}|\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", pattern, re.DOTALL):
         if piece == "{span}":
             found += f"(?P<span>{_SPAN})" if is_first else "(?P=span)"
             is_first = False
-        elif piece == "**/":
-            found += "(?:.*/)?"
-        elif piece == "**":
-            found += ".*"
-        elif piece == "*":
-            found += "[^/]*"
-        elif piece == "?":
-            found += "[^/]"
-        elif len(piece) > 1:
-            found += "[^" + piece[2:] if piece.startswith("[!") else piece
+        elif len(piece) > 1 and piece[0] == "[":
+            inside = piece[1:-1].replace("\\", r"\\").replace("[", r"\[")
+            found += f"[^{inside[1:]}]" if inside[0] == "!" else f"[{inside}]"
         else:
-            found += re.escape(piece)
+            found += _WILDCARDS.get(piece) or re.escape(piece)
     return re.compile(found, re.DOTALL)
 
 
@@ -118,7 +111,7 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
         raise InvalidInput("no file found", where=str(root / text), expected="at least one Parquet file")
     if "{span}" not in text:
         return [("all", [Path(path) for path in paths])]
-    matcher = _matcher(text if Path(text).is_absolute() else f"{_literal(str(root))}/{text}")
+    matcher = _matcher("" if Path(text).is_absolute() else f"{root}/", text)
     spans: dict[str, list[Path]] = {}
     for path in paths:
         match = matcher.fullmatch(path)
@@ -128,11 +121,6 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
             )
         spans.setdefault(match["span"], []).append(Path(path))
     return sorted(spans.items(), key=lambda item: _natural(item[0]))
-
-
-def _literal(text: str) -> str:
-    """A path in which no character is a wildcard, for `_matcher`."""
-    return re.sub(r"([*?[])", r"[\1]", text)
 
 
 def select_spans(names: Sequence[str], spans: str | Sequence[str]) -> list[str]:
