@@ -90,7 +90,7 @@ class RowReader:
         self._known = frozenset(self._names) | frozenset(ignored)
         self._readers = tuple(reader_of(column) for column in columns)
         self._layout = layout_of(columns)
-        self._widths = {lane: len(getattr(self._layout, lane)) for lane in LANES}
+        self._widths: dict[str, int] = {lane: len(getattr(self._layout, lane)) for lane in LANES}
         self._fetch: Callable[[Any], tuple[Any, ...]] = _getter(self._names)  # type: ignore[arg-type]  # keys of dicts
         self._numbers = _getter([index for index, column in enumerate(columns) if column.lane == "number"])
         ranges = [
