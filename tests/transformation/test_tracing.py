@@ -234,6 +234,7 @@ def test_what_is_no_expression_graph():
         {"nodes": 5},
         {"nodes": [{"inputs": [0], "op": "is_null"}]},
         {"features": [["a"]]},
+        {"features": [["a", 3]]},
     ):
         with pytest.raises(InvalidInput):
             Expressions.from_plain({**good, **damage})

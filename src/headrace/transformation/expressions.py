@@ -92,6 +92,8 @@ class Expressions:
             for index, node in enumerate(nodes):
                 if not all(0 <= item < index for item in node.inputs):
                     raise InvalidInput(f"node {index} uses a later node", where="expression graph")
+            if not all(0 <= index < len(nodes) for _, index in features):
+                raise InvalidInput("a feature names a node there is not", where="expression graph")
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):
                 raise

@@ -25,10 +25,10 @@ _MOST = 1000
 class Bucketize(Op):
     """`ops.bucketize(x.distance, num_buckets=10)`: the index of the bucket a value falls into, 0 first.
 
-    Bucket i holds boundary[i - 1] <= value < boundary[i]. With `num_buckets`, the boundaries are the exact quantiles
+    Bucket i holds boundary[i - 1] <= value < boundary[i]. With `num_buckets`, the boundaries are the quantiles
     1/n .. (n - 1)/n of the rows the transform is fitted on (linear between neighbours, as NumPy's default), equal ones
-    once: heavily repeated values make fewer buckets than asked for. The values are those of the fit: a window that
-    rolls moves the boundaries, the same rows never do.
+    once: heavily repeated values make fewer buckets than asked for. They are exact up to 65,536 distinct values, and
+    within 2^-9 of the value beyond; the same rows give the same boundaries in any order, to the bit.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Bucketize(Op):
     infinite value falls into the first or last bucket. With no value to fit on, every value is in bucket 0.
 
     Raises InvalidInput for text, for neither or both parameters, or for boundaries out of order.
-    Cost: one fold over the column with `num_buckets`; five nodes, one comparison a boundary and row.
+    Cost: one fold over the column with `num_buckets`; one node, ten comparisons a row for 1,000 buckets.
 
     Examples
     --------
@@ -92,13 +92,43 @@ class Bucketize(Op):
         return {"boundaries": np.unique(edges[np.isfinite(edges)]).tolist()}
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
-        """The number of boundaries not above the value: a sum of zeros and ones, exact in any order."""
-        edges = np.array([constants["boundaries"] if self.boundaries is None else self.boundaries], dtype=np.float64)
-        value = builder.as_number(inputs[0])
-        if not edges.size:
-            zero = builder.number(0.0)
-            return Value(builder.where(builder.node("IsNaN", [value]), value, zero), "number")
-        passed = builder.cast(builder.compare(">=", value, builder.constant(edges)), np.float64)
-        axis = builder.constant(np.array([1], dtype=np.int64))
-        bucket = passed if edges.size == 1 else builder.node("ReduceSum", [passed, axis], keepdims=1)
-        return Value(builder.where(builder.node("IsNaN", [value]), value, bucket), "number")
+        """One search tree: a comparison a level, whatever the number of buckets, and null decided at the root."""
+        edges = constants["boundaries"] if self.boundaries is None else self.boundaries
+        return Value(_search(builder, builder.as_number(inputs[0]), edges), "number")
+
+
+def _search(builder: GraphBuilder, value: str, edges: Sequence[float]) -> str:
+    # Node 0 asks value < -infinity, which only a NaN "is": it tracks the missing to the leaf NaN.
+    splits, true_ids, false_ids, true_leaves, false_leaves = [-math.inf], [0], [0], [1], [0]
+    todo = [(0, False, 0, len(edges))]
+    while todo:
+        parent, side, first, last = todo.pop()
+        ids, leaves = (true_ids, true_leaves) if side else (false_ids, false_leaves)
+        if first == last:
+            ids[parent], leaves[parent] = first, 1  # leaf i is bucket i
+            continue
+        middle, node = (first + last) // 2, len(splits)
+        ids[parent] = node
+        for row, start in ((splits, edges[middle]), (true_ids, 0), (false_ids, 0), (true_leaves, 0), (false_leaves, 0)):
+            row.append(start)  # type: ignore[arg-type]  # thresholds are floats, the others ids
+        todo += [(node, True, first, middle), (node, False, middle + 1, last)]
+    true_ids[0] = len(edges) + 1
+    return builder.node(
+        "TreeEnsemble",
+        [value],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function=1,  # sum, of one leaf
+        post_transform=0,
+        tree_roots=[0],
+        nodes_featureids=[0] * len(splits),
+        nodes_splits=np.array(splits, dtype=np.float64),
+        nodes_modes=np.ones(len(splits), dtype=np.uint8),  # value < split goes the true way
+        nodes_truenodeids=true_ids,
+        nodes_trueleafs=true_leaves,
+        nodes_falsenodeids=false_ids,
+        nodes_falseleafs=false_leaves,
+        nodes_missing_value_tracks_true=[1] + [0] * (len(splits) - 1),
+        leaf_targetids=[0] * (len(edges) + 2),
+        leaf_weights=np.array([*range(len(edges) + 1), math.nan], dtype=np.float64),
+    )
