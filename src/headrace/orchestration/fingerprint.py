@@ -218,7 +218,7 @@ class _Reader:
                     continue
                 target = _loaded(source)
                 if target is None:
-                    self._package(source)
+                    self._unfound(module, name, node)
                 elif not hasattr(target, alias.name) or isinstance(getattr(target, alias.name), ModuleType):
                     child = _loaded(f"{source}.{alias.name}") or getattr(target, alias.name, None)
                     self._reach(child if isinstance(child, ModuleType) else target, attributes)
@@ -232,9 +232,13 @@ class _Reader:
                 continue
             target = _loaded(alias.name if alias.asname else bound)
             if target is None:
-                self._package(alias.name.partition(".")[0])
+                self._unfound(module, name, node)
             else:
                 self._reach(target, attributes)
+
+    def _unfound(self, module: ModuleType, name: str, node: ast.stmt) -> None:
+        """An import that fails, here and now: what it says is all there is to count."""
+        self.definitions[f"{_label(module)}:{name}"] = {"trees": [tree_of(node)]}
 
     def _reach(self, module: ModuleType, attributes: tuple[str, ...] | None) -> None:
         """Add what `module.a.b` stands for."""
@@ -327,7 +331,7 @@ def _absolute(name: str, module: ModuleType) -> str:
     try:
         return importlib.util.resolve_name(name, package)
     except (ImportError, ValueError):
-        return name.lstrip(".")
+        return name  # dots and all, which no module has
 
 
 def _plain_value(module: ModuleType, value: Any) -> Any:

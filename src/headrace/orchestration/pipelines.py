@@ -243,7 +243,8 @@ def load_file(file: Path) -> Any:
         del sys.modules[stem]
         if isinstance(error, HeadraceError) or not isinstance(error, Exception):
             raise
+        said = error.msg if isinstance(error, SyntaxError) else error
         raise InvalidInput(
-            f"{file.name} cannot be imported: {type(error).__name__}: {error}", where=last_line(error)
+            f"{file.name} cannot be imported: {type(error).__name__}: {said}", where=last_line(error)
         ) from error
     return module

@@ -193,12 +193,13 @@ def imports_in(node: ast.AST) -> dict[str, list[ast.stmt]]:
 def chains(node: ast.AST) -> list[tuple[str, tuple[str, ...]]]:
     """The names that a tree reads from its module, each with the attributes read from it: `a.b.c` is ('a', ('b', 'c')).
 
-    Names that are local to a function or comprehension inside the tree are left out, by the compiler's own tables.
+    Names that are local to a function or comprehension inside the tree are left out, by the compiler's own tables,
+    unless an import there binds them.
 
     >>> chains(ast.parse("def f(x): return numpy.linalg.norm(x) + limit"))
     [('limit', ()), ('numpy', ('linalg', 'norm'))]
     """
-    wanted = _global_names(node)
+    wanted = _global_names(node) | set(imports_in(node))
     found: set[tuple[str, tuple[str, ...]]] = set()
     inner: set[int] = set()
     for item in ast.walk(node):

@@ -102,7 +102,8 @@ class Trace:
         notes: Mapping[str, Any] | None = None,
     ) -> Handle:
         """Add a step; returns the handle of its main output, which has the others as attributes."""
-        plain = {name: self.plain(value, name, call) for name, value in arguments.items()}
+        called = call.rpartition(":")[2]
+        plain = {name: self.plain(value, name, called) for name, value in arguments.items()}
         node = Node(self._name(call), call, plain, dict(outputs), user_line(), retries, timeout_s, dict(notes or {}))
         self.nodes.append(node)
         main, kind = next(iter(outputs.items()))
