@@ -360,10 +360,26 @@ def test_rows_from_python_hold_python_values():
 def test_messages_stay_short():
     """A client that sends a megabyte gets no megabyte back."""
     codec = Codec([InputColumn("x", "number")])
-    for row in ({"x": "y" * 1_000_000}, {"y" * 1_000_000: 1}, {"x": list(range(100_000))}):
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    for row in (
+        {"x": "y" * 1_000_000},
+        {"y" * 1_000_000: 1},
+        {"x": list(range(100_000))},
+        {"x": deep},
+        {"x": 10**5000},
+    ):
         with pytest.raises(InvalidRequest) as caught:
             codec.from_rows([row])
         assert len(str(caught.value)) < 500
+
+
+def test_a_deep_body_is_an_ordinary_error():
+    """As deep as the parser lets pass: the message says what is wrong, nothing overflows."""
+    body = b'{"instances": [{"x": ' + b"[" * 1000 + b"]" * 1000 + b"}]}"
+    with pytest.raises(InvalidRequest, match=r"row 0.*'x'"):
+        Codec([InputColumn("x", "number")]).from_json(body)
 
 
 @pytest.mark.parametrize(

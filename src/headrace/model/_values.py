@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -40,8 +41,11 @@ _RFC_3339 = re.compile(
 
 
 def show(value: Any, limit: int = 60) -> str:
-    """A value for a message: its repr without lone surrogates, cut to `limit` characters."""
-    text = repr(value[: limit + 1] if isinstance(value, (str, bytes)) else value)
+    """A value for a message: its repr without lone surrogates, cut to `limit` characters, never deep or long."""
+    try:
+        text = repr(value[: limit + 1]) if isinstance(value, (str, bytes)) else reprlib.repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits; an object's own doing
+        text = f"a {type(value).__name__}"
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
