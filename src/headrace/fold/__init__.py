@@ -4,6 +4,11 @@ from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State, decode, e
 from headrace.fold.counts import Counts, CountsResult
 from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
+from headrace.fold.exponent_accumulator import Moments, MomentsResult
+from headrace.fold.hyperloglog import DistinctCount, DistinctResult
+from headrace.fold.lifting import SimpleFold, lift
+from headrace.fold.ordered_grid import Quantiles
+from headrace.fold.sample import Sample, SampleResult
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 from headrace.fold.sums import Sums, SumsResult
 
@@ -11,19 +16,28 @@ __all__ = [
     "ROW_ID",
     "Counts",
     "CountsResult",
+    "DistinctCount",
+    "DistinctResult",
     "Distribution",
     "DistributionResult",
     "ErrorBound",
     "Fold",
     "GroupDistribution",
     "Groups",
+    "Moments",
+    "MomentsResult",
+    "Quantiles",
     "Rows",
+    "Sample",
+    "SampleResult",
     "ScoreCurve",
     "ScoreCurveResult",
+    "SimpleFold",
     "State",
     "Sums",
     "SumsResult",
     "decode",
     "encode",
     "grow",
+    "lift",
 ]

@@ -77,7 +77,7 @@ def shape_of(count: int, sums: list[int], exponent: int) -> Shape:
     tesseract = (
         count**3 * fourth - 4 * count * count * first * third + 6 * count * first * first * second - 3 * first**4
     )
-    skewness = (1 if cube > 0 else -1) * _root(cube * cube, square**3)
+    skewness = (1 if cube > 0 else -1) * _root(cube * cube, square**3) if cube else 0.0
     return Shape(mean, std_dev, skewness, _ratio(tesseract - 3 * square * square, square * square))
 
 

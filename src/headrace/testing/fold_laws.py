@@ -20,7 +20,7 @@ __all__ = ["FoldLaws", "slice_rows", "take_rows"]
 # Each class that inherits a law runs it on folds of its own, which Hypothesis takes for one flaky test; without a
 # database of examples nothing is carried from one class to the next.
 _SETTINGS = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

@@ -77,7 +77,7 @@ def _build(items: list[Any], data_type: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(data_type):
         return pa.array(items, data_type.value_type).dictionary_encode()
     if pa.types.is_integer(data_type):
-        limits = np.iinfo(data_type.to_pandas_dtype())
+        limits = np.iinfo(str(data_type))
         items = [item if item is not None and limits.min <= item <= limits.max else None for item in items]
     if data_type == pa.date32():
         items = [None if item is None else item // 86_400_000_000 for item in items]
@@ -113,7 +113,7 @@ def columns(draw: st.DrawFn, kind: Kind, num_rows: int, *, canonical: bool = Fal
 
 @st.composite
 def rows(
-    draw: st.DrawFn, kinds: Mapping[str, Kind], *, max_rows: int = 40, weights: Callable[[], Any] | None = None
+    draw: st.DrawFn, kinds: Mapping[str, Kind], *, max_rows: int = 25, weights: Callable[[], Any] | None = None
 ) -> Rows:
     """Rows as an engine hands them over: the named columns of these kinds, row ids (some repeat), weights.
 
