@@ -33,7 +33,7 @@ LITERALS = {
 }
 
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,
@@ -312,7 +312,7 @@ def test_any_features_are_served_as_materialised(function, rows, order):
         assert served_matrix(graph, many, batch_rows).tobytes() == whole.tobytes(), f"batch of {batch_rows}"
 
 
-@settings(SETTINGS, max_examples=25)
+@settings(SETTINGS, max_examples=15)
 @given(functions(), rows_of(COLUMNS, max_rows=6))
 def test_onnx_reference_computes_the_same(function, rows):
     """onnx.reference agrees wherever it has the operators: no MurmurHash3, no digits, no remainders or int division."""

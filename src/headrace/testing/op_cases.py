@@ -25,7 +25,7 @@ __all__ = ["BATCHES", "OpCases", "reference_matrix", "served_matrix"]
 BATCHES = (1, 2, 3, 7, 31, 100)
 
 _SETTINGS = settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,

@@ -67,6 +67,22 @@ class TestNumbers(OpCases):
         return found
 
 
+# name -> (left, right) of a row of columns or of values
+PAIRS = {
+    "i,j": lambda row: (row["i"], row["j"]),
+    "i,flag": lambda row: (row["i"], row["flag"]),
+    "when,3600": lambda row: (row["when"], 3_600_000_000),
+    "i,7": lambda row: (row["i"], 7),
+    "i,-7": lambda row: (row["i"], -7),
+    "i,0": lambda row: (row["i"], 0),
+    "i,-1": lambda row: (row["i"], -1),
+    "5,j": lambda row: (5, row["j"]),
+}
+WHOLE = [(sign, name) for sign in ("//", "%") for name in PAIRS] + [
+    (sign, name) for sign in ("+", "-", "*") for name in ("i,j", "i,flag")
+]
+
+
 class TestIntegers(OpCases):
     """Integers, booleans and timestamps: exact, wrapping around at 64 bits; by 0 and by -1 too."""
 
@@ -76,42 +92,22 @@ class TestIntegers(OpCases):
     def features(self, x):
         """Results are taken apart so that float32 shows every bit of them."""
         found = {}
-        for sign in ("+", "-", "*", "//", "%"):
-            for name, value in (
-                ("i,j", record(sign, x.i, x.j)),
-                ("i,7", record(sign, x.i, 7)),
-                ("i,-7", record(sign, x.i, -7)),
-                ("i,0", record(sign, x.i, 0)),
-                ("i,-1", record(sign, x.i, -1)),
-                ("5,j", record(sign, 5, x.j)),
-                ("i,flag", record(sign, x.i, x.flag)),
-                ("when,3600", record(sign, x.when, 3_600_000_000)),
-            ):
-                found[f"{name} {sign} high"] = value // 1048576 // 1048576
-                found[f"{name} {sign} middle"] = value // 1048576 % 1048576
-                found[f"{name} {sign} low"] = value % 1048576
+        for sign, name in WHOLE:
+            value = record(sign, *PAIRS[name](x))
+            found[f"{name} {sign} high"] = value // 1048576 // 1048576
+            found[f"{name} {sign} middle"] = value // 1048576 % 1048576
+            found[f"{name} {sign} low"] = value % 1048576
         found["i/j"] = x.i / x.j
         return found
 
     def define(self, rows, fitted):
         """Python's integers, cut to 64 bits."""
         found = {}
-        pairs = {
-            "i,j": lambda row: (row["i"], row["j"]),
-            "i,7": lambda row: (row["i"], 7),
-            "i,-7": lambda row: (row["i"], -7),
-            "i,0": lambda row: (row["i"], 0),
-            "i,-1": lambda row: (row["i"], -1),
-            "5,j": lambda row: (5, row["j"]),
-            "i,flag": lambda row: (row["i"], row["flag"]),
-            "when,3600": lambda row: (row["when"], 3_600_000_000),
-        }
-        for sign in ("+", "-", "*", "//", "%"):
-            for name, pair in pairs.items():
-                values = [meaning.arithmetic(sign, *pair(row), as_integers=True) for row in rows]
-                found[f"{name} {sign} high"] = [None if v is None else v // 2**40 for v in values]
-                found[f"{name} {sign} middle"] = [None if v is None else v // 2**20 % 2**20 for v in values]
-                found[f"{name} {sign} low"] = [None if v is None else v % 2**20 for v in values]
+        for sign, name in WHOLE:
+            values = [meaning.arithmetic(sign, *PAIRS[name](row), as_integers=True) for row in rows]
+            found[f"{name} {sign} high"] = [None if v is None else v // 2**40 for v in values]
+            found[f"{name} {sign} middle"] = [None if v is None else v // 2**20 % 2**20 for v in values]
+            found[f"{name} {sign} low"] = [None if v is None else v % 2**20 for v in values]
         found["i/j"] = [meaning.arithmetic("/", row["i"], row["j"], as_integers=False) for row in rows]
         return found
 
