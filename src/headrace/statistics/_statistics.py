@@ -181,13 +181,17 @@ class Statistics:
         """The statistics of one split's rows; slices are over all rows and stay behind."""
         if name not in self.split_names:
             raise UnknownName("split", name, self.split_names)
-        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[1] == name}, {}, self.roles)
+        return Statistics(
+            self.folds, {part: states for part, states in self.parts.items() if part[1] == name}, {}, self.roles
+        )
 
     def span(self, name: str) -> Statistics:
         """The statistics of one span's rows; slices are over all rows and stay behind."""
         if name not in self.span_names:
             raise UnknownName("span", name, self.span_names)
-        return Statistics(self.folds, {part: states for part, states in self.parts.items() if part[0] == name}, {}, self.roles)
+        return Statistics(
+            self.folds, {part: states for part, states in self.parts.items() if part[0] == name}, {}, self.roles
+        )
 
     @property
     def slices(self) -> list[dict[str, Any]]:
