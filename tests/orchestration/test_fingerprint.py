@@ -191,7 +191,7 @@ def changed_sources(tree, *, only_one):
         kept = dict(vars(node))
         for what, changed in mutations(node):
             tried[what] += 1
-            if only_one and tried[what] > 4:
+            if only_one and tried[what] > 12:
                 continue
             vars(node).update(vars(changed))
             try:
@@ -201,7 +201,7 @@ def changed_sources(tree, *, only_one):
             except (SyntaxError, ValueError, TypeError, AttributeError, IndexError, KeyError, SyntaxWarning):
                 differs = False
             if differs:
-                tried[what] += 4
+                tried[what] += 12
                 yield what, source
             vars(node).update(kept)
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["resume_run", "run_pipeline", "run_plan"]
 
 _POLL_S = 0.25
+_CANCEL_S = 0.5  # how often the store is asked whether somebody wants the run to stop
 
 
 def run_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, in_process: bool = False) -> RunResult:
@@ -109,7 +110,7 @@ class _Runner:
         self.tries: dict[str, int] = {}
         self.interrupts = 0
         self.stopped_by = 0
-        self._renewed = time.monotonic()
+        self._renewed = self._asked = time.monotonic()
         # On resuming: the steps this run has finished already need no second record.
         self._finished = {row.step: row.key for row in store.attempts(run_id) if row.state in ("succeeded", "cached")}
 
@@ -275,6 +276,10 @@ class _Runner:
             if (late and not running.is_late) or self.interrupts > 1:
                 running.is_late = late
                 self.children.stop(name)
+        if now - self._asked > _CANCEL_S and not self.interrupts:
+            self._asked = now
+            if self.store.run(self.run_id).is_cancel_requested:
+                self.interrupt()
         if now - self._renewed < self.settings.lease_s / 3:
             return
         self._renewed = now
@@ -285,8 +290,6 @@ class _Runner:
             except LeaseLost:
                 # It has just committed, and its lease is gone with that; a lost one says so when it tries to commit.
                 continue
-        if self.store.run(self.run_id).is_cancel_requested:
-            self.interrupt()
 
     def interrupt(self) -> None:
         """Start nothing more; the second time, stop what runs."""
