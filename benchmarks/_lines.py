@@ -29,7 +29,15 @@ def machine() -> str:
 
 
 def line(
-    case: str, what: str, unit: str, ours: float, peer: str, peer_value: float | None, *, higher: bool = False, note: str = ""
+    case: str,
+    what: str,
+    unit: str,
+    ours: float,
+    peer: str,
+    peer_value: float | None,
+    *,
+    higher: bool = False,
+    note: str = "",
 ) -> None:
     """Print one comparison; ratio above 1 means headrace is better.
 

@@ -26,7 +26,9 @@ def main() -> None:
     try:
         shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".headrace", "data", "coming", "__pycache__"))
         for what, floor, aim in (("first run", 300.0, 120.0), ("second run", 30.0, 10.0)):
-            done = subprocess.run([sys.executable, str(folder / "demo.py")], stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, str(folder / "demo.py")], stdout=subprocess.PIPE, text=True, check=True
+            )
             seconds = json.loads(done.stdout.splitlines()[-1])["seconds"]
             line("demo", what, "s", seconds, "floor of the table", floor)
             line("demo", what, "s", seconds, "aim of the table", aim)

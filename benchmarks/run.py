@@ -1,4 +1,4 @@
-"""Runs one benchmark by name, or `all`; without a name it lists what there is. Arguments after the name are passed on."""
+"""Runs one benchmark by name, or `all`; without a name it lists them. Arguments after the name are passed on."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import headrace
 
 ROOT = Path(__file__).parent.parent
@@ -54,12 +56,8 @@ def test_members_are_found_by_class_name():
 
 def test_unknown_name_is_answered_with_the_nearest():
     """A typo gets the name that was meant."""
-    try:
-        headrace.anlyze
-    except AttributeError as error:
-        assert "did you mean 'analyze'" in str(error)
-    else:
-        raise AssertionError("no AttributeError")
+    with pytest.raises(AttributeError, match="did you mean 'analyze'"):
+        _ = headrace.anlyze
 
 
 def test_import_brings_no_third_party():

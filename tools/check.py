@@ -1,4 +1,4 @@
-"""`make check`: lint, format, types, floors, file sizes, the stub, and the fast tests; stops at the first that fails."""
+"""`make check`: lint, format, file sizes, stub, floors, types and the fast tests; stops at the first that fails."""
 
 from __future__ import annotations
 

@@ -24,9 +24,11 @@ def member_lines() -> list[str]:
             if not module.startswith("headrace."):
                 continue
             source = ROOT / "src" / (module.replace(".", "/") + ".py")
-            for node in ast.parse(source.read_text(encoding="utf-8")).body:
-                if isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", ""):
-                    lines.append(f"from {module} import {node.name} as {node.name}")
+            lines += [
+                f"from {module} import {node.name} as {node.name}"
+                for node in ast.parse(source.read_text(encoding="utf-8")).body
+                if isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", "")
+            ]
     return sorted(lines)
 
 

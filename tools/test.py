@@ -17,9 +17,7 @@ def run(name: str, *command: str, capture: bool = False) -> str:
     print(f"== {name}: {' '.join(command)}", flush=True)
     start = time.monotonic()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE if capture else None
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE if capture else None)
     if capture:
         print(done.stdout, end="", flush=True)
     print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)

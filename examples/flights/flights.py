@@ -23,14 +23,25 @@ def features(x):
 
 @hr.pipeline
 def flights(max_depth: int = 8):
-    raw = hr.ingest("data/flights/{span}.parquet", spans="last 6", label="late",
-                    key=["time_hour", "carrier", "flight", "origin"], split={"train": 8, "eval": 2})
+    raw = hr.ingest(
+        "data/flights/{span}.parquet",
+        spans="last 6",
+        label="late",
+        key=["time_hour", "carrier", "flight", "origin"],
+        split={"train": 8, "eval": 2},
+    )
     schema = hr.load_schema("schema.yaml", otherwise=hr.infer_schema(hr.analyze(raw)))
     examples = hr.validate(raw, schema, previous=hr.previous(raw)).accepted
     graph = hr.transform(features, examples)
     model = hr.train(hr.XGBoost(max_depth=max_depth), graph, examples)
-    report = hr.evaluate(model, examples, champion=hr.champion("late"), slices=["carrier", "origin"],
-                         metrics=["roc_auc", "log_loss", "brier", hr.CostWeightedError(fp=1, fn=5)])
-    verdict = hr.gate(model, report,
-                      rules=["roc_auc >= 0.85", "roc_auc >= champion - 0.02 on every carrier with 1000 rows"])
+    report = hr.evaluate(
+        model,
+        examples,
+        champion=hr.champion("late"),
+        slices=["carrier", "origin"],
+        metrics=["roc_auc", "log_loss", "brier", hr.CostWeightedError(fp=1, fn=5)],
+    )
+    verdict = hr.gate(
+        model, report, rules=["roc_auc >= 0.85", "roc_auc >= champion - 0.02 on every carrier with 1000 rows"]
+    )
     hr.push(model, verdict, endpoint="late")

@@ -38,7 +38,9 @@ def _find_data() -> Path:
     return Path(next(iter(found.submodule_search_locations))) / "data"
 
 
-def _look_up(keys: pa.ChunkedArray, table: pa.Table, key: pa.ChunkedArray, columns: dict[str, str]) -> dict[str, pa.Array]:
+def _look_up(
+    keys: pa.ChunkedArray, table: pa.Table, key: pa.ChunkedArray, columns: dict[str, str]
+) -> dict[str, pa.Array]:
     """The rows of `table` whose key is ours, columns renamed; null where there is none."""
     rows = pc.index_in(keys, value_set=key.combine_chunks())
     return {new: table[old].take(rows) for old, new in columns.items()}
@@ -54,7 +56,13 @@ def flights() -> pa.Table:
         table["tailnum"],
         planes,
         planes["tailnum"],
-        {"year": "plane_year", "manufacturer": "manufacturer", "model": "model", "engines": "engines", "seats": "seats"},
+        {
+            "year": "plane_year",
+            "manufacturer": "manufacturer",
+            "model": "model",
+            "engines": "engines",
+            "seats": "seats",
+        },
     )
 
     def place_and_hour(rows: pa.Table) -> pa.ChunkedArray:
@@ -62,9 +70,7 @@ def flights() -> pa.Table:
         return pc.binary_join_element_wise(rows["origin"], stamp, " ")
 
     measured = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
-    columns |= _look_up(
-        place_and_hour(table), weather, place_and_hour(weather), {name: name for name in measured}
-    )
+    columns |= _look_up(place_and_hour(table), weather, place_and_hour(weather), {name: name for name in measured})
     columns["late"] = pc.greater(table["arr_delay"], LATE_MINUTES)
     return pa.table(columns)
 

@@ -83,7 +83,19 @@ def pushed(tmp_path_factory) -> Pushed:
 def running(home: Path, *arguments: str, workers: int = 1, environment: dict[str, str] | None = None):
     """`headrace serve` in a process of its own; yields (client, process)."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "headrace.cli", "serve", "--port", "0", "--workers", str(workers), "-o", "json", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "headrace.cli",
+            "serve",
+            "--port",
+            "0",
+            "--workers",
+            str(workers),
+            "-o",
+            "json",
+            *arguments,
+        ],
         env={**os.environ, "HEADRACE_HOME": str(home), **(environment or {})},
         cwd=home,
         stdout=subprocess.PIPE,

@@ -32,9 +32,8 @@ def test_port_in_use(pushed):
 
 def test_two_servers_do_not_share_a_port(pushed):
     """A second server on the port of a first is refused, not silently balanced with it."""
-    with running(pushed.home) as (client, _):
-        with pytest.raises(StoreError, match="cannot listen"):
-            serve(Settings(home=pushed.home, port=client.base_url.port))
+    with running(pushed.home) as (client, _), pytest.raises(StoreError, match="cannot listen"):
+        serve(Settings(home=pushed.home, port=client.base_url.port))
 
 
 def test_open_host_needs_a_token(pushed):
@@ -79,7 +78,12 @@ def test_killed_supervisor_leaves_no_worker(pushed):
 def test_empty_store_is_served_but_not_ready(tmp_path):
     """A server may start before the first push: live, not ready."""
     subprocess.run(
-        [sys.executable, "-c", "import sys, headrace as hr\nwith hr.open_store(sys.argv[1]): pass", str(tmp_path / "home")],
+        [
+            sys.executable,
+            "-c",
+            "import sys, headrace as hr\nwith hr.open_store(sys.argv[1]): pass",
+            str(tmp_path / "home"),
+        ],
         check=True,
     )
     with running(tmp_path / "home") as (client, _):

@@ -14,7 +14,7 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State
 from headrace.fold.kernels.entries import arrow_of
 from headrace.fold.kernels.hashing import combine, hash_text
-from headrace.schema import Kind, arrow_type, canonical_array
+from headrace.kinds import Kind, arrow_type, canonical_array
 
 __all__ = ["Sample", "SampleResult", "SampleState"]
 

@@ -1,7 +1,7 @@
 """Schema: what rows must look like."""
 
-from headrace.schema._schema import Feature, Schema
 from headrace.kinds import KINDS, Kind, arrow_type, canonical_array, kind_of
+from headrace.schema._schema import Feature, Schema
 from headrace.schema.moments import format_moment, parse_moment
 
 __all__ = [
