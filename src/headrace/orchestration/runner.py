@@ -85,7 +85,7 @@ def _forked(plan: Plan, logs: Path) -> Forked:
     if used:
         modules += ["numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "headrace.orchestration.bodies", used[0]]
         later = list(dict.fromkeys([*used[1:], *(["onnx"] if "headrace.transformation" in used else [])]))
-    return Forked(plan.file, logs / "zygote.log", modules=modules, later=later, sources=plan.sources)
+    return Forked(plan.file, logs / "_zygote.log", modules=modules, later=later, sources=plan.sources)
 
 
 @dataclass

@@ -23,11 +23,12 @@ def execute(arguments: argparse.Namespace) -> int:
         run = find_run(store, arguments.run)
         folder = store.home.logs / run.run_id
     files = {file.stem: file for file in sorted(folder.glob("*.log"))}
+    own = {name for name in files if name.startswith("_")}  # of the process that starts steps: by name only
     if arguments.step is not None and arguments.step not in files:
         raise UnknownName("log", arguments.step, files, where=f"run {run.run_id}")
-    chosen = files if arguments.step is None else {arguments.step: files[arguments.step]}
-    for name, file in chosen.items():
-        text = file.read_text(encoding="utf-8", errors="replace")
+    wanted = [arguments.step] if arguments.step is not None else [name for name in files if name not in own]
+    for name in wanted:
+        text = files[name].read_text(encoding="utf-8", errors="replace")
         if text and arguments.step is None:
             sys.stdout.write(f"== {name}\n")
         sys.stdout.write(text)

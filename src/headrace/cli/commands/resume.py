@@ -33,5 +33,5 @@ def execute(arguments: argparse.Namespace) -> int:
             return 0
         file = file_of(run, find_project(settings.home.parent))
         with redirect_stdout(sys.stderr):
-            pipeline = load(f"{file}:{run.pipeline}")
-        return write_result(resume_run(pipeline, run, store, settings), arguments.output)
+            result = resume_run(load(f"{file}:{run.pipeline}"), run, store, settings)
+    return write_result(result, arguments.output)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import redirect_stdout
 
 from headrace.cli.output import add_output
 from headrace.cli.project import load, parameters
@@ -29,4 +31,6 @@ def execute(arguments: argparse.Namespace) -> int:
 
     pipeline = load(arguments.pipeline)
     values = parameters(pipeline, arguments.set)
-    return write_result(run_pipeline(pipeline, values, in_process=arguments.in_process), arguments.output)
+    with redirect_stdout(sys.stderr):  # what the pipeline prints while it is traced, and steps that run here
+        result = run_pipeline(pipeline, values, in_process=arguments.in_process)
+    return write_result(result, arguments.output)
