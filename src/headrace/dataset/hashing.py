@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace.errors import InvalidInput
 from headrace.fold.kernels.hashing import NULL_HASH, combine, hash_array, hash_text, mix
 
 __all__ = ["ALGORITHM", "keyed_uniform", "position_ids", "row_ids", "split_of"]
@@ -50,7 +51,10 @@ def row_ids(batch: pa.RecordBatch, key: Sequence[str]) -> RowIds:
             continue
         column = batch.column(name)
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-        hashes = [hash_array(chunk) for chunk in chunks]
+        try:
+            hashes = [hash_array(chunk) for chunk in chunks]
+        except InvalidInput as error:
+            raise InvalidInput(f"key {name!r}: {error.what}", expected=error.expected) from error
         ids = combine(ids, hashes[0] if len(hashes) == 1 else np.concatenate([*hashes, np.zeros(0, np.uint64)]))
     return ids
 
