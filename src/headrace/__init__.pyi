@@ -1,0 +1,35 @@
+# Written by `make stub` from the name table and the members; `make check` holds it to them.
+
+from headrace.transformation import ops as ops
+from headrace.dataset import Dataset as Dataset
+from headrace.errors import HeadraceError as HeadraceError
+from headrace.model import Model as Model
+from headrace.orchestration import open_store as open_store
+from headrace.orchestration import pipeline as pipeline
+from headrace.orchestration import step as step
+from headrace.orchestration.verbs import analyze as analyze
+from headrace.orchestration.verbs import champion as champion
+from headrace.orchestration.verbs import evaluate as evaluate
+from headrace.orchestration.verbs import evaluate_predictions as evaluate_predictions
+from headrace.orchestration.verbs import gate as gate
+from headrace.orchestration.verbs import infer_schema as infer_schema
+from headrace.orchestration.verbs import ingest as ingest
+from headrace.orchestration.verbs import load_schema as load_schema
+from headrace.orchestration.verbs import previous as previous
+from headrace.orchestration.verbs import push as push
+from headrace.orchestration.verbs import train as train
+from headrace.orchestration.verbs import transform as transform
+from headrace.orchestration.verbs import validate as validate
+from headrace.schema import Schema as Schema
+
+# Members: one file each, found by name.
+from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
+from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
+from headrace.evaluation.metrics.brier import Brier as Brier
+from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
+from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
+from headrace.evaluation.metrics.precision import Precision as Precision
+from headrace.evaluation.metrics.recall import Recall as Recall
+from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc
+
+__version__: str

@@ -1,0 +1,49 @@
+"""Precision: how many of the rows called positive are positive."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import InvalidInput
+from headrace.evaluation import SumMetric, ratio
+from headrace.fold import SumsResult
+
+__all__ = ["Precision"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision(SumMetric):
+    """The share of positive rows among those predicted positive; NaN where none is.
+
+    Parameters
+    ----------
+    threshold : float
+        A prediction at or above it is positive.
+
+    Source: van Rijsbergen, "Information Retrieval" (1979), chapter 7; scikit-learn's `precision_score`.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    undefined: ClassVar[str] = "nothing was predicted positive"
+
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not math.isfinite(self.threshold):
+            raise InvalidInput(f"threshold = {self.threshold}", where="precision", expected="a finite number")
+
+    def terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[np.bool_]]:
+        """Two arrays: which rows are predicted positive, and which of them rightly."""
+        called = prediction >= self.threshold
+        return [called, called & (label == 1.0)]
+
+    def value(self, result: SumsResult) -> Floats:
+        """Rightly predicted positive among predicted positive."""
+        called, right = result.totals
+        return ratio(right, called)
