@@ -58,6 +58,8 @@ def test_unknown_name_is_answered_with_the_nearest():
     """A typo gets the name that was meant."""
     with pytest.raises(AttributeError, match="did you mean 'analyze'"):
         _ = headrace.anlyze
+    with pytest.raises(AttributeError, match="did you mean 'Accuracy'"):
+        _ = headrace.Acuracy
 
 
 def test_import_brings_no_third_party():

@@ -6,7 +6,6 @@ The package loads names when they are first used, which type checkers and editor
 
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
@@ -16,20 +15,10 @@ STUB = ROOT / "src" / "headrace" / "__init__.pyi"
 
 def member_lines() -> list[str]:
     """One import line a member of the kinds that users name as classes."""
-    from headrace import lookup
+    from headrace.lookup import class_names
 
-    lines = []
-    for kind in ("metric", "trainer"):
-        for name, module in sorted(lookup._modules(kind).items()):
-            if not module.startswith("headrace."):
-                continue
-            source = ROOT / "src" / (module.replace(".", "/") + ".py")
-            lines += [
-                f"from {module} import {node.name} as {node.name}"
-                for node in ast.parse(source.read_text(encoding="utf-8")).body
-                if isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", "")
-            ]
-    return sorted(lines)
+    found = {**class_names("metric"), **class_names("trainer")}
+    return sorted(f"from {module} import {name} as {name}" for name, module in found.items())
 
 
 def stub() -> str:

@@ -48,13 +48,14 @@ def __getattr__(name: str) -> _Any:
         # `from headrace import disk` asks here first and then imports the submodule; no look-up for that.
         raise AttributeError(f"module 'headrace' has no attribute {name!r}")
     else:
-        from headrace.lookup import find_class
+        from headrace.lookup import class_names, find_class
 
         found = find_class(name)
         if found is None:
             from headrace.errors import UnknownName
 
-            problem = UnknownName("name in headrace", name, [*_NAMES, "ops"])
+            members = [*class_names("metric"), *class_names("trainer")]
+            problem = UnknownName("name in headrace", name, [*_NAMES, "ops", *members])
             raise AttributeError(str(problem))
         value = found
     globals()[name] = value

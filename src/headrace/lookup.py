@@ -15,12 +15,13 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
 from headrace.errors import MissingExtra, UnknownName
 
-__all__ = ["KINDS", "find", "find_class", "names"]
+__all__ = ["KINDS", "class_names", "find", "find_class", "names"]
 
 # kind -> the folder of its members, and the module name adapters of that kind have in adapters/<extra>/.
 KINDS: dict[str, tuple[str, str]] = {
@@ -88,6 +89,23 @@ def find(kind: str, name: str) -> type[Any]:
         if isinstance(value, type) and attribute.lower() == squeezed and value.__module__ == target:
             return value
     raise UnknownName(kind, name, modules, where=f"{target} holds no class named like {squeezed!r}")
+
+
+def class_names(kind: str) -> dict[str, str]:
+    """Class name -> module of headrace's own members of a kind, read from their files; nothing is imported.
+
+    >>> class_names("trainer")["XGBoost"]
+    'headrace.adapters.xgboost.trainer'
+    """
+    found = {}
+    for name, module in _modules(kind).items():
+        file = _ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+        if not module.startswith("headrace.") or not file.is_file():
+            continue
+        for written in re.findall(r"^class (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE):
+            if written.lower() == name.replace("_", ""):
+                found[written] = module
+    return found
 
 
 def find_class(class_name: str) -> type[Any] | None:
