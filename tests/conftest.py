@@ -1,0 +1,15 @@
+"""Suites that the package ships for others' tests show their values when an assertion fails, as our own do."""
+
+import pytest
+
+for _suite in (
+    "codec_cases",
+    "engine_cases",
+    "fold_laws",
+    "metric_cases",
+    "op_cases",
+    "source_cases",
+    "store_cases",
+    "trainer_cases",
+):
+    pytest.register_assert_rewrite(f"headrace.testing.{_suite}")
