@@ -13,10 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.errors import StepFailed
 from headrace.orchestration.zygote import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from headrace.store import Store
 
 __all__ = ["Children", "Ended", "Forked", "Inline", "proof_environment", "spare_runner"]
 
@@ -199,19 +202,24 @@ class Forked:
 
 
 class Inline:
-    """Each call in this process, one after the other: for a debugger, and for pipelines typed at a prompt."""
+    """Each call in this process, one after the other: for a debugger, and for pipelines typed at a prompt.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    store : Store
+        The runner's.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._ended: list[Ended] = []
 
     def start(self, step: str, call: dict[str, Any], log: Path) -> None:
         """See Children. Standard output stays what it is; the log is left alone."""
         from headrace.orchestration.worker import describe_error, perform
-        from headrace.store import Store
 
         try:
-            with Store.open(Path(call["home"]), lease_s=call["lease_s"], create=False) as store:
-                answer = perform(call, store)
+            answer = perform(call, self._store)
         except Exception as error:  # the boundary around the user's code
             answer = {"error": describe_error(error)}
         self._ended.append(Ended(step, answer))

@@ -67,7 +67,7 @@ def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings
 def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_process: bool = False) -> RunResult:
     """Run a planned and recorded run to its end."""
     logs = disk.make_folder(store.home.logs / run_id)
-    children: Children = Inline() if in_process else _forked(plan, logs)
+    children: Children = Inline(store) if in_process else _forked(plan, logs)
     runner = _Runner(plan, run_id, store, settings, children, logs)
     try:
         with _interrupts(runner):
