@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.errors import InvalidInput, StepFailed
+from headrace.errors import InvalidInput, Misuse, StepFailed, StoreError
 from headrace.orchestration.runner import resume_run, run_pipeline
 from headrace.settings import load_settings
 from headrace.store import Store
@@ -462,3 +462,47 @@ def test_a_changed_pipeline_is_not_resumed_blindly(project):
     settings = load_settings(project.folder)
     with Store.open(settings.home) as store, pytest.raises(InvalidInput, match="'champion' is new"):
         resume_run(pipeline, store.run(run_id), store, settings)
+
+
+def test_a_script_runs_itself(project):
+    """`python flow.py` works under its main guard; a bare run() at the top is refused, not repeated for ever."""
+    guarded = FLOW + '\n    if __name__ == "__main__":\n        print(flow.run().value("total"))\n'
+    project.write(guarded)
+    done = subprocess.run([sys.executable, project.file.name], cwd=project.folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "12\n"), done.stderr
+    assert set(states(project.pipeline().run()).values()) == {"cached"}
+    project.write(FLOW + "\n    flow.run()\n")
+    with pytest.raises(Misuse, match=r"__main__.*headrace run"):
+        project.pipeline()
+
+
+def test_a_full_store_is_not_the_steps_fault(project):
+    """When the store fails a step, the run ends with the store's error, and can be resumed."""
+    pipeline = project.write("""
+        from headrace.errors import StoreError
+        @hr.step
+        def one(bad: bool) -> int:
+            if bad:
+                raise StoreError("cannot write: no space")
+            return 1
+        @hr.pipeline
+        def flow(bad: bool = True): one(bad)
+    """).pipeline()
+    with pytest.raises(StoreError, match=r"no space.*step 'one'.*headrace resume"):
+        pipeline.run()
+
+
+def test_ctrl_c_in_process(project):
+    """Run in this process, Ctrl-C reaches the step; the run is cancelled and can be resumed."""
+    pipeline = project.write("""
+        @hr.step
+        def one() -> int: raise KeyboardInterrupt
+        @hr.pipeline
+        def flow(): one()
+    """).pipeline()
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(pipeline, {}, in_process=True)
+    with Store.open(load_settings(project.folder).home) as store:
+        (run,) = store.runs()
+        assert run.state == "cancelled"
+        assert [row.state for row in store.attempts(run.run_id)] == ["failed"]

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from headrace.orchestration.plan import Plan
     from headrace.orchestration.results import RunResult
 
-__all__ = ["Pipeline", "pipeline"]
+__all__ = ["Pipeline", "load_file", "load_pipeline", "pipeline", "refuse_on_import"]
+
+# Files whose import is going on, in this process.
+_importing: list[str] = []
 
 
 class Pipeline:
@@ -237,6 +240,7 @@ def load_file(file: Path) -> Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[stem] = module
+    _importing.append(file.name)
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
@@ -247,4 +251,16 @@ def load_file(file: Path) -> Any:
         raise InvalidInput(
             f"{file.name} cannot be imported: {type(error).__name__}: {said}", where=last_line(error)
         ) from error
+    finally:
+        _importing.pop()
     return module
+
+
+def refuse_on_import(name: str) -> None:
+    """Raise Misuse when a pipeline's file is being imported: its steps' processes import it too, and would run it."""
+    if _importing:
+        raise Misuse(
+            f"{_importing[-1]} runs pipeline {name!r} when it is imported",
+            where=user_line(),
+            fix=f'put it under `if __name__ == "__main__":`, or use `headrace run {_importing[-1]}`',
+        )

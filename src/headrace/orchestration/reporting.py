@@ -34,7 +34,7 @@ def tell_step(result: StepResult) -> None:
 def tell_run(result: RunResult) -> None:
     """How the run ended."""
     say(
-        f"run {result.run_id} {result.state}: {len(result.steps)} steps, {result.num_cached} cached, "
+        f"run {result.run_id} {result.state}: {result.num_steps} steps, {result.num_cached} cached, "
         f"{result.seconds:.1f} s"
     )
     if result.state in ("failed", "cancelled"):

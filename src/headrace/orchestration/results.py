@@ -82,8 +82,13 @@ class RunResult:
 
     @property
     def num_cached(self) -> int:
-        """Steps that took nothing but a look-up."""
-        return sum(item.state in ("cached", "looked up") for item in self.steps.values())
+        """Steps whose outputs were in the store."""
+        return sum(item.state == "cached" for item in self.steps.values())
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that are work; what was only looked up is none."""
+        return sum(item.state != "looked up" for item in self.steps.values())
 
     def value(self, step: str, output: str | None = None) -> Any:
         """A step's output, loaded from the store; its main one when `output` is not named.
@@ -107,7 +112,7 @@ class RunResult:
             "run": self.run_id,
             "pipeline": self.pipeline,
             "state": self.state,
-            "num_steps": len(self.steps),
+            "num_steps": self.num_steps,
             "num_cached": self.num_cached,
             "seconds": round(self.seconds, 3),
             "steps": [

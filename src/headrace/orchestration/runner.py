@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import disk, progress
-from headrace.errors import HeadraceError, LeaseLost, StoreError
+from headrace.errors import LeaseLost, StoreError
 from headrace.orchestration.children import Children, Ended, Forked, Inline, spare_runner
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.lookups import Known, looked_up
@@ -41,11 +41,13 @@ _CANCEL_S = 0.5  # how often the store is asked whether somebody wants the run t
 
 def run_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, in_process: bool = False) -> RunResult:
     """Plan and run a pipeline in the store of its project, or of `with hr.open_store(dir):`."""
+    from headrace.orchestration.pipelines import refuse_on_import
     from headrace.orchestration.planning import make_plan
     from headrace.orchestration.stores import project_store
     from headrace.settings import load_settings
 
     spare_runner()
+    refuse_on_import(pipeline.name)
     settings = load_settings(pipeline.folder)
     with project_store(settings) as store:
         assert store is not None
@@ -70,6 +72,8 @@ def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_pr
     children: Children = Inline(store) if in_process else _forked(plan, logs)
     runner = _Runner(plan, run_id, store, settings, children, logs)
     try:
+        if in_process:  # Ctrl-C is for the step, then
+            return runner.run()
         with _interrupts(runner):
             return runner.run()
     finally:
@@ -110,6 +114,8 @@ class _Runner:
         self.tries: dict[str, int] = {}
         self.interrupts = 0
         self.stopped_by = 0
+        self._told = False
+        self._missing: dict[str, str] = {}  # steps that are ready, and whose key the store does not know
         self._renewed = self._asked = time.monotonic()
         # On resuming: the steps this run has finished already need no second record.
         self._finished = {row.step: row.key for row in store.attempts(run_id) if row.state in ("succeeded", "cached")}
@@ -127,7 +133,7 @@ class _Runner:
                     for ended in self.children.wait(_POLL_S):
                         self._ended(ended)
                 self._look_after()
-        except HeadraceError as error:
+        except BaseException as error:
             self._abandon(error)
             raise
         state = self._state()
@@ -185,9 +191,10 @@ class _Runner:
             digest = digests[known.needs[0]] if known.needs else known.digest
             self.results[node.name] = StepResult(node.name, "looked up", {output: digest})
             return True
-        key = self.plan.key_of(node, digests)
-        if self._take_known(node, key):
+        key = self._missing.get(node.name) or self.plan.key_of(node, digests)
+        if node.name not in self._missing and self._take_known(node, key):
             return True
+        self._missing[node.name] = key
         if len(self.running) >= self.settings.num_workers:
             return False
         self._start(node, key, digests)
@@ -246,7 +253,7 @@ class _Runner:
             self.results[ended.step] = done
             tell_step(done)
             return
-        row = self.store.cached(running.key) if ended.answer is None else None
+        row = self.store.cached(running.key)
         if row is not None and row.attempt_id == running.attempt.id:
             # It was killed between its commit and its answer: what is committed is done.
             outputs = _ordered(running.node, {name: item.digest for name, item in row.outputs.items()})
@@ -257,6 +264,8 @@ class _Runner:
         reason = failure(ended, running.node.timeout_s if running.is_late else None)
         if error.get("is_lost"):
             raise LeaseLost(reason, fix="another process has taken this run over")
+        if error.get("is_store"):
+            raise StoreError(reason, where=f"step {ended.step!r}", fix="headrace resume, once that is put right")
         self.store.fail(running.attempt, reason)
         self.tries[ended.step] = self.tries.get(ended.step, 0) + 1
         if self.tries[ended.step] <= running.node.retries and not self.interrupts:
@@ -270,6 +279,9 @@ class _Runner:
     def _look_after(self) -> None:
         """Renew leases, stop what is late or cancelled."""
         now = time.monotonic()
+        if self.interrupts and self.running and not self._told:
+            self._told = True
+            progress.say(f"stopping when {', '.join(self.running)} has ended; once more stops at once")
         for name, running in self.running.items():
             timeout_s = running.node.timeout_s
             late = timeout_s is not None and now - running.started > timeout_s
@@ -292,21 +304,18 @@ class _Runner:
                 continue
 
     def interrupt(self) -> None:
-        """Start nothing more; the second time, stop what runs."""
+        """Start nothing more; the second time, stop what runs. Called from a signal: only notes it."""
         self.interrupts += 1
-        if self.interrupts == 1 and self.running:
-            names = ", ".join(self.running)
-            progress.say(f"stopping when {names} has ended; once more stops at once")
 
-    def _abandon(self, error: HeadraceError) -> None:
+    def _abandon(self, error: BaseException) -> None:
         """We cannot go on: leave the run as resumable as it can be."""
         self.children.close()
         if isinstance(error, StoreError):
             return  # nothing can be recorded; our leases end with us
         for running in self.running.values():
             with contextlib.suppress(LeaseLost):  # it has committed
-                self.store.fail(running.attempt, f"the runner stopped: {error.what}")
-        self.store.finish_run(self.run_id, "failed")
+                self.store.fail(running.attempt, f"the runner stopped: {str(error) or type(error).__name__}")
+        self.store.finish_run(self.run_id, "failed" if isinstance(error, Exception) else "cancelled")
 
 
 def _ordered(node: Node, outputs: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import HeadraceError, InvalidInput, LeaseLost
+from headrace.errors import HeadraceError, InvalidInput, LeaseLost, StoreError
 from headrace.orchestration.steps import Step
 from headrace.orchestration.values import load_value, stage
 
@@ -143,6 +143,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
         "traceback": trimmed_traceback(error),
         "is_ours": "yes" if is_ours else "",
         "is_lost": "yes" if isinstance(error, LeaseLost) else "",
+        "is_store": "yes" if isinstance(error, StoreError) else "",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 from headrace import progress
 from headrace.cli.output import add_output
@@ -31,7 +32,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if run.state == "succeeded":
             progress.say(f"run {run.run_id} of {run.pipeline} has succeeded: nothing to resume")
             return 0
-        file = file_of(run, find_project(settings.home.parent))
+        file = file_of(run, find_project(Path.cwd()))
         with redirect_stdout(sys.stderr):
             result = resume_run(load(f"{file}:{run.pipeline}"), run, store, settings)
     return write_result(result, arguments.output)
