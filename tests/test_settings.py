@@ -128,3 +128,19 @@ def test_zero_workers_means_all_usable_cores():
     """`num_workers` is never 0."""
     assert Settings(workers=0).num_workers >= 1
     assert Settings(workers=3).num_workers == 3
+
+
+def test_switches_are_words_in_the_environment(tmp_path, monkeypatch):
+    """A switch is true or false in TOML, and a word or digit in the environment; anything else is refused."""
+    write(tmp_path, "log_requests = false")
+    assert load_settings(tmp_path).log_requests is False
+    for text, value in {"1": True, "TRUE": True, "yes": True, "0": False, "no": False, "False": False}.items():
+        monkeypatch.setenv("HEADRACE_LOG_REQUESTS", text)
+        assert load_settings(tmp_path).log_requests is value
+    monkeypatch.setenv("HEADRACE_LOG_REQUESTS", "perhaps")
+    with pytest.raises(InvalidInput, match="log_requests"):
+        load_settings(tmp_path)
+    monkeypatch.delenv("HEADRACE_LOG_REQUESTS")
+    write(tmp_path, "log_requests = 1")
+    with pytest.raises(InvalidInput, match="log_requests"):
+        load_settings(tmp_path)

@@ -41,6 +41,14 @@ class Settings:
         How often the server looks at its endpoints, in seconds.
     body_mb : int
         The largest request body the server reads, in MiB.
+    keep_previous_s : float
+        How long a server keeps the version it served before loaded, so that a rollback is instant, in seconds.
+    log_requests : bool
+        Whether the server writes down what it was asked and what it answered.
+    log_sample : float
+        The share of requests (0..1) whose inputs are written down too; all else is written of every request.
+    log_queue_rows : int
+        Rows that may wait to be written; what comes beyond that is answered, counted and not written.
     lease_s : float
         How long a step's lease lasts without renewal, in seconds.
     """
@@ -53,6 +61,10 @@ class Settings:
     serve_workers: int = 1
     poll_s: float = 0.5
     body_mb: int = 16
+    keep_previous_s: float = 600.0
+    log_requests: bool = True
+    log_sample: float = 1.0
+    log_queue_rows: int = 50_000
     lease_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -76,8 +88,14 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "serve_workers": (1, 256),
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),
+    "keep_previous_s": (0.0, 86400.0),
+    "log_sample": (0.0, 1.0),
+    "log_queue_rows": (1, 10_000_000),
     "lease_s": (0.5, 86400.0),
 }
+
+# TOML has true and false; an environment variable is text.
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def _check(name: str, value: Any, where: str) -> None:
@@ -129,12 +147,16 @@ def _convert(name: str, value: Any, where: str) -> Any:
             if not isinstance(value, str):
                 raise ValueError
             return value
-        if isinstance(value, bool):
+        if kind == "bool" and isinstance(value, str):
+            return _BOOLEANS[value.lower()]
+        if isinstance(value, bool) != (kind == "bool"):
             raise ValueError
+        if kind == "bool":
+            return value
         converted = int(value) if kind == "int" else float(value)
         if not isinstance(value, str) and converted != value:  # 1.5 workers
             raise ValueError
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, KeyError):
         raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=str(kind)) from None
     _check(name, converted, where)
     return converted
