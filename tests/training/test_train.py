@@ -136,6 +136,19 @@ def test_the_fitted_parts_are_recorded():
     assert dict(model.signature.fitted_parts) == dict(whole.part_digests)
 
 
+def test_sensitive_columns_are_recorded(tmp_path):
+    """What the data set calls sensitive the model knows, after a round trip too; without any nothing changes."""
+    roles = {"label": "late", "key": ["id"]}
+    dataset = hr.Dataset.from_arrow(flights(), **roles)
+    plain, _, _ = spied(transform(features, dataset), dataset)
+    dataset = hr.Dataset.from_arrow(flights(), **roles, sensitive=["carrier", "id"])
+    masked, _, _ = spied(transform(features, dataset), dataset)
+    assert masked.signature.sensitive == ("carrier", "id")
+    assert "sensitive" not in plain.signature.to_plain()
+    masked.save(tmp_path / "model")
+    assert Model.load(tmp_path / "model").signature == masked.signature
+
+
 def test_fragments_batches_and_threads_cannot_be_seen(tmp_path):
     """The same rows in one table, one file or seven, by one thread or many: one model, golden rows and all."""
     table = flights(500)

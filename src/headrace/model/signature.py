@@ -40,6 +40,8 @@ class Signature:
         The graph's outputs; `prediction` is always there.
     ignored : tuple of str
         The data set's other columns, the label apart: clients send whole raw rows, and these are not looked at.
+    sensitive : tuple of str
+        The data set's columns that identify or protect people: their values are never written to a request log.
     """
 
     columns: tuple[InputColumn, ...]
@@ -52,6 +54,7 @@ class Signature:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] = ("prediction", "margin", "features")
     ignored: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -61,7 +64,7 @@ class Signature:
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: what signature.json holds and the model's digest covers."""
-        return {
+        plain: dict[str, Any] = {
             "format": FORMAT,
             "columns": [column.to_plain() for column in self.columns],
             "task": self.task,
@@ -74,6 +77,9 @@ class Signature:
             "outputs": list(self.outputs),
             "ignored": list(self.ignored),
         }
+        if self.sensitive:  # left out where there is none: models made before there was this role keep their digests
+            plain["sensitive"] = list(self.sensitive)
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Any, *, where: str = "signature.json") -> Signature:
@@ -97,6 +103,7 @@ class Signature:
                 trainer=dict(plain["trainer"]),
                 outputs=tuple(plain["outputs"]),
                 ignored=tuple(plain["ignored"]),
+                sensitive=tuple(plain.get("sensitive", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):

@@ -28,6 +28,7 @@ def assemble(
     trainer: Mapping[str, Any] | None = None,
     sample: pa.Table | None = None,
     ignored: Sequence[str] = (),
+    sensitive: Sequence[str] = (),
 ) -> Model:
     """Put transform and predictor into one graph, and make it a model.
 
@@ -37,7 +38,7 @@ def assemble(
         `columns`, `feature_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
-    label, fitted_parts, num_rows, num_dropped, trainer, ignored
+    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive
         What the signature records; see `Signature`.
     sample : pyarrow.Table, optional
         Raw rows in a canonical order, some of which become golden rows.
@@ -65,6 +66,7 @@ def assemble(
         trainer=dict(trainer or {}),
         outputs=tuple(outputs),
         ignored=tuple(ignored),
+        sensitive=tuple(sensitive),
     )
     return Model(builder.finish(outputs), signature, native_files=predictor.native_files(), sample=sample)
 
@@ -122,6 +124,7 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         trainer=trainer.to_plain(),
         sample=fitted.sample,
         ignored=_unused(graph, dataset),
+        sensitive=dataset.roles.sensitive,
     )
 
 
