@@ -71,3 +71,13 @@ def test_summary_is_one_line() -> None:
     """The summary counts what was found and gives the first error."""
     assert judge({"n": [1.0]}, N).summary == "nothing wrong"
     assert judge({"n": [99.0], "new": [1]}, N).summary.startswith("1 error, 1 warning; column 'n' is out of range")
+
+
+def test_format_1_is_read_and_stays_what_it_was(tmp_path: Path) -> None:
+    """A validation stored before drift and waivers reads back with its digest, and saves to its bytes."""
+    golden = Path(__file__).parent / "golden" / "format_1"
+    again = Validation.load(golden)
+    assert again.digest == "79a52ec0a348165ada42213b3519f623aba8ee639c3db3dafff8f97c729c5e4d"
+    assert [item.code for item in again.errors] == ["nan", "range"] and again.waivers == ()
+    again.save(tmp_path)
+    assert (tmp_path / "validation.json").read_bytes() == (golden / "validation.json").read_bytes()

@@ -4,6 +4,7 @@ from headrace.validation._contract import Check, Context, Example, Found, Item, 
 from headrace.validation._validate import validate
 from headrace.validation._validation import Validation
 from headrace.validation.inference import infer_schema
+from headrace.validation.waivers import Waiver
 
 __all__ = [
     "Check",
@@ -14,6 +15,7 @@ __all__ = [
     "RowCheck",
     "Severity",
     "Validation",
+    "Waiver",
     "infer_schema",
     "validate",
 ]

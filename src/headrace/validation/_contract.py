@@ -20,7 +20,7 @@ from headrace.statistics import FeatureStatistics
 
 __all__ = ["Check", "Context", "Example", "Found", "Item", "RowCheck", "Severity", "kinds_named", "spans_named"]
 
-Severity = Literal["error", "warning", "info"]
+Severity = Literal["error", "waived", "warning", "info"]
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,22 @@ class Item:
         The column; None where it is about the data set.
     slice : str or None
         The slice; None = all rows.
-    severity : "error", "warning" or "info"
-        An error withholds the data set.
+    severity : "error", "waived", "warning" or "info"
+        An error withholds the data set; one that a person let pass is "waived".
     value, threshold : float, int, str or None
         What was found and what it was held against: shares (0..1) for checks of rows, counts, kinds or types for
-        checks of shape.
+        checks of shape; for drift a distance, a factor or a share.
     message : str
         What is wrong, where, and what was expected.
     rows : tuple of Example
         Up to ten rows at fault, in source order.
+    before, after : float, int, str or None
+        For drift: what was typical before (a median, a share of nulls, an example) and what is now.
+    num_rows : int or None
+        For drift: rows that it touches.
+
+    >>> Item("drift_scale", "distance", "carrier=UA", "error", 1.609, 1.0, "...").name
+    'drift_scale:distance:carrier=UA'
     """
 
     code: str
@@ -77,6 +84,14 @@ class Item:
     threshold: float | int | str | None
     message: str
     rows: tuple[Example, ...] = ()
+    before: float | int | str | None = None
+    after: float | int | str | None = None
+    num_rows: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it, and waives it by: code, feature and slice, as far as it has them, between colons."""
+        return ":".join(part for part in (self.code, self.feature, self.slice) if part is not None)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from headrace.validation._contract import Check, Context, Found, Item, RowCheck
 from headrace.validation._faults import FaultCounts, FaultState
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
 from headrace.validation._validation import Validation
+from headrace.validation.waivers import Waiver, waive
 
 __all__ = ["validate"]
 
-_SEVERITIES = ("error", "warning", "info")
+_SEVERITIES = ("error", "waived", "warning", "info")
 _LABEL = ("nan", "presence")  # a label that is null or NaN is counted, not judged
 
 Judged = Sequence[tuple[RowCheck, Feature]]
@@ -35,6 +36,7 @@ def validate(
     serving: Dataset | None = None,
     environment: str = "training",
     quarantine: bool = False,
+    waivers: Sequence[Waiver] = (),
     statistics: Statistics | None = None,
     engine: Engine | None = None,
 ) -> Validation:
@@ -55,6 +57,8 @@ def validate(
     quarantine : bool
         Set rows at fault aside (null where no null is allowed, outside a domain or range, NaN where not allowed) and
         judge the rest. Shapes cannot be set aside.
+    waivers : sequence of Waiver
+        Errors that a person lets pass, each by its name: they become "waived", and who and why is recorded.
     statistics : Statistics, optional
         Of this data set: columns which they show to be right are not read again.
     engine : Engine, optional
@@ -126,7 +130,7 @@ def validate(
             found[key] = replace(found[key], examples=rows)
     context = replace(context, found=found)
     notes += _notes(context, num_unlabelled, previous, serving)
-    items = _in_order([item for check in checks for item in check.check(context)] + notes, schema)
+    items = _in_order(waive([item for check in checks for item in check.check(context)] + notes, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
     subjects = {
         "dataset": dataset,
@@ -136,7 +140,15 @@ def validate(
         "accepted": context.dataset.with_schema(schema) if is_ok else None,
         "quarantined": quarantined,
     }
-    return Validation(items, environment, context.dataset.num_rows, num_unlabelled, num_quarantined, subjects)
+    return Validation(
+        items,
+        environment,
+        context.dataset.num_rows,
+        num_unlabelled,
+        num_quarantined,
+        subjects,
+        waivers=tuple(waivers),
+    )
 
 
 def _judged_schema(dataset: Dataset, schema: Schema, environment: str) -> Schema:

@@ -13,10 +13,12 @@ from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, NotAccepted
 from headrace.validation._contract import Example, Item
+from headrace.validation.waivers import Waiver
 
 __all__ = ["Validation"]
 
-FORMAT = 1
+FORMAT = 2
+_SINCE_2 = ("before", "after", "num_rows")  # what format 1 did not say of an item; nor had it waivers
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,8 @@ class Validation:
         Rows set aside.
     subjects : mapping of str to str or None
         Digests of what was looked at: dataset, schema, previous, serving, accepted, quarantined.
+    waivers : tuple of Waiver
+        Those given: who let which finding pass, and why.
 
     Its digest is of all this, so an equal validation of equal data is one artifact.
     """
@@ -51,6 +55,8 @@ class Validation:
     # Digests once asked for; until then the objects themselves: eagerly, nobody pays for a digest unasked.
     _subjects: Mapping[str, Any] = field(repr=False)
     _folder: Path | None = field(default=None, repr=False)
+    waivers: tuple[Waiver, ...] = ()
+    _format: int = field(default=FORMAT, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -86,7 +92,9 @@ class Validation:
         """One line: how many items of each severity, and the first error."""
         counts = Counter(item.severity for item in self.items)
         words = [
-            f"{counts[word]} {word}{'s' if counts[word] > 1 else ''}" for word in ("error", "warning") if counts[word]
+            f"{counts[word]} {word}{'s' if counts[word] > 1 and word != 'waived' else ''}"
+            for word in ("error", "waived", "warning")
+            if counts[word]
         ]
         line = ", ".join(words) or "nothing wrong"
         return f"{line}; {self.errors[0].message}" if self.errors else line
@@ -114,17 +122,21 @@ class Validation:
         }
 
     def to_plain(self) -> dict[str, Any]:
-        """As plain data: the canonical form, which the digest is of."""
-        return {
-            "format": FORMAT,
+        """As plain data: the canonical form, which the digest is of; one read from an older format stays in it."""
+        items = [asdict(item) for item in self.items]
+        if self._format == 1:
+            items = [{key: value for key, value in item.items() if key not in _SINCE_2} for item in items]
+        plain = {
+            "format": self._format,
             "ok": self.ok,
             "environment": self.environment,
             "num_rows": self.num_rows,
             "num_unlabelled": self.num_unlabelled,
             "num_quarantined": self.num_quarantined,
             "subjects": self.subjects,
-            "items": [asdict(item) for item in self.items],
+            "items": items,
         }
+        return plain if self._format == 1 else {**plain, "waivers": [waiver.to_plain() for waiver in self.waivers]}
 
     @property
     def digest(self) -> str:
@@ -144,15 +156,22 @@ class Validation:
         path = Path(folder).resolve() / "validation.json"
         try:
             plain = from_canonical(path.read_bytes())
-            if plain["format"] != FORMAT:
+            if plain["format"] not in (1, FORMAT):
                 raise InvalidInput(
-                    f"validation of format {plain['format']!r}", where=str(path), expected=f"format {FORMAT}"
+                    f"validation of format {plain['format']!r}", where=str(path), expected=f"format 1 to {FORMAT}"
                 )
             items = tuple(
                 Item(**{**item, "rows": tuple(Example(**row) for row in item["rows"])}) for item in plain["items"]
             )
             numbers = {key: plain[key] for key in ("environment", "num_rows", "num_unlabelled", "num_quarantined")}
-            return cls(items=items, **numbers, _subjects=plain["subjects"], _folder=path.parent)
+            return cls(
+                items=items,
+                **numbers,
+                waivers=tuple(Waiver(**waiver) for waiver in plain.get("waivers", ())),
+                _subjects=plain["subjects"],
+                _folder=path.parent,
+                _format=plain["format"],
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, InvalidInput):
                 raise
