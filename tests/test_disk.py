@@ -86,3 +86,23 @@ def test_folders_are_made_with_their_mode_and_removed_whole(tmp_path):
     disk.remove_folder(tmp_path / "a")
     disk.remove_folder(tmp_path / "a")
     assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC, None])
+def test_what_was_appended_stays(tmp_path, monkeypatch, error):
+    """Whichever write or fsync fails, the pieces before it are there, whole and in order."""
+    for faults in failures(monkeypatch, error):
+        target = tmp_path / f"{faults.fails_at}"
+        appender = disk.Appender(target)
+        done = 0
+        try:
+            for piece in (b"first", b"second", b"third"):
+                appender.append(piece)
+                done += len(piece)
+        except StoreError as failure:
+            assert failure.errno == error and str(target) in str(failure)
+        appender.close()
+        appender.close()
+        assert target.read_bytes()[:done] == b"firstsecondthird"[:done]
+        assert len(target.read_bytes()) < done + len(b"second") + 1
+    assert faults.fails_at > 6

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 from headrace.errors import StoreError
 
-__all__ = ["make_folder", "open_to_write", "remove_folder", "rename", "sync_file", "sync_folder", "write_file"]
+__all__ = ["Appender", "make_folder", "open_to_write", "remove_folder", "rename", "sync_file", "sync_folder", "write_file"]
 
 _ADVICE = {
     errno.ENOSPC: "free some space, then run the same command again: nothing was half-written",
@@ -42,6 +42,9 @@ class _Writer(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def writable(self) -> bool:
         return True
@@ -103,6 +106,44 @@ def open_to_write(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
             raise _store_error(error, path) from error
         raise
     raw.close()
+
+
+class Appender:
+    """A new file that grows while it is read: a log. What `append` returned from is on the disk, whatever comes after.
+
+    Unlike a file of `open_to_write` it stays when the process dies, and so may end in a torn piece: its format must
+    show where that begins.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that is there is emptied.
+
+    Raises StoreError, as every method does, when the disk refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._raw = _Writer(path)
+        except OSError as error:
+            raise _store_error(error, path) from error
+
+    def fileno(self) -> int:
+        """The file's descriptor, to lock it by."""
+        return self._raw.fileno()
+
+    def append(self, data: bytes) -> None:
+        """Write a piece and wait until it is on the disk. Cost: one write, one fsync."""
+        try:
+            self._raw.write(data)
+            self._raw.sync()
+        except OSError as error:
+            raise _store_error(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the file; twice is fine."""
+        self._raw.close()
 
 
 def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
