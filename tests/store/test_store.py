@@ -85,7 +85,7 @@ def test_an_older_format_is_migrated_in_one_transaction(tmp_path, monkeypatch):
 
     def step(number, fails=False):
         def run(connection):
-            connection.execute(f"CREATE TABLE added_{-number} (x)")
+            connection.execute(f'CREATE TABLE "added_{number}" (x)')
             order.append(number)
             if fails:
                 raise RuntimeError("no")
@@ -109,20 +109,21 @@ def test_an_older_format_is_migrated_in_one_transaction(tmp_path, monkeypatch):
     connection.close()
 
 
-def golden_home(place):
-    """A store as format 1 wrote it."""
+def golden_home(place, version=_format.VERSION):
+    """A store as that format wrote it."""
     home = Home(place)
     home.make()
     connection = sqlite3.connect(home.database)
-    connection.executescript((GOLDEN / "format_1.sql").read_text(encoding="utf-8"))
+    connection.executescript((GOLDEN / f"format_{version}.sql").read_text(encoding="utf-8"))
     connection.close()
     shutil.copytree(GOLDEN / "artifacts", home.artifacts, dirs_exist_ok=True)
     return place
 
 
-def test_format_1_is_still_read(tmp_path):
-    """A store written by the first release opens, and says what it said then."""
-    with Store.open(golden_home(tmp_path / ".headrace")) as store:
+@pytest.mark.parametrize("version", range(1, _format.VERSION + 1))
+def test_older_formats_are_still_read(tmp_path, version):
+    """A store written in any past format opens, and says what it said then."""
+    with Store.open(golden_home(tmp_path / ".headrace", version)) as store:
         (run,) = store.runs()
         assert (run.pipeline, run.plan, run.resolved, run.state) == (
             "flights",
@@ -134,18 +135,26 @@ def test_format_1_is_still_read(tmp_path):
         assert row is not None and store.load_artifact(row.outputs["out0"].digest, Note).text == "one"
         assert store.endpoint("late").version == 1 and store.verify() == []
         assert store.snapshot("flights", streams={"raw": ["2"]}).previous["raw"].spans == ("1",)
+        if version >= 2:
+            assert store.key_parts("k").parts == {"call": "make"}
+            (waived,) = store.snapshot("flights", streams={"raw": ["2"]}).waived["raw"]
+            assert (waived.name, waived.by, waived.because) == ("range:x", "Ann", "known")
+        else:
+            assert store.key_parts("k") is None
 
 
 def test_the_tables_change_with_the_version_only(tmp_path):
     """Who changes a table writes a migration, a new version and a new golden file."""
     Store.open(tmp_path / "new").close()
     tables = []
-    for home in (tmp_path / "new", golden_home(tmp_path / "golden")):
+    oldest = golden_home(tmp_path / "oldest", 1)
+    Store.open(oldest).close()
+    for home in (tmp_path / "new", golden_home(tmp_path / "golden"), oldest):
         connection = sqlite3.connect(home / "metadata.db")
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
         tables.append({name: " ".join(sql.split()) for name, sql in rows if not name.startswith("sqlite_")})
         connection.close()
-    assert tables[0] == tables[1]
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_a_file_in_the_way_is_named(tmp_path):

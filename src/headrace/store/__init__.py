@@ -11,6 +11,7 @@ from headrace.store._contract import (
     CacheRow,
     Endpoint,
     Event,
+    KeyRow,
     Lease,
     Move,
     Problem,
@@ -18,6 +19,7 @@ from headrace.store._contract import (
     Savable,
     Snapshot,
     Staged,
+    Waived,
 )
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
@@ -34,6 +36,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Home",
+    "KeyRow",
     "Lease",
     "Move",
     "Problem",
@@ -42,6 +45,7 @@ __all__ = [
     "Snapshot",
     "Staged",
     "Store",
+    "Waived",
     "check_digest",
     "check_endpoint_name",
     "points",

@@ -5,20 +5,26 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from headrace import disk
 from headrace.errors import LeaseLost, StoreBusy
 from headrace.store import _lease, points
-from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, Staged
+from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Staged, Waived
+from headrace.store._keys import read_key, write_key
 from headrace.store._publish import Files, Published, is_whole, publish
 from headrace.store._records import decode, encode
 from headrace.store._runs import Runs
-from headrace.store._snapshot import write_accepted
+from headrace.store._snapshot import write_accepted, write_waived
 
 __all__ = ["Attempt", "Attempts"]
+
+_COLUMNS = (
+    "attempt_id, run_id, step, key, number, attempts.state, inputs, result, reason, source_id, started_us,"
+    " attempts.ended_us"
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,19 @@ class Attempt:
 class Attempts(Runs):
     """The part of a Store that keeps attempts, artifact rows and the cache."""
 
-    def begin_attempt(self, run_id: str, step: str, key: str, *, inputs: Mapping[str, Any] | None = None) -> Attempt:
+    def begin_attempt(
+        self,
+        run_id: str,
+        step: str,
+        key: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        parts: Mapping[str, Any] | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> Attempt:
         """Record an attempt as RUNNING with a lease of this process, in one transaction, and make its folder.
 
+        `inputs` says which outputs of other steps it takes, `parts` and `notes` what its key is made of (`KeyRow`).
         A dead attempt at the same step of the run is marked "lost" and can commit nothing any more. Raises StoreBusy
         while a living one is at it, LeaseLost when the run belongs to another process.
         """
@@ -77,6 +93,7 @@ class Attempts(Runs):
                     raise StoreBusy(f"step {step!r} is being attempted already by process {lease.pid}", where=run_id)
                 self._lose_attempt(connection, other, run_id)
             number = self._insert(connection, attempt_id, run_id, step, key, "running", inputs=inputs)
+            write_key(connection, key, parts, notes)
             lease = _lease.take(connection, attempt_id, self._lease_s)
             self._append(
                 connection, "attempt-begun", {"step": step, "number": number}, run_id=run_id, attempt_id=attempt_id
@@ -105,6 +122,7 @@ class Attempts(Runs):
         key: str | None,
         *,
         accepted: Sequence[Accepted] = (),
+        waived: Sequence[Waived] = (),
     ) -> dict[str, Artifact]:
         """Publish the outputs and record success: after this returns they are on the disk, and the cache has them.
 
@@ -120,6 +138,8 @@ class Attempts(Runs):
             The step key to remember it under; None: not cached.
         accepted : sequence of Accepted
             Data sets that this attempt's validation accepted.
+        waived : sequence of Waived
+            What persons let pass in them.
 
         Raises LeaseLost, with nothing recorded, when the attempt was taken over; StoreError when the disk refuses.
         """
@@ -141,7 +161,7 @@ class Attempts(Runs):
             )
             if key is not None:
                 connection.execute("INSERT OR REPLACE INTO cache VALUES (?, ?)", (key, attempt.id))
-            write_accepted(connection, self._pipeline(connection, attempt.run_id), attempt.id, accepted)
+            self._judged(connection, attempt.run_id, attempt.id, accepted, waived)
             body = {"step": attempt.step, "outputs": {name: item.digest for name, item in published.items()}}
             self._append(connection, "attempt-succeeded", body, run_id=attempt.run_id, attempt_id=attempt.id)
         points.reach("after-commit")
@@ -175,7 +195,10 @@ class Attempts(Runs):
         key: str,
         *,
         inputs: Mapping[str, Any] | None = None,
+        parts: Mapping[str, Any] | None = None,
+        notes: Mapping[str, Any] | None = None,
         accepted: Sequence[Accepted] = (),
+        waived: Sequence[Waived] = (),
     ) -> CacheRow | None:
         """`cached`, recorded as this run's attempt at the step (state "cached", `source_id` says whose outputs)."""
         with self._database.read() as connection:
@@ -189,7 +212,8 @@ class Attempts(Runs):
                 connection, attempt_id, run_id, step, key, "cached", inputs=inputs, result=row.result, source=row
             )
             self._insert_outputs(connection, attempt_id, {name: item.digest for name, item in row.outputs.items()})
-            write_accepted(connection, self._pipeline(connection, run_id), attempt_id, accepted)
+            write_key(connection, key, parts, notes)
+            self._judged(connection, run_id, attempt_id, accepted, waived)
             self._append(connection, "attempt-cached", {"step": step}, run_id=run_id, attempt_id=attempt_id)
         return row
 
@@ -207,11 +231,39 @@ class Attempts(Runs):
         with self._database.read() as connection:
             self._run_row(connection, run_id)
             rows = connection.execute(
-                "SELECT attempt_id, run_id, step, key, number, state, inputs, result, reason, source_id, started_us,"
-                " ended_us FROM attempts WHERE run_id = ?1 AND (?2 IS NULL OR step = ?2) ORDER BY started_us, rowid",
+                f"SELECT {_COLUMNS} FROM attempts WHERE run_id = ?1 AND (?2 IS NULL OR step = ?2)"  # noqa: S608  # our own constant
+                " ORDER BY started_us, rowid",
                 (run_id, step),
             ).fetchall()
             return [self._to_attempt(connection, row) for row in rows]
+
+    def attempts_of(self, pipeline: str, step: str, *, limit: int = 100) -> list[AttemptRow]:
+        """The attempts at a step in all runs of a pipeline, newest first, at most `limit`."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM attempts JOIN runs USING (run_id) WHERE pipeline = ? AND step = ?"  # noqa: S608  # our own constant
+                " ORDER BY started_us DESC, attempts.rowid DESC LIMIT ?",
+                (pipeline, step, limit),
+            ).fetchall()
+            return [self._to_attempt(connection, row) for row in rows]
+
+    def key_parts(self, key: str) -> KeyRow | None:
+        """What a step key is made of; None for one that no attempt had, or that an older headrace recorded."""
+        with self._database.read() as connection:
+            return read_key(connection, key)
+
+    def _judged(
+        self,
+        connection: sqlite3.Connection,
+        run_id: str,
+        attempt_id: str,
+        accepted: Sequence[Accepted],
+        waived: Sequence[Waived],
+    ) -> None:
+        pipeline = self._pipeline(connection, run_id)
+        write_accepted(connection, pipeline, attempt_id, accepted)
+        for item in write_waived(connection, pipeline, attempt_id, waived):
+            self._append(connection, "finding-waived", asdict(item), run_id=run_id, attempt_id=attempt_id)
 
     def _cached(self, connection: sqlite3.Connection, key: str) -> CacheRow | None:
         row = connection.execute(

@@ -57,6 +57,7 @@ __all__ = [
     "CacheRow",
     "Endpoint",
     "Event",
+    "KeyRow",
     "Lease",
     "Move",
     "Problem",
@@ -64,6 +65,7 @@ __all__ = [
     "Savable",
     "Snapshot",
     "Staged",
+    "Waived",
 ]
 
 # rejected: every step ended, a validation or a gate said no. waiting: for a person's approval.
@@ -197,6 +199,25 @@ class CacheRow:
 
 
 @dataclass(frozen=True)
+class KeyRow:
+    """What a step key is made of, as plain data: two of these say why a step ran again.
+
+    Parameters
+    ----------
+    key : str
+        The step key.
+    parts : dict
+        What was digested.
+    notes : dict
+        What was known beside them and is not in the key: source lines, the names of inputs.
+    """
+
+    key: str
+    parts: dict[str, Any]
+    notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that happened; ids grow, nothing is ever changed or removed."""
 
@@ -255,6 +276,29 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Waived:
+    """A finding that a person let pass, for one data set: another digest, and it is void.
+
+    Parameters
+    ----------
+    stream : str
+        Which of the pipeline's data sets: the name of its ingest step.
+    dataset_digest : str
+        The data set that was judged.
+    name : str
+        What is let pass, as the person named it.
+    by, because : str
+        Who answers for it, and why.
+    """
+
+    stream: str
+    dataset_digest: str
+    name: str
+    by: str
+    because: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """What a plan resolves, read in one transaction.
 
@@ -268,12 +312,15 @@ class Snapshot:
         The newest accepted data set that ends before this one.
     accepted : mapping of stream to Accepted or None
         The last one accepted at all: its schema is what `load_schema` falls back on.
+    waived : mapping of stream to tuple of Waived
+        What persons let pass in it, oldest first, whatever the data set.
     """
 
     live: Mapping[str, Endpoint | None] = field(default_factory=dict)
     champions: Mapping[str, Endpoint | None] = field(default_factory=dict)
     previous: Mapping[str, Accepted | None] = field(default_factory=dict)
     accepted: Mapping[str, Accepted | None] = field(default_factory=dict)
+    waived: Mapping[str, tuple[Waived, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from headrace.store._attempts import Attempts
 from headrace.store._contract import Endpoint, Move, Snapshot
 from headrace.store._home import check_digest
 from headrace.store._lease import now_us
-from headrace.store._snapshot import champion, current, last_accepted, previous, version_of
+from headrace.store._snapshot import champion, current, last_accepted, previous, version_of, waived
 
 __all__ = ["Endpoints", "check_endpoint_name"]
 
@@ -152,6 +152,7 @@ class Endpoints(Attempts):
                 champions={name: champion(connection, name, plan_id) for name in endpoints},
                 previous={name: previous(connection, pipeline, name, spans) for name, spans in streams.items()},
                 accepted={name: last_accepted(connection, pipeline, name) for name in streams},
+                waived={name: waived(connection, pipeline, name) for name in streams},
             )
 
     def _move(

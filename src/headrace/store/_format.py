@@ -9,12 +9,29 @@ from headrace.errors import StoreError, StoreTooNew
 
 __all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
 
-VERSION = 1
+VERSION = 2
 
-# from version N -> a function that makes it N + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers")
 
-_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted")
+# Format 2: what step keys are made of, and what persons let pass.
+_ADDED_IN_2 = (
+    "CREATE TABLE step_keys (key TEXT PRIMARY KEY, parts TEXT NOT NULL, notes TEXT NOT NULL) STRICT",
+    """CREATE TABLE waivers (
+        waiver_id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline TEXT NOT NULL, stream TEXT NOT NULL,
+        dataset_digest TEXT NOT NULL, name TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL,
+        attempt_id TEXT NOT NULL REFERENCES attempts, time_us INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX waivers_by_stream ON waivers (pipeline, stream, waiver_id)",
+    "CREATE INDEX attempts_by_step ON attempts (step, started_us)",
+)
+
+
+def _append_only(table: str) -> list[str]:
+    return [
+        f"""CREATE TRIGGER {table}_never_{verb} BEFORE {verb} ON {table}
+        BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ]
+
 
 # JSON columns hold canonical JSON; *_us are UTC epoch microseconds.
 _TABLES = (
@@ -61,13 +78,18 @@ _TABLES = (
         spans TEXT NOT NULL, ends TEXT NOT NULL, attempt_id TEXT NOT NULL REFERENCES attempts,
         time_us INTEGER NOT NULL) STRICT""",
     "CREATE INDEX accepted_by_end ON accepted (pipeline, stream, ends, accepted_id)",
-    *(
-        f"""CREATE TRIGGER {table}_never_{verb} BEFORE {verb} ON {table}
-        BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"""
-        for table in _APPEND_ONLY
-        for verb in ("UPDATE", "DELETE")
-    ),
+    *_ADDED_IN_2,
+    *(statement for table in _APPEND_ONLY for statement in _append_only(table)),
 )
+
+
+def _to_2(connection: sqlite3.Connection) -> None:
+    for statement in (*_ADDED_IN_2, *_append_only("waivers")):
+        connection.execute(statement)
+
+
+# from version N -> a function that makes it N + 1, inside one transaction.
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2}
 
 
 def read_version(connection: sqlite3.Connection) -> int:

@@ -127,13 +127,15 @@ class Runs(Records):
         with self._database.read() as connection:
             return self._run_row(connection, run_id)
 
-    def runs(self, *, pipeline: str | None = None, state: str | None = None, limit: int = 100) -> list[RunRow]:
-        """Runs, newest first, at most `limit`."""
+    def runs(
+        self, *, pipeline: str | None = None, state: str | None = None, prefix: str = "", limit: int = 100
+    ) -> list[RunRow]:
+        """Runs, newest first, at most `limit`: of a pipeline, in a state, with an id that begins so."""
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM runs WHERE (?1 IS NULL OR pipeline = ?1) AND (?2 IS NULL OR state = ?2)"  # noqa: S608  # our own constant
-                " ORDER BY created_us DESC, rowid DESC LIMIT ?3",
-                (pipeline, state, limit),
+                " AND substr(run_id, 1, length(?4)) = ?4 ORDER BY created_us DESC, rowid DESC LIMIT ?3",
+                (pipeline, state, limit, prefix),
             ).fetchall()
             return [self._to_run(connection, row) for row in rows]
 

@@ -6,11 +6,11 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
-from headrace.store._contract import Accepted, Endpoint
+from headrace.store._contract import Accepted, Endpoint, Waived
 from headrace.store._lease import now_us
 from headrace.store._records import decode, encode
 
-__all__ = ["champion", "current", "last_accepted", "previous", "version_of", "write_accepted"]
+__all__ = ["champion", "current", "last_accepted", "previous", "version_of", "waived", "write_accepted", "write_waived"]
 
 
 def _ends(spans: Sequence[str]) -> str:
@@ -59,6 +59,32 @@ def previous(connection: sqlite3.Connection, pipeline: str, stream: str, spans: 
         (pipeline, stream, _ends(spans)),
     ).fetchone()
     return None if row is None else Accepted(row[0], row[1], row[2], tuple(decode(row[3])))
+
+
+def write_waived(
+    connection: sqlite3.Connection, pipeline: str, attempt_id: str, several: Sequence[Waived]
+) -> list[Waived]:
+    """Append waivers, inside the commit's transaction; returns those that were new."""
+    new = [item for item in several if item not in waived(connection, pipeline, item.stream)]
+    connection.executemany(
+        "INSERT INTO waivers (pipeline, stream, dataset_digest, name, who, reason, attempt_id, time_us)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (pipeline, item.stream, item.dataset_digest, item.name, item.by, item.because, attempt_id, now_us())
+            for item in new
+        ],
+    )
+    return new
+
+
+def waived(connection: sqlite3.Connection, pipeline: str, stream: str) -> tuple[Waived, ...]:
+    """What persons let pass in this stream, oldest first."""
+    rows = connection.execute(
+        "SELECT stream, dataset_digest, name, who, reason FROM waivers WHERE pipeline = ? AND stream = ?"
+        " ORDER BY waiver_id",
+        (pipeline, stream),
+    )
+    return tuple(Waived(*row) for row in rows)
 
 
 def version_of(connection: sqlite3.Connection, name: str, version: int) -> Endpoint | None:

@@ -14,7 +14,7 @@ import pytest
 from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import ChampionMoved, InvalidInput, LeaseLost, StoreBusy, StoreError, UnknownName
-from headrace.store import Accepted, Artifact, Attempt, Staged, Store
+from headrace.store import Accepted, Artifact, Attempt, Staged, Store, Waived
 
 __all__ = ["Note", "StoreCases"]
 
@@ -200,6 +200,33 @@ class StoreCases:
         assert store.reuse(second, "a", "k") is not None
         (row,) = store.attempts(second)
         assert (row.state, row.source_id, row.outputs["out0"].digest) == ("cached", made.id, Note("one").digest)
+
+    def test_what_a_key_is_made_of_is_recorded(self, store: Store) -> None:
+        """Parts stay with the key, notes are those of the newest attempt; a step's attempts are found across runs."""
+        first = store.create_run("p", {})
+        attempt = store.begin_attempt(first, "a", "k", parts={"call": "f"}, notes={"line": 1})
+        store.commit(attempt, {}, {}, "k")
+        assert store.key_parts("other") is None
+        second = store.create_run("p", {})
+        store.reuse(second, "a", "k", parts={"call": "f"}, notes={"line": 2})
+        found = store.key_parts("k")
+        assert found is not None and (found.parts, found.notes) == ({"call": "f"}, {"line": 2})
+        self.make(store, store.create_run("q", {}), "a")
+        assert [row.run_id for row in store.attempts_of("p", "a")] == [second, first]
+        assert [row.run_id for row in store.attempts_of("p", "a", limit=1)] == [second]
+        assert [run.run_id for run in store.runs(prefix=first[:-1])] == [first]
+
+    def test_what_was_let_pass_is_recorded_once(self, store: Store) -> None:
+        """A waiver is committed with the attempt that used it, told as an event, and part of the snapshot."""
+        run_id = store.create_run("p", {})
+        waived = Waived("raw", "d1", "range:x", "Ann", "known")
+        attempt = store.begin_attempt(run_id, "validate", "k")
+        store.commit(attempt, {}, {}, "k", waived=[waived])
+        store.reuse(run_id, "validate", "k", waived=[waived])
+        assert store.snapshot("p", streams={"raw": []}).waived == {"raw": (waived,)}
+        assert store.snapshot("q", streams={"raw": []}).waived == {"raw": ()}
+        told = [event.body for event in store.events(run_id) if event.kind == "finding-waived"]
+        assert [(body["name"], body["by"], body["because"]) for body in told] == [("range:x", "Ann", "known")]
 
     def test_blocked_steps_are_recorded(self, store: Store) -> None:
         """A step that cannot start because its input was withheld says so."""
