@@ -176,4 +176,6 @@ class MetricCases:
             weight[:2] = 1.0
             weights = weight if has_weight else None
             expected = self.oracle(label, prediction, weights)
-            assert self.value(metric, label, prediction, weights)[0] == pytest.approx(expected, rel=1e-10, abs=1e-10, nan_ok=True)
+            assert self.value(metric, label, prediction, weights)[0] == pytest.approx(
+                expected, rel=1e-10, abs=1e-10, nan_ok=True
+            )
