@@ -10,11 +10,12 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from headrace.canonical import to_canonical
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.orchestration.handles import last_line, user_line
+from headrace.orchestration.schedule import Schedule
 from headrace.orchestration.tracing import Graph, tracing
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ _importing: list[str] = []
 class Pipeline:
     """A pipeline: `flights.run(max_depth=6)` runs it, `flights.plan()` says what a run would do."""
 
-    def __init__(self, function: FunctionType) -> None:
+    def __init__(self, function: FunctionType, schedule: Schedule | None = None) -> None:
         functools.update_wrapper(self, function)
         self.function = function
+        self.schedule = schedule
         for parameter in inspect.signature(function).parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
                 raise Misuse(
@@ -156,7 +158,17 @@ class Pipeline:
         return run_pipeline(self, parameters)
 
 
-def pipeline(function: Callable[..., Any]) -> Pipeline:
+@overload
+def pipeline(function: Callable[..., Any], /) -> Pipeline: ...
+
+
+@overload
+def pipeline(*, schedule: str | None = None, time_zone: str = "UTC") -> Callable[[Callable[..., Any]], Pipeline]: ...
+
+
+def pipeline(
+    function: Callable[..., Any] | None = None, /, *, schedule: str | None = None, time_zone: str = "UTC"
+) -> Pipeline | Callable[[Callable[..., Any]], Pipeline]:
     """Make a module-level function a pipeline: its verbs and steps are recorded, and run when they are needed.
 
     The function's parameters are plain values, its body is called once for each run, and inside it a verb returns a
@@ -166,11 +178,18 @@ def pipeline(function: Callable[..., Any]) -> Pipeline:
     ----------
     function : function
         At a module's top level, with named parameters only.
+    schedule : str, optional
+        When `headrace up` looks whether anything has changed, as cron writes it: "0 6 * * *". Without one it looks
+        all the time, so that a new span runs as soon as it is there.
+    time_zone : str
+        Of the schedule: a name of the IANA data base.
 
     Returns
     -------
     Pipeline
         With `run(**parameters)` and `plan(**parameters)`; calling it raises Misuse.
+
+    Raises InvalidInput for a schedule or a time zone that does not exist.
 
     >>> import headrace as hr
     >>> @hr.pipeline
@@ -179,13 +198,20 @@ def pipeline(function: Callable[..., Any]) -> Pipeline:
     >>> nothing.trace(depth=4).parameters
     {'depth': 4}
     """
+    if function is None:
+        ticks = None if schedule is None else Schedule(schedule, time_zone)
+        return functools.partial(_make, schedule=ticks)
+    return _make(function, schedule=None)
+
+
+def _make(function: Callable[..., Any], *, schedule: Schedule | None) -> Pipeline:
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>" or "<locals>" in function.__qualname__:
         raise Misuse(
             f"{getattr(function, '__qualname__', function)!r} cannot be a pipeline",
             where=user_line(),
             expected="a function defined at the top level of a module",
         )
-    return Pipeline(function)
+    return Pipeline(function, schedule)
 
 
 def load_pipeline(file: Path, name: str | None = None) -> Pipeline:
