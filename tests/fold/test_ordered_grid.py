@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.fold import Rows
+from headrace.fold.cells import Cells
 from headrace.fold.kernels.ordered_keys import NUM_CELLS, bounds_of, cells_of, move_cells, scale_of
-from headrace.fold.ordered_grid import Cells, Quantiles
+from headrace.fold.ordered_grid import Quantiles
 from headrace.testing import strategies
 from headrace.testing.fold_laws import FoldLaws
 
@@ -110,3 +111,11 @@ def test_histogram_shares_out_what_an_edge_cuts() -> None:
     histogram = _cells(values).histogram(edges)
     assert histogram.sum() == pytest.approx(10_000)
     assert histogram == pytest.approx(np.histogram(values, edges)[0], abs=25)
+
+
+def test_histogram_edges_may_lie_anywhere() -> None:
+    """Values outside the edges are not counted; an exact value on the last edge is."""
+    values = np.array([1.0, 2.0, 2.0, 3.0, 4.0])
+    cells = Cells(values, values, np.ones(5, np.int64))
+    assert cells.histogram(np.array([2.0, 2.5, 3.0])).tolist() == [2.0, 1.0]
+    assert cells.histogram(np.array([-9.0, 0.0, 9.0])).tolist() == [0.0, 5.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold._contract import Groups, Rows
+from headrace.fold.kernels.native import Bits, bits_of_mask, library, pointer
 from headrace.kinds import Kind, canonical_array, kind_of
 
 __all__ = ["Column", "bits_to_bools", "read_column", "value_type"]
@@ -29,7 +31,7 @@ _NUMPY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """What `read_column` hands to a fold. Rows left out (a negative group) are gone already.
 
@@ -39,22 +41,42 @@ class Column:
         Rows that count, null or not.
     num_missing : int
         Nulls among them.
-    values : int64[num_rows] or float64[num_rows] or int32[num_rows] or None
+    values : int8 .. int64[num_rows] or float64[num_rows] or None
         Numbers, or codes into `dictionary` for text; anything at all where not valid. None for kinds without values.
-    valid : bool[num_rows] or None
-        False where null; None when nothing is null.
     groups : int32[num_rows] or None
         None when every row is in group 0.
     dictionary : pyarrow.Array or None
-        large_binary, the texts that codes stand for; may hold equal texts twice, never a null that a valid code means.
+        The texts that codes stand for, of any text type; may hold equal texts twice, never a null that a valid code
+        means.
+    bitmap : (pyarrow.Buffer, offset in bits) or None
+        Which rows are valid, as Arrow has it.
+    mask : bool[num_rows] or None
+        Which rows are valid, where that is no longer Arrow's bitmap. Neither: all are.
     """
 
     num_rows: int
     num_missing: int
     values: npt.NDArray[Any] | None
-    valid: npt.NDArray[np.bool_] | None
     groups: Groups | None
     dictionary: pa.Array | None = None
+    bitmap: tuple[pa.Buffer, int] | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+
+    @functools.cached_property
+    def valid(self) -> npt.NDArray[np.bool_] | None:
+        """bool[num_rows], False where null; None when nothing is null."""
+        if self.mask is not None or self.bitmap is None:
+            return self.mask
+        return bits_to_bools(*self.bitmap, self.num_rows)
+
+    @property
+    def bits(self) -> Bits:
+        """The same for compiled kernels."""
+        if self.mask is not None:
+            return bits_of_mask(self.mask)
+        if self.bitmap is None:
+            return 0, 0, None
+        return self.bitmap[0].address, self.bitmap[1], self.bitmap[0]
 
     def take(self, index: npt.NDArray[np.int64]) -> Column:
         """The rows at these places; `num_missing` is not kept up."""
@@ -62,16 +84,23 @@ class Column:
             len(index),
             0,
             None if self.values is None else self.values[index],
-            None if self.valid is None else self.valid[index],
             None if self.groups is None else self.groups[index],
             self.dictionary,
+            mask=None if self.valid is None else self.valid[index],
         )
 
     def kept(self) -> tuple[npt.NDArray[Any] | None, Groups | None]:
-        """The valid values (-0.0 as 0.0) and their groups; (None, None) for kinds without values."""
+        """The valid values (int64, or float64 with -0.0 as 0.0) and their groups; (None, None) without values."""
         values, groups = self.values, self.groups
         if values is None:
             return None, None
+        if values.dtype != np.float64:
+            values = values.astype(np.int64, copy=False)
+        native, (address, offset, _held) = library(), self.bits
+        if native is not None and groups is None and values.dtype == np.int64 and address:
+            found = np.empty(len(values) + 1, np.int64)
+            number = native.hr_keep_i64(pointer(values), address, offset, len(values), pointer(found))
+            return found[:number], None
         if self.valid is not None:
             index = np.flatnonzero(self.valid)
             values, groups = values[index], None if groups is None else groups[index]
@@ -92,13 +121,10 @@ def bits_to_bools(buffer: pa.Buffer, offset: int, length: int) -> npt.NDArray[np
     )
 
 
-def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
-    if array.null_count == 0:
+def _bitmap(array: pa.Array) -> tuple[pa.Buffer, int] | None:
+    if array.null_count == 0 or len(array) == 0:
         return None
-    bitmap = array.buffers()[0]
-    if bitmap is None:  # a null-typed array has nulls and no bitmap
-        return np.zeros(len(array), np.bool_)
-    return bits_to_bools(bitmap, array.offset, len(array))
+    return array.buffers()[0], array.offset
 
 
 def _plain(array: pa.Array, dtype: Any) -> npt.NDArray[Any]:
@@ -117,29 +143,33 @@ def _numbers(array: pa.Array, kind: Kind, name: str) -> npt.NDArray[Any]:
         buffer = array.buffers()[1]
         if buffer is None:
             return np.zeros(len(array), target)
-        return bits_to_bools(buffer, array.offset, len(array)).astype(target)
+        flags = bits_to_bools(buffer, array.offset, len(array)).view(np.int8)
+        return flags if target is np.int64 else flags.astype(target)
     if pa.types.is_timestamp(data_type) and data_type.unit == "us":
         return _plain(array, np.int64)
     if str(data_type) in _NUMPY:
-        return _plain(array, _NUMPY[str(data_type)]).astype(target, copy=False)
+        values = _plain(array, _NUMPY[str(data_type)])
+        is_narrow = target is np.int64 and values.dtype.kind == "i"  # kernels widen as they go
+        return values if is_narrow else values.astype(target, copy=False)
     return _plain(canonical_array(array, name=name), target)
 
 
-def _text(array: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None, pa.Array]:
-    """Codes, validity and dictionary of a text array."""
+def _text(array: pa.Array, groups: Groups | None) -> Column:
+    """A text array's codes and dictionary."""
     if not pa.types.is_dictionary(array.type):
         array = array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
         array = array.dictionary_encode()
-    valid, codes, dictionary = _valid(array), array.indices, array.dictionary
+    codes, dictionary = array.indices, array.dictionary
     values = _plain(codes, _NUMPY.get(str(codes.type), np.int64))
+    if values.dtype.kind == "u":
+        values = values.astype(np.int64)
+    bitmap, mask, num_missing = _bitmap(codes), None, codes.null_count
     if dictionary.null_count:  # a code may stand for null: push it up into the validity
-        present = _valid(dictionary)
-        assert present is not None
-        safe = values if valid is None else np.where(valid, values, 0)
-        valid = present[safe] if valid is None else valid & present[safe]
-    if pa.types.is_string(dictionary.type):
-        dictionary = dictionary.view(pa.binary())
-    return values, valid, dictionary.cast(pa.large_binary())
+        mask = bits_to_bools(*bitmap, len(codes)) if bitmap else np.ones(len(codes), np.bool_)
+        present = bits_to_bools(dictionary.buffers()[0], dictionary.offset, len(dictionary))
+        mask = mask & present[np.where(mask, values, 0)]
+        bitmap, num_missing = None, len(codes) - int(np.count_nonzero(mask))
+    return Column(len(codes), num_missing, values, groups, dictionary, bitmap, mask)
 
 
 def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None) -> Column:
@@ -160,13 +190,13 @@ def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None) -> Col
     actual = kind_of(array.type)
     num_rows = len(array)
     if kind in ("null", "other") or actual == "null":
-        return Column(num_rows, array.null_count, None, _valid(array), groups)
+        if actual == "null":  # has nulls and no bitmap
+            return Column(num_rows, num_rows, None, groups, mask=np.zeros(num_rows, np.bool_))
+        return Column(num_rows, array.null_count, None, groups, None, _bitmap(array))
     if actual != kind and not (kind == "number" and actual in ("integer", "boolean")):
         raise InvalidInput(f"column {name!r} holds {array.type}", where=f"a fold of kind {kind}", expected=kind)
     if kind == "text":
-        codes, valid, dictionary = _text(array)
-        num_missing = 0 if valid is None else num_rows - int(np.count_nonzero(valid))
-        return Column(num_rows, num_missing, codes, valid, groups, dictionary)
+        return _text(array, groups)
     if pa.types.is_dictionary(array.type):
         array = canonical_array(array, name=name)
-    return Column(num_rows, array.null_count, _numbers(array, kind, name), _valid(array), groups)
+    return Column(num_rows, array.null_count, _numbers(array, kind, name), groups, None, _bitmap(array))

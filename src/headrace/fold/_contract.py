@@ -133,7 +133,7 @@ def _leaves(state: Any, path: str) -> list[tuple[str, Any]]:
     for item in dataclasses.fields(state):
         value, name = getattr(state, item.name), f"{path}{item.name}"
         if isinstance(value, State):
-            found += _leaves(value, f"{name}.")
+            found += _leaves(value.canonical(), f"{name}.")
         else:
             found.append((name, value))
     return found

@@ -67,6 +67,7 @@ class DistributionState(State):
     def canonical(self) -> Self:
         """The one form of equal contents."""
         self._settle()
+        self.numbers.grid.canonical()
         return self
 
     def positions(self) -> npt.NDArray[np.int32]:
@@ -91,8 +92,7 @@ class DistributionState(State):
                     self._sketch_column(column.take(np.flatnonzero(inside)), positions)
                     column = column.take(np.flatnonzero(~inside))
         self.table.push_column(column)
-        if self.table.num_waiting == 0:
-            self._settle()
+        self._settle_if_crowded()
 
     def _sketch_column(self, column: Column, positions: npt.NDArray[np.int32] | None) -> None:
         """Add rows of spilled groups; positions None: there is one, and all are its."""
@@ -119,6 +119,14 @@ class DistributionState(State):
             self.texts.add(Entries(groups, values, counts))
         else:
             self.numbers.add(values, counts, groups)
+
+    def _settle_if_crowded(self) -> None:
+        """Spill early, so that what is held stays small; when does not matter to the state in the end."""
+        table = self.table
+        is_long = self._is_text and table.is_compact and table.num_text_bytes > MAX_TEXT_BYTES
+        is_full = table.num_groups > 1 and table.is_compact and len(table.counts) > self.max_distinct
+        if table.num_distinct_at_least > self.max_distinct or is_long or is_full:
+            self._settle()
 
     def _settle(self) -> None:
         """Sort what waits, and spill the groups that have grown too large."""
@@ -172,8 +180,7 @@ class DistributionState(State):
                         self._sketch(part.values, part.counts, mapped[chosen], positions)
                     else:
                         self.table.push(Entries(mapped[chosen], part.values, part.counts))
-        if self.table.num_waiting == 0:
-            self._settle()
+        self._settle_if_crowded()
 
 
 @dataclass(frozen=True)

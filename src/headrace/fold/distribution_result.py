@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.errors import InvalidInput
+from headrace.fold.cells import Cells
 from headrace.fold.counts import to_arrow_values
 from headrace.fold.exponent_accumulator import ExponentAccumulator, Shape
 from headrace.fold.number_sketch import NumberSketch
-from headrace.fold.ordered_grid import Cells
 from headrace.fold.tally import Tally
 from headrace.fold.text_sketch import TextLengths, TextSketch
 from headrace.fold.value_table import ValueTable

@@ -14,6 +14,7 @@ from headrace.fold._column import read_column
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold.kernels.entries import arrow_of
 from headrace.fold.kernels.hashing import hash_array
+from headrace.fold.kernels.native import library, pointer
 from headrace.fold.tally import Tally
 from headrace.kinds import Kind
 
@@ -101,7 +102,12 @@ class HyperLogLog(State):
             np.maximum.at(flat, places[higher], ranks[higher])
 
     def add_values(self, values: npt.NDArray[np.generic] | pa.Array, groups: Groups | None) -> None:
-        """Add int64 or float64 values, or Arrow texts."""
+        """Add finite int64 or float64 values (no -0.0), or Arrow texts."""
+        native = library()
+        if native is not None and groups is None and isinstance(values, np.ndarray):
+            words = np.ascontiguousarray(values)
+            native.hr_hyperloglog(pointer(words), len(words), pointer(self.registers))
+            return
         array = arrow_of(values) if isinstance(values, np.ndarray) else values
         self.add_hashes(hash_array(array), groups)
 

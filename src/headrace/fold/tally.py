@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from headrace.fold._column import Column
 from headrace.fold._contract import Groups, State
+from headrace.fold.kernels.native import library, pointer
 
 __all__ = ["Tally"]
 
@@ -50,13 +51,19 @@ class Tally(State):
         """Count a column's rows; returns it without NaN and infinities (its `valid` then covers finite values only)."""
         if self.num_groups == 0 or column.num_rows == 0:
             return column
-        valid = column.valid
         self._count(self.num_rows, None, column)
         if column.num_missing:
-            assert valid is not None
-            self._count(self.num_missing, ~valid, column)
+            if column.groups is None:
+                self.num_missing[0] += column.num_missing
+            else:
+                assert column.valid is not None
+                self._count(self.num_missing, ~column.valid, column)
         if column.values is None or column.values.dtype != np.float64:
             return column
+        native = library()
+        if native is not None and column.groups is None:
+            return self._keep(native, column)
+        valid = column.valid
         finite = np.isfinite(column.values)
         if valid is not None:
             finite &= valid
@@ -68,8 +75,20 @@ class Tally(State):
                 (self.num_positive_infinite, column.values == np.inf),
             ):
                 self._count(counter, mask if valid is None else mask & valid, column)
-            return dataclasses.replace(column, valid=finite)
+            return dataclasses.replace(column, bitmap=None, mask=finite)
         return column
+
+    def _keep(self, native: Any, column: Column) -> Column:
+        """The finite floats of group 0 alone."""
+        values = column.values
+        assert values is not None
+        kept, apart = np.empty(len(values), np.float64), np.zeros(3, np.int64)
+        address, offset, _held = column.bits
+        number = native.hr_keep_f64(pointer(values), address, offset, len(values), pointer(kept), pointer(apart))
+        self.num_nan[0] += apart[0]
+        self.num_negative_infinite[0] += apart[1]
+        self.num_positive_infinite[0] += apart[2]
+        return Column(number, 0, kept[:number], None)
 
     @staticmethod
     def _count(counter: npt.NDArray[np.int64], mask: npt.NDArray[Any] | None, column: Column) -> None:

@@ -11,7 +11,16 @@ import pyarrow as pa
 
 from headrace.fold._column import Column, value_type
 from headrace.fold._contract import Groups, State
-from headrace.fold.kernels.entries import Entries, count_codes, count_numbers, reduce_entries
+from headrace.fold.kernels.counters import (
+    DictionaryCounter,
+    KeyCounter,
+    WindowCounter,
+    is_same_memory,
+    pair_keys,
+    split_pairs,
+)
+from headrace.fold.kernels.entries import Entries, count_codes, count_numbers, reduce_entries, texts_at
+from headrace.fold.kernels.native import library
 from headrace.kinds import Kind
 
 __all__ = ["ValueTable"]
@@ -33,8 +42,8 @@ class ValueTable(State):
     counts : int64[n]
         At least 1 each.
 
-    Added entries wait unsorted in `_pending` (not a field, not encoded) until `compact` sorts them in; `canonical`
-    does that, so equal contents encode equally. Size: 16 bytes an entry, or 16 and the text.
+    What is added waits, unsorted, in counters and in `_pending` (no fields, not encoded) until `compact` sorts it in;
+    `canonical` does that, so equal contents encode equally. Size: 16 bytes an entry, or 16 and the text.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -44,6 +53,12 @@ class ValueTable(State):
     def __post_init__(self) -> None:
         self._pending: list[Entries] = []
         self._num_pending = 0
+        self._window: WindowCounter | None = None
+        self._dictionary: DictionaryCounter | None = None
+        self._keys: KeyCounter | None = None
+        # Keys are pairs of group and value (a code of this dictionary, if not None); otherwise values of group 0.
+        self._are_pairs = False
+        self._pair_dictionary: pa.Array | None = None
 
     @classmethod
     def empty(cls, kind: Kind, num_groups: int) -> Self:
@@ -58,9 +73,17 @@ class ValueTable(State):
         return len(self.offsets) - 1
 
     @property
-    def num_waiting(self) -> int:
-        """Entries added since the last `compact`."""
-        return self._num_pending
+    def num_distinct_at_least(self) -> int:
+        """A lower bound of the distinct values of a lone group, known without sorting; 0 for several groups."""
+        if self.num_groups != 1:
+            return 0
+        waiting = len(self._keys) if self._keys is not None else 0
+        return max(len(self.counts), waiting)
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether everything has been sorted in, counters aside."""
+        return not self._pending
 
     def push(self, entries: Entries) -> None:
         """Add entries; sorts when enough are waiting."""
@@ -68,11 +91,14 @@ class ValueTable(State):
             self._pending.append(entries)
             self._num_pending += len(entries.counts)
             if self._num_pending > max(_PENDING_ENTRIES, 2 * len(self.counts)):
-                self.compact()
+                self._sort()
 
     def push_column(self, column: Column) -> None:
         """Add a column's valid rows; floats must be finite."""
-        if column.values is None:
+        if column.values is None or column.num_rows == 0:
+            return
+        native = library()
+        if native is not None and self._count_column(native, column):
             return
         if column.dictionary is not None:
             entries = count_codes(column.values, column.valid, column.dictionary, column.groups, self.num_groups)
@@ -80,9 +106,71 @@ class ValueTable(State):
             entries = count_numbers(column.values, column.valid, column.groups, self.num_groups)
         self.push(entries)
 
+    def _count_column(self, native: Any, column: Column) -> bool:
+        """Count with compiled kernels; False where none fits."""
+        values, bits = column.values, column.bits
+        assert values is not None
+        if column.groups is not None:
+            if values.dtype == np.float64:
+                return False
+            keys = pair_keys(native, values, bits, column.groups)
+            if keys is None:
+                return False
+            self._count_keys(native, keys, are_pairs=True, dictionary=column.dictionary)
+        elif column.dictionary is not None:
+            if self._dictionary is None or not self._dictionary.is_of(column.dictionary):
+                self._flush_counters()
+                self._dictionary = DictionaryCounter(column.dictionary)
+            self._dictionary.add(native, values, bits)
+        elif values.dtype == np.float64:
+            kept, _ = column.kept()
+            assert kept is not None
+            self._count_keys(native, kept, are_pairs=False, dictionary=None)
+        else:
+            if self._window is None:
+                self._window = WindowCounter(int(values[len(values) // 2]))
+            outside = self._window.add(native, values, bits)
+            if len(outside):
+                self._count_keys(native, outside, are_pairs=False, dictionary=None)
+        return True
+
+    def _count_keys(self, native: Any, keys: npt.NDArray[Any], *, are_pairs: bool, dictionary: pa.Array | None) -> None:
+        is_other = self._are_pairs != are_pairs or not _is_same(self._pair_dictionary, dictionary)
+        if self._keys is None or is_other:
+            self._flush_counters()
+            self._keys, self._are_pairs, self._pair_dictionary = KeyCounter(), are_pairs, dictionary
+        done = 0
+        while done < len(keys):
+            done += self._keys.add(native, keys[done:])
+            if done < len(keys):
+                self._flush_keys()
+
+    def _flush_keys(self) -> None:
+        """Move counted keys to the entries that wait."""
+        if self._keys is None or not len(self._keys):
+            return
+        keys, counts = self._keys.take()
+        if not self._are_pairs:
+            dtype = np.int64 if isinstance(self.values, np.ndarray) and self.values.dtype == np.int64 else np.float64
+            self.push(Entries(None, keys.view(dtype), counts))
+            return
+        groups, values = split_pairs(keys)
+        if self._pair_dictionary is not None:
+            values = texts_at(self._pair_dictionary, values)
+        self.push(Entries(groups, values, counts))
+
+    def _flush_counters(self) -> None:
+        self._flush_keys()
+        for counter in (self._window, self._dictionary):
+            if counter is not None:
+                self.push(counter.take())
+
     def entries(self) -> Entries:
         """Everything in the table as entries."""
         self.compact()
+        return self._sorted_entries()
+
+    def _sorted_entries(self) -> Entries:
         if self.num_groups <= 1:
             return Entries(None, self.values, self.counts)
         groups = np.repeat(np.arange(self.num_groups, dtype=np.int32), np.diff(self.offsets))
@@ -123,11 +211,15 @@ class ValueTable(State):
 
     def compact(self) -> None:
         """Sort what waits into the table."""
+        self._flush_counters()
+        self._sort()
+
+    def _sort(self) -> None:
         if not self._pending:
             return
         pending, self._pending, self._num_pending = self._pending, [], 0
         if len(self.counts):
-            pending.append(self.entries())
+            pending.append(self._sorted_entries())
         self.offsets, self.values, self.counts = reduce_entries(pending, self.num_groups)
 
     def canonical(self) -> Self:
@@ -140,3 +232,9 @@ class ValueTable(State):
         self.compact()
         first, last = int(self.offsets[group]), int(self.offsets[group + 1])
         return self.values[first:last], self.counts[first:last]
+
+
+def _is_same(left: pa.Array | None, right: pa.Array | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return is_same_memory(left, right)

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Entries", "arrow_of", "count_codes", "count_numbers", "reduce_entries", "sum_by_group"]
+__all__ = ["Entries", "arrow_of", "count_codes", "count_numbers", "reduce_entries", "sum_by_group", "texts_at"]
 
 # A dense table of counts is worth its memory up to here: 2^17 cells are 1 MB and stay in the second-level cache.
 _DENSE_CELLS = 1 << 17
+_SHORT = 1 << 10  # below that a sort is quicker
 
 _ARROW_TYPES = {"int64": pa.int64(), "float64": pa.float64(), "int32": pa.int32(), "uint64": pa.uint64()}
 
@@ -40,6 +41,14 @@ class Entries:
         """The entries at these places."""
         values = self.values[index] if isinstance(self.values, np.ndarray) else self.values.take(arrow_of(index))
         return Entries(None if self.groups is None else self.groups[index], values, self.counts[index])
+
+
+def texts_at(dictionary: pa.Array, places: npt.NDArray[np.int64]) -> pa.Array:
+    """The texts at these places of an array of any text type, as large_binary: bytes, UTF-8 or not."""
+    texts = dictionary.take(arrow_of(places))
+    if pa.types.is_string(texts.type):
+        texts = texts.view(pa.binary())
+    return texts.cast(pa.large_binary())
 
 
 def arrow_of(values: npt.NDArray[Any]) -> pa.Array:
@@ -100,7 +109,7 @@ def count_codes(
         codes = codes[kept]
         groups = None if groups is None else groups[kept]
     found, seen, counts = _count_pairs(codes.astype(np.int64, copy=False), len(dictionary), groups, num_groups)
-    return Entries(found, dictionary.take(arrow_of(seen)), counts)
+    return Entries(found, texts_at(dictionary, seen), counts)
 
 
 def count_numbers(
@@ -113,6 +122,8 @@ def count_numbers(
 
     Otherwise one hash look-up a row (6 to 60 ns, by the number of distinct values).
     """
+    if values.dtype != np.float64:
+        values = values.astype(np.int64, copy=False)
     if valid is not None and (groups is not None or values.dtype != np.int64):
         kept = np.flatnonzero(valid)
         values, valid = values[kept], None
@@ -183,6 +194,14 @@ def reduce_entries(parts: list[Entries], num_groups: int) -> tuple[npt.NDArray[n
         )
     if isinstance(parts[0].values, np.ndarray):
         keys = np.concatenate([part.values for part in parts])
+        if groups is None and keys.dtype == np.int64 and len(keys) > _SHORT:
+            low = int(keys.min())
+            width = int(keys.max()) - low + 1
+            if width <= _DENSE_CELLS:
+                table = np.zeros(width, np.int64)
+                np.add.at(table, keys - low, counts)
+                seen = np.flatnonzero(table)
+                return _offsets(None, len(seen), num_groups), seen + low, table[seen]
         order = np.argsort(keys) if groups is None else np.lexsort((keys, groups))
         keys, counts = keys[order], counts[order]
         groups = None if groups is None else groups[order]

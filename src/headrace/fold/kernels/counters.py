@@ -1,0 +1,169 @@
+"""Counters that stay between batches: a window of integers, the codes of one dictionary, a hash table of keys.
+
+They stand before a value table and give it entries when it asks. Compiled kernels only; without them the table gets
+the entries of each batch from `entries.py`, and comes out the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from headrace.fold.kernels.entries import Entries, texts_at
+from headrace.fold.kernels.native import Bits, pointer
+
+__all__ = ["DictionaryCounter", "KeyCounter", "WindowCounter", "is_same_memory", "pair_keys", "split_pairs"]
+
+_WINDOW = 1 << 16
+_FIRST_KEYS = 1 << 12
+MAX_KEYS = 1 << 21
+
+
+def _suffix(values: npt.NDArray[Any]) -> str:
+    return f"i{8 * values.dtype.itemsize}"
+
+
+class WindowCounter:
+    """Counts of the integers around a first one: 65,536 cells, 512 kB."""
+
+    def __init__(self, near: int) -> None:
+        self._base = max(min(near, 2**63 - 1 - _WINDOW // 2) - _WINDOW // 2, -(2**63))
+        self._table = np.zeros(_WINDOW, np.int64)
+
+    def add(self, native: Any, values: npt.NDArray[Any], bits: Bits) -> npt.NDArray[np.int64]:
+        """Count the valid integers; returns those that lie outside."""
+        outside = np.empty(len(values), np.int64)
+        number = getattr(native, f"hr_count_window_{_suffix(values)}")(
+            pointer(values),
+            bits[0],
+            bits[1],
+            len(values),
+            self._base,
+            _WINDOW,
+            pointer(self._table),
+            pointer(outside),
+        )
+        return outside[:number]
+
+    def take(self) -> Entries:
+        """What was counted; the counter starts again."""
+        seen = np.flatnonzero(self._table)
+        entries = Entries(None, seen + self._base, self._table[seen])
+        self._table[seen] = 0
+        return entries
+
+
+class DictionaryCounter:
+    """Counts of the codes of one dictionary."""
+
+    def __init__(self, dictionary: pa.Array) -> None:
+        self._dictionary = dictionary
+        self._table = np.zeros(len(dictionary), np.int64)
+
+    def is_of(self, dictionary: pa.Array) -> bool:
+        """Whether this is the same dictionary: the same memory, not equal texts."""
+        return is_same_memory(dictionary, self._dictionary)
+
+    def add(self, native: Any, codes: npt.NDArray[Any], bits: Bits) -> None:
+        """Count the valid codes."""
+        outside = np.empty(len(codes), np.int64)
+        number = getattr(native, f"hr_count_window_{_suffix(codes)}")(
+            pointer(codes),
+            bits[0],
+            bits[1],
+            len(codes),
+            0,
+            len(self._table),
+            pointer(self._table),
+            pointer(outside),
+        )
+        assert number == 0, "a code beyond its dictionary"
+
+    def take(self) -> Entries:
+        """What was counted; the counter starts again."""
+        seen = np.flatnonzero(self._table)
+        entries = Entries(None, texts_at(self._dictionary, seen), self._table[seen])
+        self._table[seen] = 0
+        return entries
+
+
+def is_same_memory(left: pa.Array, right: pa.Array) -> bool:
+    """Whether two arrays are one; equal contents elsewhere do not count."""
+    return _place(left) == _place(right)
+
+
+def _place(array: pa.Array) -> tuple[Any, ...]:
+    return (array.offset, len(array), *(buffer and buffer.address for buffer in array.buffers()))
+
+
+class KeyCounter:
+    """Counts of 64-bit keys in an open hash table that grows up to 2^21 keys (48 MB)."""
+
+    def __init__(self) -> None:
+        self._size = np.zeros(1, np.int64)
+        self._keys, self._counts = np.empty(0, np.uint64), np.empty(0, np.int64)
+        self._resize(_FIRST_KEYS)
+
+    def __len__(self) -> int:
+        return int(self._size[0])
+
+    def _resize(self, capacity: int) -> None:
+        size = len(self)
+        keys, counts = np.empty(capacity, np.uint64), np.empty(capacity, np.int64)
+        if size:
+            keys[:size], counts[:size] = self._keys[:size], self._counts[:size]
+        self._keys, self._counts = keys, counts
+        self._slots = np.zeros(2 * capacity, np.uint32)
+
+    def add(self, native: Any, keys: npt.NDArray[Any]) -> int:
+        """Count 64-bit keys (any 8-byte dtype); returns how many were taken, fewer only when the table is full."""
+        done = 0
+        while done < len(keys):
+            rest = keys[done:]
+            done += native.hr_count_keys(
+                pointer(rest),
+                len(rest),
+                pointer(self._slots),
+                len(self._slots),
+                pointer(self._keys),
+                pointer(self._counts),
+                len(self._keys),
+                pointer(self._size),
+            )
+            if done < len(keys):
+                if len(self._keys) >= MAX_KEYS:
+                    break
+                self._resize(2 * len(self._keys))
+                native.hr_index_keys(pointer(self._slots), len(self._slots), pointer(self._keys), len(self))
+        return done
+
+    def take(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """Distinct keys and their counts, in no order; the counter starts again, small."""
+        size = len(self)
+        keys, counts = self._keys[:size].copy(), self._counts[:size].copy()
+        self._size[0] = 0
+        self._resize(_FIRST_KEYS)
+        return keys, counts
+
+
+def pair_keys(
+    native: Any, values: npt.NDArray[Any], bits: Bits, groups: npt.NDArray[np.int32]
+) -> npt.NDArray[np.uint64] | None:
+    """Keys of (group, value) for the valid rows; None when a value does not fit 32 bits."""
+    wide = values if values.dtype in (np.int32, np.int64) else values.astype(np.int32)
+    groups = np.ascontiguousarray(groups)
+    keys = np.empty(len(wide), np.uint64)
+    number = getattr(native, f"hr_pair_keys_{_suffix(wide)}")(
+        pointer(wide), bits[0], bits[1], len(wide), pointer(groups), pointer(keys)
+    )
+    return None if number < 0 else keys[:number]
+
+
+def split_pairs(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Groups and values of `pair_keys`."""
+    groups = (keys >> np.uint64(32)).astype(np.int32)
+    values = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64) - (1 << 31)
+    return groups, values

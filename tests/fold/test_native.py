@@ -1,0 +1,91 @@
+"""Compiled kernels and their NumPy twins: the same states to the byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headrace.fold import Counts, DistinctCount, Distribution, Fold, Moments, Quantiles, Rows, encode
+from headrace.fold.kernels.native import library, without_native
+from headrace.kinds import Kind
+from headrace.testing import strategies
+from headrace.testing.fold_laws import FoldLaws
+
+pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernels here: the twins are all there is")
+
+_KINDS: dict[str, Kind] = {"i": "integer", "x": "number", "t": "text", "b": "boolean", "w": "timestamp"}
+_FOLDS: list[Fold[Any, Any]] = [
+    *(Distribution(name, kind, limit) for name, kind in _KINDS.items() for limit in (65_536, 4)),
+    *(Counts(name, kind) for name, kind in _KINDS.items()),
+    *(DistinctCount(name, kind) for name, kind in _KINDS.items()),
+    *(kind_of(name, kind) for name, kind in _KINDS.items() if kind != "text" for kind_of in (Moments, Quantiles)),
+]
+
+
+def _states(rows: Rows, num_groups: int, groups: Any) -> list[bytes]:
+    states = []
+    for fold in _FOLDS:
+        state = fold.add(fold.create(num_groups), rows, groups)
+        states.append(encode(fold, fold.add(state, rows, groups)))
+    return states
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@given(data=st.data())
+def test_twins_give_the_same_bytes(data: st.DataObject) -> None:
+    """Every fold of any rows, grouped or not, is the same with and without compiled kernels."""
+    rows = data.draw(strategies.rows(_KINDS))
+    drawn = st.lists(st.integers(-1, 2), min_size=rows.num_rows, max_size=rows.num_rows)
+    for num_groups, groups in ((1, None), (3, np.array(data.draw(drawn), np.int32))):
+        with without_native():
+            twins = _states(rows, num_groups, groups)
+        assert _states(rows, num_groups, groups) == twins
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "text"])
+def test_twins_agree_on_many_rows(kind: Kind) -> None:
+    """Windows overflow, hash tables grow, dictionaries change, groups spill: still the same bytes."""
+    rng = np.random.default_rng(6)
+    numbers = np.concatenate(
+        [rng.integers(0, 90, 20_000), rng.integers(-(10**5), 10**5, 20_000), rng.integers(-(2**62), 2**62, 9_000)]
+    )
+    rng.shuffle(numbers)
+    nulls = rng.random(len(numbers)) < 0.1
+    column = {
+        "integer": pa.array(numbers, mask=nulls),
+        "number": pa.array(np.ldexp(numbers.astype(float), -(numbers % 70)), mask=nulls),
+        "text": pa.array([str(item) for item in numbers], mask=nulls),
+    }[kind]
+    groups = rng.integers(0, 40, len(numbers)).astype(np.int32)
+
+    def states() -> list[bytes]:
+        found = []
+        for fold in (Distribution("x", kind), Distribution("x", kind, 2_000), Counts("x", kind)):
+            for by in (None, groups):
+                state = fold.create(1 if by is None else 40)
+                for first in range(0, len(numbers), 7_001):
+                    batch = pa.record_batch({"x": column.slice(first, 7_001)})
+                    state = fold.add(state, Rows(batch), None if by is None else by[first : first + 7_001])
+                found.append(encode(fold, state))
+        return found
+
+    with without_native():
+        twins = states()
+    assert states() == twins
+
+
+class TestLawsWithoutNative(FoldLaws):
+    """The laws on the twins alone (elsewhere they run on what is installed)."""
+
+    folds = (Distribution("i", "integer", 5), Distribution("x", "number", 5), Distribution("t", "text", 5))
+    rows = strategies.rows({"i": "integer", "x": "number", "t": "text"}, max_rows=12)
+
+    @staticmethod
+    def _folded(fold: Fold[Any, Any], rows: Rows, num_groups: int = 1, groups: Any = None) -> Any:
+        with without_native():
+            return FoldLaws._folded(fold, rows, num_groups, groups)
