@@ -23,41 +23,22 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
 import sys
 import sysconfig
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.canonical import digest, to_canonical
+from headrace.orchestration.packages import headrace_version, package_version
 from headrace.orchestration.syntax import Scope, chains, imports_in, read_scope, tree_of
 
-__all__ = ["fingerprint", "headrace_version", "parts"]
+__all__ = ["Parts", "fingerprint", "headrace_version", "parts"]
 
 # Calls through these reach names that no tree shows.
 _DYNAMIC = frozenset({"globals", "eval", "exec", "__import__", "vars", "import_module"})
-_ROOM = Path(__file__).resolve().parent.parent
 _STANDARD = sys.stdlib_module_names
-
-
-@functools.cache
-def headrace_version() -> str:
-    """The version of headrace that counts: its number, or, installed editable, a digest of its source files.
-
-    Cost: some milliseconds, once a process.
-    """
-    installed = Path(sysconfig.get_paths()["purelib"])
-    if installed == _ROOM.parent:
-        import headrace
-
-        return headrace.__version__
-    total = hashlib.sha256()
-    for file in sorted(_ROOM.rglob("*.py"), key=lambda path: path.relative_to(_ROOM).as_posix()):
-        total.update(file.relative_to(_ROOM).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(file.read_bytes()).digest())
-    return f"source {total.hexdigest()}"
 
 
 def fingerprint(function: FunctionType) -> str:
@@ -68,12 +49,27 @@ def fingerprint(function: FunctionType) -> str:
     return digest(parts(function)[0])
 
 
-def parts(function: FunctionType) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the fingerprint is made of, and the files it was read from.
+class Parts(NamedTuple):
+    """What a fingerprint is made of.
 
-    Returns plain data ('module:name' -> tree or value; versions of packages): two of these compared say why a step
-    runs again. And path -> sha256 of the source files: a process that imports others than these runs other code.
+    Parameters
+    ----------
+    made : dict
+        Plain data: "definitions" ('module:name' -> tree or value) and "packages" (name -> version). Two of these
+        compared say why a step runs again.
+    files : dict of str to str
+        Path -> sha256 of the source files read: a process that imports others than these runs other code.
+    places : dict of str to dict
+        'module:name' -> {"file", "line", "text"}: where each definition stands, for people.
     """
+
+    made: dict[str, Any]
+    files: dict[str, str]
+    places: dict[str, dict[str, Any]]
+
+
+def parts(function: FunctionType) -> Parts:
+    """What the fingerprint of a module-level function is made of."""
     reader = _Reader()
     module = sys.modules[function.__module__]
     reader.name(module, function.__name__)
@@ -81,18 +77,7 @@ def parts(function: FunctionType) -> tuple[dict[str, Any], dict[str, str]]:
         "definitions": dict(sorted(reader.definitions.items())),
         "packages": dict(sorted(reader.packages.items())),
     }
-    return made, reader.files
-
-
-@functools.cache
-def _package_version(top: str) -> str:
-    if top == "headrace":
-        return headrace_version()
-    try:
-        return importlib.metadata.version(top)
-    except importlib.metadata.PackageNotFoundError:
-        names = importlib.metadata.packages_distributions().get(top, [])
-        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in sorted(set(names))) or "unknown"
+    return Parts(made, reader.files, reader.places)
 
 
 @functools.cache
@@ -136,6 +121,7 @@ class _Reader:
         self.definitions: dict[str, Any] = {}
         self.packages: dict[str, str] = {}
         self.files: dict[str, str] = {}
+        self.places: dict[str, dict[str, Any]] = {}
         self._seen: set[tuple[str, str]] = set()
 
     def name(self, module: ModuleType, name: str) -> None:
@@ -171,6 +157,7 @@ class _Reader:
             for node in statements:
                 self._imported(module, node, name, ())
             return
+        self._place(label, module, scope, statements)
         live = getattr(module, name, None)
         defined = any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for node in statements)
         value = None if defined else _plain_value(module, live)
@@ -280,6 +267,7 @@ class _Reader:
             self._whole_file(module)
             return
         self.definitions[f"{label}:*"] = {"trees": [tree_of(scope.tree)]}
+        self._place(f"{label}:*", module, scope, [])
         self._follow(module, scope, scope.tree)
 
     def _scope(self, module: ModuleType) -> Scope | None:
@@ -296,8 +284,14 @@ class _Reader:
             return
         self._seen.add((label, ""))
         self.definitions[label] = {"trees": [tree_of(node) for node in scope.effects]}
+        self._place(label, module, scope, scope.effects)
         for node in scope.effects:
             self._follow(module, scope, node)
+
+    def _place(self, label: str, module: ModuleType, scope: Scope, statements: list[ast.stmt]) -> None:
+        file = _file_of(module)
+        line, text = scope.text(statements)
+        self.places[label] = {"file": file.name if file is not None else "", "line": line, "text": text}
 
     def _whole_file(self, module: ModuleType) -> None:
         file = _file_of(module)
@@ -307,7 +301,7 @@ class _Reader:
     def _package(self, name: str) -> None:
         top = name.partition(".")[0]
         if top and top not in _STANDARD:
-            self.packages[top] = _package_version(top)
+            self.packages[top] = package_version(top)
 
 
 def _label(module: ModuleType) -> str:

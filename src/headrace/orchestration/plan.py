@@ -9,9 +9,10 @@ from typing import Any
 
 from headrace.canonical import digest
 from headrace.orchestration.handles import Reference
-from headrace.orchestration.tracing import Graph, Node, substitute
+from headrace.orchestration.packages import packages_behind
+from headrace.orchestration.tracing import Graph, Node, located, substitute
 
-__all__ = ["Plan", "PlannedStep", "identify", "step_key"]
+__all__ = ["Plan", "PlannedStep", "identify", "key_parts"]
 
 _FORMAT = 1
 # What was looked up for a step, and does not change what it makes.
@@ -78,11 +79,23 @@ class Plan:
         """Path -> sha256 of the source files that the fingerprints of its steps were read from."""
         return {path: found for step in self.graph.steps.values() for path, found in step.sources.items()}
 
-    def key_of(self, node: Node, digests: Mapping[Reference, str | None]) -> str:
-        """The key of one of its steps, when its inputs came out as `digests`."""
+    def parts_of(self, node: Node, digests: Mapping[Reference, str | None]) -> dict[str, Any]:
+        """What the key of one of its steps is made of, when its inputs came out as `digests`."""
         resolved = self.resolved.get(node.name, {})
         counted = {name: value for name, value in resolved.items() if name not in _NOT_IN_KEY}
-        return step_key(node, self.code[node.call], counted, digests)
+        return key_parts(node, self.code[node.call], counted, digests)
+
+    def key_of(self, node: Node, digests: Mapping[Reference, str | None]) -> str:
+        """The key of one of its steps: the digest of its parts."""
+        return digest(self.parts_of(node, digests))
+
+    def notes_of(self, node: Node) -> dict[str, Any]:
+        """What is told beside the parts of a key: which outputs its inputs are, and where its code stands."""
+        step = self.graph.steps.get(node.call)
+        inputs = {path: str(reference) for path, reference in located(node.arguments)}
+        span = self.resolved.get(node.name, {}).get("span")
+        files = {} if span is None else {"span": span["name"], "files": [Path(file[0]).name for file in span["files"]]}
+        return {"inputs": inputs, "definitions": {} if step is None else step.places, **files, **node.notes}
 
     def to_plain(self) -> dict[str, Any]:
         """As the store keeps it: enough to trace the same pipeline again."""
@@ -112,13 +125,14 @@ def identify(graph: Graph, code: Mapping[str, Any], resolved: Mapping[str, Any])
             "pipeline": graph.pipeline,
             "steps": [{**node.to_plain(), "line": ""} for node in graph.nodes],
             "code": dict(code),
+            "packages": packages_behind([node.arguments for node in graph.nodes]),
             "resolved": dict(resolved),
         }
     )
 
 
-def step_key(node: Node, code: Any, resolved: Any, digests: Mapping[Reference, str | None]) -> str:
-    """A step's key: what it calls, its code, its parameters, and the digests of what it takes.
+def key_parts(node: Node, code: Any, resolved: Any, digests: Mapping[Reference, str | None]) -> dict[str, Any]:
+    """What a step's key is made of: what it calls, its code, its parameters, and the digests of what it takes.
 
     Parameters
     ----------
@@ -131,15 +145,13 @@ def step_key(node: Node, code: Any, resolved: Any, digests: Mapping[Reference, s
     digests : mapping of Reference to digest or None
         What its inputs came out as; None for a looked-up input that does not exist.
 
-    Returns 64 hexadecimal digits. No path, time or host is in it.
+    Returns plain data; its digest is the key. No path, time or host is in it.
     """
-    return digest(
-        {
-            "format": _FORMAT,
-            "call": node.call,
-            "code": code,
-            "arguments": substitute(node.arguments, lambda reference: {"@": digests[reference]}),
-            "outputs": node.outputs,
-            "resolved": resolved,
-        }
-    )
+    return {
+        "format": _FORMAT,
+        "call": node.call,
+        "code": {**code, "packages": code.get("packages", {}) | packages_behind(node.arguments)},
+        "arguments": substitute(node.arguments, lambda reference: {"@": digests[reference]}),
+        "outputs": node.outputs,
+        "resolved": resolved,
+    }

@@ -192,7 +192,7 @@ class _Runner:
             self.results[node.name] = StepResult(node.name, "looked up", {output: digest})
             return True
         key = self._missing.get(node.name) or self.plan.key_of(node, digests)
-        if node.name not in self._missing and self._take_known(node, key):
+        if node.name not in self._missing and self._take_known(node, key, digests):
             return True
         self._missing[node.name] = key
         if len(self.running) >= self.settings.num_workers:
@@ -200,11 +200,11 @@ class _Runner:
         self._start(node, key, digests)
         return True
 
-    def _take_known(self, node: Node, key: str) -> bool:
+    def _take_known(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:
         row = self.store.cached(key)
         if row is not None and self._finished.get(node.name) != key:
             accepted = accepted_of(row.result, self.plan.resolved.get(node.name, {}))
-            row = self.store.reuse(self.run_id, node.name, key, accepted=accepted)
+            row = self.store.reuse(self.run_id, node.name, key, accepted=accepted, **self._record(node, digests))
         if row is None:
             return False
         outputs: dict[str, str | None] = {name: item.digest for name, item in row.outputs.items()}
@@ -223,9 +223,16 @@ class _Runner:
         self.results[node.name] = StepResult(node.name, "blocked", reason=reason)
         tell_step(self.results[node.name])
 
+    def _record(self, node: Node, digests: Mapping[Reference, str | None]) -> dict[str, Any]:
+        """What is recorded with an attempt so that it can be explained: its inputs, and its key in parts."""
+        return {
+            "inputs": {str(reference): digest for reference, digest in digests.items()},
+            "parts": self.plan.parts_of(node, digests),
+            "notes": self.plan.notes_of(node),
+        }
+
     def _start(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> None:
-        inputs = {str(reference): digest for reference, digest in digests.items()}
-        attempt = self.store.begin_attempt(self.run_id, node.name, key, inputs=inputs)
+        attempt = self.store.begin_attempt(self.run_id, node.name, key, **self._record(node, digests))
         log = self.logs / f"{re.sub(r'[^A-Za-z0-9_.=-]', '_', node.name)}.log"
         self.running[node.name] = _Running(node, key, attempt, time.monotonic(), log)
         call = {

@@ -33,6 +33,7 @@ class Step:
         self.retries = retries
         self.timeout_s = timeout_s
         self.sources: dict[str, str] = {}  # path -> sha256 of what `code` read
+        self.places: dict[str, dict[str, Any]] = {}  # where each definition that `code` counts stands
         self._stamp = self._file_stamp()
 
     def _file_stamp(self) -> tuple[int, int] | None:
@@ -102,7 +103,7 @@ class Step:
         return {"output": _kind(returned)}
 
     def code(self) -> dict[str, Any]:
-        """What the step's key knows of its code: the fingerprint, and the digests of `files`.
+        """What the step's key knows of its code: digests of each definition it leads to, versions, digests of `files`.
 
         Raises InvalidInput when one of `files` is not there, or the step's file was edited after it was imported.
         """
@@ -121,7 +122,7 @@ class Step:
                 where=Path(self.function.__code__.co_filename).name,
                 fix="start Python again, or importlib.reload the module",
             )
-        made, self.sources = parts(self.function)
+        made, self.sources, self.places = parts(self.function)
         found: dict[str, str] = {}
         folder = Path(self.function.__code__.co_filename).resolve().parent
         for pattern in self.files:
@@ -134,7 +135,8 @@ class Step:
                 )
             for path in matches:
                 found[path.relative_to(folder).as_posix()] = digest(path.read_bytes())
-        return {"code": digest(made), "files": found}
+        definitions = {label: digest(plain) for label, plain in made["definitions"].items()}
+        return {"definitions": definitions, "packages": made["packages"], "files": found}
 
 
 def _kind(annotation: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import symtable
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,8 @@ class Scope:
     ----------
     tree : ast.Module
         The whole module.
+    lines : list of str
+        Its text.
     bindings : dict of str to list of statement
         Name -> the statements at the module's level that bind it.
     effects : list of statement
@@ -93,9 +95,17 @@ class Scope:
     """
 
     tree: ast.Module
+    lines: list[str] = field(default_factory=list)
     bindings: dict[str, list[ast.stmt]] = field(default_factory=dict)
     effects: list[ast.stmt] = field(default_factory=list)
     stars: list[str] = field(default_factory=list)
+
+    def text(self, statements: Sequence[ast.stmt]) -> tuple[int, str]:
+        """The line at which statements begin, and their text; decorators that make a step are left out."""
+        if not statements:
+            return 1, "\n".join(self.lines)
+        pieces = [self.lines[node.lineno - 1 : node.end_lineno] for node in statements]
+        return statements[0].lineno, "\n".join(line for piece in pieces for line in piece)
 
     def mentions(self, name: str) -> list[ast.stmt]:
         """The statements at the module's level, definitions left out, that read the name."""
@@ -112,7 +122,7 @@ class Scope:
 def read_scope(source: bytes, name: str) -> Scope:
     """Read a module's source; `name` is for messages. Cost: one parse for each source, once a process."""
     tree = _without_own_decorators(ast.parse(source, name))
-    scope = Scope(tree)
+    scope = Scope(tree, source.decode("utf-8", "replace").splitlines())
     for node in tree.body:
         if _is_idle(node) or is_main_guard(node):
             continue

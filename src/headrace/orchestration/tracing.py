@@ -12,7 +12,7 @@ from typing import Any
 from headrace.errors import Misuse
 from headrace.orchestration.handles import Handle, Reference, user_line
 
-__all__ = ["Graph", "Node", "Trace", "current_trace", "references", "substitute", "tracing"]
+__all__ = ["Graph", "Node", "Trace", "current_trace", "entries", "located", "references", "substitute", "tracing"]
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,32 @@ def references(value: Any) -> Iterator[Reference]:
     elif isinstance(value, list):
         for item in value:
             yield from references(item)
+
+
+def located(value: Any, path: str = "") -> Iterator[tuple[str, Reference]]:
+    """The same, each with where it stands: "champion", "spans.2013-07", "options.rows[0]".
+
+    A list of [name, item] pairs is read as if it were a dict.
+    """
+    if isinstance(value, Reference):
+        yield path, value
+        return
+    for name, item in entries(value, path):
+        yield from located(item, name)
+
+
+def entries(value: Any, path: str) -> list[tuple[str, Any]]:
+    """The items of a dict or list under their paths; a list of [name, item] pairs is read as if it were a dict."""
+    if isinstance(value, list) and value and all(_is_named(item) for item in value):
+        named = dict(value)
+        value = named if len(named) == len(value) else value
+    if isinstance(value, dict):
+        return [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+    return [(f"{path}[{index}]", item) for index, item in enumerate(value)] if isinstance(value, list) else []
+
+
+def _is_named(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and not isinstance(item[1], str)
 
 
 def substitute(value: Any, replace: Any) -> Any:
