@@ -31,6 +31,8 @@ class Settings:
         How many steps, and how many threads inside one, run at once; 0 = one for each core.
     memory_mb : int
         What one fold or join may hold in memory before it spills, in MiB.
+    states_mb : int
+        How much may be kept of what was worked out about rows, in MiB; what was used longest ago goes. 0 = nothing.
     host : str
         The address the server binds; anything but loopback needs a token.
     port : int
@@ -56,6 +58,7 @@ class Settings:
     home: Path = field(default_factory=lambda: Path(".headrace"))
     workers: int = 0
     memory_mb: int = 1024
+    states_mb: int = 2048
     host: str = "127.0.0.1"
     port: int = 8600
     serve_workers: int = 1
@@ -84,6 +87,7 @@ class Settings:
 _LIMITS: dict[str, tuple[float, float]] = {
     "workers": (0, 1024),
     "memory_mb": (16, 1 << 24),
+    "states_mb": (0, 1 << 24),
     "port": (0, 65535),
     "serve_workers": (1, 256),
     "poll_s": (0.01, 3600.0),

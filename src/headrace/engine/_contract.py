@@ -1,7 +1,7 @@
 """What an engine is: it runs folds and maps over the fragments of a data set, and answers the same bytes as any other.
 
     engine.fold(folds, dataset, parts)                    one state a fold
-    engine.fold_parts(folds, dataset, parts)              one state a fold for each part; a fragment is read once
+    engine.fold_parts(folds, dataset, parts)              one state a fold by (span, split); a fragment is read once
     engine.fold_by_key(folds, keys, dataset, parts)       one grouped state a fold for each of the keys
     engine.map(work, dataset, parts)                      rows, in part order
 
@@ -24,9 +24,12 @@ import pyarrow as pa
 from headrace.dataset import Dataset, Part
 from headrace.fold import Fold, Rows, State
 
-__all__ = ["AnyFold", "Engine", "Grouped", "Keys", "Work"]
+__all__ = ["AnyFold", "Engine", "Grouped", "Keys", "PartName", "Work"]
 
 AnyFold = Fold[Any, Any]
+
+PartName = tuple[str, str | None]
+"""(span, split); split None for all rows of the span."""
 
 
 class Work(ABC):
@@ -91,8 +94,8 @@ class Engine(Protocol):
 
     def fold_parts(
         self, folds: Sequence[AnyFold], dataset: Dataset, parts: Sequence[Part], *, through: Work | None = None
-    ) -> list[list[State]]:
-        """For each part, one state of one group for each fold; parts of one fragment are read together."""
+    ) -> dict[PartName, list[State]]:
+        """For each (span, split) of the parts, one state of one group for each fold; a fragment is read once."""
 
     def fold_by_key(
         self,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput
@@ -55,12 +53,7 @@ def analyze(
     found = runner.fold_parts(folds, dataset, pieces)
     # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
     order = [(span.name, split) for span in dataset.spans for split in dataset.split_names]
-    parts: dict[PartName, list[State]] = {name: [fold.create(1) for fold in folds] for name in order}
-    zero = np.zeros(1, np.int32)
-    for piece, states in zip(pieces, found, strict=True):
-        mine = parts[piece.span, piece.split]
-        for index, (fold, state) in enumerate(zip(folds, states, strict=True)):
-            mine[index] = fold.merge(mine[index], state, zero)  # type: ignore[arg-type]  # its own fold's states
+    parts: dict[PartName, list[State]] = {name: found.get(name) or [fold.create(1) for fold in folds] for name in order}
     cuts: dict[tuple[str, ...], Slices] = {}
     if specs:
         for spec, grouped in zip(specs, runner.fold_by_key(folds, specs, dataset, dataset.parts()), strict=True):

@@ -134,8 +134,11 @@ class EngineCases:
         data = self._stored(make_rows(800), tmp_path / "data", [100, 300], split={"train": 8, "eval": 2})
         parts = [part for name in data.split_names for part in data.parts(name)]
         for engine in self.engines:
-            for part, states in zip(parts, engine.fold_parts(FOLDS, data, parts), strict=True):
-                assert self._bytes(FOLDS, states) == self._bytes(FOLDS, engine.fold(FOLDS, data, [part]))
+            by_part = engine.fold_parts(FOLDS, data, parts)
+            assert list(by_part) == [(span.name, name) for name in data.split_names for span in data.spans]
+            for (span, split), states in by_part.items():
+                alone = engine.fold(FOLDS, data, data.parts(split, [span]))
+                assert self._bytes(FOLDS, states) == self._bytes(FOLDS, alone)
             for name in data.split_names:
                 found = self._bytes(FOLDS, engine.fold(FOLDS, data, data.parts(name)))
                 assert found == self._alone(FOLDS, data.to_arrow(name))

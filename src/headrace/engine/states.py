@@ -1,0 +1,173 @@
+"""Fold states kept from one run to the next: what was folded, over which rows, by which code.
+
+A state may stand for rows only if it would come out the same, to the byte, from reading them. So it is filed under
+
+- the rows: the digest of the part in the data set's manifest (a part is one split of one span);
+- the work put before the fold, and the keys the rows were grouped by;
+- the fold: class, parameters and `version`; the data set's weight, which every fold may use; its key, where row ids
+  are asked for;
+- the code: headrace's version (a digest of its source where it is installed editable) and those of the packages that
+  compute.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from headrace.canonical import digest
+from headrace.engine._contract import AnyFold, Keys, Work
+from headrace.engine.reference import describe
+from headrace.errors import InvalidInput
+from headrace.fold import ROW_ID, State, decode, encode
+
+__all__ = ["Kept", "StateCache", "StateFiles"]
+
+_FORMAT = 1
+_PACKAGES = ("numpy", "onnxruntime", "pyarrow")
+
+
+class StateFiles(Protocol):
+    """Where entries lie; `headrace.store.states.States` is one."""
+
+    def find(self, place: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Those of the named entries that are kept at a place."""
+
+    def keep(self, place: str, entries: Mapping[str, bytes]) -> None:
+        """Keep named entries at a place."""
+
+
+class StateCache:
+    """Kept states, for an engine: `LocalEngine(states=StateCache(States(folder, limit_mb=1024), code="0.1.0"))`.
+
+    Parameters
+    ----------
+    files : StateFiles
+        Where they lie.
+    code : str
+        Which headrace computes: states of another are not found.
+
+    Entries that cannot be read are not found; whoever asked works them out again.
+    """
+
+    def __init__(self, files: StateFiles, *, code: str) -> None:
+        self._files = files
+        self._code = [_FORMAT, code, *(importlib.metadata.version(name) for name in _PACKAGES)]
+
+    def place(self, rows: str, what: Any) -> str:
+        """Where things about rows lie: `rows` is their digest, `what` plain data that says how they were looked at."""
+        return digest([self._code, rows, what])
+
+    def find_table(self, place: str, name: str) -> pa.Table | None:
+        """A table kept by `keep_table`, or None."""
+        data = self._files.find(place, [name]).get(name)
+        return None if data is None else _read_table(data)
+
+    def keep_table(self, place: str, name: str, table: pa.Table) -> None:
+        """Keep a table."""
+        self._files.keep(place, {name: _table_bytes(table)})
+
+    def kept(
+        self,
+        folds: Sequence[AnyFold],
+        *,
+        weight: str | None,
+        key: Sequence[str],
+        through: Work | None,
+        keys: Sequence[Keys] | None = None,
+    ) -> Kept | None:
+        """The states of these folds, looked up part by part; None where something in it cannot be told to others."""
+        try:
+            before = None if through is None else describe(through)
+            names = []
+            for fold in folds:
+                with_ids = ROW_ID in fold.columns or (through is not None and ROW_ID in through.columns)
+                names.append(digest([describe(fold), fold.version, weight, list(key) if with_ids else None]))
+        except InvalidInput:
+            return None
+        cuts = [None] if keys is None else [list(one.columns) for one in keys]
+        how = [{"through": before, "keys": columns} for columns in cuts]
+        return Kept(self, self._files, tuple(folds), names, how)
+
+
+class Kept:
+    """Some folds' states, part by part; made by `StateCache.kept`.
+
+    With keys, an entry of the answer is a list of one state for each fold, for each of the keys, and the table of the
+    groups; without, the list has one entry, and no table.
+    """
+
+    def __init__(
+        self,
+        cache: StateCache,
+        files: StateFiles,
+        folds: tuple[AnyFold, ...],
+        names: list[str],
+        how: list[dict[str, Any]],
+    ) -> None:
+        self._cache, self._files = cache, files
+        self._folds, self._names, self._how = folds, names, how
+
+    def find(self, rows: str) -> dict[int, State]:
+        """Fold number -> state of one group, for those that are kept."""
+        found = self._files.find(self._cache.place(rows, self._how[0]), self._names)
+        states: dict[int, State] = {}
+        for index, (fold, name) in enumerate(zip(self._folds, self._names, strict=True)):
+            if name in found:
+                try:
+                    states[index] = decode(fold, found[name])
+                except InvalidInput:  # of another version, or damaged before it was written
+                    continue
+        return states
+
+    def keep(self, rows: str, states: Mapping[int, State]) -> None:
+        """Keep states by fold number."""
+        entries = {self._names[index]: encode(self._folds[index], state) for index, state in states.items()}
+        self._files.keep(self._cache.place(rows, self._how[0]), entries)
+
+    def find_groups(self, rows: str) -> list[tuple[pa.Table, list[State]]] | None:
+        """For each of the keys, the groups' table and every fold's state; None unless all are kept."""
+        answer = []
+        for how in self._how:
+            found = self._files.find(self._cache.place(rows, how), ["groups", *self._names])
+            if len(found) != 1 + len(set(self._names)):
+                return None
+            table = _read_table(found["groups"])
+            if table is None:
+                return None
+            try:
+                states = [decode(fold, found[name]) for fold, name in zip(self._folds, self._names, strict=True)]
+            except InvalidInput:
+                return None
+            if any(state.num_groups != table.num_rows for state in states):
+                return None
+            answer.append((table, states))
+        return answer
+
+    def keep_groups(self, rows: str, answer: Sequence[tuple[pa.Table, Sequence[State]]]) -> None:
+        """Keep what `find_groups` finds."""
+        for how, (table, states) in zip(self._how, answer, strict=True):
+            entries = {
+                name: encode(fold, state) for name, fold, state in zip(self._names, self._folds, states, strict=True)
+            }
+            self._files.keep(self._cache.place(rows, how), {"groups": _table_bytes(table), **entries})
+
+
+def _table_bytes(table: pa.Table) -> bytes:
+    table = pa.concat_tables([table.slice(0, 0), table]).combine_chunks()
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _read_table(data: bytes) -> pa.Table | None:
+    try:
+        with pa.ipc.open_stream(data) as reader:
+            return reader.read_all()
+    except (pa.ArrowException, OSError):
+        return None
