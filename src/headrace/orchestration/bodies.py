@@ -10,6 +10,7 @@ from headrace.errors import InvalidInput
 from headrace.orchestration import spans
 from headrace.orchestration.arguments import real_objects
 from headrace.orchestration.verbs import VERBS
+from headrace.orchestration.waivers import binding
 from headrace.orchestration.worker import Context, Done
 
 __all__ = ["run_verb"]
@@ -42,12 +43,26 @@ def _load_schema(arguments: dict[str, Any], context: Context) -> Done:
 
 
 def _validate(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.validation import Waiver
+
+    dataset = context.inputs["dataset"]
+    given = binding(context.resolved, dataset)
+    if given:
+        arguments["waivers"] = [Waiver.parse(item["name"], by=item["by"], because=item["because"]) for item in given]
     validation = VERBS["validate"].load()(**arguments)
     done = Done({"validation": validation}, {"ok": validation.ok, "summary": validation.summary})
+    used = {item.name for item in validation.items if item.severity == "waived"}
+    if used:
+        done.result["waived"] = [{**item, "dataset_digest": dataset} for item in given if item["name"] in used]
+    unused = [item.message for item in validation.items if item.code == "waiver_unused"]
+    if unused:
+        done.result["notes"] = unused
     if validation.quarantined is not None:
         done.outputs["quarantined"] = validation.quarantined
     if not validation.ok:
         done.result["items"] = [item.message for item in validation.errors[:_MOST_ITEMS]]
+        done.result["names"] = [item.name for item in validation.errors[:_MOST_ITEMS]]
+        done.result["num_items"] = len(validation.errors)
         return done
     accepted = validation.accepted
     done.outputs["accepted"] = accepted
@@ -72,6 +87,7 @@ def _gate(arguments: dict[str, Any], context: Context) -> Done:
     else:
         said = [str(getattr(finding, "message", finding)) for finding in verdict.findings if not finding.ok]
         done.result["items"] = said[:_MOST_ITEMS]
+        done.result["num_items"] = len(said)
     return done
 
 

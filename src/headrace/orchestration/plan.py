@@ -11,12 +11,13 @@ from headrace.canonical import digest
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.packages import packages_behind
 from headrace.orchestration.tracing import Graph, Node, located, substitute
+from headrace.orchestration.waivers import binding, dataset_digest
 
 __all__ = ["Plan", "PlannedStep", "identify", "key_parts"]
 
 _FORMAT = 1
 # What was looked up for a step, and does not change what it makes.
-_NOT_IN_KEY = frozenset({"expected_version", "identity", "span", "spans", "stream", "version"})
+_NOT_IN_KEY = frozenset({"expected_version", "identity", "span", "spans", "stream", "version", "waivers"})
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ class Plan:
         """What the key of one of its steps is made of, when its inputs came out as `digests`."""
         resolved = self.resolved.get(node.name, {})
         counted = {name: value for name, value in resolved.items() if name not in _NOT_IN_KEY}
+        waivers = binding(resolved, dataset_digest(node, digests))
+        if waivers:
+            counted["waivers"] = waivers
         return key_parts(node, self.code[node.call], counted, digests)
 
     def key_of(self, node: Node, digests: Mapping[Reference, str | None]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["file_of", "forecast", "make_plan", "plan_again"]
 
 
-def make_plan(pipeline: Pipeline, parameters: Mapping[str, Any], store: Store | None) -> Plan:
-    """Plan a run; the store, where there is one, is only read.
+def make_plan(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    store: Store | None,
+    *,
+    waivers: Sequence[Mapping[str, Any]] = (),
+) -> Plan:
+    """Plan a run; the store, where there is one, is only read. `waivers` are those given with it.
 
     Raises Misuse at the user's line for what a pipeline cannot do, InvalidInput for what it names and is not there.
     """
@@ -33,7 +39,7 @@ def make_plan(pipeline: Pipeline, parameters: Mapping[str, Any], store: Store | 
     earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]
     outside = resolve_outside(graph, pipeline.folder, known_files(earlier))
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
-    resolved = resolve(graph, outside, identity, store)
+    resolved = resolve(graph, outside, identity, store, waivers=waivers)
     graph = expand(graph, resolved)
     code |= _code(graph)
     project = find_project(pipeline.folder)

@@ -7,14 +7,14 @@
 | previous | the newest accepted data set that ends before this one | no |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
 | push | the version that is live | no |
-| validate | which ingest step its data comes from | in the graph |
+| validate | which ingest step its data comes from; what persons let pass in it | in the graph; no |
 
 Everything from the store is read in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from headrace.errors import InvalidInput
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.spans import Known, resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
+from headrace.orchestration.waivers import resolve_waivers
 
 if TYPE_CHECKING:
     from headrace.store import Endpoint, Snapshot, Store
@@ -47,9 +48,17 @@ def resolve_outside(graph: Graph, folder: Path, known: Known) -> dict[str, dict[
 
 
 def resolve(
-    graph: Graph, outside: dict[str, dict[str, Any]], identity: str, store: Store | None
+    graph: Graph,
+    outside: dict[str, dict[str, Any]],
+    identity: str,
+    store: Store | None,
+    *,
+    waivers: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, dict[str, Any]]:
-    """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run."""
+    """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run.
+
+    `waivers` are those given with this run; see `headrace.orchestration.waivers`.
+    """
     streams = {
         node.name: [span["name"] for span in outside[node.name]["spans"]]
         for node in graph.nodes
@@ -64,6 +73,10 @@ def resolve(
         entry = _resolve_node(graph, node, outside, snapshot, store)
         if entry is not None:
             resolved[node.name] = entry
+    judged = {node.name: resolved[node.name]["stream"] for node in graph.nodes if node.call == "validate"}
+    for name, found in resolve_waivers(graph, waivers, snapshot.waived if snapshot else {}, judged).items():
+        if found:
+            resolved[name]["waivers"] = found
     return resolved
 
 

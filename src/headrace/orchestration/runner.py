@@ -11,7 +11,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from headrace.orchestration.plan import Plan
 from headrace.orchestration.reporting import failure, tell_failure, tell_run, tell_step
 from headrace.orchestration.results import RunResult, StepResult
 from headrace.orchestration.tracing import Node, substitute
+from headrace.orchestration.waivers import waived_of
 from headrace.orchestration.worker import accepted_of
 
 if TYPE_CHECKING:
@@ -39,8 +40,17 @@ _POLL_S = 0.25
 _CANCEL_S = 0.5  # how often the store is asked whether somebody wants the run to stop
 
 
-def run_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, in_process: bool = False) -> RunResult:
-    """Plan and run a pipeline in the store of its project, or of `with hr.open_store(dir):`."""
+def run_pipeline(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    *,
+    in_process: bool = False,
+    waivers: Sequence[Mapping[str, Any]] = (),
+) -> RunResult:
+    """Plan and run a pipeline in the store of its project, or of `with hr.open_store(dir):`.
+
+    `waivers` says which findings a person lets pass: {"name", "by", "because"} each.
+    """
     from headrace.orchestration.pipelines import refuse_on_import
     from headrace.orchestration.planning import make_plan
     from headrace.orchestration.stores import project_store
@@ -51,7 +61,7 @@ def run_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, in_proces
     settings = load_settings(pipeline.folder)
     with project_store(settings) as store:
         assert store is not None
-        plan = make_plan(pipeline, parameters, store)
+        plan = make_plan(pipeline, parameters, store, waivers=waivers)
         run_id = store.create_run(plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity)
         return run_plan(plan, run_id, store, settings, in_process=in_process)
 
@@ -203,8 +213,12 @@ class _Runner:
     def _take_known(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:
         row = self.store.cached(key)
         if row is not None and self._finished.get(node.name) != key:
-            accepted = accepted_of(row.result, self.plan.resolved.get(node.name, {}))
-            row = self.store.reuse(self.run_id, node.name, key, accepted=accepted, **self._record(node, digests))
+            resolved = self.plan.resolved.get(node.name, {})
+            judged: dict[str, Any] = {
+                "accepted": accepted_of(row.result, resolved),
+                "waived": waived_of(row.result, resolved),
+            }
+            row = self.store.reuse(self.run_id, node.name, key, **judged, **self._record(node, digests))
         if row is None:
             return False
         outputs: dict[str, str | None] = {name: item.digest for name, item in row.outputs.items()}

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import HeadraceError, InvalidInput, LeaseLost, StoreError
 from headrace.orchestration.steps import Step
 from headrace.orchestration.values import load_value, stage
+from headrace.orchestration.waivers import waived_of
 
 if TYPE_CHECKING:
     from headrace.store import Accepted, Attempt, Store
@@ -82,7 +83,8 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
     done = _run(call, arguments, context)
     staged = stage(store, done.outputs, attempt.folder, f"step {call['step']!r}")
     accepted = accepted_of(done.result, call["resolved"])
-    committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted)
+    waived = waived_of(done.result, call["resolved"])
+    committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted, waived=waived)
     return {"outputs": {name: item.digest for name, item in committed.items()}, "result": done.result}
 
 

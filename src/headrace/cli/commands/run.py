@@ -1,4 +1,4 @@
-"""`headrace run FILE[:PIPELINE] [--set name=value]`: run a pipeline."""
+"""`headrace run FILE[:PIPELINE] [--set name=value] [--waive FINDING --by WHO --because WHY]`: run a pipeline."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the pipeline")
     parser.add_argument(
+        "--waive", action="append", default=[], metavar="FINDING", help="let a finding of the validation pass, by name"
+    )
+    parser.add_argument("--by", metavar="PERSON", help="who lets it pass")
+    parser.add_argument("--because", metavar="REASON", help="why")
+    parser.add_argument(
         "--in-process", action="store_true", help="run the steps here, one after the other, as a debugger likes it"
     )
     add_output(parser)
@@ -28,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run it; 0 when all went well, 1 when a step failed or said no."""
     from headrace.orchestration.runner import run_pipeline
+    from headrace.orchestration.waivers import check_waivers
 
+    waivers = check_waivers(arguments.waive, arguments.by, arguments.because)
     pipeline = load(arguments.pipeline)
     values = parameters(pipeline, arguments.set)
     with redirect_stdout(sys.stderr):  # what the pipeline prints while it is traced, and steps that run here
-        result = run_pipeline(pipeline, values, in_process=arguments.in_process)
+        result = run_pipeline(pipeline, values, in_process=arguments.in_process, waivers=waivers)
     return write_result(result, arguments.output)
