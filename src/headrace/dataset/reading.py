@@ -33,6 +33,9 @@ class FragmentReader(Protocol):
     def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of one piece in order; text may come as a dictionary."""
 
+    def null_count(self, column: str) -> int | None:
+        """Nulls in a column, where that is known without reading it."""
+
 
 def find_files(pattern: str | Path | Iterable[str | Path]) -> list[Path]:
     """The files that a path, a glob pattern or a list of these means, sorted.
@@ -97,6 +100,10 @@ class ArrowReader:
             if batch.num_rows:
                 yield _logical_batch(batch)
 
+    def null_count(self, column: str) -> int | None:
+        """See FragmentReader."""
+        return int(self._table[column].null_count)
+
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
@@ -156,6 +163,18 @@ class ParquetReader:
                 yield _logical_batch(batch)
         if left:
             raise InvalidInput(f"row group {piece} holds {-left:+,} rows more than its footer says", where=self.name)
+
+    def null_count(self, column: str) -> int | None:
+        """See FragmentReader: the footer knows where every row group has statistics of a plain column."""
+        total = 0
+        for group in range(self._metadata.num_row_groups):
+            row_group = self._metadata.row_group(group)
+            chunks = [row_group.column(index) for index in range(row_group.num_columns)]
+            found = [chunk.statistics for chunk in chunks if chunk.path_in_schema == column]
+            if len(found) != 1 or found[0] is None or not found[0].has_null_count:
+                return None
+            total += found[0].null_count
+        return total
 
 
 def _dictionary_columns(metadata: Any, schema: pa.Schema) -> frozenset[str]:

@@ -16,6 +16,7 @@ from headrace.orchestration.worker import Context, Done
 __all__ = ["run_verb"]
 
 _MOST_ITEMS = 20
+_READERS = ("analyze", "evaluate", "train", "transform", "validate")
 
 
 def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
@@ -23,6 +24,8 @@ def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
     for parameter in ("trainer", "metrics", "limits"):
         if parameter in arguments:
             arguments[parameter] = real_objects(arguments[parameter])
+    if name in _READERS and arguments.get("engine") is None:
+        arguments["engine"] = context.reading.engine
     body = _BODIES.get(name)
     if body is not None:
         return body(arguments, context)
@@ -106,11 +109,17 @@ def _push(arguments: dict[str, Any], context: Context) -> Done:
 
 
 def _ingest_span(arguments: dict[str, Any], context: Context) -> Done:
-    return Done({"span": spans.write(context)})
+    written = spans.write(context)
+    context.reading.count(read=written.num_rows)
+    return Done({"span": written})
 
 
 def _ingest(arguments: dict[str, Any], context: Context) -> Done:
     dataset = spans.combine(arguments, context)
+    known = {name.partition("/")[0] for name in dataset.known_summary.digests}
+    for span in dataset.spans:  # those that are not known are read for their digests, which name the data set
+        num_rows = sum(fragment.num_rows or 0 for fragment in span.fragments)
+        context.reading.count(**{"reused" if span.name in known else "read": num_rows})
     result = {
         "num_rows": dataset.num_rows,
         "num_unlabelled": spans.unlabelled(dataset),

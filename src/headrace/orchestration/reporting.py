@@ -25,6 +25,8 @@ def tell_step(result: StepResult) -> None:
         line += f": {result.reason}"
     if result.state == "succeeded":
         line += f" in {result.seconds:.2f} s"
+        if result.rows_read or result.rows_reused:
+            line += f" ({result.rows_read:,} rows read, {result.rows_reused:,} reused)"
     say(line)
     if result.says_no:
         for item in result.result.get("items", ())[:_MOST_ITEMS]:
@@ -35,7 +37,7 @@ def tell_run(result: RunResult) -> None:
     """How the run ended."""
     say(
         f"run {result.run_id} {result.state}: {result.num_steps} steps, {result.num_cached} cached, "
-        f"{result.seconds:.1f} s"
+        f"{result.seconds:.1f} s, {result.rows_read:,} rows read, {result.rows_reused:,} reused"
     )
     if result.state in ("failed", "cancelled"):
         say(f"headrace resume {result.run_id} goes on from here")

@@ -41,6 +41,16 @@ class StepResult:
         """Whether it ended and withholds something."""
         return self.result.get("ok") is False
 
+    @property
+    def rows_read(self) -> int:
+        """Rows it read in this run; a row read by two passes counts twice."""
+        return int(self.result.get("rows_read", 0))
+
+    @property
+    def rows_reused(self) -> int:
+        """Rows that it did not read because what was known of them was kept, counted in the same way."""
+        return int(self.result.get("rows_reused", 0))
+
 
 @dataclass
 class RunResult:
@@ -90,6 +100,16 @@ class RunResult:
         """Steps that are work; what was only looked up is none."""
         return sum(item.state != "looked up" for item in self.steps.values())
 
+    @property
+    def rows_read(self) -> int:
+        """Rows read by all steps of this run."""
+        return sum(item.rows_read for item in self.steps.values())
+
+    @property
+    def rows_reused(self) -> int:
+        """Rows that kept states stood for, in all steps."""
+        return sum(item.rows_reused for item in self.steps.values())
+
     def value(self, step: str, output: str | None = None) -> Any:
         """A step's output, loaded from the store; its main one when `output` is not named.
 
@@ -115,8 +135,17 @@ class RunResult:
             "num_steps": self.num_steps,
             "num_cached": self.num_cached,
             "seconds": round(self.seconds, 3),
+            "rows_read": self.rows_read,
+            "rows_reused": self.rows_reused,
             "steps": [
-                {"step": item.name, "state": item.state, "reason": item.reason, "seconds": round(item.seconds, 3)}
+                {
+                    "step": item.name,
+                    "state": item.state,
+                    "reason": item.reason,
+                    "seconds": round(item.seconds, 3),
+                    "rows_read": item.rows_read,
+                    "rows_reused": item.rows_reused,
+                }
                 for item in self.steps.values()
             ],
             "outputs": {item.name: item.outputs for item in self.steps.values()},

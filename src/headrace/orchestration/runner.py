@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from headrace import disk, progress
 from headrace.errors import LeaseLost, StoreError
 from headrace.orchestration.children import Children, Ended, Forked, Inline, spare_runner
+from headrace.orchestration.fingerprint import headrace_version
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.lookups import Known, looked_up
 from headrace.orchestration.plan import Plan
+from headrace.orchestration.reading import without_measurements
 from headrace.orchestration.reporting import failure, tell_failure, tell_run, tell_step
 from headrace.orchestration.results import RunResult, StepResult
 from headrace.orchestration.tracing import Node, substitute
@@ -222,7 +224,8 @@ class _Runner:
         if row is None:
             return False
         outputs: dict[str, str | None] = {name: item.digest for name, item in row.outputs.items()}
-        self.results[node.name] = StepResult(node.name, "cached", _ordered(node, outputs), row.result)
+        result = without_measurements(row.result)
+        self.results[node.name] = StepResult(node.name, "cached", _ordered(node, outputs), result)
         tell_step(self.results[node.name])
         return True
 
@@ -261,6 +264,7 @@ class _Runner:
             "folder": str(self.plan.folder),
             "resolved": self.plan.resolved.get(node.name, {}),
             "notes": node.notes,
+            "kept": {"limit_mb": self.settings.states_mb, "code": headrace_version()},
         }
         progress.say(f"{node.name}: running")
         self.children.start(node.name, call, log)

@@ -2,7 +2,8 @@
 
 A call is plain data:
 
-    {"home", "lease_s", "attempt", "step", "key", "call", "arguments", "outputs", "folder", "resolved", "notes"}
+    {"home", "lease_s", "attempt", "step", "key", "call", "arguments", "outputs", "folder", "resolved", "notes",
+     "kept"}
 
 `arguments` holds `{"@": digest}` (or `{"@": null}` for a resolved input that does not exist) where the graph had a
 handle. The answer is plain data too: `{"outputs": {name: digest}, "result": {...}}`, or `{"error": {...}}`.
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError, InvalidInput, LeaseLost, StoreError
+from headrace.orchestration.reading import Reading
 from headrace.orchestration.steps import Step
 from headrace.orchestration.values import load_value, stage
 from headrace.orchestration.waivers import waived_of
@@ -48,6 +50,8 @@ class Context:
         What the trace kept beside the arguments.
     inputs : dict of str to str
         Parameter name -> digest, for parameters that are one artifact.
+    reading : Reading
+        The engine to read rows with, and the count of rows.
     """
 
     store: Store
@@ -56,6 +60,7 @@ class Context:
     resolved: dict[str, Any]
     notes: dict[str, Any]
     inputs: dict[str, str]
+    reading: Reading
 
 
 @dataclass
@@ -77,14 +82,17 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
         for name, value in call["arguments"].items()
         if isinstance(value, dict) and isinstance(value.get("@"), str)
     }
-    context = Context(store, attempt, Path(call["folder"]), call["resolved"], call["notes"], inputs)
+    reading = Reading(store, call.get("kept"))
+    context = Context(store, attempt, Path(call["folder"]), call["resolved"], call["notes"], inputs, reading)
     loaded: dict[str, Any] = {}
     arguments = {name: _load(store, value, loaded) for name, value in call["arguments"].items()}
     done = _run(call, arguments, context)
     staged = stage(store, done.outputs, attempt.folder, f"step {call['step']!r}")
+    done.result |= reading.measured()
     accepted = accepted_of(done.result, call["resolved"])
     waived = waived_of(done.result, call["resolved"])
     committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted, waived=waived)
+    reading.close()
     return {"outputs": {name: item.digest for name, item in committed.items()}, "result": done.result}
 
 

@@ -99,8 +99,10 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
     split = None if names == (None,) else "train"
     if split is not None and split not in names:
         raise UnknownName("split", split, [str(name) for name in names], where="training")
-    num_threads = getattr(engine, "workers", 0)
+    num_threads, tally = getattr(engine, "workers", 0), getattr(engine, "tally", None)
     fitted = materialise(graph, dataset, split, num_threads=num_threads)
+    if tally is not None:
+        tally.add(read=sum(dataset.expected_rows(part) or 0 for part in dataset.parts(split)))
     if not fitted.features.num_rows:
         raise InvalidInput(
             "there is no row to fit on",
