@@ -47,10 +47,7 @@ def to_canonical(value: Any) -> bytes:
     >>> to_canonical({"b": float("nan"), "a": (1, 2.5)})
     b'{"a":[1,2.5],"b":{"float":"nan"}}'
     """
-    text = json.dumps(
-        _plain(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode("utf-8", "surrogatepass")
+    return _encoder.encode(_plain(value, "value")).encode("utf-8", "surrogatepass")
 
 
 def _revive(item: dict[str, Any]) -> Any:
@@ -60,13 +57,18 @@ def _revive(item: dict[str, Any]) -> Any:
     return float(value) if key == "float" else {key[1:]: value}
 
 
+# Made once: json.dumps and json.loads with arguments make one a call, which for small values is most of their time.
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_decoder = json.JSONDecoder(object_hook=_revive)
+
+
 def from_canonical(data: bytes) -> Any:
     """Decode what `to_canonical` wrote.
 
     >>> from_canonical(b'{"a":{"float":"-inf"}}')
     {'a': -inf}
     """
-    return json.loads(data.decode("utf-8", "surrogatepass"), object_hook=_revive)
+    return _decoder.decode(data.decode("utf-8", "surrogatepass"))
 
 
 def digest(value: Any) -> str:
