@@ -122,15 +122,13 @@ class DistributionState(State):
 
     def _settle_if_crowded(self) -> None:
         """Spill early, so that what is held stays small; when does not matter to the state in the end."""
-        table = self.table
-        is_long = self._is_text and table.is_compact and table.num_text_bytes > MAX_TEXT_BYTES
-        is_full = table.num_groups > 1 and table.is_compact and len(table.counts) > self.max_distinct
-        if table.num_distinct_at_least > self.max_distinct or is_long or is_full:
+        if self.table.num_distinct_at_least > self.max_distinct or self.table.was_sorted():
             self._settle()
 
     def _settle(self) -> None:
         """Sort what waits, and spill the groups that have grown too large."""
         self.table.compact()
+        self.table.was_sorted()
         sizes = np.diff(self.table.offsets)
         crowded = sizes > self.max_distinct
         if self._is_text and self.table.num_text_bytes > MAX_TEXT_BYTES:

@@ -53,6 +53,7 @@ class ValueTable(State):
     def __post_init__(self) -> None:
         self._pending: list[Entries] = []
         self._num_pending = 0
+        self._was_sorted = False
         self._window: WindowCounter | None = None
         self._dictionary: DictionaryCounter | None = None
         self._keys: KeyCounter | None = None
@@ -80,10 +81,10 @@ class ValueTable(State):
         waiting = len(self._keys) if self._keys is not None else 0
         return max(len(self.counts), waiting)
 
-    @property
-    def is_compact(self) -> bool:
-        """Whether everything has been sorted in, counters aside."""
-        return not self._pending
+    def was_sorted(self) -> bool:
+        """Whether entries were sorted in since this was last asked: the time to look how large groups have grown."""
+        was, self._was_sorted = self._was_sorted, False
+        return was
 
     def push(self, entries: Entries) -> None:
         """Add entries; sorts when enough are waiting."""
@@ -218,6 +219,7 @@ class ValueTable(State):
         if not self._pending:
             return
         pending, self._pending, self._num_pending = self._pending, [], 0
+        self._was_sorted = True
         if len(self.counts):
             pending.append(self._sorted_entries())
         self.offsets, self.values, self.counts = reduce_entries(pending, self.num_groups)

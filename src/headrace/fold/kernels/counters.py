@@ -100,53 +100,36 @@ def _place(array: pa.Array) -> tuple[Any, ...]:
 
 
 class KeyCounter:
-    """Counts of 64-bit keys in an open hash table that grows up to 2^21 keys (48 MB)."""
+    """Counts of 64-bit keys in an open hash table that grows up to 2^21 keys (64 MB)."""
 
     def __init__(self) -> None:
         self._size = np.zeros(1, np.int64)
-        self._keys, self._counts = np.empty(0, np.uint64), np.empty(0, np.int64)
-        self._resize(_FIRST_KEYS)
+        self._slots = np.zeros((2 * _FIRST_KEYS, 2), np.uint64)
 
     def __len__(self) -> int:
         return int(self._size[0])
-
-    def _resize(self, capacity: int) -> None:
-        size = len(self)
-        keys, counts = np.empty(capacity, np.uint64), np.empty(capacity, np.int64)
-        if size:
-            keys[:size], counts[:size] = self._keys[:size], self._counts[:size]
-        self._keys, self._counts = keys, counts
-        self._slots = np.zeros(2 * capacity, np.uint32)
 
     def add(self, native: Any, keys: npt.NDArray[Any]) -> int:
         """Count 64-bit keys (any 8-byte dtype); returns how many were taken, fewer only when the table is full."""
         done = 0
         while done < len(keys):
-            rest = keys[done:]
+            rest, slots = keys[done:], self._slots
+            capacity = len(slots) // 2
             done += native.hr_count_keys(
-                pointer(rest),
-                len(rest),
-                pointer(self._slots),
-                len(self._slots),
-                pointer(self._keys),
-                pointer(self._counts),
-                len(self._keys),
-                pointer(self._size),
+                pointer(rest), len(rest), pointer(slots), len(slots), capacity, pointer(self._size)
             )
             if done < len(keys):
-                if len(self._keys) >= MAX_KEYS:
+                if capacity >= MAX_KEYS:
                     break
-                self._resize(2 * len(self._keys))
-                native.hr_index_keys(pointer(self._slots), len(self._slots), pointer(self._keys), len(self))
+                self._slots = np.zeros((2 * len(slots), 2), np.uint64)
+                native.hr_move_keys(pointer(slots), len(slots), pointer(self._slots), len(self._slots))
         return done
 
     def take(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
         """Distinct keys and their counts, in no order; the counter starts again, small."""
-        size = len(self)
-        keys, counts = self._keys[:size].copy(), self._counts[:size].copy()
-        self._size[0] = 0
-        self._resize(_FIRST_KEYS)
-        return keys, counts
+        used = self._slots[self._slots[:, 1] > 0]
+        self.__init__()  # type: ignore[misc]  # as new
+        return np.ascontiguousarray(used[:, 0]), used[:, 1].astype(np.int64)
 
 
 def pair_keys(

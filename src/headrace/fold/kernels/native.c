@@ -21,7 +21,7 @@
 typedef unsigned __int128 u128;
 
 /* Goes up with every change that a caller must know of: a library of another version is not used. */
-API int64_t hr_version(void) { return 1; }
+API int64_t hr_version(void) { return 2; }
 
 static inline int is_valid(const uint8_t *valid, int64_t bit) { return (valid[bit >> 3] >> (bit & 7)) & 1; }
 
@@ -69,7 +69,8 @@ DEFINE_COUNT_WINDOW(hr_count_window_i16, int16_t)
 DEFINE_COUNT_WINDOW(hr_count_window_i32, int32_t)
 DEFINE_COUNT_WINDOW(hr_count_window_i64, int64_t)
 
-/* Counting 64-bit keys in an open hash table: slots[] holds place + 1 into keys[] and counts[], 0 when free. */
+/* Counting 64-bit keys in an open hash table of (key, count) pairs, side by side so that a look-up is one cache line;
+   a count of 0 is a free slot. */
 
 static inline uint64_t mix(uint64_t x) {
   x ^= x >> 30;
@@ -79,49 +80,43 @@ static inline uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-static inline int put(uint64_t key, int64_t count, uint32_t *slots, uint64_t mask, uint64_t *keys, int64_t *counts,
-                      int64_t capacity, int64_t *size) {
-  uint64_t slot = (key * 0x9E3779B97F4A7C15ull) >> 20 & mask;
-  for (;;) {
-    uint32_t place = slots[slot];
-    if (place == 0) {
-      if (*size == capacity) return 0;
-      keys[*size] = key;
-      counts[*size] = count;
-      slots[slot] = (uint32_t)++*size;
-      return 1;
-    }
-    if (keys[place - 1] == key) {
-      counts[place - 1] += count;
-      return 1;
-    }
-    slot = (slot + 1) & mask;
-  }
+/* Multiplication spreads upwards only: the upper half, a group's number, is folded in first. */
+static inline uint64_t slot_of(uint64_t key, uint64_t mask) {
+  return (key ^ key >> 32) * 0x9E3779B97F4A7C15ull >> 32 & mask;
 }
 
-/* Returns how many keys were taken: fewer than there are when the table is full. Runs of equals cost one look-up. */
-API int64_t hr_count_keys(const uint64_t *values, int64_t num_values, uint32_t *slots, int64_t num_slots,
-                          uint64_t *keys, int64_t *counts, int64_t capacity, int64_t *size) {
+static inline void put(uint64_t key, uint64_t count, uint64_t *slots, uint64_t mask, int64_t *size) {
+  uint64_t slot = slot_of(key, mask);
+  while (slots[2 * slot + 1] && slots[2 * slot] != key) slot = (slot + 1) & mask;
+  *size += slots[2 * slot + 1] == 0;
+  slots[2 * slot] = key;
+  slots[2 * slot + 1] += count;
+}
+
+/* Returns how many keys were taken: it stops when `capacity` keys are in the table, which must be less than its slots.
+   Runs of equals cost one look-up, and those to come are fetched ahead: a large table is not in the cache. */
+#define AHEAD 12
+API int64_t hr_count_keys(const uint64_t *values, int64_t num_values, uint64_t *slots, int64_t num_slots,
+                          int64_t capacity, int64_t *size) {
   uint64_t mask = (uint64_t)num_slots - 1;
   int64_t row = 0;
   while (row < num_values) {
+    if (*size >= capacity) return row;
     uint64_t key = values[row];
     int64_t end = row + 1;
+    if (row + AHEAD < num_values) __builtin_prefetch(&slots[2 * slot_of(values[row + AHEAD], mask)], 1);
     while (end < num_values && values[end] == key) end++;
-    if (!put(key, end - row, slots, mask, keys, counts, capacity, size)) return row;
+    put(key, (uint64_t)(end - row), slots, mask, size);
     row = end;
   }
   return num_values;
 }
 
-/* Makes slots[] for keys[] anew, after it has grown; slots must be zero. */
-API void hr_index_keys(uint32_t *slots, int64_t num_slots, const uint64_t *keys, int64_t size) {
-  uint64_t mask = (uint64_t)num_slots - 1;
-  for (int64_t place = 0; place < size; place++) {
-    uint64_t slot = (keys[place] * 0x9E3779B97F4A7C15ull) >> 20 & mask;
-    while (slots[slot]) slot = (slot + 1) & mask;
-    slots[slot] = (uint32_t)(place + 1);
-  }
+/* Moves a table into a larger one, which must be all zero. */
+API void hr_move_keys(const uint64_t *slots, int64_t num_slots, uint64_t *larger, int64_t num_larger) {
+  int64_t size = 0;
+  for (int64_t slot = 0; slot < num_slots; slot++)
+    if (slots[2 * slot + 1]) put(slots[2 * slot], slots[2 * slot + 1], larger, (uint64_t)num_larger - 1, &size);
 }
 
 /* Keys of (group, 32-bit value) pairs; returns how many, or -1 when a valid value does not fit 32 bits. */

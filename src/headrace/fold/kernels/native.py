@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 1
+_VERSION = 2
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
@@ -33,8 +33,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         for kind in ("i8", "i16", "i32", "i64")
     },
     **{f"hr_pair_keys_{kind}": (_INTEGER, [*_COLUMN, _POINTER, _POINTER]) for kind in ("i32", "i64")},
-    "hr_count_keys": (_INTEGER, [_POINTER, _INTEGER, _POINTER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER]),
-    "hr_index_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
+    "hr_count_keys": (_INTEGER, [_POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER]),
+    "hr_move_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
     "hr_keep_f64": (_INTEGER, [*_COLUMN, _POINTER, _POINTER]),
     "hr_keep_i64": (_INTEGER, [*_COLUMN, _POINTER]),
     "hr_count_cells": (None, [_POINTER, *[_INTEGER] * 5, _POINTER]),
