@@ -42,7 +42,7 @@ def states(result):
 
 
 def test_a_waived_finding_lets_the_data_pass(broken):
-    """Without it the run is rejected; with it the same run goes on; who and why is in the run, the attempt, the events."""
+    """Without it the run is rejected, with it it goes on; who and why is in the run, the attempt, the events."""
     pipeline = broken.pipeline()
     no = run_pipeline(pipeline, {}, in_process=True)
     assert no.state == "rejected" and no.steps["validate"].result["names"] == ["range:x"]
@@ -59,7 +59,7 @@ def test_a_waived_finding_lets_the_data_pass(broken):
 
 
 def test_a_waiver_holds_until_the_data_change(broken):
-    """The next run needs no flag and finds all cached; another row, and the waiver is void; the old data again: it holds."""
+    """The next run finds all cached; with another row the waiver is void; with the old data it holds again."""
     pipeline = broken.pipeline()
     assert run_pipeline(pipeline, {}, in_process=True, waivers=[ANN]).ok
     for waivers in ([], [ANN]):

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "run": "run a pipeline; what is known is taken from the store",
     "plan": "say what a run would do, and do nothing",
     "resume": "finish a run that was cut off or failed",
+    "explain": "say why a step ran or was cached, field by field",
     "status": "list runs, or the steps of one",
     "logs": "show what a step printed",
     "serve": "answer requests with the models that were pushed",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headrace.settings import Settings
     from headrace.store import RunRow, Store
 
-__all__ = ["find_run", "load", "opened", "parameters"]
+__all__ = ["RUN_HELP", "find_run", "is_cut_off", "load", "opened", "parameters"]
 
 
 def load(target: str) -> Pipeline:
@@ -52,18 +52,37 @@ def opened(*, read_only: bool = True) -> Iterator[tuple[Store, Settings]]:
 
 
 def find_run(store: Store, name: str | None) -> RunRow:
-    """A run by id or by the unique beginning of one; the newest when there is no name.
+    """A run by id or by the unique beginning of one, `@last` or `@failed`; the newest when there is no name.
+
+    `@failed` is the newest that did not succeed: failed, rejected, cancelled or cut off.
 
     Raises UnknownName when there is none, InvalidInput when several begin like that.
     """
-    runs = store.runs(limit=10_000)
-    if name is None:
+    if name in (None, "@last"):
+        runs = store.runs(limit=1)
         if not runs:
-            raise UnknownName("run", "", [], where="no pipeline has been run yet")
+            raise UnknownName("run", name or "@last", [], where="no pipeline has been run yet")
         return runs[0]
-    found = [run for run in runs if run.run_id.startswith(name)]
+    if name == "@failed":
+        for run in store.runs(limit=1000):
+            if run.state in ("failed", "rejected", "cancelled") or is_cut_off(store, run):
+                return run
+        raise UnknownName("run", name, [], where="no run has failed, been rejected, cancelled or cut off")
+    assert name is not None
+    if name.startswith("@"):
+        raise UnknownName("run", name, ["@last", "@failed"])
+    found = store.runs(prefix=name, limit=6)
     if len(found) > 1:
-        raise InvalidInput(f"{len(found)} runs begin with {name!r}", expected="more of the id")
+        several = ", ".join(run.run_id for run in found[:5]) + (", ..." if len(found) > 5 else "")
+        raise InvalidInput(f"several runs begin with {name!r}: {several}", expected="more of the id")
     if not found:
-        raise UnknownName("run", name, [run.run_id for run in runs[:10]])
+        raise UnknownName("run", name, [run.run_id for run in store.runs(limit=10)])
     return found[0]
+
+
+def is_cut_off(store: Store, run: RunRow) -> bool:
+    """Whether a run that was never finished has nobody who works on it."""
+    return run.state == "running" and not store.is_alive(store.lease(run.run_id))
+
+
+RUN_HELP = "a run's id or its beginning, @last or @failed; the newest by default"

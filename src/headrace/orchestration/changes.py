@@ -28,7 +28,7 @@ class Change:
     Parameters
     ----------
     what : str
-        "input", "parameter", "feature", "code", "package", "file", "look-up" or "span".
+        "input", "parameter", "feature", "code", "package", "file", "look-up", "span" or "step".
     name : str
         Which one: "dataset", "trainer.max_depth", "flights:clean", "xgboost".
     before, now : plain data
@@ -60,12 +60,11 @@ class Change:
             if self.now == UNKNOWN:
                 return f"{name} may come out otherwise"
             return f"{name} {_happened(self, 'is given now', 'is no longer given', 'came out otherwise')}"
-        if self.what in ("code", "feature", "file", "span"):
+        if self.what in ("code", "feature", "file", "span", "step"):
             names = {"code": f"code of {self.name}", "feature": f"feature {self.name!r}", "file": self.name}
-            name = names.get(self.what, f"span {self.name}")
+            name = names.get(self.what, f"{self.what} {self.name}")
             return f"{name} {_happened(self, 'is new', 'is gone', 'changed')}{place}"
-        kind = f"{self.what} " if self.what == "look-up" else ""
-        return f"{kind}{self.name}: {shown(self.before)} -> {shown(self.now)}{place}"
+        return f"{self.name}: {shown(self.before)} -> {shown(self.now)}{place}"
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data."""

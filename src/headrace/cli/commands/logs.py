@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from headrace.cli.project import find_run, opened
+from headrace.cli.project import RUN_HELP, find_run, opened
 from headrace.errors import UnknownName
 
 __all__ = ["add_arguments", "execute"]
@@ -13,7 +13,7 @@ __all__ = ["add_arguments", "execute"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `logs` takes."""
-    parser.add_argument("run", nargs="?", help="the run's id or its beginning; the newest by default")
+    parser.add_argument("run", nargs="?", help=RUN_HELP)
     parser.add_argument("step", nargs="?", help="one step; all that printed something by default")
 
 

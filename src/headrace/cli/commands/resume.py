@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headrace import progress
 from headrace.cli.output import add_output
-from headrace.cli.project import find_run, load, opened
+from headrace.cli.project import RUN_HELP, find_run, load, opened
 from headrace.cli.results import write_result
 
 __all__ = ["add_arguments", "execute"]
@@ -17,7 +17,7 @@ __all__ = ["add_arguments", "execute"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `resume` takes."""
-    parser.add_argument("run", nargs="?", help="the run's id or its beginning; the newest by default")
+    parser.add_argument("run", nargs="?", help=RUN_HELP)
     add_output(parser)
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from headrace.cli.output import add_output, ago, write_json, write_table
-from headrace.cli.project import find_run, opened
+from headrace.cli.project import find_run, is_cut_off, opened
 
 if TYPE_CHECKING:
     from headrace.store import RunRow, Store
@@ -16,7 +16,7 @@ __all__ = ["add_arguments", "execute"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `status` takes."""
-    parser.add_argument("run", nargs="?", help="a run's id or its beginning: its steps are listed")
+    parser.add_argument("run", nargs="?", help="a run's id or its beginning, @last or @failed: its steps are listed")
     parser.add_argument("-n", "--number", type=int, default=20, help="how many runs to list (20)")
     add_output(parser)
 
@@ -38,9 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
-    state = run.state
-    if state == "running" and not store.is_alive(store.lease(run.run_id)):
-        state = "cut off"
+    state = "cut off" if is_cut_off(store, run) else run.state
     ended = {row.step for row in store.attempts(run.run_id) if row.state in ("succeeded", "cached")}
     return {
         "run": run.run_id,
