@@ -26,7 +26,7 @@ def test_timeout_kills_the_whole_group(project):
     """A step over its time is killed with all it started, and the reason says so."""
     pipeline = project.write("""
         import subprocess, time
-        @hr.step(timeout_s=0.5)
+        @hr.step(timeout_s=5)
         def slow(mark: str) -> int:
             child = subprocess.Popen(["sleep", "60"])
             open(mark, "w").write(str(child.pid))
@@ -37,8 +37,8 @@ def test_timeout_kills_the_whole_group(project):
     mark = project.folder / "pid"
     start = time.monotonic()
     result = pipeline.run(mark=str(mark))
-    assert result.steps["slow"].reason == "stopped after 0.5 s (timeout_s)"
-    assert time.monotonic() - start < 20
+    assert result.steps["slow"].reason == "stopped after 5 s (timeout_s)"
+    assert time.monotonic() - start < 40
     deadline = time.monotonic() + 5
     while is_alive(int(mark.read_text())) and time.monotonic() < deadline:
         time.sleep(0.05)
