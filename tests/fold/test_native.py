@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.fold import Counts, DistinctCount, Distribution, Fold, Moments, Quantiles, Rows, encode
+from headrace.fold import Counts, DistinctCount, Distribution, Fold, Moments, Quantiles, Rows, encode, value_table
 from headrace.fold.kernels.native import library, without_native
 from headrace.kinds import Kind
 from headrace.testing import strategies
@@ -27,6 +28,14 @@ _FOLDS: list[Fold[Any, Any]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def _counters_always() -> Iterator[None]:
+    """Counters for the smallest batches too, for which they are not worth it."""
+    few, value_table._FEW_ROWS = value_table._FEW_ROWS, 0
+    yield
+    value_table._FEW_ROWS = few
+
+
 def _states(rows: Rows, num_groups: int, groups: Any) -> list[bytes]:
     states = []
     for fold in _FOLDS:
@@ -37,6 +46,7 @@ def _states(rows: Rows, num_groups: int, groups: Any) -> list[bytes]:
 
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
+@pytest.mark.usefixtures("_counters_always")
 def test_twins_give_the_same_bytes(data: st.DataObject) -> None:
     """Every fold of any rows, grouped or not, is the same with and without compiled kernels."""
     rows = data.draw(strategies.rows(_KINDS))

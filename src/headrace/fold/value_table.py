@@ -27,6 +27,8 @@ __all__ = ["ValueTable"]
 
 # Entries wait here before they are sorted in: enough to pay for a sort, few enough to stay small (2 MB).
 _PENDING_ENTRIES = 1 << 17
+# Counters take memory and a look through it at the end: too much for small batches.
+_FEW_ROWS = 1 << 10
 
 
 @dataclass
@@ -99,7 +101,8 @@ class ValueTable(State):
         if column.values is None or column.num_rows == 0:
             return
         native = library()
-        if native is not None and self._count_column(native, column):
+        is_worth_it = column.num_rows >= _FEW_ROWS or self._window is not None or self._keys is not None
+        if native is not None and is_worth_it and self._count_column(native, column):
             return
         if column.dictionary is not None:
             entries = count_codes(column.values, column.valid, column.dictionary, column.groups, self.num_groups)

@@ -20,8 +20,7 @@ NUM_CELLS = 1 << 16
 
 _MAGNITUDE = np.int64((1 << 63) - 1)
 _BINADES = 40  # below the largest magnitude's
-_BOTH_SIGNS = 43  # 2 * 41 binades of 2^52 keys fit 2^16 cells
-_ONE_SIGN = 42  # 41 binades do
+_BOTH_SIGNS = 43  # 2 * 41 binades of 2^52 keys fit 2^16 cells; one sign needs 42 at most
 
 Scale = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """(shift, floor) of each group: int64[num_groups], floor in units of 1 << shift."""
@@ -37,10 +36,9 @@ def scale_of(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> Sca
     near, far = np.minimum(near, far), np.maximum(near, far)
     floor = np.maximum((far >> 52) - _BINADES, 0) << 52
     near = np.maximum(near, floor)
-    shift = np.zeros(len(low), np.int64)
-    for _ in range(_ONE_SIGN):
-        shift += (far >> shift) - (near >> shift) >= NUM_CELLS
-    shift[(low < 0) & (high > 0)] = _BOTH_SIGNS
+    shift = np.where((low < 0) & (high > 0), _BOTH_SIGNS, 0)
+    while (wide := (far >> shift) - (near >> shift) >= NUM_CELLS).any():
+        shift += wide
     return shift, floor >> shift
 
 
