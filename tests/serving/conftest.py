@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,7 +65,28 @@ class Pushed:
         verdict = hr.gate(self.model, report, rules=["roc_auc >= 0.5"])
         with hr.open_store(home):
             self.version = hr.push(self.model, verdict, endpoint="late")
+        self.models = {1: self.model}
         self.expected = self.model.predict(self.table)["prediction"].to_numpy()
+
+    def push(self, home: Path, version: int) -> None:
+        """Put another model behind `late` in this home, whatever version it then is: the `version`-th of a few."""
+        model = self.other(version)
+        with hr.open_store(home) as store:
+            live = store.endpoint("late")
+            store.save_artifact(model)
+            store.push("late", model.digest, live.verdict_digest, expected_version=live.version)
+
+    def other(self, version: int):
+        """The model pushed as that version; 1 is the first."""
+        if version not in self.models:
+            dataset = hr.Dataset.from_arrow(self.table, label="late")
+            graph = hr.transform(features, dataset)
+            self.models[version] = hr.train(hr.XGBoost(n_estimators=5 + version, max_depth=3), graph, dataset)
+        return self.models[version]
+
+    def predictions(self, version: int) -> np.ndarray:
+        """What that version answers to each row."""
+        return self.other(version).predict(self.table)["prediction"].to_numpy()
 
     def rows(self) -> list[dict[str, object]]:
         """The raw rows as a client sends them."""
@@ -77,6 +100,33 @@ class Pushed:
 def pushed(tmp_path_factory) -> Pushed:
     """One model for all serving tests; it takes a second to make."""
     return Pushed(tmp_path_factory.mktemp("serving") / "home")
+
+
+@pytest.fixture
+def home(pushed, tmp_path) -> Path:
+    """A home of one's own with endpoint `late` at version 1."""
+    return Path(shutil.copytree(pushed.home, tmp_path / "home"))
+
+
+def wait_until(condition, timeout_s: float = 20.0):
+    """The first true value of a condition that is asked again and again; fails when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout_s} s: {condition.__doc__ or condition}")
+
+
+def workers_of(pid: int) -> list[int]:
+    """The process ids of a server's workers."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        command = Path(f"/proc/{child}/cmdline")
+        if command.exists() and b"headrace.serving._worker" in command.read_bytes():
+            found.append(int(child))
+    return found
 
 
 @contextmanager

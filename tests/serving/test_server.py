@@ -13,12 +13,7 @@ import pytest
 from headrace.errors import InvalidInput, StoreError, UnknownName
 from headrace.serving import serve
 from headrace.settings import Settings
-from tests.serving.conftest import running
-
-
-def children(pid):
-    """The process ids of a process's children."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+from tests.serving.conftest import running, workers_of
 
 
 def test_port_in_use(pushed):
@@ -51,22 +46,22 @@ def test_unknown_endpoint(pushed):
 def test_killed_worker_is_replaced(pushed):
     """kill -9 of a worker costs its own requests only: another takes its place."""
     with running(pushed.home, workers=2) as (client, process):
-        victim = children(process.pid)[0]
+        victim = workers_of(process.pid)[0]
         os.kill(victim, signal.SIGKILL)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            now = children(process.pid)
+            now = workers_of(process.pid)
             if victim not in now and len(now) == 2:
                 break
             time.sleep(0.05)
-        assert len(children(process.pid)) == 2
+        assert len(workers_of(process.pid)) == 2
         assert client.get("/v1/models/late").status_code == 200
 
 
 def test_killed_supervisor_leaves_no_worker(pushed):
     """When the supervisor dies its workers end by themselves and free the port."""
     with running(pushed.home, workers=2) as (_, process):
-        workers = children(process.pid)
+        workers = workers_of(process.pid)
         process.kill()
         process.wait()
         deadline = time.monotonic() + 10

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "status": "list runs, or the steps of one",
     "logs": "show what a step printed",
     "serve": "answer requests with the models that were pushed",
+    "endpoints": "what is served, by which version, and going back to an earlier one",
     "doctor": "check the store, or print what its runs made",
 }
 

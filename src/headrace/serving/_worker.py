@@ -1,113 +1,210 @@
 """A worker process: loads what its supervisor names, answers HTTP, and listens for flips on its standard input.
 
-Messages are JSON lines. In: {"endpoint", "version", "digest"} to serve that version. Out, on the pipe whose
-descriptor it was given: {"ready": true} once, {"serving": {endpoint: version}} after each flip, {"refused": reason}
-when a version could not be loaded: what was served before goes on being served.
+Messages are JSON lines. In:
+
+    {"prepare": {endpoint, version, digest}}    load and warm that version, beside the one that serves
+    {"flip": {...}}                             serve it from now on
+    {"forget": {...}}                           free it instead
+    {"note": {...}, "reason": "..."}            tell clients that it was refused
+
+Out, on the pipe whose descriptor it was given:
+
+    {"ready": {endpoint: {...}}}                once, with what it serves
+    {"loaded": {...}}                           what was to be prepared is
+    {"refused": {...}, "reason", "details", "is_final"}    or it cannot be
+    {"serving": {...}}                          it flipped
+    {"beat": true}                              every second
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from headrace.errors import HeadraceError
-from headrace.serving.core import Served, Serving
+from headrace.serving._drain import num_connections, stop_listening
+from headrace.serving._loader import Loader, load, refusal
+from headrace.serving.core import Refusal, Served, Serving
 from headrace.serving.http import Door
 
 __all__ = ["main"]
 
-
-def _load(home: Path, message: dict[str, Any]) -> Served:
-    from headrace.model import Model
-    from headrace.store import Store
-
-    folder = Store.open(home, read_only=True).artifact_folder(message["digest"])
-    return Served(message["endpoint"], message["version"], message["digest"], Model.load(folder))
+_BEAT_S = 1.0
+# A connection on which nothing is asked for this long while we drain is closed; so is every one after _DRAIN_S.
+_IDLE_S = 0.5
+_DRAIN_S = 8.0
 
 
-async def _run(options: dict[str, Any]) -> None:
-    from granian.constants import HTTPModes
-    from granian.server.embed import Server
+def _fact(served: Served) -> dict[str, Any]:
+    return {"endpoint": served.endpoint, "version": served.version, "digest": served.digest}
 
-    loop = asyncio.get_running_loop()
-    report = os.fdopen(options["report"], "wb", buffering=0)
-    home = Path(options["home"])
-    serving = Serving()
-    hosts = frozenset(options["hosts"]) if options["hosts"] is not None else None
-    token = os.environ.get("HEADRACE_TOKEN", "")
-    door = Door(serving, body_bytes=options["body_bytes"], hosts=hosts, token=token)
 
-    def tell(message: dict[str, Any]) -> None:
+class _Worker:
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self.home = Path(options["home"])
+        self.log = self._open_log()
+        self.serving = Serving(self.log)
+        hosts = frozenset(options["hosts"]) if options["hosts"] is not None else None
+        token = os.environ.get("HEADRACE_TOKEN", "")
+        self.door = Door(
+            self.serving, body_bytes=options["body_bytes"], hosts=hosts, token=token, worker=options["number"]
+        )
+        self._report = options["report"]
+        os.set_blocking(self._report, False)
+        self._unsent = b""
+        self._pending = b""
+
+    def _open_log(self) -> Any:
+        options = self.options["log"]
+        if options is None:
+            return None
+        from headrace.serving.log import RequestLog
+
+        return RequestLog(self.home / "requests", sample=options["sample"], queue_rows=options["queue_rows"])
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Say something to the supervisor; on the loop's thread, and never waiting for it to listen."""
+        self._unsent += orjson.dumps(message) + b"\n"
         try:
-            report.write(orjson.dumps(message) + b"\n")
+            self._unsent = self._unsent[os.write(self._report, self._unsent) :]
+        except BlockingIOError:
+            pass
         except BrokenPipeError:
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._unsent = b""
 
-    def take(message: dict[str, Any]) -> None:
-        try:
-            served = _load(home, message)
-        except (HeadraceError, OSError) as error:
-            tell({"refused": str(error), **message})
-            return
-        serving.flip(served)
-        tell({"serving": {name: one.version for name, one in serving.endpoints.items()}})
+    def load_first(self) -> None:
+        """Load what is to be served from the start: of each endpoint the first version that can be."""
+        for candidates in self.options["endpoints"]:
+            for fact in candidates:
+                try:
+                    self.serving.flip(load(self.home, *fact.values(), with_shape=self.log is not None))
+                    break
+                except Exception as error:  # as the loader does: what is wrong with one version stops no other
+                    self.tell(refusal(fact, error))
 
-    for message in options["endpoints"]:
-        take(message)
-    # HTTP/1 only, no web sockets: nothing here speaks them, and what is off cannot be attacked.
-    server = Server(
-        door, address=options["host"], port=options["port"], http=HTTPModes.http1, websockets=False, log_enabled=False,
-        backlog=1024,
-    )
-    stopping = False
+    def note(self, message: dict[str, Any]) -> None:
+        """Have clients told that a version was refused; without a reason it no longer matters."""
+        fact = message["note"]
+        if message["reason"]:
+            self.serving.refuse(fact["endpoint"], Refusal(fact["version"], fact["digest"], message["reason"]))
+        else:
+            self.serving.refused.pop(fact["endpoint"], None)
 
-    def stop() -> None:
-        nonlocal stopping
-        if not stopping:
-            stopping = True
-            server.stop()
+    def hear(self, message: dict[str, Any]) -> None:
+        """Do what the supervisor says."""
+        if "prepare" in message:
+            self.loader.prepare(**message["prepare"])
+        elif "flip" in message:
+            fact = message["flip"]
+            served = self.loader.take(fact["endpoint"], fact["version"])
+            if served is not None:
+                self.loader.retire(self.serving.flip(served))
+                self.tell({"serving": _fact(served)})
+        elif "forget" in message:
+            self.loader.forget(message["forget"]["endpoint"], message["forget"]["version"])
+        elif "note" in message:
+            self.note(message)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    async def run(self) -> None:
+        """Serve until told to stop, or until the supervisor is gone."""
+        from granian.constants import HTTPModes
+        from granian.server.embed import Server
 
-    # One thread loads, so that a version that takes long to load holds up no request.
-    loader = ThreadPoolExecutor(1, thread_name_prefix="flips")
-    pending = b""
+        loop = asyncio.get_running_loop()
+        self.load_first()
 
-    def hear() -> None:
-        nonlocal pending
-        data = os.read(0, 65536)
-        if not data:  # the supervisor is gone
-            loop.remove_reader(0)
-            stop()
-            return
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            loader.submit(take, json.loads(line))
+        def tell(message: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(self.tell, message)
 
-    loop.add_reader(0, hear)
-    door.is_ready = True
-    loop.call_later(0.01, lambda: tell({"ready": True}))
-    await server.serve()
+        self.loader = Loader(
+            self.home,
+            lambda: self.serving.endpoints,
+            tell,
+            keep_s=self.options["keep_previous_s"],
+            with_shape=self.log is not None,
+        )
+        # HTTP/1 only, no web sockets: nothing here speaks them, and what is off cannot be attacked.
+        server = Server(
+            self.door,
+            address=self.options["host"],
+            port=self.options["port"],
+            http=HTTPModes.http1,
+            websockets=False,
+            log_enabled=False,
+            backlog=1024,
+        )
+        ending: list[asyncio.Task[None]] = []
+
+        def stop() -> None:
+            if not ending:
+                ending.append(loop.create_task(self._drain(server)))
+
+        def read() -> None:
+            data = os.read(0, 65536)
+            if not data:  # the supervisor is gone
+                loop.remove_reader(0)
+                stop()
+                return
+            *lines, self._pending = (self._pending + data).split(b"\n")
+            for line in lines:
+                self.hear(json.loads(line))
+
+        def beat() -> None:
+            self.tell({"beat": True})
+            loop.call_later(_BEAT_S, beat)
+
+        def ready() -> None:
+            self.door.is_ready = True
+            self.tell({"ready": {name: _fact(served) for name, served in self.serving.endpoints.items()}})
+            beat()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        loop.add_reader(0, read)
+        # What was imported and loaded so far stays for good: the collector need not look at it again and again, and
+        # what a request leaves behind holds no cycles, so that it may wait for longer.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        loop.call_later(0.01, ready)
+        await server.serve()
+        if self.log is not None:
+            self.log.close()
+
+    async def _drain(self, server: Any) -> None:
+        """Finish what is being answered, let every client leave by itself, then stop."""
+        port = self.options["port"]
+        stop_listening(port)
+        self.door.is_draining = True
+        end = time.monotonic() + _DRAIN_S
+        quiet_since, answered = time.monotonic(), self.door.num_answered
+        while time.monotonic() < end and num_connections(port):
+            await asyncio.sleep(0.01)
+            if self.door.num_running or self.door.num_answered != answered:
+                quiet_since, answered = time.monotonic(), self.door.num_answered
+            elif time.monotonic() - quiet_since > _IDLE_S:
+                break
+        server.stop()
 
 
 def main() -> None:
     """Run until told to stop; the options are one JSON argument."""
-    options = json.loads(sys.argv[1])
+    worker = _Worker(json.loads(sys.argv[1]))
     try:
         import uvloop
     except ImportError:
-        asyncio.run(_run(options))
+        asyncio.run(worker.run())
     else:
-        uvloop.run(_run(options))
+        uvloop.run(worker.run())
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import itertools
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from headrace.errors import UnknownName
+from headrace.errors import NotAccepted, UnknownName
 
-__all__ = ["Served", "Serving"]
+__all__ = ["Journal", "Refusal", "Served", "Serving"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Served:
     """One version of an endpoint, loaded and checked.
 
@@ -24,12 +26,47 @@ class Served:
         The model's digest, which says what it is in any store.
     model : Model
         Loaded: its golden rows came out the same, byte for byte, on this machine.
+    shape : Shape or None
+        What its rows look like in the request log.
     """
 
     endpoint: str
     version: int
     digest: str
     model: Any
+    shape: Any = None
+    headers: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", (("headrace-version", str(self.version)),))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A version that is not served, and why; what was served before goes on being served.
+
+    Parameters
+    ----------
+    version : int
+        The version that was to be served.
+    digest : str
+        Its model's.
+    reason : str
+        In one line, without paths: clients are told.
+    """
+
+    version: int
+    digest: str
+    reason: str
+
+
+class Journal(Protocol):
+    """Where the core writes down what it answered: the request log, or nothing."""
+
+    def note(
+        self, served: Served, request_id: str, started_ns: int, status: int, lanes: Any = None, prediction: Any = None
+    ) -> None:
+        """Take one request; never blocks and never raises."""
 
 
 class Serving:
@@ -38,27 +75,58 @@ class Serving:
     A flip is one assignment of a whole `Served`: a request takes its version once, at its start, so that no answer
     mixes two, and the version it took stays alive until it is done.
 
+    Parameters
+    ----------
+    journal : Journal, optional
+        Where answered requests are written down.
+
     >>> Serving().get("late")
     Traceback (most recent call last):
         ...
     headrace.errors.UnknownName: no endpoint named 'late'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.journal = journal
+        self.refused: dict[str, Refusal] = {}
         self._served: dict[str, Served] = {}
+        self._prefix = secrets.token_hex(6)
+        self._next = itertools.count(1).__next__
 
     def flip(self, served: Served) -> Served | None:
         """Serve this version from now on; returns the one it replaces, which running requests may still hold."""
         before = self._served.get(served.endpoint)
         self._served = {**self._served, served.endpoint: served}
+        self.refused.pop(served.endpoint, None)
         return before
 
+    def refuse(self, endpoint: str, refusal: Refusal) -> None:
+        """Remember, for whoever asks, that a version is not served."""
+        self.refused[endpoint] = refusal
+
     def get(self, endpoint: str) -> Served:
-        """The version an endpoint serves now. Raises UnknownName when there is none."""
+        """The version an endpoint serves now.
+
+        Raises UnknownName where there is no such endpoint, NotAccepted where none of its versions can be served.
+        """
         served = self._served.get(endpoint)
         if served is None:
-            raise UnknownName("endpoint", endpoint[:100], self._served)
+            refusal = self.refused.get(endpoint)
+            if refusal is None:
+                raise UnknownName("endpoint", endpoint[:100], self._served)
+            raise NotAccepted(f"endpoint {endpoint!r} has no version to serve: {refusal.reason}")
         return served
+
+    def new_id(self) -> str:
+        """An id for one request: no other request of any worker has it. Cost: 0.2 us."""
+        return f"{self._prefix}{self._next():08x}"
+
+    def note(self, served: Served, started_ns: int, status: int, lanes: Any = None, prediction: Any = None) -> str:
+        """Write down an answered request, if anybody wants to know; returns its id."""
+        request_id = self.new_id()
+        if self.journal is not None and served.shape is not None:
+            self.journal.note(served, request_id, started_ns, status, lanes, prediction)
+        return request_id
 
     @property
     def endpoints(self) -> dict[str, Served]:

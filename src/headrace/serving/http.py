@@ -13,6 +13,7 @@ ready needs it; a body over the limit is refused before it is read.
 | 413 | the body is larger than the setting body_mb |
 | 421 | the Host header names another host |
 | 500 | our fault; the answer carries an id, the log the details |
+| 503 | the endpoint has no version that could be loaded, or (ready) the server does not take requests now |
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ import hmac
 import sys
 import traceback
 import uuid
+from time import perf_counter_ns
 from typing import Any
 
 import orjson
 
-from headrace.errors import InvalidInput, UnknownName
+from headrace.errors import InvalidInput, NotAccepted, UnknownName
 from headrace.lookup import find, names
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.core import Serving
@@ -54,81 +56,101 @@ class Door:
         Host names answered to (without port); None = any.
     token : str
         What `Authorization: Bearer` must carry; empty = nothing is asked for.
+    worker : int
+        The worker's number, which /health/live tells.
     """
 
-    def __init__(self, serving: Serving, *, body_bytes: int, hosts: frozenset[str] | None, token: str) -> None:
+    def __init__(
+        self, serving: Serving, *, body_bytes: int, hosts: frozenset[str] | None, token: str, worker: int = 0
+    ) -> None:
         self.serving = serving
         self._body_bytes, self._hosts, self._token = body_bytes, hosts, f"Bearer {token}".encode() if token else b""
+        self._known_hosts: set[str] = set()
         self._protocols: list[Protocol] = [find("protocol", name)() for name in names("protocol")]
+        self._prefixes = tuple(one.prefix for one in self._protocols)
         self._threads = asyncio.Semaphore(1)
+        self._live = Answer(200, b'{"live":true,"worker":%d}' % worker)
         self.is_ready = False
+        self.is_draining = False
         self.num_running = 0
+        self.num_answered = 0
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
+        started_ns = perf_counter_ns()
         self.num_running += 1
         try:
-            answer = self._refuse(scope)
+            path, method = scope.path, scope.method
+            answer = self._refuse(scope, path, method)
             if answer is None:
-                body = await self._read(scope, protocol)
+                body = b"" if method == "GET" else await self._read(scope, protocol)
                 if isinstance(body, Answer):
                     answer = body
                 else:
-                    answer = await self._answer(Request(scope.method, scope.path, body))
-            headers = [("content-type", answer.media_type)]
-            if answer.status == 401:
-                headers.append(("www-authenticate", "Bearer"))
+                    request = Request(method, path, body, started_ns)
+                    if len(body) <= _SMALL_BODY_BYTES:
+                        answer = self._translate(request)
+                    else:
+                        async with self._threads:
+                            loop = asyncio.get_running_loop()
+                            answer = await loop.run_in_executor(None, self._translate, request)
+            headers = [("content-type", answer.media_type), *answer.headers]
+            if self.is_draining:
+                headers.append(("connection", "close"))
             protocol.response_bytes(answer.status, headers, answer.body)
         finally:
             self.num_running -= 1
+            self.num_answered += 1
 
-    def _refuse(self, scope: Any) -> Answer | None:
+    def _refuse(self, scope: Any, path: str, method: str) -> Answer | None:
         """What can be said before the body is read."""
         if self._hosts is not None:
             host = scope.authority or scope.headers.get("host") or ""
-            name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-            if name not in self._hosts:
+            if host not in self._known_hosts and not self._is_ours(host):
                 return _refusal(421, "this server answers only to its own name; see the setting host")
-        path = scope.path
         if path == "/health/live":
-            return Answer(200, b'{"live":true}')
+            return self._live
         if path == "/health/ready":
-            ready = self.is_ready and bool(self.serving.endpoints)
+            ready = self.is_ready and not self.is_draining and bool(self.serving.endpoints)
             return Answer(200 if ready else 503, b'{"ready":true}' if ready else b'{"ready":false}')
         if self._token:
             given = (scope.headers.get("authorization") or "").encode("utf-8", "replace")
             if not hmac.compare_digest(given, self._token):
-                return _refusal(401, "a token is needed: Authorization: Bearer ...")
-        if scope.method not in ("GET", "POST"):
-            return _refusal(405, f"{scope.method[:20]} is not answered here; GET and POST are")
-        if not any(path.startswith(one.prefix) for one in self._protocols):
+                return _refusal(401, "a token is needed: Authorization: Bearer ...")._replace(
+                    headers=(("www-authenticate", "Bearer"),)
+                )
+        if method not in ("GET", "POST"):
+            return _refusal(405, f"{method[:20]} is not answered here; GET and POST are")
+        if not path.startswith(self._prefixes):
             return _refusal(404, "no such route")
         return None
 
+    def _is_ours(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        if self._hosts is None or name not in self._hosts:
+            return False
+        if len(self._known_hosts) < 64:  # a client that makes up ports cannot fill the memory
+            self._known_hosts.add(host)
+        return True
+
     async def _read(self, scope: Any, protocol: Any) -> bytes | Answer:
-        if scope.method == "GET":
-            return b""
         limit = self._body_bytes
-        too_large = _refusal(413, f"the body is larger than {limit:,} bytes; send fewer rows, or raise body_mb")
         announced = scope.headers.get("content-length")
         if announced is not None:
             if not announced.isdigit() or int(announced) > limit:
-                return too_large
+                return self._too_large()
             return bytes(await protocol())
         parts: list[bytes] = []
         size = 0
         async for part in protocol:  # chunked: the size shows only as it comes
             size += len(part)
             if size > limit:
-                return too_large
+                return self._too_large()
             parts.append(part)
         return b"".join(parts)
 
-    async def _answer(self, request: Request) -> Answer:
-        if len(request.body) <= _SMALL_BODY_BYTES:
-            return self._translate(request)
-        async with self._threads:
-            return await asyncio.get_running_loop().run_in_executor(None, self._translate, request)
+    def _too_large(self) -> Answer:
+        return _refusal(413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb")
 
     def _translate(self, request: Request) -> Answer:
         try:
@@ -140,6 +162,8 @@ class Door:
             return _refusal(404, "no such route")
         except UnknownName as error:
             return _refusal(404, str(error))
+        except NotAccepted as error:
+            return _refusal(503, str(error))
         except InvalidInput as error:
             return _refusal(400, str(error))
         except Exception:

@@ -3,12 +3,14 @@
 | route | answer |
 |---|---|
 | POST /v1/models/NAME:predict | `{"predictions": [0.12, ...]}`, one a row, in order |
-| GET /v1/models/NAME | the version served and its state |
+| GET /v1/models/NAME | the version served, and the one that was refused, if any, with the reason |
 | GET /v1/models/NAME/metadata | the columns a row has, with kind and nullability |
 
 A row is an object of raw columns: `{"instances": [{"carrier": "AA", "dep_delay": null, ...}]}`. A column that is
 missing is null where null is allowed; an unknown column, or a value of another type, is refused with status 400.
-Floats are written in the shortest form that reads back as the same float32.
+Floats are written in the shortest form that reads back as the same float32; what is not finite is null, because JSON
+has no such numbers. An answer to `:predict` carries the headers `headrace-version`, the version all of it is from, and
+`headrace-request-id`, under which the request log has it.
 
 Source: TensorFlow Serving, RESTful API, sections "Predict API" and "Model status API".
 """
@@ -18,16 +20,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-import numpy as np
 import orjson
 
-from headrace.errors import InvalidRequest
+from headrace.errors import InvalidInput, InvalidRequest
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.core import Served, Serving
 
 __all__ = ["Row"]
 
 _MODELS = "/v1/models/"
+_PREDICT = ":predict"
 
 
 class Row(Protocol):
@@ -39,13 +41,13 @@ class Row(Protocol):
         """Route by method and path."""
         rest = request.path[len(_MODELS) :]
         if request.method == "POST":
-            name, colon, action = rest.rpartition(":")
-            if not colon or action != "predict" or "/" in name:
+            name = rest[: -len(_PREDICT)]
+            if not rest.endswith(_PREDICT) or "/" in name or ":" in name:
                 return None
-            return _predict(serving.get(_name(name)), request.body)
+            return _predict(serving, serving.get(_name(name)), request)
         name, _, page = rest.partition("/")
         if page == "":
-            return _status(serving.get(_name(name)))
+            return _status(serving, _name(name))
         if page == "metadata":
             return _metadata(serving.get(_name(name)))
         return None
@@ -55,32 +57,38 @@ def _name(text: str) -> str:
     return unquote(text) if "%" in text else text
 
 
-def _predict(served: Served, body: bytes) -> Answer:
-    if not body:
-        raise InvalidRequest("the body is empty", expected='{"instances": [{...}, ...]}')
-    model = served.model
-    lanes = model.codec.from_json(body)
-    if not len(next(iter(lanes.values()))):
-        raise InvalidRequest("'instances' is empty", expected="at least one row")
-    outputs = model.predict_lanes(lanes)
-    prediction = outputs["prediction"]
-    if prediction.ndim == 2 and prediction.shape[1] == 1:
-        prediction = prediction[:, 0]
-    prediction = np.ascontiguousarray(prediction)
-    if not np.isfinite(prediction).all():
-        # JSON has no NaN; a strict client must be able to read every answer.
-        values = [value if np.isfinite(value) else None for value in prediction.tolist()]
-        return Answer(200, orjson.dumps({"predictions": values}))
-    return Answer(200, b'{"predictions":' + orjson.dumps(prediction, option=orjson.OPT_SERIALIZE_NUMPY) + b"}")
+def _predict(serving: Serving, served: Served, request: Request) -> Answer:
+    lanes, prediction, status = None, None, 500
+    try:
+        lanes = served.model.codec.from_json(request.body)
+        if not len(next(iter(lanes.values()))):
+            raise InvalidRequest("'instances' is empty", expected="at least one row")
+        prediction = served.model.predict_lanes(lanes)["prediction"]
+        # Neither NaN nor infinity is JSON; orjson writes null for them.
+        body = b'{"predictions":' + orjson.dumps(prediction, option=orjson.OPT_SERIALIZE_NUMPY) + b"}"
+        status = 200
+    except InvalidInput as error:
+        body, status, lanes = orjson.dumps({"error": str(error)}), 400, None
+    finally:
+        identity = serving.note(served, request.started_ns, status, lanes, prediction)
+    return Answer(status, body, headers=(*served.headers, ("headrace-request-id", identity)))
 
 
-def _status(served: Served) -> Answer:
-    state = {
-        "version": str(served.version),
-        "state": "AVAILABLE",
-        "status": {"error_code": "OK", "error_message": ""},
-    }
-    return Answer(200, orjson.dumps({"model_version_status": [state]}))
+def _status(serving: Serving, name: str) -> Answer:
+    states = []
+    served = serving.endpoints.get(name)
+    refusal = serving.refused.get(name)
+    if served is None and refusal is None:
+        serving.get(name)  # says what there is
+    if served is not None:
+        states.append(_state(served.version, "AVAILABLE", "OK", ""))
+    if refusal is not None:
+        states.append(_state(refusal.version, "END", "FAILED_PRECONDITION", refusal.reason))
+    return Answer(200, orjson.dumps({"model_version_status": states}))
+
+
+def _state(version: int, state: str, code: str, message: str) -> dict[str, Any]:
+    return {"version": str(version), "state": state, "status": {"error_code": code, "error_message": message}}
 
 
 def _metadata(served: Served) -> Answer:
@@ -88,4 +96,4 @@ def _metadata(served: Served) -> Answer:
         {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in served.model.columns
     ]
     body = {"name": served.endpoint, "version": str(served.version), "digest": served.digest, "columns": columns}
-    return Answer(200, orjson.dumps(body))
+    return Answer(200, orjson.dumps(body), headers=served.headers)

@@ -1,0 +1,275 @@
+"""The supervisor of a server: starts and watches the workers, and tells them of new versions. It answers no request.
+
+Workers bind the same port (SO_REUSEPORT), so the kernel spreads connections over them and one that dies takes only
+its own with it. One that dies, or says nothing for half a minute, is replaced; one that dies again and again is
+replaced later each time. A store that cannot be read changes nothing: what serves goes on serving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.errors import HeadraceError, StoreError, UnknownName
+from headrace.progress import say
+from headrace.serving._flips import Fact, Flips, Member
+from headrace.serving._segments import closed_segments
+from headrace.settings import Settings
+
+__all__ = ["LOOPBACK", "Supervisor", "reserve"]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_DRAIN_S = 15.0
+_SILENT_S = 30.0
+_SLOW_START_S = 300.0
+_SETTLE_EVERY_S = 30.0
+_SETTLE_S = 60.0
+_MAX_CANDIDATES = 4
+# A worker that lived this long did not die of its start.
+_STEADY_S = 60.0
+_LAST_RESPAWN_S = 30.0
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """Bind the port without listening: it is ours, its number is known, and workers may bind it beside us.
+
+    Raises StoreError when another program has it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    probe = socket.socket(family, socket.SOCK_STREAM)
+    holder = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Alone first: with SO_REUSEPORT a second server of the same user would silently share the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        port = probe.getsockname()[1]
+        probe.close()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((host, port))
+    except OSError as error:
+        probe.close()
+        holder.close()
+        raise StoreError(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            fix="another program has the port: stop it, or choose another with --port (0 = any free one)",
+        ) from error
+    return holder
+
+
+def _endpoints(home: Path, wanted: list[str] | None) -> dict[str, list[Fact]]:
+    """Endpoint -> what it serves as the store says now, then what it served before; opened read-only."""
+    from headrace.store import Store
+
+    with Store.open(home, read_only=True) as store:
+        found = {one.name: Fact(one.name, one.version, one.model_digest) for one in store.endpoints()}
+        for name in wanted or ():
+            if name not in found:
+                raise UnknownName("endpoint", name, found, where=str(home))
+        candidates = {}
+        for name, fact in found.items():
+            if wanted is None or name in wanted:
+                earlier = dict.fromkeys(move.replaced for move in reversed(store.moves(name)))
+                known = [store.endpoint(name, version) for version in earlier if version not in (None, fact.version)]
+                facts = [Fact(one.name, one.version, one.model_digest) for one in known if one is not None]
+                candidates[name] = [fact, *facts][:_MAX_CANDIDATES]
+        return candidates
+
+
+@dataclass(eq=False)
+class _Worker:
+    number: int
+    process: subprocess.Popen[bytes]
+    report: int
+    member: Member
+    started: float
+    heard: float
+    pending: bytes = b""
+
+
+class Supervisor:
+    """Runs the workers of one server.
+
+    Parameters
+    ----------
+    settings : Settings
+        As `headrace.serving.serve` says.
+    wanted : list of str or None
+        The endpoints served; None = all there are.
+    """
+
+    def __init__(self, settings: Settings, wanted: list[str] | None) -> None:
+        self.settings, self.wanted = settings, wanted
+        self.candidates = _endpoints(settings.home, wanted)
+        self.holder = reserve(settings.host, settings.port)
+        self.port = int(self.holder.getsockname()[1])
+        self.selector = selectors.DefaultSelector()
+        self.workers: list[_Worker] = []
+        self.flips = Flips(lambda: [worker.member for worker in self.workers], say)
+        self.stopping = False
+        self._respawns: list[tuple[float, int]] = []
+        self._failures: dict[int, int] = {}
+        self._polled = self._settled = time.monotonic()
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def start_worker(self, number: int) -> None:
+        """Start one; it loads what the others serve."""
+        settings = self.settings
+        read_end, write_end = os.pipe()
+        first = {
+            name: [self.flips.good[name]] if name in self.flips.good else facts
+            for name, facts in self.candidates.items()
+        }
+        log = {"sample": settings.log_sample, "queue_rows": settings.log_queue_rows} if settings.log_requests else None
+        options = {
+            "number": number,
+            "host": settings.host,
+            "port": self.port,
+            "home": str(settings.home),
+            "body_bytes": settings.body_mb << 20,
+            "report": write_end,
+            "hosts": ["127.0.0.1", "localhost", "[::1]", "::1"] if settings.host in LOOPBACK else None,
+            "endpoints": [[fact._asdict() for fact in facts] for _, facts in sorted(first.items())],
+            "keep_previous_s": settings.keep_previous_s,
+            "log": log,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "headrace.serving._worker", json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[write_end],
+            start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone, which drains in order
+        )
+        os.close(write_end)
+
+        def send(message: dict[str, Any]) -> None:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError, ValueError):  # it is dead; `watch` will see
+                process.stdin.write(json.dumps(message).encode() + b"\n")
+                process.stdin.flush()
+
+        now = time.monotonic()
+        worker = _Worker(number, process, read_end, Member(send), now, now)
+        self.workers.append(worker)
+        self.selector.register(read_end, selectors.EVENT_READ, worker)
+
+    def hear(self, timeout_s: float) -> None:
+        """Take what workers say, for at most that long."""
+        for key, _ in self.selector.select(timeout_s):
+            worker: _Worker = key.data
+            data = os.read(worker.report, 65536)
+            if not data:
+                self.selector.unregister(worker.report)
+                continue
+            worker.heard = time.monotonic()
+            *lines, worker.pending = (worker.pending + data).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                if "ready" in message:
+                    self.flips.ready(worker.member, [Fact(**fact) for fact in message["ready"].values()])
+                elif "loaded" in message:
+                    self.flips.loaded(worker.member, Fact(**message["loaded"]))
+                elif "refused" in message:
+                    self.flips.refuse(
+                        Fact(**message["refused"]),
+                        message["reason"],
+                        message["details"],
+                        is_final=message["is_final"],
+                    )
+
+    def poll(self) -> None:
+        """Look into the store, when it is time."""
+        now = time.monotonic()
+        if now - self._polled >= self.settings.poll_s:
+            self._polled = now
+            with suppress(HeadraceError, OSError):  # an unreadable store changes nothing
+                self.candidates = _endpoints(self.settings.home, self.wanted) or self.candidates
+                self.flips.want({name: facts[0] for name, facts in self.candidates.items()})
+        if self._keeper is not None and self._keeper.poll() is not None:
+            self._keeper = None
+        if self.settings.log_requests and now - self._settled >= _SETTLE_EVERY_S:
+            self._settled = now
+            self.settle()
+
+    def settle(self, *, wait: bool = False) -> None:
+        """Have closed segments of the request log made Parquet, by a process of its own at the lowest priority."""
+        if self._keeper is not None and not wait:
+            return
+        with suppress(OSError, subprocess.TimeoutExpired):
+            if self._keeper is not None:
+                self._keeper.wait(_SETTLE_S)
+            requests = self.settings.home / "requests"
+            if closed_segments(requests):
+                self._keeper = subprocess.Popen(
+                    [sys.executable, "-m", "headrace.serving._keeper", str(requests)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                if wait:
+                    self._keeper.wait(_SETTLE_S)
+
+    def watch(self) -> None:
+        """Replace workers that died, or have hung."""
+        now = time.monotonic()
+        for worker in list(self.workers):
+            code = worker.process.poll()
+            if code is None:
+                if now - worker.heard > (_SILENT_S if worker.member.is_ready else _SLOW_START_S):
+                    say(f"worker {worker.process.pid} says nothing any more: it is killed")
+                    worker.heard = now
+                    worker.process.kill()
+                continue
+            self.forget(worker)
+            self.flips.died(worker.member)
+            failures = 0 if now - worker.started > _STEADY_S else self._failures.get(worker.number, 0) + 1
+            self._failures[worker.number] = failures
+            wait_s = 0.0 if failures < 2 else min(_LAST_RESPAWN_S, 0.25 * 2.0 ** (failures - 2))
+            later = f" in {wait_s:g} s" if wait_s else ""
+            say(f"worker {worker.process.pid} ended with {code}: another is started{later}")
+            self._respawns.append((now + wait_s, worker.number))
+        for due in [item for item in self._respawns if item[0] <= now]:
+            self._respawns.remove(due)
+            self.start_worker(due[1])
+
+    def dead(self) -> list[_Worker]:
+        """The workers that have ended."""
+        return [worker for worker in self.workers if worker.process.poll() is not None]
+
+    def forget(self, worker: _Worker) -> None:
+        """Close what we hold of one that has ended."""
+        self.workers.remove(worker)
+        if worker.report in self.selector.get_map():
+            self.selector.unregister(worker.report)
+        os.close(worker.report)
+        if worker.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                worker.process.stdin.close()
+
+    def stop(self) -> None:
+        """Tell all workers to finish what they answer; those that do not in time are killed."""
+        self.stopping = True
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.terminate()
+        deadline = time.monotonic() + _DRAIN_S
+        for worker in list(self.workers):
+            try:
+                worker.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+            self.forget(worker)
+        self.holder.close()
+        self.selector.close()
+        if self.settings.log_requests:
+            self.settle(wait=True)
