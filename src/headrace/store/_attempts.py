@@ -12,7 +12,7 @@ from typing import Any
 from headrace import disk
 from headrace.errors import LeaseLost, StoreBusy
 from headrace.store import _lease, points
-from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Staged, Waived
+from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
 from headrace.store._keys import read_key, write_key
 from headrace.store._publish import Files, Published, is_whole, publish
 from headrace.store._records import decode, encode
@@ -84,22 +84,43 @@ class Attempts(Runs):
         folder = disk.make_folder(self._home.attempts / attempt_id, mode=0o700)
         with self._database.write() as connection:
             self._own_run(connection, run_id)
-            running = connection.execute(
-                "SELECT attempt_id FROM attempts WHERE run_id = ? AND step = ? AND state = 'running'", (run_id, step)
-            ).fetchall()
-            for (other,) in running:
-                lease = _lease.read_lease(connection, other)
-                if lease is not None and _lease.holder_is_alive(lease):
-                    raise StoreBusy(f"step {step!r} is being attempted already by process {lease.pid}", where=run_id)
-                self._lose_attempt(connection, other, run_id)
-            number = self._insert(connection, attempt_id, run_id, step, key, "running", inputs=inputs)
-            write_key(connection, key, parts, notes)
-            lease = _lease.take(connection, attempt_id, self._lease_s)
-            self._append(
-                connection, "attempt-begun", {"step": step, "number": number}, run_id=run_id, attempt_id=attempt_id
-            )
+            busy = self._lose_dead(connection, run_id, step)
+            if busy is not None:
+                raise StoreBusy(f"step {step!r} is being attempted already by process {busy.pid}", where=run_id)
+            token = self._begin(connection, attempt_id, run_id, step, key, inputs, parts, notes)
         points.reach("attempt-begun")
-        return Attempt(attempt_id, run_id, step, key, lease.token, folder, self)
+        return Attempt(attempt_id, run_id, step, key, token, folder, self)
+
+    def _lose_dead(self, connection: sqlite3.Connection, run_id: str, step: str) -> Lease | None:
+        """Mark dead attempts at a step as lost; the lease of a living one, if there is one."""
+        running = connection.execute(
+            "SELECT attempt_id FROM attempts WHERE run_id = ? AND step = ? AND state = 'running'", (run_id, step)
+        ).fetchall()
+        for (other,) in running:
+            lease = _lease.read_lease(connection, other)
+            if lease is not None and _lease.holder_is_alive(lease):
+                return lease
+            self._lose_attempt(connection, other, run_id)
+        return None
+
+    def _begin(
+        self,
+        connection: sqlite3.Connection,
+        attempt_id: str,
+        run_id: str,
+        step: str,
+        key: str,
+        inputs: Mapping[str, Any] | None,
+        parts: Mapping[str, Any] | None,
+        notes: Mapping[str, Any] | None,
+    ) -> str:
+        """The rows of a new attempt and its lease, inside the caller's transaction; returns the lease's token."""
+        number = self._insert(connection, attempt_id, run_id, step, key, "running", inputs=inputs)
+        write_key(connection, key, parts, notes)
+        lease = _lease.take(connection, attempt_id, self._lease_s)
+        body = {"step": step, "number": number}
+        self._append(connection, "attempt-begun", body, run_id=run_id, attempt_id=attempt_id)
+        return lease.token
 
     def attach(self, plain: Mapping[str, str]) -> Attempt:
         """The attempt that another process of ours began, from its `to_plain`."""

@@ -30,6 +30,11 @@ from another host the age decides. Taking over (`take_run`, or `begin_attempt` a
 removes the old token: a process that wakes up later gets LeaseLost and can commit nothing. Concurrency is counted
 from live leases, never from a stored counter.
 
+**Sharing.** A run may be created "queued", with no lease; whichever process takes it (`take_run`) coordinates it:
+it alone records what is cached or blocked, and finishes it. While it lives, others may help: `join_attempt` begins an
+attempt only if the step is exactly as the helper saw it (a compare-and-set on the number of its attempts), so each
+step is worked on once; the coordinator asks in the same way. `release_run` puts a run back into the queue.
+
 **Endpoints.** Versions count up from 1 and, like the log of moves and the events, are only ever appended. `push` is a
 compare-and-set; pushing what is served already moves nothing. A rollback is one more entry, pointing at an older
 version.
@@ -68,8 +73,9 @@ __all__ = [
     "Waived",
 ]
 
-# rejected: every step ended, a validation or a gate said no. waiting: for a person's approval.
-RUN_STATES: tuple[str, ...] = ("running", "succeeded", "rejected", "failed", "cancelled", "waiting")
+# queued: for a worker to take. rejected: every step ended, a validation or a gate said no. waiting: for a person's
+# approval.
+RUN_STATES: tuple[str, ...] = ("queued", "running", "succeeded", "rejected", "failed", "cancelled", "waiting")
 # lost: its process died, or another took over. cached: outputs taken from `source_id`. blocked: an input was withheld.
 ATTEMPT_STATES: tuple[str, ...] = ("running", "succeeded", "failed", "lost", "cached", "blocked")
 

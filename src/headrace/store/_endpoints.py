@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from headrace.errors import ChampionMoved, InvalidInput, StoreError, UnknownName
 from headrace.store import points
-from headrace.store._attempts import Attempts
 from headrace.store._contract import Endpoint, Move, Snapshot
 from headrace.store._home import check_digest
 from headrace.store._lease import now_us
+from headrace.store._sharing import Sharing
 from headrace.store._snapshot import champion, current, last_accepted, previous, version_of, waived
 
 __all__ = ["Endpoints", "check_endpoint_name"]
@@ -30,7 +30,7 @@ def check_endpoint_name(name: str) -> str:
     return name
 
 
-class Endpoints(Attempts):
+class Endpoints(Sharing):
     """The part of a Store that says what is served."""
 
     def endpoint(self, name: str, version: int | None = None) -> Endpoint | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from headrace.canonical import digest
@@ -15,6 +16,7 @@ from headrace.store._records import Records, decode, encode
 
 __all__ = ["Runs"]
 
+_ENDS = tuple(state for state in RUN_STATES if state not in ("queued", "running"))
 _COLUMNS = "run_id, pipeline, plan_id, plan, state, created_us, ended_us, cancel_us"
 
 
@@ -28,6 +30,8 @@ class Runs(Records):
         *,
         resolved: Mapping[str, Any] | None = None,
         plan_id: str | None = None,
+        is_queued: bool = False,
+        trigger: Mapping[str, Any] | None = None,
     ) -> str:
         """Record a run, what its plan resolved and this process's lease on it, in one transaction.
 
@@ -41,56 +45,70 @@ class Runs(Records):
             Resolved inputs under their names, as plain data: resume and reproduce read them back.
         plan_id : str, optional
             The plan's identity without `previous` and `champion`; by default the digest of `plan`.
+        is_queued : bool
+            Whether it waits for a process to take it: state "queued", and no lease.
+        trigger : mapping, optional
+            What made it start, where no person did: kept in its first event, "run-created".
 
         Returns the run's id.
         """
-        run_id = uuid.uuid4().hex[:12]
+        run_id, state = uuid.uuid4().hex[:12], "queued" if is_queued else "running"
+        body = {"pipeline": pipeline} if trigger is None else {"pipeline": pipeline, "trigger": dict(trigger)}
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO runs (run_id, pipeline, plan_id, plan, state, created_us) VALUES (?, ?, ?, ?, ?, ?)",
-                (run_id, pipeline, plan_id or digest(dict(plan)), encode(dict(plan)), "running", _lease.now_us()),
+                (run_id, pipeline, plan_id or digest(dict(plan)), encode(dict(plan)), state, _lease.now_us()),
             )
             connection.executemany(
                 "INSERT INTO resolved_inputs VALUES (?, ?, ?)",
                 [(run_id, name, encode(value)) for name, value in (resolved or {}).items()],
             )
-            _lease.take(connection, run_id, self._lease_s)
-            self._append(connection, "run-created", {"pipeline": pipeline}, run_id=run_id)
+            if not is_queued:
+                _lease.take(connection, run_id, self._lease_s)
+            self._append(connection, "run-created", body, run_id=run_id)
         points.reach("run-created")
         return run_id
 
     def finish_run(self, run_id: str, state: str) -> None:
         """Record how a run ended and give its lease up; LeaseLost when another process has taken the run over."""
-        if state not in RUN_STATES or state == "running":
-            raise InvalidInput(f"{state!r} is not how a run ends", expected=", ".join(RUN_STATES[1:]))
+        if state not in _ENDS:
+            raise InvalidInput(f"{state!r} is not how a run ends", expected=", ".join(_ENDS))
         with self._database.write() as connection:
             self._own_run(connection, run_id)
-            connection.execute("DELETE FROM leases WHERE subject = ?", (run_id,))
-            connection.execute(
-                "UPDATE runs SET state = ?, ended_us = ? WHERE run_id = ?", (state, _lease.now_us(), run_id)
-            )
-            self._append(connection, "run-finished", {"state": state}, run_id=run_id)
+            self._finish(connection, run_id, state)
         points.reach("run-finished")
 
-    def take_run(self, run_id: str) -> list[str]:
+    def take_run(self, run_id: str, *, only: Collection[str] = RUN_STATES) -> list[str]:
         """Take over a run to resume it: its state is "running", the lease is ours, its dead attempts are "lost".
 
+        Attempts of processes that live, and helped whoever had the run before, go on.
+
+        Parameters
+        ----------
+        run_id : str
+            Which.
+        only : collection of str
+            The states in which it is wanted: who looks for work must not start what somebody has just finished.
+
         Returns the ids of the attempts that were lost: their folders are garbage, and their tokens commit nothing.
-        Raises UnknownName, or StoreBusy while another living process holds the run or one of its attempts.
+        Raises UnknownName, or StoreBusy while another living process holds the run, or when it is in another state.
         """
         with self._database.write() as connection:
-            self._run_row(connection, run_id)
-            running = connection.execute(
-                "SELECT attempt_id FROM attempts WHERE run_id = ? AND state = 'running' ORDER BY step", (run_id,)
-            ).fetchall()
-            lost = [attempt_id for (attempt_id,) in running]
-            for subject in (run_id, *lost):
-                lease = _lease.read_lease(connection, subject)
-                if lease is not None and lease.owner != _lease.owner() and _lease.holder_is_alive(lease):
-                    raise StoreBusy(
-                        f"process {lease.pid} on {lease.host.partition('/')[0]} is working on run {run_id}",
-                        fix=f"wait for it, or `headrace cancel {run_id}`",
-                    )
+            state = self._run_row(connection, run_id).state
+            if state not in only:
+                raise StoreBusy(f"run {run_id} is {state}", expected=" or ".join(only))
+            lease = _lease.read_lease(connection, run_id)
+            is_ours = lease is None or lease.owner == _lease.owner()
+            if lease is not None and not is_ours and _lease.holder_is_alive(lease):
+                raise StoreBusy(
+                    f"process {lease.pid} on {lease.host.partition('/')[0]} is working on run {run_id}",
+                    fix=f"wait for it, or `headrace cancel {run_id}`",
+                )
+            lost = [
+                attempt_id
+                for attempt_id in self._running(connection, run_id)
+                if self._is_over(connection, attempt_id, is_ours)
+            ]
             for attempt_id in lost:
                 self._lose_attempt(connection, attempt_id, run_id)
             _lease.take(connection, run_id, self._lease_s)
@@ -115,12 +133,37 @@ class Runs(Records):
         """Whether somebody works under this lease: the kernel's word on the same host, the lease's age elsewhere."""
         return lease is not None and _lease.holder_is_alive(lease)
 
-    def request_cancel(self, run_id: str) -> None:
-        """Ask the process that runs it to stop; it looks at `run(run_id).is_cancel_requested`."""
+    def request_cancel(self, run_id: str, *, is_urgent: bool = False) -> str:
+        """Cancel a run that nobody works on; ask the process that runs it to stop.
+
+        That process looks at `run(run_id).is_cancel_requested`, lets what runs end, unless it is urgent
+        (`is_cancel_urgent`), and finishes the run. Returns the run's state: "running" where somebody has to stop first;
+        one that has ended is left as it is.
+        """
         with self._database.write() as connection:
-            self._run_row(connection, run_id)
+            state = self._run_row(connection, run_id).state
+            if state not in ("queued", "running"):
+                return state
             connection.execute("UPDATE runs SET cancel_us = ? WHERE run_id = ?", (_lease.now_us(), run_id))
-            self._append(connection, "cancel-requested", {}, run_id=run_id)
+            self._append(connection, "cancel-requested", {"urgent": True} if is_urgent else {}, run_id=run_id)
+            lease = _lease.read_lease(connection, run_id)
+            if lease is not None and _lease.holder_is_alive(lease):
+                return state
+            for attempt_id in self._running(connection, run_id):
+                self._lose_attempt(connection, attempt_id, run_id)
+            self._finish(connection, run_id, "cancelled")
+        return "cancelled"
+
+    def is_cancel_urgent(self, run_id: str) -> bool:
+        """Whether what runs should be stopped too: somebody has asked so since the run was last taken."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT kind, body FROM events WHERE run_id = ? AND kind IN ('cancel-requested', 'run-taken')"
+                " ORDER BY event_id DESC",
+                (run_id,),
+            ).fetchall()
+        since = itertools.takewhile(lambda row: row[0] != "run-taken", rows)
+        return any(decode(body).get("urgent", False) for _, body in since)
 
     def run(self, run_id: str) -> RunRow:
         """One run; UnknownName when there is none of that id."""
@@ -156,6 +199,26 @@ class Runs(Records):
             ).fetchall()
         return [Event(row[0], row[1], row[2], row[3], row[4], decode(row[5])) for row in rows]
 
+    @staticmethod
+    def _running(connection: sqlite3.Connection, run_id: str) -> list[str]:
+        rows = connection.execute(
+            "SELECT attempt_id FROM attempts WHERE run_id = ? AND state = 'running' ORDER BY step", (run_id,)
+        ).fetchall()
+        return [attempt_id for (attempt_id,) in rows]
+
+    @staticmethod
+    def _is_over(connection: sqlite3.Connection, attempt_id: str, is_ours: bool) -> bool:
+        """Whether an attempt's process died; one of our own that began while we had the run is over too."""
+        lease = _lease.read_lease(connection, attempt_id)
+        if lease is not None and lease.owner == _lease.owner():
+            return is_ours
+        return lease is None or not _lease.holder_is_alive(lease)
+
+    def _finish(self, connection: sqlite3.Connection, run_id: str, state: str) -> None:
+        connection.execute("DELETE FROM leases WHERE subject = ?", (run_id,))
+        connection.execute("UPDATE runs SET state = ?, ended_us = ? WHERE run_id = ?", (state, _lease.now_us(), run_id))
+        self._append(connection, "run-finished", {"state": state}, run_id=run_id)
+
     def _own_run(self, connection: sqlite3.Connection, run_id: str) -> Lease:
         lease = _lease.read_lease(connection, run_id)
         if lease is None or lease.owner != _lease.owner():
@@ -185,11 +248,13 @@ class Runs(Records):
             is_cancel_requested=cancel_us is not None,
         )
 
-    def _lose_attempt(self, connection: sqlite3.Connection, attempt_id: str, run_id: str) -> None:
+    def _lose_attempt(
+        self, connection: sqlite3.Connection, attempt_id: str, run_id: str, reason: str = "its process died"
+    ) -> None:
         """Fence a dead attempt: without its lease its token commits nothing."""
         connection.execute("DELETE FROM leases WHERE subject = ?", (attempt_id,))
         connection.execute(
-            "UPDATE attempts SET state = 'lost', reason = 'its process died', ended_us = ? WHERE attempt_id = ?",
-            (_lease.now_us(), attempt_id),
+            "UPDATE attempts SET state = 'lost', reason = ?, ended_us = ? WHERE attempt_id = ?",
+            (reason, _lease.now_us(), attempt_id),
         )
         self._append(connection, "attempt-lost", {}, run_id=run_id, attempt_id=attempt_id)
