@@ -117,7 +117,7 @@ def test_what_is_behind_an_input_is_named(flow):
     """An input that came out otherwise says which step's change is the cause."""
     flow.run()
     found = why(flow, flow.run(n=6), "total")
-    assert texts(found) == ["make.output came out otherwise"]
+    assert texts(found) == ["make.output changed"]
     assert [(step, change.text) for step, change in found.behind] == [("make", "n: 4 -> 6")]
 
 
@@ -147,7 +147,7 @@ def test_key_changes_of_two_runs(flow):
         found = key_changes(store, store.run(first), store.run(second))
         assert key_changes(store, store.run(first), store.run(first)) == {}
     assert {step: [change.text for change in changes] for step, changes in found.items()} == {
-        "total": ["make.output came out otherwise", "start: 0 -> 5"],
+        "total": ["make.output changed", "start: 0 -> 5"],
         "make_2": [f"step make_2 is gone ({flow.stem}.py, line 20)"],
     }
 

@@ -58,8 +58,8 @@ class Change:
         if self.what == "input":
             name = self.source or self.name
             if self.now == UNKNOWN:
-                return f"{name} may come out otherwise"
-            return f"{name} {_happened(self, 'is given now', 'is no longer given', 'came out otherwise')}"
+                return f"{name} may change"
+            return f"{name} {_happened(self, 'is given now', 'is no longer given', 'changed')}"
         if self.what in ("code", "feature", "file", "span", "step"):
             names = {"code": f"code of {self.name}", "feature": f"feature {self.name!r}", "file": self.name}
             name = names.get(self.what, f"{self.what} {self.name}")
@@ -230,6 +230,10 @@ def _looked_up(before: KeyRow, now: KeyRow) -> Iterator[Change]:
             files = now.notes.get("files", [])
             changed = [file for file, one in zip(files, is_now or [], strict=False) if one not in (was or [])]
             yield Change("file", ", ".join(changed) or ", ".join(files) or "its file", _whole(was), _whole(is_now))
+        elif call == "push" and name == "replaces":
+            yield Change("look-up", "live version", was, is_now)
+        elif name == "waivers":
+            yield Change("look-up", "waivers", *([item["name"] for item in value or []] for value in (was, is_now)))
         elif not (call == "load_schema" and name == "from"):
             yield Change("look-up", name, was, is_now)
 

@@ -115,18 +115,25 @@ def explain(store: Store, run: RunRow, step: str) -> Explanation:
 
 
 def nearest(
-    store: Store, pipeline: str, step: str, now: KeyRow, *, before: AttemptRow | None = None
+    store: Store,
+    pipeline: str,
+    step: str,
+    now: KeyRow,
+    *,
+    before: AttemptRow | None = None,
+    only_done: bool = False,
 ) -> tuple[AttemptRow, list[Change]] | None:
     """The earlier attempt at a step whose key differs in the fewest fields, the newest of several; and these fields.
 
-    `before` is the attempt to look back from; the newest of all counts without it.
+    `before` is the attempt to look back from; the newest of all counts without it. `only_done` leaves those out that
+    did not succeed.
     """
     best: tuple[AttemptRow, list[Change]] | None = None
     seen: set[str] = set()
     for row in store.attempts_of(pipeline, step, limit=2 * _MOST_KEYS):
         if before is not None and (row.started_us, row.attempt_id) >= (before.started_us, before.attempt_id):
             continue
-        if row.key in seen or row.state == "blocked":
+        if row.key in seen or row.state == "blocked" or (only_done and row.state not in _DONE):
             continue
         seen.add(row.key)
         then = store.key_parts(row.key)

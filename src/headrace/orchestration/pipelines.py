@@ -135,7 +135,8 @@ class Pipeline:
 
     def plan(self, **parameters: Any) -> Plan:
         """What a run with these parameters would do now: which steps run, which are known. Changes nothing."""
-        from headrace.orchestration.planning import forecast, make_plan
+        from headrace.orchestration.forecasting import forecast
+        from headrace.orchestration.planning import make_plan
         from headrace.orchestration.stores import project_store
         from headrace.settings import load_settings
 

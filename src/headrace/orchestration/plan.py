@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from headrace.canonical import digest
+from headrace.orchestration.changes import Change
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.packages import packages_behind
 from headrace.orchestration.tracing import Graph, Node, located, substitute
 from headrace.orchestration.waivers import binding, dataset_digest
 
-__all__ = ["Plan", "PlannedStep", "identify", "key_parts"]
+__all__ = ["Plan", "PlannedPush", "PlannedStep", "identify", "key_parts"]
 
 _FORMAT = 1
 # What was looked up for a step, and does not change what it makes.
@@ -29,16 +30,42 @@ class PlannedStep:
     name, call, line : str
         The step, what it calls, and where the user wrote it.
     action : str
-        "cached", "looked up", "run", "depends" (on what a step before it gives), or "blocked".
-    why : str
-        What it depends on, or is blocked by.
+        "will run"; "cached"; "looked up"; "may be cut off early": it runs unless what it takes comes out as before;
+        or "blocked".
+    why : tuple of str
+        What changed, what it waits for, or what it is blocked by.
+    changes : tuple of Change
+        In what its key differs from that of the nearest attempt before.
     """
 
     name: str
     call: str
     line: str
     action: str
-    why: str = ""
+    why: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedPush:
+    """What would happen to an endpoint.
+
+    Parameters
+    ----------
+    endpoint : str
+        Its name.
+    serves : int or None
+        The version it serves now.
+    version : int or None
+        The version that would be pushed if the verdict is yes; None where nothing would be.
+    what : str
+        The same in words.
+    """
+
+    endpoint: str
+    serves: int | None
+    version: int | None
+    what: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +90,13 @@ class Plan:
         Digest of the graph, code and resolved inputs without `previous` and `champion`: two runs of one identity
         make the same thing.
     steps : tuple of PlannedStep
-        What would happen, in the order of the graph; filled by `forecast`.
+        What would happen, in the order of the graph; this and what follows is filled by `forecast`.
+    pushes : tuple of PlannedPush
+        What would be pushed where.
+    gone : tuple of str
+        Steps of the pipeline's last run that this plan lacks.
+    data : tuple of str
+        What is new in the files that arrived or changed, as far as it can be seen without reading rows.
     """
 
     graph: Graph
@@ -74,6 +107,9 @@ class Plan:
     resolved: dict[str, dict[str, Any]]
     identity: str
     steps: tuple[PlannedStep, ...] = field(default=(), compare=False)
+    pushes: tuple[PlannedPush, ...] = field(default=(), compare=False)
+    gone: tuple[str, ...] = field(default=(), compare=False)
+    data: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def sources(self) -> dict[str, str]:
@@ -118,7 +154,7 @@ class Plan:
 
     def __str__(self) -> str:
         width = max((len(step.name) for step in self.steps), default=0)
-        return "\n".join(f"{step.name:{width}}  {step.action} {step.why}".rstrip() for step in self.steps)
+        return "\n".join(f"{step.name:{width}}  {step.action}  {'; '.join(step.why)}".rstrip() for step in self.steps)
 
 
 def identify(graph: Graph, code: Mapping[str, Any], resolved: Mapping[str, Any]) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import InvalidInput
 from headrace.orchestration.fingerprint import headrace_version
-from headrace.orchestration.lookups import looked_up
-from headrace.orchestration.plan import Plan, PlannedStep, identify
+from headrace.orchestration.plan import Plan, identify
 from headrace.orchestration.resolving import resolve, resolve_outside
 from headrace.orchestration.spans import expand, known_files
 from headrace.settings import find_project
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from headrace.orchestration.tracing import Graph
     from headrace.store import RunRow, Store
 
-__all__ = ["file_of", "forecast", "make_plan", "plan_again"]
+__all__ = ["file_of", "make_plan", "plan_again"]
 
 
 def make_plan(
@@ -64,39 +62,6 @@ def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
     graph = expand(graph, resolved)
     project = find_project(pipeline.folder)
     return Plan(graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id)
-
-
-def forecast(plan: Plan, store: Store | None) -> Plan:
-    """The same plan with `steps`: what a run would do with each step now. Changes nothing."""
-    known: dict[str, dict[str, str | None] | None] = {}  # step -> outputs; None = not known before it ran
-    steps = []
-    for node in plan.graph.nodes:
-        found = looked_up(node, plan.resolved.get(node.name, {}))
-        needs = list(node.needs if found is None else found.needs)
-        depends = [need.step for need in needs if known[need.step] is None]
-        lacking = [need for need in needs if _lacks(known[need.step], need.output)]
-        outputs: dict[str, str | None] | None = None
-        if lacking:
-            action, why, outputs = "blocked", f"by {lacking[0].step}, which withholds {lacking[0].output!r}", {}
-        elif depends:
-            action, why = "depends", f"on {', '.join(dict.fromkeys(depends))}"
-        else:
-            digests = {need: (known[need.step] or {})[need.output] for need in needs}
-            if found is not None:
-                action, why = "looked up", ""
-                outputs = {next(iter(node.outputs)): digests[needs[0]] if needs else found.digest}
-            else:
-                row = store.cached(plan.key_of(node, digests)) if store is not None else None
-                action, why = ("run" if row is None else "cached"), ""
-                if row is not None:
-                    outputs = {name: item.digest for name, item in row.outputs.items()}
-        known[node.name] = outputs
-        steps.append(PlannedStep(node.name, node.call, node.line, action, why))
-    return replace(plan, steps=tuple(steps))
-
-
-def _lacks(outputs: Mapping[str, str | None] | None, name: str) -> bool:
-    return outputs is not None and name not in outputs
 
 
 def _code(graph: Graph) -> dict[str, Any]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.cli.project import load, parameters
 
+if TYPE_CHECKING:
+    from headrace.orchestration.plan import Plan
+
 __all__ = ["add_arguments", "execute"]
+
+_MOST_REASONS = 4
+_ACTIONS = ("will run", "may be cut off early", "blocked", "cached", "looked up")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +35,57 @@ def execute(arguments: argparse.Namespace) -> int:
     values = parameters(pipeline, arguments.set)
     with redirect_stdout(sys.stderr):
         plan = pipeline.plan(**values)
-    rows = [
-        {"step": step.name, "action": step.action, "why": step.why, "line": step.line, "call": step.call}
-        for step in plan.steps
-    ]
     if arguments.output == "json":
-        plain = {"format": 1, "pipeline": plan.graph.pipeline, "plan": plan.identity}
-        write_json({**plain, "parameters": plan.graph.parameters, "resolved": plan.resolved, "steps": rows})
-    else:
-        write_table(rows, ["step", "action", "line", "why"])
+        write_json(_plain(plan))
+        return 0
+    rows = []
+    for step in plan.steps:
+        rows.append({"step": step.name, "action": step.action, "why": step.why[0] if step.why else ""})
+        rows += [{"why": more} for more in step.why[1:_MOST_REASONS]]
+        if len(step.why) > _MOST_REASONS:
+            rows.append({"why": f"and {len(step.why) - _MOST_REASONS} more: -o json lists them"})
+    write_table(rows, ["step", "action", "why"])
+    sys.stdout.write("\n" + "".join(f"{line}\n" for line in _summary(plan)))
     return 0
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "pipeline": plan.graph.pipeline,
+        "plan": plan.identity,
+        "parameters": plan.graph.parameters,
+        "resolved": plan.resolved,
+        "steps": [
+            {
+                "step": step.name,
+                "action": step.action,
+                "why": list(step.why),
+                "changes": [change.to_plain() for change in step.changes],
+                "line": step.line,
+                "call": step.call,
+            }
+            for step in plan.steps
+        ],
+        "gone": list(plan.gone),
+        "data": list(plan.data),
+        "endpoints": [
+            {"endpoint": push.endpoint, "serves": push.serves, "version": push.version, "what": push.what}
+            for push in plan.pushes
+        ],
+    }
+
+
+def _summary(plan: Plan) -> list[str]:
+    lines = list(plan.data)
+    if plan.gone:
+        lines.append(f"no longer part of it: {', '.join(plan.gone)}")
+    counts = Counter(step.action for step in plan.steps)
+    lines.append(", ".join(f"{counts[action]} {action}" for action in _ACTIONS if counts[action]))
+    judges = [step for step in plan.steps if step.call in ("validate", "gate") and step.action in _ACTIONS[:2]]
+    if judges:
+        lines.append(f"to be judged anew: {', '.join(step.name for step in judges)}")
+    for push in plan.pushes:
+        serves = "serves nothing yet" if push.serves is None else f"serves version {push.serves}"
+        lines.append(f"endpoint {push.endpoint} {serves}; {push.what}")
+    return lines

@@ -1,0 +1,138 @@
+"""Forecasts: what a run would do with each step now and why, what it would push where, and what is new in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from headrace.canonical import digest
+from headrace.orchestration.changes import UNKNOWN, Change
+from headrace.orchestration.explaining import nearest
+from headrace.orchestration.handles import Reference
+from headrace.orchestration.lookups import looked_up
+from headrace.orchestration.plan import Plan, PlannedPush, PlannedStep
+from headrace.orchestration.tracing import Node
+
+if TYPE_CHECKING:
+    from headrace.store import CacheRow, Store
+
+__all__ = ["forecast"]
+
+# step -> its outputs by name; None = not known before it ran.
+Outputs = dict[str, dict[str, str | None] | None]
+
+
+def forecast(plan: Plan, store: Store | None) -> Plan:
+    """The same plan with `steps`, `pushes`, `gone` and `data` filled in. Changes nothing.
+
+    Cost: some look-ups in the store a step; where files are new, their footers.
+    """
+    known: Outputs = {}
+    steps = tuple(_step(plan, node, known, store) for node in plan.graph.nodes)
+    gone: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    if store is not None:
+        last = store.runs(pipeline=plan.graph.pipeline, limit=1)
+        now = {node.name for node in plan.graph.nodes}
+        gone = tuple(step["name"] for run in last for step in run.plan["steps"] if step["name"] not in now)
+    if any(step.call == "ingest_span" and step.action != "cached" for step in steps):
+        from headrace.orchestration.shapes import new_shapes
+
+        new = {step.name for step in steps if step.call == "ingest_span" and step.action != "cached"}
+        data = tuple(new_shapes(plan, store, new))
+    by_name = {step.name: step for step in steps}
+    pushes = tuple(_push(node, by_name[node.name], known, store) for node in plan.graph.nodes if node.call == "push")
+    return replace(plan, steps=steps, pushes=pushes, gone=gone, data=data)
+
+
+def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> PlannedStep:
+    """What would happen to a step, given those before it; notes its outputs, as far as they are known, in `known`."""
+    found = looked_up(node, plan.resolved.get(node.name, {}))
+    needs = list(node.needs if found is None else found.needs)
+    known[node.name] = None
+
+    def planned(action: str, *why: str, changes: tuple[Change, ...] = ()) -> PlannedStep:
+        return PlannedStep(node.name, node.call, node.line, action, why, changes)
+
+    for need in needs:
+        outputs = known[need.step]
+        if outputs is not None and need.output not in outputs:
+            known[node.name] = {}
+            withheld = f"{need.step}, which withholds {need.output!r}" if outputs else need.step
+            return planned("blocked", f"by {withheld}")
+    digests: dict[Reference, str | None] = {}
+    for need in needs:
+        outputs = known[need.step]
+        digests[need] = UNKNOWN if outputs is None else outputs[need.output]
+    if found is not None:
+        value = digests[needs[0]] if needs else found.digest
+        known[node.name] = None if value == UNKNOWN else {next(iter(node.outputs)): value}
+        return planned("looked up", *_found(node, plan.resolved[node.name]))
+    is_open = UNKNOWN in digests.values()
+    parts = plan.parts_of(node, digests)
+    row = None if store is None or is_open else store.cached(digest(parts))
+    if row is not None:
+        known[node.name] = {name: item.digest for name, item in row.outputs.items()}
+        return planned("cached", *_cached(node, row))
+    first = _first_time(node)
+    if store is None:
+        return planned("will run", first)
+    from headrace.store import KeyRow
+
+    before = nearest(store, plan.graph.pipeline, node.name, KeyRow("", parts, plan.notes_of(node)), only_done=is_open)
+    if before is None:
+        return planned("will run", first)
+    attempt, changes = before
+    certain = [change for change in changes if change.now != UNKNOWN]
+    if is_open and not certain:
+        return planned("may be cut off early", *(change.text for change in changes), changes=tuple(changes))
+    if not changes:
+        kept = "its outputs are no longer there" if attempt.state in ("succeeded", "cached") else attempt.state
+        return planned("will run", f"run {attempt.run_id} tried the same: {kept}")
+    changes = [*certain, *(change for change in changes if change not in certain)]
+    return planned("will run", *(change.text for change in changes), changes=tuple(changes))
+
+
+def _first_time(node: Node) -> str:
+    if node.call == "ingest_span":
+        return f"span {node.name.partition('[')[2].removesuffix(']')} arrived"
+    return "it never ran"
+
+
+def _cached(node: Node, row: CacheRow) -> list[str]:
+    said = [f"the same as {row.step}"] if row.step != node.name else []
+    if row.result.get("ok") is False:
+        said.append(f"it says no: {row.result.get('summary') or '; '.join(row.result.get('items', ())[:1])}")
+    return said
+
+
+def _found(node: Node, resolved: Mapping[str, Any]) -> list[str]:
+    if node.call == "champion":
+        version = resolved["version"]
+        return [f"{node.arguments['endpoint']} serves nothing yet" if version is None else f"version {version}"]
+    if node.call == "previous":
+        return ["nothing was accepted before" if resolved["digest"] is None else f"data set {resolved['digest'][:12]}"]
+    path = node.arguments.get("path")
+    words = {"accepted": "the schema accepted last", "otherwise": "nothing accepted yet: otherwise="}
+    return [f"no file {path}; {words[resolved['from']]}"]
+
+
+def _push(node: Node, step: PlannedStep, known: Outputs, store: Store | None) -> PlannedPush:
+    endpoint = node.arguments["endpoint"]
+    live = None if store is None else store.endpoint(endpoint)
+    serves = None if live is None else live.version
+    if step.action == "blocked":
+        return PlannedPush(endpoint, serves, None, f"nothing would be pushed: blocked {step.why[0]}")
+    if step.action == "cached" and store is not None:
+        from headrace.orchestration.values import load_value
+
+        outputs = known[node.name] or {}
+        version = load_value(store, str(outputs["version"]))
+        if version == serves:
+            return PlannedPush(endpoint, serves, None, "nothing to push: this is what the pipeline makes")
+        fix = f"`headrace endpoints rollback {endpoint} {version}` serves it again"
+        return PlannedPush(endpoint, serves, None, f"nothing to push: the pipeline's model is version {version}; {fix}")
+    taken = [] if store is None else [move.version for move in store.moves(endpoint)]
+    version = max(taken, default=0) + 1
+    return PlannedPush(endpoint, serves, version, f"version {version} would be pushed, if the verdict is yes")

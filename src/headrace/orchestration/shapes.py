@@ -1,0 +1,108 @@
+"""What can be said of new files before they are read: columns that came, went or changed, and who uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import HeadraceError, StoreError
+from headrace.orchestration.plan import Plan
+from headrace.orchestration.tracing import Node
+
+if TYPE_CHECKING:
+    from headrace.dataset import Dataset
+    from headrace.store import Store
+
+__all__ = ["new_shapes"]
+
+
+def new_shapes(plan: Plan, store: Store | None, new: set[str]) -> Iterator[str]:
+    """One line for each thing that is different in the files of the new span steps.
+
+    They are compared with the newest span accepted before. Cost: the footer of each new file.
+    """
+    for node in plan.graph.nodes:
+        if node.call != "ingest":
+            continue
+        accepted = _accepted(plan, node.name, store)
+        spans = plan.resolved[node.name]["spans"]
+        seen: dict[tuple[str, ...], str] = {}
+        for span in spans:
+            files = tuple(file[3] for file in span["files"])
+            if files in seen:
+                yield f"span {span['name']}: the same file as span {seen[files]}; its rows would count twice"
+            seen.setdefault(files, span["name"])
+        for span in spans:
+            if f"{node.name}[{span['name']}]" in new:
+                yield from _new_span(plan, node, span, accepted)
+
+
+def _accepted(plan: Plan, stream: str, store: Store | None) -> Dataset | None:
+    from headrace.dataset import Dataset
+
+    if store is None:
+        return None
+    found = store.snapshot(plan.graph.pipeline, streams={stream: []}).accepted[stream]
+    if found is None:
+        return None
+    try:
+        return store.load_artifact(found.dataset_digest, Dataset)
+    except StoreError:  # its bytes are gone: there is nothing to compare with
+        return None
+
+
+def _new_span(plan: Plan, node: Node, span: dict[str, Any], accepted: Dataset | None) -> Iterator[str]:
+    from headrace.dataset.reading import ParquetReader
+    from headrace.dataset.types import one_schema
+
+    name = span["name"]
+    try:
+        readers = [ParquetReader(Path(file[0])) for file in span["files"]]
+        schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers])
+    except HeadraceError as error:
+        yield f"span {name}: it cannot be read: {error}"
+        return
+    num_rows = sum(sum(reader.piece_rows) for reader in readers)
+    if num_rows == 0:
+        yield f"span {name}: no rows"
+    if accepted is None:
+        return
+    of_this_name = [other for other in accepted.spans if other.name == name]
+    if of_this_name:
+        before = sum(fragment.num_rows or 0 for fragment in of_this_name[0].fragments)
+        yield f"span {name}: delivered again, with {num_rows:,} rows; it had {before:,}"
+    other = (of_this_name or [item for item in accepted.spans if item.name != name] or list(accepted.spans))[-1]
+    known = other.arrow_schema
+    for column in dict.fromkeys([*known.names, *schema.names]):
+        users = _users(plan, node, column)
+        used = f"; used by {', '.join(users)}" if users else "; nothing of this pipeline uses it"
+        was = known.field(column).type if column in known.names else None
+        is_now = schema.field(column).type if column in schema.names else None
+        if was is None:
+            yield f"span {name}: column {column!r} ({is_now}) is new{'' if not users else used}"
+        elif is_now is None:
+            yield f"span {name}: column {column!r} is missing; span {other.name} has it as {was}{used}"
+        elif was != is_now:
+            yield f"span {name}: column {column!r} is {is_now}; in span {other.name} it is {was}{used}"
+
+
+def _users(plan: Plan, ingest: Node, column: str) -> list[str]:
+    """Where the pipeline names a column: its roles, its features by line, its slices."""
+    found = []
+    for role in ("label", "key", "weight", "time", "sensitive"):
+        value = ingest.arguments.get(role)
+        if value == column or (isinstance(value, list) and column in value):
+            found.append(f"{role} ({ingest.line})")
+    for node in plan.graph.nodes:
+        if node.call == "transform":
+            places = node.notes.get("places", [])
+            for index, item in enumerate(node.arguments["features"]["nodes"]):
+                if item["op"] == "column" and item["parameters"]["name"] == column:
+                    found.append(f"features ({places[index] if index < len(places) else node.line})")
+        slices = node.arguments.get("slices")
+        if isinstance(slices, list) and any(
+            column == item or (isinstance(item, list) and column in item) for item in slices
+        ):
+            found.append(f"slices of {node.name} ({node.line})")
+    return found
