@@ -22,7 +22,7 @@ from headrace.statistics.feature_statistics import FeatureStatistics
 
 __all__ = ["SliceStatistics", "Slices", "Statistics"]
 
-_FORMAT = 1
+_FORMAT = 2
 _FILE = "states.arrow"
 
 PartName = tuple[str, str | None]
