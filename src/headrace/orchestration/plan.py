@@ -138,19 +138,31 @@ class Plan:
         return {"inputs": inputs, "definitions": {} if step is None else step.places, **files, **node.notes}
 
     def to_plain(self) -> dict[str, Any]:
-        """As the store keeps it: enough to trace the same pipeline again."""
-        file = None
-        if self.file is not None:
-            inside = self.file.is_relative_to(self.project)
-            file = (self.file.relative_to(self.project) if inside else self.file).as_posix()
+        """As the store keeps it: enough to trace the same pipeline again, and to run this very plan elsewhere."""
         return {
             "format": _FORMAT,
             "pipeline": self.graph.pipeline,
             "parameters": self.graph.parameters,
-            "file": file,
+            "file": None if self.file is None else self._inside(str(self.file)),
             "project": str(self.project),
-            "steps": [node.to_plain() for node in self.graph.nodes],
+            "steps": [
+                {**node.to_plain(), "retries": node.retries, "timeout_s": node.timeout_s, "notes": node.notes}
+                for node in self.graph.nodes
+            ],
+            "code": self.code,
+            "functions": {
+                call: {
+                    "sources": {self._inside(path): found for path, found in step.sources.items()},
+                    "places": step.places,
+                }
+                for call, step in sorted(self.graph.steps.items())
+            },
         }
+
+    def _inside(self, path: str) -> str:
+        """A path as it is recorded: from the project's folder where it lies in it."""
+        place = Path(path)
+        return (place.relative_to(self.project) if place.is_relative_to(self.project) else place).as_posix()
 
     def __str__(self) -> str:
         width = max((len(step.name) for step in self.steps), default=0)
