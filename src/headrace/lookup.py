@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "metric": ("evaluation/metrics", "metric"),
     "op": ("transformation/ops", "op"),
     "check": ("validation/checks", "check"),
+    "signature": ("validation/signatures", "signature"),
     "source": ("ingestion/sources", "source"),
     "trainer": ("training/trainers", "trainer"),
     "engine": ("engine/engines", "engine"),

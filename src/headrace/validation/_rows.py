@@ -18,7 +18,14 @@ from headrace.schema import Feature, format_moment, kind_of
 from headrace.validation._contract import Context, Example, RowCheck
 from headrace.validation._faults import canonical_values
 
-__all__ = ["NUM_EXAMPLES", "find_examples", "rows_without_fault", "without_roles"]
+__all__ = [
+    "NUM_EXAMPLES",
+    "find_examples",
+    "plain_value",
+    "row_index",
+    "rows_without_fault",
+    "without_roles",
+]
 
 NUM_EXAMPLES = 10
 
@@ -69,20 +76,20 @@ def find_examples(context: Context, judged: Judged) -> dict[tuple[str, str], tup
                     places = pc.indices_nonzero(check.at_fault(feature, values)).to_pylist()
                     hidden = feature.name in context.dataset.roles.sensitive
                     for place in places[: NUM_EXAMPLES - len(rows)]:
-                        row_index = _row_index(dataset, part, start + place)
-                        rows.append(Example(span.name, file, row_index, None if hidden else _plain(values[place])))
+                        value = None if hidden else plain_value(values[place])
+                        rows.append(Example(span.name, file, row_index(dataset, part, start + place), value))
                 if not any(map(is_open, wanted)):
                     break
     return {key: tuple(rows) for key, rows in found.items()}
 
 
-def _row_index(dataset: Dataset, part: Part, place: int) -> int:
+def row_index(dataset: Dataset, part: Part, place: int) -> int:
     """The place in the file of the place-th row read, which differ where rows were set aside before."""
     kept = dataset.selection.mask(part.span, part.fragment_index)
     return place if kept is None else int(np.flatnonzero(kept)[place])
 
 
-def _plain(value: Any) -> bool | int | float | str | None:
+def plain_value(value: Any) -> bool | int | float | str | None:
     """An Arrow scalar as plain data."""
     if pa.types.is_timestamp(value.type) and value.is_valid:
         micros: int = value.cast(pa.int64()).as_py()

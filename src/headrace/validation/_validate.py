@@ -16,8 +16,10 @@ from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
 from headrace.validation._contract import Check, Context, Found, Item, RowCheck
 from headrace.validation._faults import FaultCounts, FaultState
+from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
 from headrace.validation._validation import Validation
+from headrace.validation.drift import find_drift
 from headrace.validation.waivers import Waiver, waive
 
 __all__ = ["validate"]
@@ -49,14 +51,16 @@ def validate(
     schema : Schema
         What the rows must look like.
     previous : Dataset, optional
-        The data set accepted before this one. Recorded; drift is not compared yet, and an item says so.
+        The data set accepted before this one: the spans that it lacks are compared with all of it. A fault that
+        leaves a mark (another unit, another convention, nulls, a value stuck) is an error that names column, slice,
+        kind and rows; values that are merely spread otherwise are a warning. Without it an item says so.
     serving : Dataset, optional
         Rows as they were served. Recorded; skew is not compared yet, and an item says so.
     environment : str
         Features that are not in it (`Feature.not_in`: a label in "serving") are neither demanded nor judged.
     quarantine : bool
-        Set rows at fault aside (null where no null is allowed, outside a domain or range, NaN where not allowed) and
-        judge the rest. Shapes cannot be set aside.
+        Set rows at fault aside (null where no null is allowed, outside a domain or range, NaN where not allowed, rows
+        of a slice that a fault touches) and judge the rest. Shapes and faults in all rows cannot be set aside.
     waivers : sequence of Waiver
         Errors that a person lets pass, each by its name: they become "waived", and who and why is recorded.
     statistics : Statistics, optional
@@ -83,7 +87,8 @@ def validate(
     (False, 'domain', 1)
 
     Cost: one pass over the columns that have anything to check, 8 bytes of state a check; where something is wrong a
-    second over the columns at fault until ten examples are found, and with `quarantine` two more.
+    second over the columns at fault until ten examples are found, and with `quarantine` two more. Drift: one pass over
+    new and previous spans (none where states are kept), and one for each column to cut by where something differs.
     """
     if environment not in schema.environments:
         raise UnknownName("environment", environment, schema.environments)
@@ -105,6 +110,7 @@ def validate(
     ]
     found, num_unlabelled = _count(context, judged, statistics, engine)
     notes: list[Item] = []
+    drift, located = _drift(context, previous, engine)
     quarantined, num_quarantined = None, 0
     if quarantine:
         faulty = [
@@ -113,6 +119,14 @@ def validate(
             if check.sets_aside(feature) and _faults(found, check, feature)
         ]
         clean = rows_without_fault(context, faulty)
+        waived = {waiver.name for waiver in waivers}
+        aside = [one for one in located if one.slice and one.severity == "error" and one.name not in waived]
+        if aside:
+            clean = [mask & ~touched for mask, touched in zip(clean, rows_touched(dataset, aside), strict=True)]
+            notes += [
+                replace(item, severity="warning", message=f"{item.message}; set aside")
+                for item in _told(context, aside)
+            ]
         quarantined = dataset.select_rows([~mask for mask in clean])
         num_quarantined = sum(int((~mask).sum()) for mask in clean)
         if num_quarantined:
@@ -120,6 +134,8 @@ def validate(
             notes.append(Item("quarantine", None, None, "warning", num_quarantined, 0, message))
             context = replace(context, dataset=dataset.select_rows(clean))
             found, num_unlabelled = _count(context, judged, None, engine)
+            if aside:
+                drift, located = _drift(context, previous, engine)
     wrong = [
         (check, feature)
         for check, feature in judged
@@ -129,7 +145,7 @@ def validate(
         for key, rows in find_examples(context, wrong).items():
             found[key] = replace(found[key], examples=rows)
     context = replace(context, found=found)
-    notes += _notes(context, num_unlabelled, previous, serving)
+    notes += [*_notes(context, num_unlabelled, serving), *drift, *_told(context, located)]
     items = _in_order(waive([item for check in checks for item in check.check(context)] + notes, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
     subjects = {
@@ -214,7 +230,28 @@ def _count(
     return found, int(totals[label][1:].sum()) if label is not None else 0
 
 
-def _notes(context: Context, num_unlabelled: int, previous: Dataset | None, serving: Dataset | None) -> list[Item]:
+def _drift(context: Context, previous: Dataset | None, engine: Engine) -> tuple[list[Item], list[Located]]:
+    """What drifted, and the faults found."""
+    if previous is None:
+        message = "drift not compared yet: there is no previous data set"
+        return [Item("drift", None, None, "info", None, None, message)], []
+    features = {feature.name: feature.kind for feature in context.schema.features}
+    return find_drift(context.dataset, previous, engine, features=features)
+
+
+def _told(context: Context, located: Sequence[Located]) -> list[Item]:
+    """One item a fault, its spans together, with example rows."""
+    together: dict[tuple[str, str], list[Located]] = defaultdict(list)
+    for one in located:
+        together[one.name, one.severity].append(one)
+    hidden = context.dataset.roles.sensitive
+    return [
+        item_of(several, examples_of(context.dataset, several), is_hidden=several[0].feature in hidden)
+        for several in together.values()
+    ]
+
+
+def _notes(context: Context, num_unlabelled: int, serving: Dataset | None) -> list[Item]:
     """What is told though nothing is wrong with it."""
     dataset = context.dataset
     notes = []
@@ -223,8 +260,6 @@ def _notes(context: Context, num_unlabelled: int, previous: Dataset | None, serv
     if num_unlabelled:
         message = f"{num_unlabelled:,} of {dataset.num_rows:,} rows have no label: left out of fit and evaluation"
         notes.append(Item("unlabelled_rows", dataset.roles.label, None, "info", num_unlabelled, None, message))
-    why = "there is no previous data set" if previous is None else "this version has no drift checks"
-    notes.append(Item("drift", None, None, "info", None, None, f"drift not compared yet: {why}"))
     if serving is not None:
         notes.append(
             Item("skew", None, None, "info", None, None, "skew not compared yet: this version has no skew checks")

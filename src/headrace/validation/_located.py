@@ -1,0 +1,139 @@
+"""Faults as items, and their rows: a few as examples, all of them for quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headrace.dataset import Dataset, Part
+from headrace.dataset.rows import to_bools
+from headrace.schema import canonical_array
+from headrace.slicing import slice_name
+from headrace.validation._contract import Example, Item, Severity
+from headrace.validation._rows import NUM_EXAMPLES, plain_value, row_index, without_roles
+from headrace.validation._search import Fault
+
+__all__ = ["Located", "examples_of", "item_of", "rows_touched"]
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """A fault, and where it is: the column and the span."""
+
+    feature: str
+    span: str
+    fault: Fault
+
+    @property
+    def slice(self) -> str | None:
+        """The slice's name; None = all rows."""
+        return None if self.fault.key is None else slice_name([self.fault.key[0]], [self.fault.key[1]])
+
+    @property
+    def name(self) -> str:
+        """The name of its item."""
+        return ":".join(part for part in (f"drift_{self.fault.code}", self.feature, self.slice) if part)
+
+    @property
+    def severity(self) -> Severity:
+        """A structural fault is an error, where enough earlier spans say that it is not their way."""
+        return "error" if self.fault.is_sure else "warning"
+
+
+def item_of(several: Sequence[Located], rows: Sequence[Example], *, is_hidden: bool) -> Item:
+    """The item of one fault, in one span or in several; a hidden column's values are not told."""
+    first = several[0]
+    sign, num_rows = first.fault.sign, sum(one.fault.num_touched for one in several)
+    where = "" if first.slice is None else " where " + first.slice.replace("=", " = ", 1)
+    spans = ", ".join(one.span for one in several)
+    words, detail = (f"a fault of the kind {first.fault.code!r}", "") if is_hidden else (sign.words, sign.detail)
+    inside = "; ".join(part for part in (detail, f"{num_rows:,} rows of {spans}") if part)
+    message = f"{first.feature}: {words}{where} ({inside})" + (f": {sign.hint}" if sign.hint else "")
+    if first.severity == "warning":
+        message += "; one earlier span does not tell how far spans differ by nature"
+    value, before, after = (None, None, None) if is_hidden else (sign.value, sign.before, sign.after)
+    return Item(
+        f"drift_{first.fault.code}",
+        first.feature,
+        first.slice,
+        first.severity,
+        value,
+        None,
+        message,
+        tuple(rows),
+        before=before,
+        after=after,
+        num_rows=num_rows,
+    )
+
+
+def examples_of(dataset: Dataset, several: Sequence[Located]) -> tuple[Example, ...]:
+    """The first rows touched, in source order. Cost: reads two columns until there are ten."""
+    found: list[Example] = []
+    hidden = several[0].feature in dataset.roles.sensitive
+    bare = without_roles(dataset)
+    for located in several:
+        for part in bare.parts(spans=[located.span]):
+            file = PurePath(bare.find_span(located.span).fragments[part.fragment_index].locator).name
+            for start, mask, values in _masks(bare, part, [located]):
+                for place in np.flatnonzero(mask)[: NUM_EXAMPLES - len(found)].tolist():
+                    value = None if hidden else plain_value(values[place])
+                    found.append(Example(part.span, file, row_index(bare, part, start + place), value))
+                if len(found) == NUM_EXAMPLES:
+                    return tuple(found)
+    return tuple(found)
+
+
+def rows_touched(dataset: Dataset, located: Sequence[Located]) -> list[Mask]:
+    """For each part of the data set, in order, which of its rows one of the faults touches: bool[num_rows]."""
+    bare = without_roles(dataset)
+    answer = []
+    for part in bare.parts():
+        here = [one for one in located if one.span == part.span]
+        touched = np.zeros(bare.expected_rows(part) or 0, np.bool_)
+        for start, mask, _ in _masks(bare, part, here) if here else ():
+            touched[start : start + len(mask)] |= mask
+        answer.append(touched)
+    return answer
+
+
+def _masks(dataset: Dataset, part: Part, located: Sequence[Located]) -> Iterator[tuple[int, Mask, pa.Array]]:
+    """For each batch: rows before it, which of its rows are touched, and the last fault's column."""
+    keys = [one.fault.key[0] for one in located if one.fault.key is not None]
+    names = list(dict.fromkeys([*(one.feature for one in located), *keys]))
+    start = 0
+    for rows in dataset.read(part, names):
+        columns = {name: canonical_array(rows.batch.column(name), name=name) for name in names}
+        touched = np.zeros(rows.num_rows, np.bool_)
+        for one in located:
+            touched |= _touched(columns[one.feature], one.fault) & _inside(columns, one.fault.key)
+        yield start, touched, columns[located[-1].feature]
+        start += rows.num_rows
+
+
+def _inside(columns: dict[str, pa.Array], key: tuple[str, Any] | None) -> Mask:
+    if key is None:
+        return np.ones(len(next(iter(columns.values()))), np.bool_)
+    column = columns[key[0]]
+    if key[1] is None:
+        return to_bools(pc.is_null(column))
+    return to_bools(pc.fill_null(pc.equal(column, pa.scalar(key[1], column.type)), False))
+
+
+def _touched(column: pa.Array, fault: Fault) -> Mask:
+    sign = fault.sign
+    if sign.touches == "listed" and sign.listed is not None:
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.int64())
+        return to_bools(pc.is_in(column, value_set=pa.array(sign.listed.tolist(), column.type), skip_nulls=True))
+    is_missing = pc.is_null(column, nan_is_null=True)
+    return to_bools(is_missing if sign.touches == "nulls" else pc.invert(is_missing))

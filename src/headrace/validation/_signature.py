@@ -1,0 +1,164 @@
+"""What a signature is: the mark that a fault of one kind leaves on a column's values.
+
+A signature looks at a change, in all rows or in one slice, and answers with a `Sign` or None. It need not know what is
+usual: the same question is asked of each earlier span among the others, and what earlier spans show of themselves is
+no fault (`headrace.validation._search`). A new kind of fault is one new file in `validation/signatures/`.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from headrace.validation._distances import gap, gap_noise, wasserstein
+from headrace.validation._profile import Profile, Values
+
+__all__ = ["Change", "Sign", "Signature", "medians", "percent", "plain", "shown"]
+
+FEW = 100  # rows; with fewer a distribution has no shape to speak of
+LEAP = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One column in one slice (or in all rows), before and after.
+
+    Parameters
+    ----------
+    before : Profile
+        All earlier spans.
+    latest : Profile
+        The newest of them that has rows.
+    after : Profile
+        The new span.
+    everywhere : Profile
+        All earlier spans, in all slices.
+    step : float or None
+        The farthest that one span lay from the span before it (Wasserstein-1); None where too few are known.
+    is_all : bool
+        Whether these are all rows, not a slice.
+    """
+
+    before: Profile
+    latest: Profile
+    after: Profile
+    everywhere: Profile
+    step: float | None
+    is_all: bool
+
+    @functools.cached_property
+    def gap(self) -> float:
+        """The largest difference of the distribution functions of latest and after, 0..1; 0 where that is chance."""
+        if not self.latest.num_present or not self.after.num_present:
+            return 0.0
+        found = gap(self.latest, self.after)
+        return found if found > gap_noise(self.latest, self.after) else 0.0
+
+    @functools.cached_property
+    def is_leap(self) -> bool:
+        """Whether numbers moved much farther than from any earlier span to the next: seasons walk, faults leap."""
+        return self.step is None or wasserstein(self.latest, self.after) >= LEAP * self.step
+
+    @property
+    def has_few(self) -> bool:
+        """Whether either side is too small for its shape to mean anything."""
+        return min(self.before.num_present, self.after.num_present) < FEW
+
+
+@dataclass(frozen=True, eq=False)
+class Sign:
+    """A fault's mark.
+
+    Parameters
+    ----------
+    rate : float
+        Of the slice's rows, those it touches, 0..1.
+    value : float, int, str or None
+        The factor, offset or value; for nulls the share now.
+    words : str
+        What happened, after "distance:": "values are 1.609 times what they were".
+    is_plain : bool
+        Whether it needs no history to be believed. Otherwise, with one earlier span alone, it is a warning: nothing is
+        known of how spans differ by nature.
+    noise : float
+        What `rate` stays below by chance.
+    detail : str
+        Before and after in words: "median 1400 -> 2253".
+    hint : str
+        A guess at the cause: "kilometres instead of miles?".
+    before, after : float, int, str or None
+        What was typical and what is.
+    touches : "nulls", "values" or "listed"
+        Which rows: those without a value, those with one, or those with one of `listed`.
+    listed : array or None
+    """
+
+    rate: float
+    value: float | int | str | None
+    words: str
+    is_plain: bool
+    noise: float = 0.0
+    detail: str = ""
+    hint: str = ""
+    before: float | int | str | None = None
+    after: float | int | str | None = None
+    touches: Literal["nulls", "values", "listed"] = "values"
+    listed: Values | None = None
+
+
+class Signature(ABC):
+    """The contract: one method.
+
+    `code` is the file's stem; an item's code is "drift_" and it. `rank` decides which of several signs of one cell is
+    told: the lowest; those of rank 0 stand beside others. A sign below `min_rate` is no fault, but it is a measure of
+    what is usual.
+    """
+
+    code: ClassVar[str]
+    rank: ClassVar[int]
+    min_rate: ClassVar[float]
+
+    @abstractmethod
+    def find(self, change: Change) -> Sign | None:
+        """The mark this fault leaves, or None.
+
+        Never raises for odd values: none, one, all equal.
+        """
+
+
+def plain(value: Any) -> float | int | str | None:
+    """A NumPy scalar as plain data."""
+    if value is None or isinstance(value, str):
+        return value
+    number = value.item() if isinstance(value, np.generic) else value
+    return None if number != number else number
+
+
+def shown(value: Any) -> str:
+    """A value as people write it: four digits of a float, a quoted text."""
+    value = plain(value)
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e6 and not value.is_integer() else f"{value:.10g}"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def percent(share: float) -> str:
+    """A share as people write it.
+
+    >>> percent(1.0), percent(0.5), percent(0.0123)
+    ('all', '50 % of', '1.2 % of')
+    """
+    return "all" if share == 1.0 else f"{_hundredths(share)} % of"
+
+
+def _hundredths(share: float) -> str:
+    return f"{100 * share:.3g}" if share >= 0.1 else f"{100 * share:.2g}"
+
+
+def medians(before: Profile, after: Profile) -> str:
+    """What was typical and what is, in words."""
+    return f"median {shown(before.quantile(0.5))} -> {shown(after.quantile(0.5))}"

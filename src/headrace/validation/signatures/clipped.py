@@ -1,0 +1,55 @@
+"""Cut off at an end."""
+
+from __future__ import annotations
+
+from headrace.validation._distances import gap, gap_noise, share_noise
+from headrace.validation._signature import Change, Sign, Signature, percent, plain, shown
+
+__all__ = ["Clipped"]
+
+LUMP = 1.5
+
+
+class Clipped(Signature):
+    """What lay beyond one value now lies on it: numbers limited to a range, or to what a type holds."""
+
+    code = "clipped"
+    rank = 1
+    min_rate = 0.03
+
+    def find(self, change: Change) -> Sign | None:
+        """The largest or smallest value on which the rows beyond it piled up; `rate` is those rows."""
+        before, after = change.before, change.after
+        if not before.is_number or not after.is_exact or change.has_few or len(after.values) < 5:
+            return None
+        for last in (-1, 0):
+            end = after.values[last]
+            beyond = before.values > end if last else before.values < end
+            tail = float(before.shares[beyond].sum())
+            was = float(before.shares[before.values == end].sum())
+            now = float(after.shares[last])
+            piled, expected = now - was, round(tail * before.num_present)
+            noise = share_noise(expected, before.num_present, int(after.counts[last]), after.num_present)
+            if now < LUMP * float(before.shares.max()):  # one flight a day is as much at one time
+                continue
+            if int(beyond.sum()) < 3 or piled <= noise or abs(piled - tail) > max(0.3 * tail, noise):
+                continue
+            inside, inside_before = after.only(after.values != end), before.only(~beyond & (before.values != end))
+            if not inside.num_present or not inside_before.num_present:
+                continue
+            if gap(inside_before, inside) > max(0.1, gap_noise(inside_before, inside)):
+                continue
+            side = "more" if last else "less"
+            return Sign(
+                piled * after.num_present / after.num_rows,
+                plain(end),
+                f"no value is {side} than {shown(end)}, which {percent(now)} rows hold",
+                is_plain=False,
+                detail=f"{100 * was:.2g} % before",
+                hint="cut off?",
+                before=plain(before.values[last]),
+                after=plain(end),
+                touches="listed",
+                listed=after.values[[last]],
+            )
+        return None

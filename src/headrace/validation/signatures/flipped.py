@@ -1,0 +1,43 @@
+"""Yes is no."""
+
+from __future__ import annotations
+
+from headrace.validation._distances import share_noise
+from headrace.validation._signature import Change, Sign, Signature, plain
+
+__all__ = ["Flipped"]
+
+
+class Flipped(Signature):
+    """Two values have changed places: their shares are each other's."""
+
+    code = "flipped"
+    rank = 2
+    min_rate = 0.2
+
+    def find(self, change: Change) -> Sign | None:
+        """Where two values are all there is; `rate` is the difference of their shares."""
+        before, after = change.before, change.after
+        if len(change.everywhere.values) != 2 or change.has_few or len(before.values) != 2 or len(after.values) != 2:
+            return None
+        if not (before.values == after.values).all():
+            return None
+        was, now = float(before.shares[1]), float(after.shares[1])
+        noise = share_noise(int(before.counts[0]), before.num_present, int(after.counts[1]), after.num_present, 1e-3)
+        if abs(now - was) <= noise or abs(now - (1 - was)) > max(0.05, noise / 2):
+            return None
+        first, second = (_word(value, before.kind) for value in before.values)
+        return Sign(
+            abs(now - was) * after.num_present / after.num_rows,
+            None,
+            f"{first} and {second} have changed places",
+            is_plain=abs(was - 0.5) >= 0.25,
+            detail=f"{second} in {100 * was:.3g} % -> {100 * now:.3g} %",
+            hint="the other way round?",
+            before=was,
+            after=now,
+        )
+
+
+def _word(value: object, kind: str) -> str:
+    return str(bool(value)).lower() if kind == "boolean" else repr(plain(value))

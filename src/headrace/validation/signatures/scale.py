@@ -1,0 +1,173 @@
+"""Another unit, or another scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from headrace.validation._distances import gap_noise, unseen_noise
+from headrace.validation._explanation import MIN_ROWS, matches, mixes
+from headrace.validation._profile import Values
+from headrace.validation._signature import Change, Sign, Signature, medians, plain
+
+__all__ = ["Scale"]
+
+# factor -> what it usually means; the inverse is tried too. One line a pair that people do mix up.
+UNITS = {
+    1.609344: ("kilometres", "miles"),
+    1.852: ("kilometres", "nautical miles"),
+    1.150779: ("miles", "nautical miles"),
+    3.6: ("kilometres an hour", "metres a second"),
+    2.236936: ("miles an hour", "metres a second"),
+    1.943844: ("knots", "metres a second"),
+    3.28084: ("feet", "metres"),
+    2.54: ("centimetres", "inches"),
+    25.4: ("millimetres", "inches"),
+    2.204623: ("pounds", "kilograms"),
+    3.785412: ("litres", "gallons"),
+    4.184: ("joules", "calories"),
+    33.8639: ("hectopascals", "inches of mercury"),
+    24.0: ("hours", "days"),
+    60.0: ("minutes", "hours or seconds for minutes"),
+    3600.0: ("seconds", "hours"),
+    10.0: ("tenths", "whole units"),
+    100.0: ("hundredths (cents, per cent)", "whole units"),
+    1000.0: ("thousandths (milli-)", "whole units"),
+    1e6: ("millionths (micro-)", "whole units"),
+    1e9: ("billionths (nano-)", "whole units"),
+}
+MIN_GAP = 0.1
+MIN_FACTOR = 1.1  # nearer to 1 a change of scale is no other unit
+
+
+class Scale(Signature):
+    """Values are a constant times what they were: in all rows of the slice, or in a part of them.
+
+    A factor that people know (`UNITS`), the turned sign and Celsius for Fahrenheit are tried by value and by
+    distribution; then any factor, by the ratio of quantiles, where all rows have moved.
+    """
+
+    code = "scale"
+    rank = 3
+    min_rate = 0.1
+
+    def find(self, change: Change) -> Sign | None:
+        """The factor; `rate` is the part of rows that it fits."""
+        before, after = change.before, change.after
+        if not before.is_number or not change.latest.num_present or not after.num_present:
+            return None
+        if not (before.values != 0).any():
+            return None
+        unseen = before.is_exact and after.is_exact and after.share_unseen(before)
+        can_match = unseen * after.num_present >= MIN_ROWS and unseen > unseen_noise(before, after, 1e-6)
+        can_mix = not change.has_few and change.gap >= MIN_GAP and change.is_leap
+        best: tuple[float, Sign] | None = None
+        for factor, shift, hint in _known() if can_match or can_mix else ():
+            found = _fits(change, factor, shift, can_match, can_mix)
+            if found is not None and (best is None or found[0] > best[0]):
+                goodness, rate, listed = found
+                best = goodness, _sign(change, factor, shift, hint, rate, listed)
+        if best is not None:
+            return best[1]
+        return _free(change) if can_mix else None
+
+
+def _known() -> Iterator[tuple[float, float, str]]:
+    for factor, (now, was) in UNITS.items():
+        yield factor, 0.0, f"{now} instead of {was}?"
+        yield 1 / factor, 0.0, f"{was} instead of {now}?"
+    yield -1.0, 0.0, "the sign turned?"
+    yield 5 / 9, -160 / 9, "Celsius instead of Fahrenheit?"
+    yield 1.8, 32.0, "Fahrenheit instead of Celsius?"
+
+
+def resolution(values: Values) -> float:
+    """The unit that values are written in: 1 for integers, 0.01 for two decimals, 0 for none that shows."""
+    if values.dtype.kind == "i":
+        return 1.0
+    some = values[:: max(1, len(values) // 500)]
+    for digits in range(7):
+        scaled = some * 10.0**digits
+        if np.all(np.abs(scaled - np.round(scaled)) <= 1e-6 * np.maximum(1.0, np.abs(scaled))):
+            return float(10.0**-digits)
+    return 0.0
+
+
+def _fits(
+    change: Change, factor: float, shift: float, can_match: bool, can_mix: bool
+) -> tuple[float, float, Values | None] | None:
+    """(goodness, rate, values touched) of one map, or None."""
+    before, after = change.before, change.after
+    tolerance = resolution(after.values) / abs(factor)
+
+    def undo(off: float) -> Callable[[Values], Values]:
+        return lambda values: (values - shift) / (factor * off)
+
+    others = tuple(undo(off) for off in (0.955, 0.983, 1.019, 1.047))
+    match = matches(before, after, undo(1.0), tolerance, others) if can_match else None
+    if match is not None and match.holds:
+        return 1 + match.share - match.chance, match.rate, match.values
+    if not can_mix or (match is not None and before.kind == "integer" and match.share < 0.75):
+        return None  # whole numbers that are new must go back to whole numbers that are not
+    latest = change.latest
+    mix = mixes(latest, after, latest.mapped(latest.values * factor + shift))
+    if mix is None or mix.rate < 0.15:
+        return None
+    is_near = mix.rest <= max(0.25 * mix.gap, gap_noise(latest, after))
+    if mix.explained < (0.9 if mix.rate > 0.8 else 0.95) or not is_near:
+        return None
+    return mix.explained, mix.rate, None
+
+
+def _free(change: Change) -> Sign | None:
+    """Any factor, where the quantiles of all rows moved by one."""
+    before, after = change.latest, change.after
+    levels = (0.1, 0.25, 0.5, 0.75, 0.9)
+    was = np.array([before.quantile(level) for level in levels], dtype=np.float64)
+    now = np.array([after.quantile(level) for level in levels], dtype=np.float64)
+    large = np.abs(was) > 0.05 * np.abs(was).max()
+    if large.sum() < 3:
+        return None
+    factor = float(np.median(now[large] / was[large]))
+    if not math.isfinite(factor) or factor <= 0 or abs(math.log(factor)) < math.log(MIN_FACTOR):
+        return None
+    if len(before.values) < 8 or len(after.values) < 8:
+        return None
+    mix = mixes(before, after, before.mapped(before.values * factor))
+    if mix is None or mix.gap < 2 * MIN_GAP or mix.rate < 0.85 or mix.explained < 0.95 or mix.rest > 0.2 * mix.gap:
+        return None
+    return _sign(change, factor, 0.0, "", 1.0, None, is_plain=False)
+
+
+def _sign(
+    change: Change,
+    factor: float,
+    shift: float,
+    hint: str,
+    rate: float,
+    listed: Values | None,
+    *,
+    is_plain: bool = True,
+) -> Sign:
+    before, after = change.before, change.after
+    words = f"values are {factor:.4g} times what they were"
+    if shift:
+        words += f", {'plus' if shift > 0 else 'minus'} {abs(shift):.4g}"
+    if rate < 0.9:
+        words += f" in {100 * rate:.2g} % of rows"
+    was, now = plain(before.quantile(0.5)), plain(after.quantile(0.5))
+    is_part = rate < 0.9 and listed is not None
+    return Sign(
+        rate * after.num_present / after.num_rows,
+        factor,
+        words,
+        is_plain and rate >= 0.3,
+        detail=medians(before, after),
+        hint=hint,
+        before=was,
+        after=now,
+        touches="listed" if is_part else "values",
+        listed=listed if is_part else None,
+    )
