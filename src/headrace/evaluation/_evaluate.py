@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,80 +10,23 @@ import pyarrow as pa
 
 from headrace.dataset import Dataset, Part
 from headrace.dataset.manifest import part_name
-from headrace.dataset.rows import as_floats, as_weights, filter_rows, from_bools
-from headrace.engine import Engine, LocalEngine, Work
+from headrace.dataset.rows import as_floats, as_weights, from_bools
+from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._measure import measure, to_array
-from headrace.fold import ROW_ID, Rows
+from headrace.evaluation._predicting import LABEL, WEIGHT, predict
+from headrace.fold import ROW_ID
 from headrace.model import Model
 from headrace.slicing import SliceSpec, parse_slices
 
-__all__ = ["Predict", "evaluate", "evaluate_predictions"]
+__all__ = ["evaluate", "evaluate_predictions"]
 
-_LABEL, _PREDICTION, _CHAMPION, _WEIGHT = "@label", "@prediction", "@champion", "@weight"
-_OWN = (_LABEL, _PREDICTION, _CHAMPION, _WEIGHT)
+_PREDICTION, _CHAMPION = "@prediction", "@champion"
+_OWN = (LABEL, _PREDICTION, _CHAMPION, WEIGHT)
 
 Slices = Sequence[str | Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Predict(Work):
-    """Rows to labels and predictions; rows without a label are left out.
-
-    Parameters
-    ----------
-    model : Model
-        Asked once a row.
-    champion : Model or None
-        Asked for the same rows.
-    label : str
-        The label's column.
-    keep : tuple of str
-        Columns passed on, for slices.
-    """
-
-    model: Model
-    champion: Model | None
-    label: str
-    keep: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What the models read, the label, the columns passed on, and row ids."""
-        models = [self.model] if self.champion is None else [self.model, self.champion]
-        read = [column.name for model in models for column in model.columns]
-        return tuple(dict.fromkeys([*read, self.label, *self.keep, ROW_ID]))
-
-    def __call__(self, rows: Rows) -> Rows:
-        """The labelled rows: @label float64, @prediction and @champion float32, and the columns passed on."""
-        labels = as_floats(rows.batch.column(self.label), f"label {self.label!r}")
-        is_labelled = ~np.isnan(labels)
-        rows = filter_rows(rows, is_labelled)
-        found = {_LABEL: to_array(labels[is_labelled]), _PREDICTION: _ask(self.model, rows.batch)}
-        if self.champion is not None:
-            found[_CHAMPION] = _ask(self.champion, rows.batch)
-        found.update({name: _encoded(rows.batch.column(name)) for name in self.keep})
-        return Rows(pa.RecordBatch.from_arrays(list(found.values()), list(found)), rows.row_id, rows.weight)
-
-
-def _ask(model: Model, batch: pa.RecordBatch) -> pa.Array:
-    found = model.predict(batch).column("prediction")
-    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
-
-
-def _encoded(column: pa.Array) -> pa.Array:
-    """Text in one type, whichever it came in, so that batches make one table."""
-    types = pa.types
-    if types.is_dictionary(column.type):
-        texts = column.dictionary
-        if types.is_string(texts.type) or types.is_large_string(texts.type):
-            return pa.DictionaryArray.from_arrays(column.indices.cast(pa.int32()), texts.cast(pa.large_string()))
-        return column.dictionary_decode()
-    if types.is_string(column.type) or types.is_large_string(column.type) or types.is_string_view(column.type):
-        return column.cast(pa.large_string()).dictionary_encode()
-    return column
 
 
 def evaluate(
@@ -138,18 +80,13 @@ def evaluate(
     if not allow_training_rows:
         _refuse_training_rows(model, digests)
     keep = tuple(dict.fromkeys(column for spec in specs for column in spec.columns))
-    work = Predict(model, champion, label, keep)
     engine = engine or LocalEngine()
-    pieces: list[pa.RecordBatch] = []
-    spans: list[pa.Array] = []
-    for part, rows in engine.map(work, dataset, parts):
-        pieces.append(_piece(rows, work))
-        spans.append(pa.repeat(part.span, rows.num_rows))
-    table = pa.Table.from_batches(pieces or [_no_rows(dataset, work)])
+    models = {_PREDICTION: model} | ({} if champion is None else {_CHAMPION: champion})
+    table, spans = predict(models, dataset, parts, label, keep, engine)
     total = sum(dataset.expected_rows(part) or 0 for part in parts)
     return _finish(
         table.drop_columns([ROW_ID]),
-        {"span": pa.chunked_array(spans, pa.string()), "row_id": table[ROW_ID]},
+        {"span": spans, "row_id": table[ROW_ID]},
         chosen,
         specs,
         engine,
@@ -211,9 +148,9 @@ def evaluate_predictions(
     scores = _one_chunk(kept[prediction])
     if scores.type not in (pa.float32(), pa.float64()):
         scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
-    columns = {_LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
+    columns = {LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
     if weight is not None:
-        columns[_WEIGHT] = to_array(as_weights(_one_chunk(kept[weight]), weight, "the table of predictions"))
+        columns[WEIGHT] = to_array(as_weights(_one_chunk(kept[weight]), weight, "the table of predictions"))
     columns.update({name: kept[name] for spec in specs for name in spec.columns})
     num_dropped = table.num_rows - kept.num_rows
     return _finish(pa.table(columns), {}, chosen, specs, engine or LocalEngine(), num_dropped=num_dropped)
@@ -250,27 +187,6 @@ def _refuse_training_rows(model: Model, digests: Mapping[str, str]) -> None:
             )
 
 
-def _piece(rows: Rows, work: Predict) -> pa.RecordBatch:
-    """What is kept of the work's answer: the model's own columns are let go."""
-    names = [_LABEL, _PREDICTION, *([] if work.champion is None else [_CHAMPION]), *work.keep]
-    assert rows.row_id is not None, "Predict names ROW_ID"
-    found = {name: rows.batch.column(name) for name in names} | {ROW_ID: to_array(rows.row_id)}
-    if rows.weight is not None:
-        found[_WEIGHT] = to_array(rows.weight)
-    return pa.RecordBatch.from_arrays(list(found.values()), list(found))
-
-
-def _no_rows(dataset: Dataset, work: Predict) -> pa.RecordBatch:
-    schema = dataset.arrow_schema
-    found = {_LABEL: pa.array([], pa.float64()), _PREDICTION: pa.array([], pa.float32())}
-    if work.champion is not None:
-        found[_CHAMPION] = pa.array([], pa.float32())
-    found.update({name: _encoded(pa.array([], schema.field(name).type)) for name in work.keep})
-    batch = pa.RecordBatch.from_arrays(list(found.values()), list(found))
-    nothing = np.zeros(0)
-    return _piece(Rows(batch, nothing.astype(np.uint64), nothing if dataset.roles.weight else None), work)
-
-
 def _finish(
     table: pa.Table,
     shown: dict[str, Any],
@@ -284,11 +200,12 @@ def _finish(
     parts: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
-    weight = _WEIGHT if _WEIGHT in table.column_names else None
+    weight = WEIGHT if WEIGHT in table.column_names else None
     judged = [_PREDICTION, *([_CHAMPION] if _CHAMPION in table.column_names else [])]
-    found, baseline = measure(Dataset.from_arrow(table, weight=weight), metrics, specs, _LABEL, judged, engine)
-    columns = [_LABEL, *([weight] if weight else []), *judged]
-    predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}})
+    found, baseline = measure(Dataset.from_arrow(table, weight=weight), metrics, specs, LABEL, judged, engine)
+    columns = [LABEL, *([weight] if weight else []), *judged]
+    # In one chunk, so that the file's bytes do not tell how the rows came together.
+    predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}}).combine_chunks()
     return Evaluation(
         found[0].cells,
         metrics=tuple(_describe(metric) for metric in metrics),
