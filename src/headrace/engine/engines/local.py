@@ -77,7 +77,7 @@ class Local:
         131,072 rows and a state a thread, and where states are kept one more for each of a few parts.
         """
         unique = list(dict.fromkeys(folds))
-        kept = self._kept(unique, dataset, through)
+        kept = self._kept(unique, dataset, parts, through)
         if kept is None:
             states = self._run(Pass(unique, dataset, list(parts), through))
             return [states[0, unique.index(fold)] for fold in folds]
@@ -91,7 +91,7 @@ class Local:
     ) -> dict[PartName, list[State]]:
         """One state of one group for each fold, by (span, split); all splits of a fragment cost one reading."""
         unique = list(dict.fromkeys(folds))
-        found = dict(self._by_part(self._kept(unique, dataset, through), unique, dataset, parts, through))
+        found = dict(self._by_part(self._kept(unique, dataset, parts, through), unique, dataset, parts, through))
         names = dict.fromkeys((part.span, part.split) for part in parts)
         return {name: [found[name][unique.index(fold)] for fold in folds] for name in names}
 
@@ -111,7 +111,7 @@ class Local:
         that counts, and saves the states of all that is left out. Memory: all groups' states, a copy a thread.
         """
         unique = list(dict.fromkeys(folds))
-        kept = None if min_rows > 0 else self._kept(unique, dataset, through, keys)
+        kept = None if min_rows > 0 else self._kept(unique, dataset, parts, through, keys)
         if kept is None:
             found = self._group(unique, keys, dataset, parts, through, min_rows)
         else:
@@ -125,10 +125,17 @@ class Local:
         return [Grouped(one.keys, one.num_rows, [one.states[unique.index(fold)] for fold in folds]) for one in found]
 
     def _kept(
-        self, folds: Sequence[AnyFold], dataset: Dataset, through: Work | None, keys: Sequence[Keys] | None = None
+        self,
+        folds: Sequence[AnyFold],
+        dataset: Dataset,
+        parts: Sequence[Part],
+        through: Work | None,
+        keys: Sequence[Keys] | None = None,
     ) -> Kept | None:
-        """Where these folds' states are kept; None where they are not, as those that depend on the order of parts."""
+        """Where these folds' states are kept; None where none can be: rows without a digest, folds that are ordered."""
         if self.states is None or any(fold.ordered for fold in folds):
+            return None
+        if all(unit.rows is None for unit in units_of(dataset, parts)):
             return None
         roles = dataset.roles
         return self.states.kept(folds, weight=roles.weight, key=roles.key, through=through, keys=keys)
