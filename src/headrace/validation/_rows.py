@@ -43,8 +43,14 @@ def _spans(context: Context, judged: Judged) -> Iterator[tuple[Dataset, Span, Ju
 
 
 def without_roles(dataset: Dataset) -> Dataset:
-    """The same rows, read without their weight: a weight of the wrong type is a finding, not a failure to read."""
-    return replace(dataset, roles=Roles())
+    """The same rows, read without their weight: a weight of the wrong type is a finding, not a failure to read.
+
+    Splits stay what they are where every span has the key that they are drawn by; else there are none.
+    """
+    key = dataset.roles.key
+    if not set(key) & set(dataset.uneven_columns):
+        return replace(dataset, roles=Roles(key=key))
+    return replace(dataset, roles=Roles(), split=None, _summary=None)
 
 
 def _values(dataset: Dataset, part: Part, judged: Judged) -> Iterator[tuple[int, int, dict[str, pa.Array]]]:
