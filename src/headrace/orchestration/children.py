@@ -21,7 +21,7 @@ from headrace.orchestration.zygote import ENVIRONMENT
 if TYPE_CHECKING:
     from headrace.store import Store
 
-__all__ = ["Children", "Ended", "Forked", "Inline", "proof_environment", "spare_runner"]
+__all__ = ["Children", "Ended", "Forked", "Inline", "ZygoteDied", "proof_environment", "spare_runner"]
 
 
 # HEADRACE_KILL_AT (store.points) as the runner found it, taken out of its own environment.
@@ -39,6 +39,10 @@ def proof_environment() -> dict[str, str]:
     if os.environ.get("HEADRACE_KILL_WHO") == "runner":
         return {"HEADRACE_KILL_PID": str(os.getpid())}
     return _proof
+
+
+class ZygoteDied(StepFailed):
+    """The process that starts steps was killed: nobody's code is at fault, and the run can go on."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,11 @@ class Forked:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._buffer = b""
-        self._is_ready = False
+        self.is_ready = False
         self._selector = selectors.DefaultSelector()
 
     def prepare(self) -> None:
-        """Start the zygote; it imports while we go on."""
+        """Start the zygote; it imports while we go on. `is_ready` turns True in some later `wait`."""
         if self._process is not None:
             return
         ours, theirs = socket.socketpair()
@@ -190,6 +194,7 @@ class Forked:
                 where=str(self._file),
                 fix=error["traceback"] if not error["is_ours"] else "",
             )
+        self.is_ready = self.is_ready or "ready" in message
         if "ended" in message:
             return Ended(message["ended"], message["answer"], message["signal"], message["status"])
         return None
@@ -198,7 +203,7 @@ class Forked:
         assert self._process is not None
         status = self._process.wait()
         reason = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        raise StepFailed(f"the process that starts steps died: {reason}", where=str(self._log), fix="headrace resume")
+        raise ZygoteDied(f"the process that starts steps died: {reason}", where=str(self._log), fix="headrace resume")
 
 
 class Inline:

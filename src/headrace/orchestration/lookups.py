@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.tracing import Node
 
-__all__ = ["Known", "looked_up"]
+__all__ = ["Inputs", "Known", "inputs_of", "looked_up"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,38 @@ def looked_up(node: Node, resolved: dict[str, Any]) -> Known | None:
         if resolved["from"] == "otherwise":
             return Known(needs=(node.arguments["otherwise"],))
     return None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a step takes, once all before it has ended.
+
+    Parameters
+    ----------
+    digests : dict of Reference to str or None
+        What each came out as; None for a looked-up input that does not exist.
+    withheld : Reference or None
+        The first that was withheld, or never made: the step is blocked.
+    output : dict of str to str or None, or None
+        What the step gives, where it is only looked up.
+    """
+
+    digests: dict[Reference, str | None]
+    withheld: Reference | None = None
+    output: dict[str, str | None] | None = None
+
+
+def inputs_of(node: Node, resolved: dict[str, Any], ended: Mapping[str, Mapping[str, str | None]]) -> Inputs | None:
+    """What a step takes; None while a step that it needs has not ended. `ended` maps steps to their outputs."""
+    if any(need.step not in ended for need in node.needs):
+        return None
+    known = looked_up(node, resolved)
+    digests: dict[Reference, str | None] = {}
+    for need in node.needs if known is None else known.needs:
+        if need.output not in ended[need.step]:
+            return Inputs(digests, withheld=need)
+        digests[need] = ended[need.step][need.output]
+    if known is None:
+        return Inputs(digests)
+    digest = digests[known.needs[0]] if known.needs else known.digest
+    return Inputs(digests, output={next(iter(node.outputs)): digest})

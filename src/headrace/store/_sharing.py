@@ -71,12 +71,13 @@ class Sharing(Attempts):
         inputs, parts, notes : mapping
             As `begin_attempt` takes them.
 
-        Returns the attempt, or None. Raises LeaseLost when the run, which we coordinate, was taken over.
+        Returns the attempt, or None: also when the cache has the key by now. Raises LeaseLost when the run, which we
+        coordinate, was taken over.
         """
         self._refuse_when_read_only()
         attempt_id = uuid.uuid4().hex
         with self._database.write() as connection:
-            if not self._may_begin(connection, run_id, step, number, at_most, is_helper):
+            if not self._may_begin(connection, run_id, step, key, number=number, at_most=at_most, is_helper=is_helper):
                 return None
             folder = disk.make_folder(self._home.attempts / attempt_id, mode=0o700)
             token = self._begin(connection, attempt_id, run_id, step, key, inputs, parts, notes)
@@ -84,7 +85,15 @@ class Sharing(Attempts):
         return Attempt(attempt_id, run_id, step, key, token, folder, self)
 
     def _may_begin(
-        self, connection: sqlite3.Connection, run_id: str, step: str, number: int, at_most: int, is_helper: bool
+        self,
+        connection: sqlite3.Connection,
+        run_id: str,
+        step: str,
+        key: str,
+        *,
+        number: int,
+        at_most: int,
+        is_helper: bool,
     ) -> bool:
         if is_helper:
             lease, run = _lease.read_lease(connection, run_id), self._run_row(connection, run_id)
@@ -97,7 +106,8 @@ class Sharing(Attempts):
         ).fetchone()
         if count != number - 1 or self._num_held(connection) >= at_most:
             return False
-        return self._lose_dead(connection, run_id, step) is None
+        # An attempt whose holder was killed may have committed all the same, in a process that lived a little longer.
+        return self._lose_dead(connection, run_id, step) is None and self._cached(connection, key) is None
 
     def num_held(self) -> int:
         """How many attempts this process has running, counted from its leases."""

@@ -1,0 +1,329 @@
+"""The coordinator of a run: starts each step when its inputs are known, takes what is known from the store.
+
+It holds the run's lease and those of its running attempts, and renews them; a step's process can only commit while
+its lease stands. Workers may help: what they begin is awaited like our own. Whatever kills the coordinator,
+everything committed stays, and `headrace resume`, or a worker, goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headrace import progress
+from headrace.errors import StoreError
+from headrace.orchestration.children import Children, ZygoteDied
+from headrace.orchestration.handles import Reference
+from headrace.orchestration.hands import Hands, Outcome, ordered
+from headrace.orchestration.lookups import Inputs, inputs_of
+from headrace.orchestration.plan import Plan
+from headrace.orchestration.reading import without_measurements
+from headrace.orchestration.reporting import tell_failure, tell_run, tell_step
+from headrace.orchestration.results import RunResult, StepResult
+from headrace.orchestration.tracing import Node
+from headrace.orchestration.waivers import waived_of
+from headrace.orchestration.worker import accepted_of
+
+if TYPE_CHECKING:
+    from headrace.settings import Settings
+    from headrace.store import AttemptRow, Store
+
+__all__ = ["Coordinator"]
+
+_POLL_S = 0.25
+_SHARED_POLL_S = 0.05  # while others work on the run too: they tell us through the store alone
+_ASK_S = 0.5  # how often the store is asked whether somebody wants the run to stop, or could help
+
+
+@dataclass
+class _Foreign:
+    """A step that another process works on."""
+
+    node: Node
+    attempt_id: str
+
+
+class Coordinator:
+    """Coordinates one run, whose lease this process holds.
+
+    Parameters
+    ----------
+    plan : Plan
+        As it was planned, or recorded.
+    run_id : str
+        The run.
+    store, settings : Store, Settings
+        Where, and how many steps at once.
+    children : Children
+        What runs the steps.
+    hands_back : bool
+        Whether, when it is interrupted, the run goes back into the queue instead of being cancelled.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        run_id: str,
+        store: Store,
+        settings: Settings,
+        children: Children,
+        *,
+        hands_back: bool = False,
+    ) -> None:
+        self.plan, self.run_id, self.store, self.settings = plan, run_id, store, settings
+        self.hands = Hands(plan, run_id, store, settings, children)
+        self.results: dict[str, StepResult] = {}
+        self.waiting: list[Node] = list(plan.graph.nodes)
+        self.foreign: dict[str, _Foreign] = {}
+        self.tries: dict[str, int] = {}
+        self.hands_back = hands_back
+        self.interrupts = 0
+        self.stopped_by = 0
+        self._is_cancelled = False
+        self._is_helped = False
+        self._told = False
+        self._missing: dict[str, str] = {}  # steps that are ready, and whose key the store does not know
+        self._renewed = self._asked = time.monotonic()
+        rows = store.attempts(run_id)
+        # On resuming: the steps this run has finished already need no second record.
+        self._finished = {row.step: row.key for row in rows if row.state in ("succeeded", "cached")}
+        self._seen = Counter(row.step for row in rows)  # how many attempts at each step we know of
+        for row in rows:
+            if row.state == "running" and self._is_worked_on(row):  # by who helped the runner before us
+                self._leave(plan.graph[row.step], row)
+
+    def run(self) -> RunResult:
+        """Run it to its end, or until it is interrupted."""
+        start = time.monotonic()
+        progress.say(f"run {self.run_id} of {self.plan.graph.pipeline}: {len(self.plan.graph.nodes)} steps")
+        try:
+            while self.waiting or self.hands.running or self.foreign:
+                if not self.interrupts:
+                    self._start_ready()
+                elif not self.hands.running and (self.hands_back or not self.foreign):
+                    break
+                if self.hands.running:
+                    for outcome in self.hands.wait(_SHARED_POLL_S if self.foreign or self._is_helped else _POLL_S):
+                        self._ended(outcome)
+                elif self.waiting or self.foreign:
+                    time.sleep(_SHARED_POLL_S)
+                self._look_after()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        state = self._finish()
+        unfinished = [*self.waiting, *(item.node for item in self.foreign.values())]
+        for node in unfinished:
+            self.results[node.name] = StepResult(node.name, "not run", reason="the run was stopped")
+        names = [node.arguments["endpoint"] for node in self.plan.graph.nodes if node.call == "push"]
+        result = RunResult(
+            self.run_id,
+            self.plan.graph.pipeline,
+            state,
+            {node.name: self.results[node.name] for node in self.plan.graph.nodes},
+            self.store.home.path,
+            time.monotonic() - start,
+            self.stopped_by,
+            {name: sorted({move.version for move in self.store.moves(name)}) for name in sorted(names)},
+        )
+        tell_run(result)
+        return result
+
+    def interrupt(self) -> None:
+        """Start nothing more; the second time, stop what runs. Called from a signal: only notes it."""
+        self.interrupts += 1
+
+    def _finish(self) -> str:
+        if self.waiting or self.foreign:
+            state = "cancelled"
+        elif any(item.state == "failed" for item in self.results.values()):
+            state = "failed"
+        elif any(item.says_no or item.state == "blocked" for item in self.results.values()):
+            state = "rejected"
+        else:
+            state = "succeeded"
+        if state == "cancelled" and self.hands_back and not self._is_cancelled:
+            self.store.release_run(self.run_id)
+            return "queued"
+        self.store.finish_run(self.run_id, state)
+        return state
+
+    def _start_ready(self) -> None:
+        progressed = True
+        while progressed:
+            progressed = False
+            ended = {name: result.outputs for name, result in self.results.items()}
+            for node in list(self.waiting):
+                inputs = inputs_of(node, self.plan.resolved.get(node.name, {}), ended)
+                if inputs is not None and self._advance(node, inputs):
+                    self.waiting.remove(node)
+                    progressed = True
+
+    def _advance(self, node: Node, inputs: Inputs) -> bool:
+        """Block, take from the store, or start a step whose inputs are known; False when it has to wait."""
+        if inputs.withheld is not None:
+            self._block(node, inputs.withheld)
+            return True
+        if inputs.output is not None:
+            self.results[node.name] = StepResult(node.name, "looked up", inputs.output)
+            return True
+        key = self._missing.get(node.name) or self.plan.key_of(node, inputs.digests)
+        if node.name not in self._missing and self._take_known(node, key, inputs.digests):
+            return True
+        self._missing[node.name] = key
+        if not self.hands.has_room:
+            return False
+        self._seen[node.name] += 1
+        if self.hands.begin(node, key, inputs.digests, number=self._seen[node.name]):
+            return True
+        # Somebody else has it, or has had it: what we know of it is old.
+        self._seen[node.name] -= 1
+        del self._missing[node.name]
+        self._is_helped = True
+        return False
+
+    def _take_known(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:
+        row = self.store.cached(key)
+        is_helped = row is not None and (row.run_id, row.step) == (self.run_id, node.name)
+        if row is not None and self._finished.get(node.name) != key and not is_helped:
+            resolved = self.plan.resolved.get(node.name, {})
+            judged: dict[str, Any] = {
+                "accepted": accepted_of(row.result, resolved),
+                "waived": waived_of(row.result, resolved),
+            }
+            row = self.store.reuse(self.run_id, node.name, key, **judged, **self.hands.record(node, digests))
+            self._seen[node.name] += 1
+        if row is None:
+            return False
+        outputs: dict[str, str | None] = {name: item.digest for name, item in row.outputs.items()}
+        if is_helped and node.name not in self._finished:
+            self._set(StepResult(node.name, "succeeded", ordered(node, outputs), row.result))
+        else:
+            result = without_measurements(row.result)
+            self._set(StepResult(node.name, "cached", ordered(node, outputs), result))
+        return True
+
+    def _block(self, node: Node, need: Reference) -> None:
+        state = self.results[need.step].state
+        if state == "failed":
+            reason = f"{need.step} failed"
+        elif state == "blocked":
+            reason = f"{need.step} is blocked"
+        else:
+            reason = f"{need.step} withheld {need.output!r}"
+        self.store.block(self.run_id, node.name, "", reason)
+        self._seen[node.name] += 1
+        self._set(StepResult(node.name, "blocked", reason=reason))
+
+    def _set(self, result: StepResult) -> None:
+        self.results[result.name] = result
+        tell_step(result)
+
+    def _ended(self, outcome: Outcome) -> None:
+        name = outcome.node.name
+        if outcome.state == "succeeded":
+            self._set(StepResult(name, "succeeded", outcome.outputs, outcome.result, seconds=outcome.seconds))
+        elif outcome.state == "failed":
+            self._failed(outcome)
+        else:
+            self.store.renew_run(self.run_id)  # LeaseLost when the whole run was taken over
+            self._put_back(outcome.node)
+
+    def _failed(self, outcome: Outcome) -> None:
+        node = outcome.node
+        self.tries[node.name] = self.tries.get(node.name, 0) + 1
+        if self.tries[node.name] <= node.retries and not self.interrupts:
+            progress.say(f"{node.name}: {outcome.reason}; trying again ({self.tries[node.name]} of {node.retries})")
+            self._put_back(node)
+            return
+        self._set(StepResult(node.name, "failed", reason=outcome.reason, seconds=outcome.seconds))
+        tell_failure(outcome.log, outcome.error)
+
+    def _put_back(self, node: Node) -> None:
+        self._missing.pop(node.name, None)
+        self.waiting.insert(0, node)
+
+    def _look_around(self) -> None:
+        """Learn from the run's attempts what others have begun, and how it ended."""
+        rows = self.store.attempts(self.run_id)
+        newest, counts = {row.step: row for row in rows}, Counter(row.step for row in rows)
+        for name, item in list(self.foreign.items()):
+            if newest[name].state == "running" and self._is_worked_on(newest[name]):
+                item.attempt_id = newest[name].attempt_id
+            else:
+                del self.foreign[name]
+                self._foreign_ended(item.node, newest[name])
+        for node in [node for node in self.waiting if counts[node.name] != self._seen[node.name]]:
+            self._seen[node.name] = counts[node.name]
+            row = newest[node.name]
+            if row.state == "running" and self._is_worked_on(row):
+                self._leave(node, row)
+                progress.say(f"{node.name}: running, in another process")
+            elif row.state in ("succeeded", "failed"):
+                self.waiting.remove(node)
+                self._foreign_ended(node, row)
+
+    def _leave(self, node: Node, row: AttemptRow) -> None:
+        """Leave a step to who works on it."""
+        self.foreign[node.name] = _Foreign(node, row.attempt_id)
+        self.waiting.remove(node)
+
+    def _is_worked_on(self, row: AttemptRow) -> bool:
+        """Whether an attempt that was running has a living process, or has ended meanwhile."""
+        if self.store.is_alive(self.store.lease(row.attempt_id)):
+            return True
+        return self.store.attempts(self.run_id, row.step)[-1].state != "running"
+
+    def _foreign_ended(self, node: Node, row: AttemptRow) -> None:
+        seconds = ((row.ended_us or row.started_us) - row.started_us) / 1e6
+        if row.state == "succeeded":
+            outputs = ordered(node, {name: item.digest for name, item in row.outputs.items()})
+            self._set(StepResult(node.name, "succeeded", outputs, row.result or {}, seconds=seconds))
+        elif row.state == "failed":
+            log = self.hands.log_of(node)
+            self._failed(Outcome(node, "failed", reason=row.reason or "", seconds=seconds, log=log))
+        else:
+            progress.say(f"{node.name}: its process died")
+            self._put_back(node)
+
+    def _look_after(self) -> None:
+        """Renew leases, stop what is late or cancelled, see what others do."""
+        now = time.monotonic()
+        if self.interrupts and self.hands.running and not self._told:
+            self._told = True
+            progress.say(f"stopping when {', '.join(self.hands.running)} has ended; once more stops at once")
+        if self.interrupts > 1:
+            self.hands.stop()
+            for item in self.foreign.values() if self._is_cancelled or not self.hands_back else ():
+                self.store.forget_attempt(item.attempt_id, "the run was cancelled")
+        self.hands.look_after()
+        if now - self._asked > _ASK_S:
+            self._asked = now
+            self._ask()
+        if self.foreign or self._is_helped:
+            self._look_around()
+        if now - self._renewed > self.settings.lease_s / 3:
+            self._renewed = now
+            self.store.renew_run(self.run_id)
+
+    def _ask(self) -> None:
+        """Whether somebody wants the run to stop, and whether there is who may help."""
+        if self.store.run(self.run_id).is_cancel_requested:
+            self._is_cancelled = True
+            urgent = self.store.is_cancel_urgent(self.run_id)
+            self.interrupts = max(self.interrupts, 2 if urgent else 1)
+        self._is_helped = bool(self.store.announced("worker"))
+
+    def _abandon(self, error: BaseException) -> None:
+        """We cannot go on: leave the run as resumable as it can be."""
+        self.hands.children.close()
+        if isinstance(error, StoreError):
+            return  # nothing can be recorded; our leases end with us
+        if self.hands_back and isinstance(error, ZygoteDied):
+            self.store.release_run(self.run_id)
+            return
+        self.hands.fail(f"the runner stopped: {str(error) or type(error).__name__}")
+        self.store.finish_run(self.run_id, "failed" if isinstance(error, Exception) else "cancelled")
