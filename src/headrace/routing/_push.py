@@ -41,7 +41,7 @@ def push(
     run_id : str, optional
         The run that pushes.
 
-    Returns the version now served: a model that is served already moves nothing, a new one counts up from 1.
+    Returns the version that has this model: one that is or was a version moves nothing, a new one counts up from 1.
     Raises NotAccepted, with the findings, when the verdict is a no; InvalidInput when it is about another model or the
     name is none; HostDiffers when this machine answers the golden rows differently; ChampionMoved, with nothing
     changed, when another version is live.

@@ -77,16 +77,20 @@ class Endpoints(Sharing):
         run_id : str, optional
             The run that pushes.
 
-        Returns the version now served. A model that is served already moves nothing. Raises ChampionMoved, with
-        nothing changed, when another version is live.
+        Returns the version that has this model. A model that is or was a version of the endpoint moves nothing: a
+        run that is repeated never undoes a rollback, nor a later push; `roll_back` does that on purpose. Raises
+        ChampionMoved, with nothing changed, when another version is live.
         """
         check_endpoint_name(name)
         check_digest(verdict_digest)
         points.reach("before-push")
         with self._database.write() as connection:
+            known = connection.execute(
+                "SELECT max(version) FROM endpoint_versions WHERE name = ? AND model_digest = ?", (name, model_digest)
+            ).fetchone()
+            if known[0] is not None:
+                return int(known[0])
             live = current(connection, name)
-            if live is not None and live.model_digest == model_digest:
-                return live.version
             live_version = None if live is None else live.version
             if live_version != expected_version:
                 raise ChampionMoved(

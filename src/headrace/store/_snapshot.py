@@ -106,15 +106,18 @@ def current(connection: sqlite3.Connection, name: str) -> Endpoint | None:
 
 
 def champion(connection: sqlite3.Connection, name: str, plan_id: str) -> Endpoint | None:
-    """What a new model must beat: the live version, or, where this very plan pushed it, the one it replaced."""
-    live = current(connection, name)
-    while live is not None:
-        made_by = connection.execute("SELECT plan_id FROM runs WHERE run_id = ?", (live.run_id,)).fetchone()
-        if made_by is None or made_by[0] != plan_id:
-            return live
-        (replaced,) = connection.execute(
-            "SELECT replaced FROM endpoint_moves WHERE name = ? AND version = ? AND action = 'push'",
-            (name, live.version),
-        ).fetchone()
-        live = None if replaced is None else version_of(connection, name, replaced)
-    return None
+    """What a new model must beat: the live version, or, where this very plan made a version, what that one replaced.
+
+    So a plan that runs again, however much later, is judged as it was the first time, and changes nothing.
+    """
+    made = connection.execute(
+        "SELECT moves.replaced FROM endpoint_versions AS versions"
+        " JOIN runs ON runs.run_id = versions.run_id"
+        " JOIN endpoint_moves AS moves"
+        " ON moves.name = versions.name AND moves.version = versions.version AND moves.action = 'push'"
+        " WHERE versions.name = ? AND runs.plan_id = ? ORDER BY versions.version LIMIT 1",
+        (name, plan_id),
+    ).fetchone()
+    if made is None:
+        return current(connection, name)
+    return None if made[0] is None else version_of(connection, name, made[0])
