@@ -1,4 +1,5 @@
 """`make demo`: six months of flights arrive; a pipeline makes, judges and pushes a model; a server answers with it.
+Then the second day: a seventh month, an eighth that came broken, and the same repaired, while the server answers on.
 
 Everything a person reads goes to standard error. The last line of standard output is one JSON object.
 """
@@ -6,10 +7,12 @@ Everything a person reads goes to standard error. The last line of standard outp
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -28,24 +31,38 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def headrace(*arguments: str) -> str:
+def headrace(*arguments: str, expected: int = 0) -> str:
     """Run the command line tool here; its standard output."""
     done = subprocess.run([*HEADRACE, *arguments], cwd=HERE, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise SystemExit(f"headrace {' '.join(arguments)} ended with exit code {done.returncode}")
+    if done.returncode != expected:
+        raise SystemExit(f"headrace {' '.join(arguments)} ended with exit code {done.returncode}, not {expected}")
     return done.stdout
 
 
-def arrive(months: list[str]) -> None:
-    """Let months arrive where the pipeline looks for them."""
+def run(*arguments: str, expected: int = 0) -> dict[str, Any]:
+    """`headrace run flights.py`; what it says in JSON."""
+    return dict(json.loads(headrace("run", "flights.py", "-o", "json", *arguments, expected=expected)))
+
+
+def arrive(months: list[str], *, broken: bool = False) -> None:
+    """Let exactly these months lie where the pipeline looks for them; the last one broken, if asked for."""
+    import pyarrow.parquet as pq
+    from prepare import broken as break_rows
+
     folder = HERE / "data" / "flights"
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.parquet"):
+        if old.stem not in months:
+            old.unlink()
     for month in months:
-        target = folder / f"{month}.parquet"
-        if not target.exists():
-            beside = folder / f".{month}.new"
-            shutil.copyfile(HERE / "coming" / f"{month}.parquet", beside)
-            beside.rename(target)
+        target, source, beside = folder / f"{month}.parquet", HERE / "coming" / f"{month}.parquet", folder / ".new"
+        if broken and month == months[-1]:
+            pq.write_table(break_rows(pq.read_table(source)), beside, compression="zstd")
+        elif target.exists() and target.stat().st_size == source.stat().st_size:
+            continue
+        else:
+            shutil.copyfile(source, beside)
+        beside.rename(target)
 
 
 @contextmanager
@@ -71,6 +88,59 @@ def ask(url: str, rows: list[dict[str, Any]]) -> list[float]:
     request = urllib.request.Request(f"{url}/v1/models/late:predict", body, {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return list(json.loads(answer.read())["predictions"])
+
+
+class Load:
+    """Clients that ask without a pause while a `with` block runs, and count what they are answered."""
+
+    def __init__(self, url: str, row: dict[str, Any], *, num_clients: int = 2) -> None:
+        self.num_asked = self.num_failed = 0
+        self.answers: dict[str, set[float]] = {}
+        self._url, self._body = url.removeprefix("http://"), json.dumps({"instances": [row]})
+        self._is_over = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(num_clients)]
+
+    def _ask(self) -> None:
+        connection = http.client.HTTPConnection(self._url, timeout=30)
+        while not self._is_over.is_set():
+            try:
+                connection.request("POST", "/v1/models/late:predict", self._body, {"content-type": "application/json"})
+                answer = connection.getresponse()
+                body = json.loads(answer.read())
+                version, is_right = answer.headers.get("headrace-version", "?"), answer.status == 200
+                if (answer.getheader("connection") or "").lower() == "close":
+                    connection.close()
+            except (OSError, http.client.HTTPException, ValueError):
+                connection.close()
+                is_right = False
+            with self._lock:
+                self.num_asked += 1
+                self.num_failed += not is_right
+                if is_right:
+                    self.answers.setdefault(version, set()).add(body["predictions"][0])
+            time.sleep(0.002)  # a steady load, not a benchmark: the pipeline needs the cores
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for(self, version: int) -> float:
+        """Seconds until an answer of this version comes."""
+        start = time.monotonic()
+        with self._lock:
+            self.answers.pop(str(version), None)
+        while str(version) not in self.answers:
+            if time.monotonic() - start > 30:
+                raise SystemExit(f"version {version} is not served after 30 s; there are {sorted(self.answers)}")
+            time.sleep(0.005)
+        return time.monotonic() - start
 
 
 def held_out(store: Any, run: dict[str, Any]) -> tuple[Any, Any]:
@@ -110,8 +180,11 @@ def as_json_rows(rows: Any) -> list[dict[str, Any]]:
     return asked
 
 
-def skew(url: str, run: dict[str, Any]) -> float:
-    """The largest difference between served and evaluated predictions, asked 1 x 1, in 37s and all at once."""
+def skew(url: str, run: dict[str, Any]) -> tuple[int, float, dict[str, Any]]:
+    """The version served, the largest difference between its answers and evaluated predictions, and a raw row.
+
+    Asked 1 x 1, in 37s and all at once.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -121,16 +194,21 @@ def skew(url: str, run: dict[str, Any]) -> float:
     from headrace.store import Store
 
     store = Store.open(load_settings(HERE).home, read_only=True)
+    live = store.endpoint("late")
+    assert live is not None
     report, rows = held_out(store, run)
+    # The evaluation judged this run's model; in a later demo another version is live, and is judged on the same rows.
+    served = store.load_artifact(live.model_digest, Model)
     expected = report.predictions["prediction"].to_numpy()
+    if live.model_digest != run["outputs"]["train"]["model"]:
+        expected = served.predict(rows)["prediction"].to_numpy()
     assert rows.num_rows == len(expected), (rows.num_rows, len(expected))
     step = max(1, rows.num_rows // NUM_ASKED)
     picked = list(range(0, rows.num_rows, step))[:NUM_ASKED]
     rows, expected = rows.take(picked), expected[picked]
 
-    model = store.load_artifact(run["outputs"]["train"]["model"], Model)
     hard = odd_rows(rows)
-    judged = evaluate(model, Dataset.from_arrow(hard, label="late"), metrics=["brier"])
+    judged = evaluate(served, Dataset.from_arrow(hard, label="late"), metrics=["brier"])
     rows = pa.concat_tables([rows, hard.filter(hard["late"].is_valid())])
     expected = np.concatenate([expected, judged.predictions["prediction"].to_numpy()])
 
@@ -140,10 +218,59 @@ def skew(url: str, run: dict[str, Any]) -> float:
         answers: list[float] = []
         for start in range(0, len(asked), size):
             answers += ask(url, asked[start : start + size])
-        served = np.array(answers, dtype=np.float32)
-        worst = max(worst, float(np.abs(served - expected).max()))
+        worst = max(worst, float(np.abs(np.array(answers, dtype=np.float32) - expected).max()))
     store.close()
-    return worst
+    return live.version, worst, asked[0]
+
+
+def second_day(url: str, row: dict[str, Any], live: int) -> dict[str, Any]:
+    """Month 7, month 8 broken, month 8 repaired, under load; what the last line of output says of it."""
+    with Load(url, row) as load:
+        load.wait_for(live)
+        say("4  July arrives: what is known of the months before is read from kept states")
+        arrive([*MONTHS, "2013-07"])
+        july = run()
+        version = july["results"]["push"]["version"]
+        if live <= version:
+            flip_s = load.wait_for(version)
+            say(f"   version {version} answers {flip_s:.1f} s after it was pushed")
+        say("5  a person rolls back, looks, and goes forward again")
+        now = max(live, version)
+        headrace("endpoints", "rollback", "late", "--to", str(now - 1))
+        back_s = load.wait_for(now - 1)
+        headrace("endpoints", "rollback", "late", "--to", str(now))
+        load.wait_for(now)
+        say(f"   the version before answered {back_s:.1f} s after the command ended")
+
+        say("6  August arrives broken: distances of one carrier in kilometres, flights renumbered, tail numbers lost")
+        arrive([*MONTHS, "2013-07", "2013-08"], broken=True)
+        refused = run(expected=1)
+        names = refused["results"]["validate"]["names"]
+        faults = sorted({name.split(":")[1] for name in names if name.startswith("drift")})
+        blocked = [step["step"] for step in refused["steps"] if step["state"] == "blocked"]
+        say(f"   nothing after validation ran ({', '.join(blocked)}); version {now} goes on serving")
+        known = next(name for name in names if name.startswith("drift_recoded"))
+        say(f"   the new flight numbers were announced: one finding is waived by name, {known}; the others stand")
+        waived = run("--waive", known, "--by", "ada", "--because", "new numbering plan", expected=1)
+        assert known not in waived["results"]["validate"]["names"], waived["results"]["validate"]
+
+        say("7  August arrives again, repaired: only what depends on it runs")
+        arrive([*MONTHS, "2013-07", "2013-08"])
+        august = run()
+        load.wait_for(max(now, august["results"]["push"]["version"]))
+    for served, answers in load.answers.items():
+        assert len(answers) == 1, f"version {served} gave {len(answers)} answers to one row"
+    say(f"   {load.num_asked:,} requests were answered meanwhile, {load.num_failed} failed")
+    return {
+        "versions": [july["results"]["push"]["version"]],
+        "requests": load.num_asked,
+        "failed_requests": load.num_failed,
+        "rows_read_month7": july["results"]["analyze"]["rows_read"],
+        "faults_named": faults,
+        "rolled_back": True,
+        "repaired_version": august["results"]["push"]["version"],
+        "second_day_cached": [july["num_cached"], refused["num_cached"], august["num_cached"]],
+    }
 
 
 def main() -> None:
@@ -157,27 +284,29 @@ def main() -> None:
     arrive(MONTHS)
 
     say("2  the pipeline runs: only what is not known yet is computed")
-    run = json.loads(headrace("run", "flights.py", "-o", "json"))
+    first = run()
 
     say("3  the pushed version is served by two workers and asked for flights it never saw")
     with server() as url:
-        difference = skew(url, run)
-    report = run["results"]["evaluate"]
-    say(
-        f"   roc_auc {report['metrics']['roc_auc']:.4f} on {report['num_rows']:,} held-out flights, "
-        f"{report['num_slices']} slices; served answers differ from evaluated ones by {difference}"
-    )
-    ingested = run["results"]["ingest"]
+        live, difference, row = skew(url, first)
+        report = first["results"]["evaluate"]
+        say(
+            f"   roc_auc {report['metrics']['roc_auc']:.4f} on {report['num_rows']:,} held-out flights, "
+            f"{report['num_slices']} slices; served answers differ from evaluated ones by {difference}"
+        )
+        later = second_day(url, row, live)
+    ingested = first["results"]["ingest"]
     line = {
         "rows": ingested["num_rows"],
         "dropped": ingested["num_unlabelled"],
         "roc_auc": report["metrics"]["roc_auc"],
         "slices": report["num_slices"],
-        "versions": run["endpoints"]["late"],
+        "versions": [first["results"]["push"]["version"], *later.pop("versions")],
         "skew_max_abs": difference,
         "digest": hashlib.sha256(headrace("doctor", "--digest").encode()).hexdigest(),
-        "steps": run["num_steps"],
-        "cached": run["num_cached"],
+        "steps": first["num_steps"],
+        "cached": first["num_cached"],
+        **later,
         "seconds": round(time.monotonic() - started, 1),
     }
     print(json.dumps(line), flush=True)
