@@ -7,12 +7,13 @@ quick work stays silent.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
-__all__ = ["is_terminal", "say", "track"]
+__all__ = ["columns", "is_terminal", "say", "track"]
 
 Item = TypeVar("Item")
 
@@ -21,6 +22,11 @@ def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether a stream (standard error by default) is a terminal that a person looks at."""
     stream = sys.stderr if stream is None else stream
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def columns(stream: TextIO | None = None) -> int:
+    """How wide the terminal is that a person reads this stream on, in characters; 0 for a file or a pipe."""
+    return shutil.get_terminal_size().columns if is_terminal(stream) else 0
 
 
 def say(line: str) -> None:

@@ -73,7 +73,7 @@ def test_run_and_look(home):
     assert [row["state"] for row in runs] == ["succeeded", "succeeded"]
     assert runs[1]["run"] == run["run"]
     code, out, _ = headrace(home, "status", run["run"][:6])
-    assert [line.split()[:2] for line in out.splitlines()[1:]] == [["one", "succeeded"], ["two", "succeeded"]]
+    assert [line.split()[:2] for line in out.splitlines()[1:3]] == [["one", "succeeded"], ["two", "succeeded"]]
     assert headrace(home, "logs", run["run"], "one") == (0, "in one\n", "")
     assert headrace(home, "logs", run["run"])[1] == "== one\nin one\n"
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from headrace.cli.output import write_json, write_table
 
 if TYPE_CHECKING:
     from headrace.orchestration.results import RunResult
 
-__all__ = ["write_result"]
+__all__ = ["note_of", "write_result"]
+
+
+def note_of(result: Mapping[str, Any]) -> str:
+    """What a table says of a step's plain result, in a few words: the findings themselves are told below it."""
+    if result.get("ok") is False:
+        number = result.get("num_items", len(result.get("items", ())))
+        return f"{number} finding{'s' if number != 1 else ''}"
+    return str(result.get("summary", ""))
 
 
 def write_result(result: RunResult, output: str) -> int:
@@ -23,7 +32,7 @@ def write_result(result: RunResult, output: str) -> int:
                     "step": item.name,
                     "state": "no" if item.says_no else item.state,
                     "seconds": f"{item.seconds:.2f}" if item.seconds else "",
-                    "note": item.reason or item.result.get("summary", ""),
+                    "note": item.reason or note_of(item.result),
                 }
                 for item in result.steps.values()
             ],

@@ -15,7 +15,7 @@ from headrace.orchestration.worker import Context, Done
 
 __all__ = ["run_verb"]
 
-_MOST_ITEMS = 20
+_MOST_ITEMS = 100
 _READERS = ("analyze", "evaluate", "train", "transform", "validate")
 
 
@@ -62,6 +62,9 @@ def _validate(arguments: dict[str, Any], context: Context) -> Done:
         done.result["notes"] = unused
     if validation.quarantined is not None:
         done.outputs["quarantined"] = validation.quarantined
+    warnings = [item for item in validation.items if item.severity == "warning"]
+    if warnings:
+        done.result["warnings"] = [f"{item.name}: {item.message}" for item in warnings[:_MOST_ITEMS]]
     if not validation.ok:
         done.result["items"] = [item.message for item in validation.errors[:_MOST_ITEMS]]
         done.result["names"] = [item.name for item in validation.errors[:_MOST_ITEMS]]

@@ -64,7 +64,22 @@ class Change:
             names = {"code": f"code of {self.name}", "feature": f"feature {self.name!r}", "file": self.name}
             name = names.get(self.what, f"{self.what} {self.name}")
             return f"{name} {_happened(self, 'is new', 'is gone', 'changed')}{place}"
-        return f"{self.name}: {shown(self.before)} -> {shown(self.now)}{place}"
+        return f"{self.name}: {' -> '.join(self.shown)}{place}"
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The two values as a table shows them; of two lists what only one of them holds.
+
+        >>> Change("parameter", "metrics", ["brier", "roc_auc"], ["roc_auc", "f1"]).shown
+        ('..., brier', '..., f1')
+        """
+        before, now = self.before, self.now
+        if isinstance(before, list) and isinstance(now, list):
+            only = [[item for item in mine if item not in others] for mine, others in ((before, now), (now, before))]
+            if all(len(mine) < len(all_) for mine, all_ in zip(only, (before, now), strict=True)):
+                first, second = (", ".join(["...", *map(shown, mine)]) for mine in only)
+                return first, second
+        return shown(before), shown(now)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data."""
@@ -233,7 +248,8 @@ def _looked_up(before: KeyRow, now: KeyRow) -> Iterator[Change]:
         elif call == "push" and name == "replaces":
             yield Change("look-up", "live version", was, is_now)
         elif name == "waivers":
-            yield Change("look-up", "waivers", *([item["name"] for item in value or []] for value in (was, is_now)))
+            before_names, now_names = ([item["name"] for item in value or []] for value in (was, is_now))
+            yield Change("look-up", "waivers", before_names, now_names)
         elif not (call == "load_schema" and name == "from"):
             yield Change("look-up", name, was, is_now)
 

@@ -8,19 +8,20 @@ from pathlib import Path
 
 from headrace.orchestration.children import Ended
 from headrace.orchestration.results import RunResult, StepResult
-from headrace.progress import say
+from headrace.progress import columns, say
 
 __all__ = ["failure", "tell_failure", "tell_run", "tell_step"]
 
 _LOG_LINES = 20
-_MOST_ITEMS = 10
 
 
 def tell_step(result: StepResult) -> None:
     """How a step ended; what a "no" is about."""
     line = f"{result.name}: {result.state}"
     if result.says_no:
-        line = f"{result.name}: no" + (" (cached)" if result.state == "cached" else "")
+        number = result.result.get("num_items", len(result.result.get("items", ())))
+        line = f"{result.name}: no, {number} finding{'s' if number != 1 else ''}"
+        line += " (cached)" if result.state == "cached" else ""
     if result.reason:
         line += f": {result.reason}"
     if result.state == "succeeded":
@@ -28,19 +29,20 @@ def tell_step(result: StepResult) -> None:
         if result.rows_read or result.rows_reused:
             line += f" ({result.rows_read:,} rows read, {result.rows_reused:,} reused)"
     say(line)
-    if result.says_no:
-        for item in result.result.get("items", ())[:_MOST_ITEMS]:
-            say(f"    {item}")
 
 
 def tell_run(result: RunResult) -> None:
-    """How the run ended."""
+    """How the run ended: findings, what serves, and what to type next."""
+    from headrace.orchestration.ending import ending
+    from headrace.store import Store
+
     say(
         f"run {result.run_id} {result.state}: {result.num_steps} steps, {result.num_cached} cached, "
         f"{result.seconds:.1f} s, {result.rows_read:,} rows read, {result.rows_reused:,} reused"
     )
-    if result.state in ("failed", "cancelled"):
-        say(f"headrace resume {result.run_id} goes on from here")
+    with Store.open(result.home, read_only=True) as store:
+        for told in ending(store, store.run(result.run_id), width=columns()):
+            say(told)
 
 
 def tell_failure(log: Path, error: Mapping[str, str]) -> None:

@@ -20,7 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
-    from headrace.orchestration.changes import shown
     from headrace.orchestration.explaining import explain
 
     with opened() as (store, _):
@@ -36,8 +35,8 @@ def execute(arguments: argparse.Namespace) -> int:
             {
                 "what": change.what,
                 "name": change.name + (f" ({change.source})" if change.source else ""),
-                "before": shown(change.before),
-                "now": shown(change.now),
+                "before": change.shown[0],
+                "now": change.shown[1],
                 "where": change.where,
             }
             for change in found.changes

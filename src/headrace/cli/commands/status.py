@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
+from headrace import progress
 from headrace.cli.output import add_output, ago, write_json, write_table
 from headrace.cli.project import find_run, is_cut_off, opened
+from headrace.cli.results import note_of
 
 if TYPE_CHECKING:
     from headrace.store import RunRow, Store
@@ -23,18 +26,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
+    from headrace.orchestration.ending import ending
+
     with opened() as (store, _):
         if arguments.run is None:
             rows = [_run_row(store, run) for run in store.runs(limit=arguments.number)]
             columns = ["run", "pipeline", "state", "started", "steps"]
+            told = []
         else:
-            rows = _step_rows(store, find_run(store, arguments.run))
+            run = find_run(store, arguments.run)
+            rows = _step_rows(store, run)
             columns = ["step", "state", "tries", "seconds", "note"]
+            told = [_heading(store, run), *ending(store, run, width=progress.columns(sys.stdout))]
     if arguments.output == "json":
         write_json(rows)
-    else:
-        write_table(rows, columns)
+        return 0
+    write_table(rows, columns)
+    sys.stdout.write("".join(f"{line}\n" for line in (["", *told] if told else [])))
     return 0
+
+
+def _heading(store: Store, run: RunRow) -> str:
+    state = "cut off" if is_cut_off(store, run) else run.state
+    more = f": headrace resume {run.run_id}" if state == "cut off" else ""
+    return f"run {run.run_id} of {run.pipeline} {state}, started {ago(run.created_us)}{more}"
 
 
 def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
@@ -62,14 +77,16 @@ def _step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
         state = last.state if last else "looked up" if name in run.resolved else "not run"
         if last and last.result and last.result.get("ok") is False:
             state = "no"
-        seconds = (last.ended_us - last.started_us) / 1e6 if last and last.ended_us else None
+        seconds = None
+        if last and last.ended_us and last.state not in ("cached", "blocked"):
+            seconds = (last.ended_us - last.started_us) / 1e6
         rows.append(
             {
                 "step": name,
                 "state": state,
                 "tries": len(tried),
                 "seconds": "" if seconds is None else round(seconds, 2),
-                "note": (last.reason or (last.result or {}).get("summary", "")) if last else "",
+                "note": (last.reason or note_of(last.result or {})) if last else "",
                 "outputs": {output: item.digest for output, item in last.outputs.items()} if last else {},
             }
         )

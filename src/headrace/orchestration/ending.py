@@ -1,0 +1,149 @@
+"""How a run ended, for people: what was said no to and why, what serves all the same, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headrace.store import AttemptRow, RunRow, Store
+
+__all__ = ["ending"]
+
+_MOST = 20
+_MOST_WARNINGS = 5
+_MOST_NAMED = 3
+_INDENT = "  "
+
+
+def ending(store: Store, run: RunRow, *, width: int = 0) -> list[str]:
+    """Lines about a run that has ended; [] while it goes on.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is recorded; only read.
+    run : RunRow
+        The run.
+    width : int
+        Characters a line may have; 0 = any number.
+
+    What was waived and warned of is told too, after what was refused.
+    """
+    if run.state == "running":
+        return []
+    last: dict[str, AttemptRow] = {row.step: row for row in store.attempts(run.run_id)}
+    lines = [
+        *_refused(last),
+        *_failed(run, last),
+        *_beside(last, "waived", "let pass", _MOST),
+        *_beside(last, "warnings", "warns of", _MOST_WARNINGS),
+        *_endpoints(store, run, last),
+        *_next(run, last),
+    ]
+    return [part for line in lines for part in _wrapped(line, width)]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if not width or len(line) <= width:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())] + _INDENT
+    # Commands and names must stay whole, to be copied.
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _says_no(row: AttemptRow) -> bool:
+    return row.result is not None and row.result.get("ok") is False
+
+
+def _refused(last: dict[str, AttemptRow]) -> Iterator[str]:
+    for step, row in last.items():
+        if row.result is None or not _says_no(row):
+            continue
+        items = list(row.result.get("items", ()))
+        names = list(row.result.get("names", ()))
+        number = row.result.get("num_items", len(items))
+        yield f"{step} says no: {number} finding{'s' if number != 1 else ''}"
+        for index, item in enumerate(items[:_MOST]):
+            name = f"{names[index]}: " if index < len(names) else ""
+            yield f"{_INDENT}{name}{item}"
+        if number > len(items[:_MOST]):
+            yield f"{_INDENT}and {number - len(items[:_MOST])} more"
+        for note in row.result.get("notes", ()):
+            yield f"{_INDENT}{note}"
+
+
+def _failed(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
+    for step, row in last.items():
+        if row.state in ("failed", "lost"):
+            yield f"{step} {row.state}: {row.reason} (headrace logs {run.run_id} {shlex.quote(step)})"
+
+
+def _beside(last: dict[str, AttemptRow], key: str, words: str, most: int) -> Iterator[str]:
+    for step, row in last.items():
+        found = (row.result or {}).get(key, ())
+        if found:
+            yield f"{step} {words}:"
+            yield from (f"{_INDENT}{_said(item)}" for item in found[:most])
+            if len(found) > most:
+                yield f"{_INDENT}and {len(found) - most} more"
+
+
+def _said(item: Any) -> str:
+    return item if isinstance(item, str) else f"{item['name']}, by {item['by']}: {item['because']}"
+
+
+def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
+    from headrace.orchestration.values import load_value
+
+    for planned in run.plan["steps"]:
+        if planned["call"] != "push":
+            continue
+        name, row = planned["arguments"]["endpoint"], last.get(planned["name"])
+        live = store.endpoint(name)
+        serves = "nothing yet" if live is None else f"version {live.version}"
+        if row is None or "version" not in row.outputs:
+            yield f"endpoint {name}: {'still serves ' + serves if live is not None else 'serves ' + serves}"
+            continue
+        version = load_value(store, row.outputs["version"].digest)
+        if live is not None and live.version == version:
+            yield f"endpoint {name}: {'now ' if row.state == 'succeeded' else ''}serves {serves}"
+        else:
+            fix = f"`headrace endpoints rollback {name} {version}` serves it again"
+            yield f"endpoint {name}: serves {serves}; this run's model is version {version}: {fix}"
+
+
+def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
+    again = f"headrace run {_file(run)}"
+    failed = [row for row in last.values() if row.state in ("failed", "lost")]
+    refused = [row for row in last.values() if _says_no(row)]
+    moved = [row for row in failed if (row.reason or "").startswith("champion moved")]
+    if moved:
+        yield f"next: {again}: it evaluates against what is served now"
+    elif run.state in ("failed", "cancelled") and not (refused and not failed):
+        yield f"next: headrace resume {run.run_id}: it goes on from here, with the data it was planned on"
+        yield f"  or: {again}: it starts anew and sees what has changed"
+    for row in refused:
+        names = list((row.result or {}).get("names", ()))
+        if names:
+            yield f"next: put the data or the schema right, then: {again}"
+            waive = " ".join(f"--waive {shlex.quote(name)}" for name in names[:_MOST_NAMED])
+            them = "the finding" if len(names) == 1 else "findings"
+            yield f"  or: let {them} pass, for these data only: {again} {waive} --by NAME --because REASON"
+        else:
+            yield f"next: change the model, the features or the rules, then: {again}"
+        break
+
+
+def _file(run: RunRow) -> str:
+    """The pipeline's file as it would be typed here."""
+    named = run.plan["file"]
+    if named is None:
+        return "FILE"
+    file = Path(run.plan["project"]) / named
+    beside = os.path.relpath(file)
+    return shlex.quote(beside if len(beside) < len(str(file)) else str(file))
