@@ -108,7 +108,7 @@ def _push(arguments: dict[str, Any], context: Context) -> Done:
         expected_version=context.resolved["expected_version"],
         run_id=context.attempt.run_id,
     )
-    return Done({"version": version})
+    return Done({"version": version}, {"version": version})
 
 
 def _ingest_span(arguments: dict[str, Any], context: Context) -> Done:
