@@ -19,6 +19,7 @@ _COLOURS = {
     "cached": 32,
     "looked up": 32,
     "running": 34,
+    "queued": 34,
     "rejected": 33,
     "no": 33,
     "blocked": 33,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from headrace.errors import Misuse
 from headrace.orchestration.children import Children, Inline, spare_runner
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from headrace.settings import Settings
     from headrace.store import RunRow, Store
 
-__all__ = ["resume_run", "run_pipeline", "run_plan"]
+__all__ = ["resume_run", "run_pipeline", "run_plan", "submit_pipeline"]
 
 
 def run_pipeline(
@@ -48,13 +49,42 @@ def run_pipeline(
         return run_plan(plan, run_id, store, settings, in_process=in_process)
 
 
+def submit_pipeline(
+    pipeline: Pipeline, parameters: Mapping[str, Any], *, waivers: Sequence[Mapping[str, Any]] = ()
+) -> tuple[str, int]:
+    """Plan a pipeline and put the run into the queue, for a worker to take.
+
+    Returns the run's id, and how many workers are there. Raises Misuse for a pipeline that is in no file: no other
+    process could import its steps.
+    """
+    from headrace.orchestration.pipelines import refuse_on_import
+    from headrace.orchestration.planning import make_plan
+    from headrace.orchestration.stores import project_store
+    from headrace.settings import load_settings
+
+    refuse_on_import(pipeline.name)
+    if pipeline.file is None:
+        raise Misuse(
+            f"pipeline {pipeline.name!r} is in no file",
+            expected="a pipeline that a worker can import",
+            fix=f"{pipeline.name}.run(...)",
+        )
+    with project_store(load_settings(pipeline.folder)) as store:
+        assert store is not None
+        plan = make_plan(pipeline, parameters, store, waivers=waivers)
+        run_id = store.create_run(
+            plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity, is_queued=True
+        )
+        return run_id, len(store.announced("worker"))
+
+
 def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings) -> RunResult:
     """Take over a run that was cut off, or ended without success, and finish it."""
     from headrace.orchestration.planning import plan_again
 
     spare_runner()
     plan = plan_again(pipeline, run)
-    store.take_run(run.run_id)
+    store.take_run(run.run_id, is_replanned=plan.to_plain() != run.plan)
     return run_plan(plan, run.run_id, store, settings)
 
 

@@ -78,7 +78,7 @@ class Runs(Records):
             self._finish(connection, run_id, state)
         points.reach("run-finished")
 
-    def take_run(self, run_id: str, *, only: Collection[str] = RUN_STATES) -> list[str]:
+    def take_run(self, run_id: str, *, only: Collection[str] = RUN_STATES, is_replanned: bool = False) -> list[str]:
         """Take over a run to resume it: its state is "running", the lease is ours, its dead attempts are "lost".
 
         Attempts of processes that live, and helped whoever had the run before, go on.
@@ -89,6 +89,8 @@ class Runs(Records):
             Which.
         only : collection of str
             The states in which it is wanted: who looks for work must not start what somebody has just finished.
+        is_replanned : bool
+            Whether it goes on by another plan than the recorded one, which nobody else then can know.
 
         Returns the ids of the attempts that were lost: their folders are garbage, and their tokens commit nothing.
         Raises UnknownName, or StoreBusy while another living process holds the run, or when it is in another state.
@@ -115,7 +117,8 @@ class Runs(Records):
             connection.execute(
                 "UPDATE runs SET state = 'running', ended_us = NULL, cancel_us = NULL WHERE run_id = ?", (run_id,)
             )
-            self._append(connection, "run-taken", {"lost": lost}, run_id=run_id)
+            body = {"lost": lost, "replanned": True} if is_replanned else {"lost": lost}
+            self._append(connection, "run-taken", body, run_id=run_id)
         return lost
 
     def renew_run(self, run_id: str) -> None:

@@ -143,13 +143,17 @@ class Sharing(Attempts):
             connection.execute("UPDATE runs SET state = 'queued' WHERE run_id = ?", (run_id,))
             self._append(connection, "run-released", {}, run_id=run_id)
 
-    def newest_event(self, kind: str, **equal: Any) -> Event | None:
-        """The newest event of a kind whose body has these values. Cost: reads back until it is found."""
+    def newest_event(self, kind: str, *, run_id: str | None = None, **equal: Any) -> Event | None:
+        """The newest event of a kind, of one run or of all, whose body has these values.
+
+        Cost: reads back until it is found; in one run, its events.
+        """
+        where, values = ("kind = ?", [kind]) if run_id is None else ("run_id = ? AND kind = ?", [run_id, kind])
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT event_id, time_us, run_id, attempt_id, kind, body FROM events WHERE kind = ?"
+                f"SELECT event_id, time_us, run_id, attempt_id, kind, body FROM events WHERE {where}"  # noqa: S608  # our own text
                 " ORDER BY event_id DESC",
-                (kind,),
+                values,
             )
             for row in rows:
                 body = decode(row[5])

@@ -6,7 +6,8 @@ import argparse
 import sys
 from contextlib import redirect_stdout
 
-from headrace.cli.output import add_output
+from headrace import progress
+from headrace.cli.output import add_output, write_json
 from headrace.cli.project import load, parameters
 from headrace.cli.results import write_result
 
@@ -24,20 +25,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--by", metavar="PERSON", help="who lets it pass")
     parser.add_argument("--because", metavar="REASON", help="why")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--in-process", action="store_true", help="run the steps here, one after the other, as a debugger likes it"
     )
+    where.add_argument("--detach", action="store_true", help="leave it to `headrace worker` or `headrace up`")
     add_output(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Run it; 0 when all went well, 1 when a step failed or said no."""
-    from headrace.orchestration.runner import run_pipeline
+    """Run it; 0 when all went well (or it is queued), 1 when a step failed or said no."""
+    from headrace.orchestration.runner import run_pipeline, submit_pipeline
     from headrace.orchestration.waivers import check_waivers
 
     waivers = check_waivers(arguments.waive, arguments.by, arguments.because)
     pipeline = load(arguments.pipeline)
     values = parameters(pipeline, arguments.set)
+    if arguments.detach:
+        with redirect_stdout(sys.stderr):
+            run_id, num_workers = submit_pipeline(pipeline, values, waivers=waivers)
+        progress.say(
+            f"run {run_id} of {pipeline.name} is queued: "
+            + (f"{num_workers} workers are there" if num_workers else "`headrace worker` or `headrace up` takes it")
+        )
+        if arguments.output == "json":
+            write_json({"format": 1, "run": run_id, "pipeline": pipeline.name, "state": "queued"})
+        else:
+            sys.stdout.write(run_id + "\n")
+        return 0
     with redirect_stdout(sys.stderr):  # what the pipeline prints while it is traced, and steps that run here
         result = run_pipeline(pipeline, values, in_process=arguments.in_process, waivers=waivers)
     return write_result(result, arguments.output)
