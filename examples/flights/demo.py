@@ -246,13 +246,16 @@ def second_day(url: str, row: dict[str, Any], live: int) -> dict[str, Any]:
         arrive([*MONTHS, "2013-07", "2013-08"], broken=True)
         refused = run(expected=1)
         names = refused["results"]["validate"]["names"]
-        faults = sorted({name.split(":")[1] for name in names if name.startswith("drift")})
+        let_pass = refused["results"]["validate"].get("waived", [])
+        found = [*names, *(item["name"] for item in let_pass)]
+        faults = sorted({name.split(":")[1] for name in found if name.startswith("drift")})
         blocked = [step["step"] for step in refused["steps"] if step["state"] == "blocked"]
         say(f"   nothing after validation ran ({', '.join(blocked)}); version {now} goes on serving")
-        known = next(name for name in names if name.startswith("drift_recoded"))
-        say(f"   the new flight numbers were announced: one finding is waived by name, {known}; the others stand")
-        waived = run("--waive", known, "--by", "ada", "--because", "new numbering plan", expected=1)
-        assert known not in waived["results"]["validate"]["names"], waived["results"]["validate"]
+        known = [name for name in names if name.startswith("drift_recoded")]  # none in a demo that waived it before
+        if known:
+            say(f"   the new flight numbers were announced: one finding is waived by name, {known[0]}; the rest stands")
+            waived = run("--waive", known[0], "--by", "ada", "--because", "new numbering plan", expected=1)
+            assert known[0] not in waived["results"]["validate"]["names"], waived["results"]["validate"]
 
         say("7  August arrives again, repaired: only what depends on it runs")
         arrive([*MONTHS, "2013-07", "2013-08"])
