@@ -19,9 +19,9 @@ A raw column that has one of these names is written as `input_NAME`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from headrace.schema import arrow_type
 
 __all__ = ["Entry", "Shape", "to_batch", "with_constants"]
 
+_NO_OUTPUT = np.full(1, np.nan, np.float32)
 _TIME = pa.timestamp("us", tz="UTC")
 _BEFORE = [("request_id", pa.string()), ("request_row", pa.int64()), ("event_time_us", _TIME)]
 _CONSTANT = [
@@ -55,22 +56,10 @@ _AFTER = [
 OWN_NAMES = frozenset(name for name, _ in (*_BEFORE, *_CONSTANT, *_AFTER))
 _FORMAT = 1
 
-
-class Entry(NamedTuple):
-    """One answered request, as the request path leaves it: nothing converted, lanes by reference."""
-
-    shape: Shape
-    request_id: str
-    started_ns: int
-    latency_ns: int
-    status: int
-    lanes: dict[str, npt.NDArray[Any]] | None
-    prediction: npt.NDArray[np.float32] | None
-
-    @property
-    def num_rows(self) -> int:
-        """Rows it becomes; a refused request is one."""
-        return 1 if self.prediction is None else len(self.prediction)
+# One answered request, as the request path leaves it, nothing converted and lanes by reference: (shape, request_id,
+# started_ns, latency_ns, status, lanes or None, prediction or None, num_rows). A plain tuple is made in a tenth of the
+# time of anything with names.
+Entry = tuple["Shape", str, int, int, int, dict[str, npt.NDArray[Any]] | None, npt.NDArray[np.float32] | None, int]
 
 
 @dataclass(frozen=True)
@@ -177,7 +166,7 @@ def _inputs(shape: Shape, lanes: Sequence[dict[str, npt.NDArray[Any]]]) -> list[
     return found
 
 
-def _sampled(identifiers: Collection[str], sample: float) -> npt.NDArray[np.bool_]:
+def _sampled(identifiers: Sequence[str], sample: float) -> npt.NDArray[np.bool_]:
     """Which requests are in the sample: drawn from their ids, so that anybody can tell later."""
     if sample >= 1.0:
         return np.ones(len(identifiers), np.bool_)
@@ -203,45 +192,46 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
     Returns
     -------
     pyarrow.RecordBatch [sum of the requests' rows]
-        Of `shape.schema`. Cost: about 3 us a row of 12 columns, one row a request.
+        Of `shape.schema`. Cost: about 2 us a row of 12 columns, one row a request.
     """
-    shape = entries[0].shape
-    counts = np.array([entry.num_rows for entry in entries])
+    shapes, identifiers, starts_ns, latencies_ns, statuses, lanes, predictions, num_rows = zip(*entries, strict=True)
+    shape = shapes[0]
+    counts = np.array(num_rows)
     total = int(counts.sum())
     has_many = total != len(entries)
 
     def spread(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.repeat(values, counts) if has_many else values
 
-    identifiers = [entry.request_id for entry in entries]
-    chosen = _sampled(identifiers, sample) & np.array([entry.lanes is not None for entry in entries])
+    chosen = _sampled(identifiers, sample)
+    if None in lanes:
+        chosen &= np.array([one is not None for one in lanes])
     is_sampled = spread(chosen)
-    if chosen.any():
-        picked = [entry.lanes for entry, is_chosen in zip(entries, chosen.tolist(), strict=True) if is_chosen]
-        inputs = _inputs(shape, picked)  # type: ignore[arg-type]  # those without lanes were not chosen
-        if not chosen.all():
-            index = _array(np.cumsum(is_sampled) - 1, pa.int64(), is_sampled)
-            inputs = [column.take(index) for column in inputs]
+    if chosen.all():
+        inputs = _inputs(shape, lanes)
+    elif chosen.any():
+        picked = [one for one, is_chosen in zip(lanes, chosen.tolist(), strict=True) if is_chosen]
+        index = _array(np.cumsum(is_sampled) - 1, pa.int64(), is_sampled)
+        inputs = [column.take(index) for column in _inputs(shape, picked)]
     else:
         inputs = [pa.nulls(total, arrow_type(column.kind)) for column in shape.columns]
-    names = identifiers
+    names: Sequence[str] = identifiers
+    rows = np.zeros(total, np.int64)
     if has_many:
-        names = [name for name, count in zip(identifiers, counts.tolist(), strict=True) for _ in range(count)]
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    times = np.array([entry.started_ns for entry in entries], np.int64)
-    answered = np.array([entry.prediction is not None for entry in entries])
-    empty = np.zeros(1, np.float32)
-    predictions = np.concatenate([empty if entry.prediction is None else entry.prediction for entry in entries])
+        names = [name for name, count in zip(identifiers, num_rows, strict=True) for _ in range(count)]
+        rows = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    outputs = np.concatenate([_NO_OUTPUT if one is None else one for one in predictions])
+    times = np.array(starts_ns, np.int64) + offset_ns
     dropped = np.zeros(total, np.int64)
     dropped[0] = num_dropped
     columns = [
         pa.array(names, pa.string()),
-        _array(np.arange(total) - starts, pa.int64()),
-        _array(spread((times + offset_ns) // 1000), _TIME),
+        _array(rows, pa.int64()),
+        _array(spread(times // 1000), _TIME),
         *inputs,
-        _array(predictions, pa.float32(), spread(answered) & (predictions == predictions)),
-        _array(spread(np.array([entry.latency_ns for entry in entries], np.int64) // 1000), pa.int64()),
-        _array(spread(np.array([entry.status for entry in entries], np.int64)), pa.int64()),
+        _array(outputs, pa.float32(), outputs == outputs),
+        _array(spread(np.array(latencies_ns, np.int64) // 1000), pa.int64()),
+        _array(spread(np.array(statuses, np.int64)), pa.int64()),
         pa.nulls(total, pa.string()),
         pa.nulls(total, pa.float64()),
         pa.nulls(total, pa.string()),
