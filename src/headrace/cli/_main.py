@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "plan": "say what a run would do, and do nothing",
     "resume": "finish a run that was cut off or failed",
     "cancel": "stop a run; what is done stays",
+    "diff": "say in what two runs differ: code, data, statistics, metrics",
     "explain": "say why a step ran or was cached, field by field",
     "status": "list runs, or the steps of one",
     "logs": "show what a step printed",

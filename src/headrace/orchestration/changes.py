@@ -79,6 +79,8 @@ class Change:
             if all(len(mine) < len(all_) for mine, all_ in zip(only, (before, now), strict=True)):
                 first, second = (", ".join(["...", *map(shown, mine)]) for mine in only)
                 return first, second
+            if all(isinstance(item, str) for item in [*before, *now]):
+                before, now = ", ".join(before) or None, ", ".join(now) or None
         return shown(before), shown(now)
 
     def to_plain(self) -> dict[str, Any]:

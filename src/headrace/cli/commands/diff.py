@@ -1,0 +1,80 @@
+"""`headrace diff [RUN] [RUN]`: in what two runs differ."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from headrace.cli.output import add_output, ago, write_json, write_table
+from headrace.cli.project import find_run, opened
+from headrace.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from headrace.store import RunRow, Store
+
+__all__ = ["add_arguments", "execute"]
+
+_MOST = 15
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `diff` takes."""
+    parser.add_argument(
+        "before", nargs="?", metavar="RUN", help="a run's id or its beginning, @last or @failed; see below"
+    )
+    parser.add_argument("now", nargs="?", metavar="RUN", help="the run to compare it with")
+    parser.add_argument("--all", action="store_true", help=f"all rows of each table, not the first {_MOST}")
+    parser.epilog = "With one RUN: it and the run of its pipeline before it. With none: the last two runs."
+    add_output(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print it; always 0."""
+    from headrace.orchestration.comparing import SECTIONS, compare_runs
+
+    with opened() as (store, _):
+        if arguments.now is not None:
+            before, now = find_run(store, arguments.before), find_run(store, arguments.now)
+        else:
+            now = find_run(store, arguments.before)
+            before = _before(store, now)
+        found = compare_runs(store, before, now)
+    if arguments.output == "json":
+        write_json({"format": 1, "before": before.run_id, "now": now.run_id, **found})
+        return 0
+    for word, run in (("before", before), ("now", now)):
+        sys.stdout.write(f"{word:6}  run {run.run_id} of {run.pipeline}, {run.state}, {ago(run.created_us)}\n")
+    for section, columns in SECTIONS.items():
+        rows = found[section]
+        if rows:
+            shown = rows if arguments.all else rows[:_MOST]
+            sys.stdout.write(f"\n{section}\n")
+            table = [{name: _text(name, row.get(name)) for name in columns} for row in shown]
+            write_table(table, [name for name in columns if any(row[name] for row in table)])
+            if len(shown) < len(rows):
+                sys.stdout.write(f"and {len(rows) - len(shown)} more: --all shows them\n")
+    if not any(found.values()):
+        sys.stdout.write("\nnothing differs\n")
+    return 0
+
+
+def _before(store: Store, now: RunRow) -> RunRow:
+    runs = store.runs(pipeline=now.pipeline, limit=10_000)
+    place = next(index for index, run in enumerate(runs) if run.run_id == now.run_id)
+    if place + 1 == len(runs):
+        raise InvalidInput(f"run {now.run_id} is the first of {now.pipeline}", expected="two runs to compare")
+    return runs[place + 1]
+
+
+def _text(column: str, value: Any) -> str:
+    from headrace.orchestration.changes import shown
+
+    if isinstance(value, float):
+        return f"{value:+.4g}" if column == "change" else f"{value:.5g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if column == "rows" else str(value)
+    if value is None:
+        return "-" if column in ("before", "now") else ""
+    is_whole = isinstance(value, str) and not value.startswith("source ")
+    return shown(value) if column in ("before", "now") and not is_whole else str(value)
