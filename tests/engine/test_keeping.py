@@ -240,3 +240,26 @@ def test_whatever_is_lost_is_worked_out_again(tmp_path_factory: Any, lost: set[i
     for index in lost:
         files.entries.pop(names[index % len(names)], None)
     assert states_of(engine(files), data) == expected
+
+
+@pytest.mark.parametrize("split", [None, SPLIT])
+def test_new_folds_join_what_is_kept_of_others(tmp_path: Path, split: dict[str, int] | None) -> None:
+    """Where some of the folds are kept, only the others are worked out; one month may know more than another."""
+    data, files = months(tmp_path, "123", split=split), Memory()
+    first = data.select_spans(["1", "2"])
+    engine(files).fold(FOLDS[:2], first, first.parts())
+    engine(files).fold_by_key(FOLDS[1:2], SPECS, first, first.parts())
+    for _ in range(2):
+        local = engine(files)
+        found = EngineCases._bytes(FOLDS, local.fold(FOLDS, data, data.parts()))
+        assert found == EngineCases._bytes(FOLDS, Local(1).fold(FOLDS, data, data.parts()))
+        expected = Local(1).fold_by_key(FOLDS, SPECS, data, data.parts())
+        for mine, other in zip(local.fold_by_key(FOLDS, SPECS, data, data.parts()), expected, strict=True):
+            assert mine.keys.equals(other.keys) and mine.num_rows.tolist() == other.num_rows.tolist()
+            assert EngineCases._bytes(FOLDS, mine.states) == EngineCases._bytes(FOLDS, other.states)
+    assert local.rows_read == 0
+    forgetful = Forgetful()
+    forgetful.entries |= files.entries
+    forgetful.entries = {name: data for number, (name, data) in enumerate(forgetful.entries.items()) if number % 3}
+    found = EngineCases._bytes(FOLDS, engine(forgetful).fold_by_key(FOLDS, SPECS, data, data.parts())[1].states)
+    assert found == EngineCases._bytes(FOLDS, expected[1].states)

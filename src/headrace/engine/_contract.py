@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,10 @@ class Work(ABC):
     Subclasses are frozen dataclasses, so that they travel as `module:name` and JSON. `__call__` runs on several
     threads at once and must not keep state. It answers rows in the order they came, as many or fewer; columns it does
     not return are joined to its answer again when the number of rows is the same, as are row ids and weights.
+    `packages` names those, beside numpy and pyarrow, whose version its answers may depend on.
     """
+
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod

@@ -7,6 +7,7 @@ its splits together.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -167,27 +168,54 @@ def group_units(
     folds: Sequence[AnyFold],
     keys: Sequence[Keys],
     units: Sequence[Unit],
-    group_anew: Callable[[list[Part]], list[list[Grouped]]],
+    group_anew: Callable[[list[AnyFold], list[Part]], list[list[Grouped]]],
     tally: Tally,
     at_once: int,
 ) -> Iterator[list[Grouped]]:
     """For each unit one Grouped for each of the keys, kept or read now; see `fold_units`."""
-    lacking = []
+    every = tuple(range(len(folds)))
+    lacking: dict[tuple[int, ...], list[Unit]] = {}
     for unit in units:
-        found = None if unit.rows is None else kept.find_groups(unit.rows)
-        if found is None:
-            lacking.append(unit)
-            continue
-        tally.add(reused=unit.num_rows)
-        yield [Grouped(table.drop_columns([_ROWS]), _counts(table), states) for table, states in found]
-    for chunk in _chunks(lacking, at_once):
-        answers = iter(group_anew([part for unit in chunk for part in unit.parts]))
-        for unit in chunk:
-            of_parts = [next(answers) for _ in unit.parts]
-            answer = of_parts[0] if len(of_parts) == 1 else join_groups(folds, keys, of_parts)
-            if unit.rows is not None:
-                kept.keep_groups(unit.rows, [(_with_counts(one), one.states) for one in answer])
-            yield answer
+        found = _find_groups(kept, unit)
+        missing = tuple(index for index in every if any(index not in states for _, states in found)) if found else every
+        if found and not missing:
+            tally.add(reused=unit.num_rows)
+            yield [_grouped(table, [states[index] for index in every]) for table, states in found]
+        else:
+            lacking.setdefault(missing, []).append(unit)
+    for missing, waiting in lacking.items():
+        some = [folds[index] for index in missing]
+        for chunk in _chunks(waiting, at_once):
+            answers = iter(group_anew(some, [part for unit in chunk for part in unit.parts]))
+            for unit in chunk:
+                of_parts = [next(answers) for _ in unit.parts]
+                answer = of_parts[0] if len(of_parts) == 1 else join_groups(some, keys, of_parts)
+                states = [dict(zip(missing, one.states, strict=True)) for one in answer]
+                if unit.rows is not None:
+                    tables = [_with_counts(one) for one in answer]
+                    kept.keep_groups(unit.rows, list(zip(tables, states, strict=True)))
+                if len(missing) < len(folds):
+                    found = _find_groups(kept, unit)
+                    if not found or any(len(of_key) < len(folds) for _, of_key in found):
+                        # It was there a moment ago: somebody has removed it.
+                        anew = group_anew(list(folds), list(unit.parts))
+                        yield anew[0] if len(anew) == 1 else join_groups(folds, keys, anew)
+                        continue
+                    tally.add(reused=unit.num_rows)
+                    states = [of_key for _, of_key in found]
+                yield [
+                    Grouped(one.keys, one.num_rows, [of_key[index] for index in every])
+                    for one, of_key in zip(answer, states, strict=True)
+                ]
+
+
+def _find_groups(kept: Kept, unit: Unit) -> list[tuple[pa.Table, dict[int, State]]]:
+    found = None if unit.rows is None else kept.find_groups(unit.rows)
+    return found or []
+
+
+def _grouped(table: pa.Table, states: list[State]) -> Grouped:
+    return Grouped(table.drop_columns([_ROWS]), _counts(table), states)
 
 
 _ROWS = "@num_rows"  # no source column can begin so
@@ -207,6 +235,11 @@ def _counts(table: pa.Table) -> Any:
 
 def join_groups(folds: Sequence[AnyFold], keys: Sequence[Keys], answers: Iterable[list[Grouped]]) -> list[Grouped]:
     """Many answers of `fold_by_key` as one: groups of equal keys merged, in canonical order."""
+    answers = iter(answers)
+    first, second = next(answers, None), next(answers, None)
+    if first is not None and second is None:
+        return first
+    answers = itertools.chain([one for one in (first, second) if one is not None], answers)
     tables = [GroupTable(key.columns) for key in keys]
     totals: list[list[State]] = [[fold.create(0) for fold in folds] for _ in keys]
     counts = [np.zeros(0, np.int64) for _ in keys]

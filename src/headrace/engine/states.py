@@ -6,17 +6,19 @@ A state may stand for rows only if it would come out the same, to the byte, from
 - the work put before the fold, and the keys the rows were grouped by;
 - the fold: class, parameters and `version`; the data set's weight, which every fold may use; its key, where row ids
   are asked for;
-- the code: headrace's version (a digest of its source where it is installed editable) and those of the packages that
-  compute.
+- the code: headrace's version (a digest of its source where it is installed editable), numpy's and pyarrow's, and
+  those of the packages that the work names.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
+import importlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from headrace.canonical import digest
@@ -25,10 +27,9 @@ from headrace.engine.reference import describe
 from headrace.errors import InvalidInput
 from headrace.fold import ROW_ID, State, decode, encode
 
-__all__ = ["Kept", "StateCache", "StateFiles"]
+__all__ = ["Kept", "StateCache", "StateFiles", "versions"]
 
 _FORMAT = 1
-_PACKAGES = ("numpy", "onnxruntime", "pyarrow")
 
 
 class StateFiles(Protocol):
@@ -56,7 +57,7 @@ class StateCache:
 
     def __init__(self, files: StateFiles, *, code: str) -> None:
         self._files = files
-        self._code = [_FORMAT, code, *(importlib.metadata.version(name) for name in _PACKAGES)]
+        self._code = [_FORMAT, code, np.__version__, pa.__version__]
 
     def place(self, rows: str, what: Any) -> str:
         """Where things about rows lie: `rows` is their digest, `what` plain data that says how they were looked at."""
@@ -82,7 +83,7 @@ class StateCache:
     ) -> Kept | None:
         """The states of these folds, looked up part by part; None where something in it cannot be told to others."""
         try:
-            before = None if through is None else describe(through)
+            before = None if through is None else [describe(through), versions(through.packages)]
             names = []
             for fold in folds:
                 with_ids = ROW_ID in fold.columns or (through is not None and ROW_ID in through.columns)
@@ -97,8 +98,7 @@ class StateCache:
 class Kept:
     """Some folds' states, part by part; made by `StateCache.kept`.
 
-    With keys, an entry of the answer is a list of one state for each fold, for each of the keys, and the table of the
-    groups; without, the list has one entry, and no table.
+    Without keys a state has one group; with keys there is an answer for each of them, its groups in a table beside.
     """
 
     def __init__(
@@ -114,47 +114,42 @@ class Kept:
 
     def find(self, rows: str) -> dict[int, State]:
         """Fold number -> state of one group, for those that are kept."""
-        found = self._files.find(self._cache.place(rows, self._how[0]), self._names)
-        states: dict[int, State] = {}
+        return dict(self._decoded(self._files.find(self._cache.place(rows, self._how[0]), self._names)))
+
+    def _decoded(self, found: Mapping[str, bytes]) -> Iterator[tuple[int, State]]:
         for index, (fold, name) in enumerate(zip(self._folds, self._names, strict=True)):
             if name in found:
-                try:
-                    states[index] = decode(fold, found[name])
-                except InvalidInput:  # of another version, or damaged before it was written
-                    continue
-        return states
+                # What cannot be decoded was damaged before it was written: as if it were not there.
+                with contextlib.suppress(InvalidInput):
+                    yield index, decode(fold, found[name])
 
     def keep(self, rows: str, states: Mapping[int, State]) -> None:
         """Keep states by fold number."""
         entries = {self._names[index]: encode(self._folds[index], state) for index, state in states.items()}
         self._files.keep(self._cache.place(rows, self._how[0]), entries)
 
-    def find_groups(self, rows: str) -> list[tuple[pa.Table, list[State]]] | None:
-        """For each of the keys, the groups' table and every fold's state; None unless all are kept."""
+    def find_groups(self, rows: str) -> list[tuple[pa.Table, dict[int, State]]] | None:
+        """For each of the keys, the groups' table and the kept states by fold number; None where no table is kept."""
         answer = []
         for how in self._how:
             found = self._files.find(self._cache.place(rows, how), ["groups", *self._names])
-            if len(found) != 1 + len(set(self._names)):
-                return None
-            table = _read_table(found["groups"])
+            table = _read_table(found["groups"]) if "groups" in found else None
             if table is None:
                 return None
-            try:
-                states = [decode(fold, found[name]) for fold, name in zip(self._folds, self._names, strict=True)]
-            except InvalidInput:
-                return None
-            if any(state.num_groups != table.num_rows for state in states):
-                return None
+            states = {index: state for index, state in self._decoded(found) if state.num_groups == table.num_rows}
             answer.append((table, states))
         return answer
 
-    def keep_groups(self, rows: str, answer: Sequence[tuple[pa.Table, Sequence[State]]]) -> None:
+    def keep_groups(self, rows: str, answer: Sequence[tuple[pa.Table, Mapping[int, State]]]) -> None:
         """Keep what `find_groups` finds."""
         for how, (table, states) in zip(self._how, answer, strict=True):
-            entries = {
-                name: encode(fold, state) for name, fold, state in zip(self._names, self._folds, states, strict=True)
-            }
+            entries = {self._names[index]: encode(self._folds[index], state) for index, state in states.items()}
             self._files.keep(self._cache.place(rows, how), {"groups": _table_bytes(table), **entries})
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of these packages, which are imported."""
+    return {name: str(importlib.import_module(name).__version__) for name in packages}
 
 
 def _table_bytes(table: pa.Table) -> bytes:

@@ -18,6 +18,7 @@ from headrace.dataset import Dataset, Part
 from headrace.dataset.rows import as_floats, filter_rows
 from headrace.engine import Engine, Work
 from headrace.engine.keeping import Unit, units_of
+from headrace.engine.states import versions
 from headrace.errors import InvalidInput
 from headrace.evaluation._measure import to_array
 from headrace.fold import ROW_ID, Rows
@@ -155,7 +156,10 @@ class _Keeper:
         self._tally: Any = getattr(engine, "tally", None)
         self._what: dict[str, Any] = {
             _ROWS: {"judged": label, "weight": roles.weight, "key": list(roles.key), "columns": list(keep)},
-            **{name: {"predictions of": model.digest, "label": label} for name, model in models.items()},
+            **{
+                name: {"predictions of": model.digest, "label": label, **versions(["onnxruntime"])}
+                for name, model in models.items()
+            },
         }
 
     def find(self, unit: Unit) -> dict[str, pa.Table]:

@@ -30,6 +30,7 @@ class Reading:
         self._store, self._kept = store, kept
         self._engine: LocalEngine | None = None
         self._states: Any = None
+        self._counted: dict[str, int] = {}
 
     @property
     def engine(self) -> LocalEngine:
@@ -47,13 +48,16 @@ class Reading:
 
     def count(self, *, read: int = 0, reused: int = 0) -> None:
         """Count rows that were read, or not read again, without the engine's help."""
-        self.engine.tally.add(read=read, reused=reused)
+        self._counted["rows_read"] = self._counted.get("rows_read", 0) + read
+        self._counted["rows_reused"] = self._counted.get("rows_reused", 0) + reused
 
     def measured(self) -> dict[str, int]:
-        """`rows_read` and `rows_reused`; {} for a step that did not ask for the engine."""
-        if self._engine is None:
-            return {}
-        return {"rows_read": self._engine.rows_read, "rows_reused": self._engine.rows_reused}
+        """`rows_read` and `rows_reused`; {} for a step that neither asked for the engine nor counted."""
+        engine = self._engine
+        if engine is None:
+            return self._counted
+        counted = {"rows_read": engine.rows_read, "rows_reused": engine.rows_reused}
+        return {name: value + self._counted.get(name, 0) for name, value in counted.items()}
 
     def close(self) -> None:
         """Bring the folder of states under its limit, where something was written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -33,6 +33,8 @@ class Derive(Work):
     nodes : tuple of int
         The nodes whose values are added.
     """
+
+    packages: ClassVar[tuple[str, ...]] = ("onnxruntime",)
 
     program: str
     nodes: tuple[int, ...]

@@ -117,8 +117,8 @@ class Local:
         else:
             self._check(unique, dataset, through, keys)
 
-            def anew(lacking: list[Part]) -> list[list[Grouped]]:
-                return self._group_parts(unique, keys, dataset, lacking, through)
+            def anew(some: list[AnyFold], lacking: list[Part]) -> list[list[Grouped]]:
+                return self._group_parts(some, keys, dataset, lacking, through)
 
             units = units_of(dataset, parts)
             found = join_groups(unique, keys, group_units(kept, unique, keys, units, anew, self.tally, self._at_once()))
