@@ -268,7 +268,7 @@ def second_day(url: str, row: dict[str, Any], live: int) -> dict[str, Any]:
         "versions": [july["results"]["push"]["version"]],
         "requests": load.num_asked,
         "failed_requests": load.num_failed,
-        "rows_read_month7": july["results"]["analyze"]["rows_read"],
+        "rows_read_month7": july["results"]["analyze"].get("rows_read", 0),
         "faults_named": faults,
         "rolled_back": True,
         "repaired_version": august["results"]["push"]["version"],
