@@ -3,11 +3,13 @@
 from headrace.validation._contract import Check, Context, Example, Found, Item, RowCheck, Severity
 from headrace.validation._validate import validate
 from headrace.validation._validation import Validation
+from headrace.validation.comparison import Comparison, compare_statistics
 from headrace.validation.inference import infer_schema
 from headrace.validation.waivers import Waiver
 
 __all__ = [
     "Check",
+    "Comparison",
     "Context",
     "Example",
     "Found",
@@ -16,6 +18,7 @@ __all__ = [
     "Severity",
     "Validation",
     "Waiver",
+    "compare_statistics",
     "infer_schema",
     "validate",
 ]

@@ -20,7 +20,7 @@ from headrace.validation._rows import without_roles
 from headrace.validation._search import Cell, look
 from headrace.validation._signature import plain, shown
 
-__all__ = ["find_drift", "new_spans"]
+__all__ = ["ERROR_RATE", "find_drift", "new_spans", "plain_drift"]
 
 ERROR_RATE = 1e-3  # of a whole comparison without any drift
 MAX_SLICES = 60
@@ -99,7 +99,7 @@ def find_drift(
         explained = {one.feature for one in located if one.span == span}
         for name in kinds:
             if name not in explained:
-                items += _plain_drift(name, cells[name], measured[name], span)
+                items += plain_drift(name, cells[name], measured[name], span)
         unknown = [name for name in kinds if any(one.is_unknown for one in measured[name])]
         if unknown:
             items.append(_insufficient(unknown, new, pooled, span))
@@ -179,7 +179,8 @@ def _by_value(
     return {key: [Profile.of(result[group]) for result in results] for group, key in enumerate(keys)}
 
 
-def _plain_drift(name: str, cell: Cell, measured: list[Distance], span: str) -> list[Item]:
+def plain_drift(name: str, cell: Cell, measured: list[Distance], span: str) -> list[Item]:
+    """The item of a column that has moved beyond its threshold without the mark of any fault; [] where it has not."""
     drifted = [one for one in measured if one.has_drifted]
     if not drifted:
         return []
