@@ -155,7 +155,9 @@ def read_segment(path: Path) -> Any:
             if not batches:
                 return None
             return with_constants(pa.Table.from_batches(batches, reader.schema))
-    except (pa.ArrowInvalid, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError, KeyError, TypeError) as error:
         if path.stat().st_size < 1 << 16:  # killed while it wrote the very first batch
             return None
         raise InvalidInput(f"not a segment of a request log: {error}", where=str(path)) from error

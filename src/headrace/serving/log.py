@@ -74,7 +74,8 @@ class RequestLog:
         self._num_lost = 0  # dropped, and not yet written down as such
         self.num_dropped = 0
         self._segments: dict[_Key, Segment] = {}
-        self._given: dict[_Key, int] = {}  # rows handed to a segment since it was on the disk last
+        # Rows handed to a segment since it was on the disk last, and how many lost ones they were to tell of.
+        self._given: dict[_Key, tuple[int, int]] = {}
         self._is_failing = False
         self._wake = threading.Event()
         self._is_closing = False
@@ -122,8 +123,8 @@ class RequestLog:
         offset_ns = time.time_ns() - time.perf_counter_ns()
         for start in range(0, len(entries), _BATCH_ROWS):
             for place, found in _places(entries[start : start + _BATCH_ROWS], offset_ns):
-                number = sum([entry[-1] for entry in found]) + lost
-                self._given[place] = self._given.get(place, 0) + number
+                number, carried = self._given.get(place, (0, 0))
+                self._given[place] = (number + sum([entry[-1] for entry in found]), carried + lost)
                 try:
                     batch = to_batch(found, offset_ns=offset_ns, sample=self._sample, num_dropped=lost)
                     self._segment(place).add(batch)
@@ -144,9 +145,9 @@ class RequestLog:
 
     def _fail(self, place: _Key, error: Exception) -> None:
         """Count what a segment was given and has not on the disk, and close it with what it has."""
-        number = self._given.pop(place, 0)
+        number, carried = self._given.pop(place, (0, 0))
         with self._lock:
-            self._num_lost += number
+            self._num_lost += number + carried
             self.num_dropped += number
         segment = self._segments.pop(place, None)
         if segment is not None:
