@@ -30,9 +30,9 @@ from headrace.dataset.manifest import (
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
 from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
 from headrace.dataset.rows import as_floats, filter_rows
-from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, summarize_span
+from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, read_as, summarize_span
 from headrace.dataset.selection import Selection
-from headrace.dataset.types import differences, one_schema
+from headrace.dataset.types import differences, one_schema, shared_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.fold import ROW_ID, Rows
 from headrace.schema import Schema
@@ -154,8 +154,19 @@ class Dataset:
 
     @property
     def arrow_schema(self) -> pa.Schema:
-        """The one shape of all spans; InvalidSchema, naming spans, columns and types, where they differ."""
-        return one_schema([(span.name, span.arrow_schema) for span in self.spans])
+        """The one shape of all spans: a column of int32 here and int64 there is read as int64.
+
+        InvalidSchema, naming spans, columns and types, where a column is missing or its types do not go together.
+        """
+        return self._shared(self.column_names)
+
+    @property
+    def shared_schema(self) -> pa.Schema:
+        """The same of those columns alone that every span has in types that go together."""
+        return self._shared(None)
+
+    def _shared(self, columns: Sequence[str] | None) -> pa.Schema:
+        return shared_schema([(span.name, span.arrow_schema) for span in self.spans], columns)
 
     @property
     def column_names(self) -> list[str]:
@@ -245,7 +256,8 @@ class Dataset:
             Whether to make row ids.
 
         Text may come as string, large_string or a dictionary of these, from batch to batch. `Rows.weight` is filled
-        when the data set has that role. Raises InvalidSchema when a column is not the same in all spans, UnknownName,
+        when the data set has that role. Raises InvalidSchema when a column is not in all spans, or not in types that
+        go together (then it is read in the widest), UnknownName,
         InvalidInput naming the file. Cost: the decoding of these columns, the key's and the weight.
         """
         wanted = None if part.split is None else self._split_index(part.split)
@@ -276,10 +288,13 @@ class Dataset:
         For engines, which read a fragment once for all of its splits and hand its `pieces` to several threads.
         """
         names = [c for c in (self.arrow_schema.names if columns is None else columns) if c != ROW_ID]
-        one_schema([(span.name, span.arrow_schema) for span in self.spans], names)
+        shared = self._shared(names)
         row_id = row_id or (columns is not None and ROW_ID in columns)
         scan = self._scan(part.span, part.fragment_index)
-        return scan.run(names, row_id=row_id, with_split=with_split, batch_rows=batch_rows, pieces=pieces)
+        found = scan.run(names, row_id=row_id, with_split=with_split, batch_rows=batch_rows, pieces=pieces)
+        own = scan.span.arrow_schema
+        other = {name: shared.field(name).type for name in names if own.field(name).type != shared.field(name).type}
+        return read_as(found, other, scan.reader.name) if other else found
 
     def _scan(self, span: str, index: int) -> Scan:
         reader = self.reader(Part(span, None, index))
@@ -288,7 +303,7 @@ class Dataset:
 
     def to_arrow(self, split: str | None = ALL, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a split (or all) as one table in logical types: as much memory as there are rows."""
-        schema = one_schema([(span.name, span.arrow_schema) for span in self.spans], columns)
+        schema = self._shared(self.column_names if columns is None else columns)
         names = schema.names
         pieces = [
             rows.batch.cast(schema) if names else rows.batch

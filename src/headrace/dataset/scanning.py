@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from headrace.dataset.types import one_schema
 from headrace.errors import InvalidInput
 from headrace.fold import Rows
 
-__all__ = ["BATCH_ROWS", "Scan", "Scanned", "Splits", "open_fragment", "summarize_span"]
+__all__ = ["BATCH_ROWS", "Scan", "Scanned", "Splits", "open_fragment", "read_as", "summarize_span"]
 
 BATCH_ROWS = 65536
 
@@ -110,6 +110,22 @@ class Scan:
         if name not in batch.schema.names:  # this span lacks it: validation says so, rows count once
             return np.ones(batch.num_rows)
         return as_weights(batch.column(name), name, self.reader.name)
+
+
+def read_as(found: Scanned, types: Mapping[str, pa.DataType], where: str) -> Scanned:
+    """The same rows with some columns in other types; InvalidInput naming the file for a value that does not fit."""
+    for rows, splits in found:
+        arrays = []
+        for name, array in zip(rows.batch.schema.names, rows.batch.columns, strict=True):
+            if name in types:
+                try:
+                    array = array.cast(types[name])
+                except pa.ArrowInvalid as error:
+                    raise InvalidInput(
+                        f"column {name!r} cannot be read as {types[name]}, as other spans have it: {error}", where=where
+                    ) from error
+            arrays.append(array)
+        yield replace(rows, batch=pa.RecordBatch.from_arrays(arrays, rows.batch.schema.names)), splits
 
 
 def summarize_span(

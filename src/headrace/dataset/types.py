@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,17 @@ import pyarrow as pa
 from headrace.errors import InvalidInput, InvalidSchema, UnknownName
 from headrace.fold import ROW_ID
 
-__all__ = ["differences", "logical_schema", "logical_type", "one_schema", "parse_type", "type_text"]
+__all__ = [
+    "common_type",
+    "difference_text",
+    "differences",
+    "logical_schema",
+    "logical_type",
+    "one_schema",
+    "parse_type",
+    "shared_schema",
+    "type_text",
+]
 
 
 def logical_type(data_type: pa.DataType) -> pa.DataType:
@@ -78,28 +88,93 @@ def differences(schemas: Sequence[tuple[str, pa.Schema]]) -> dict[str, dict[str,
     return found
 
 
+def common_type(types: Iterable[pa.DataType]) -> pa.DataType | None:
+    """The type in which values of all these types can be read without loss, or None where there is none.
+
+    Integers and floats take the widest; integers beside floats are float64, where a value that is not exact is an
+    error of reading; moments the finest unit, those with a zone never beside those without; a column without any value
+    (null) is at home everywhere.
+
+    >>> common_type([pa.int32(), pa.int64(), pa.null()])
+    DataType(int64)
+    >>> common_type([pa.timestamp("ms", "UTC"), pa.timestamp("us", "America/New_York")])
+    TimestampType(timestamp[us, tz=UTC])
+    >>> common_type([pa.int64(), pa.string()]) is None
+    True
+    """
+    found = list(dict.fromkeys(item for item in types if not pa.types.is_null(item)))
+    if len(found) < 2:
+        return found[0] if found else pa.null()
+    if all(pa.types.is_integer(item) for item in found):
+        return _common_integer(found)
+    if all(pa.types.is_integer(item) or pa.types.is_floating(item) for item in found):
+        has_integer = any(pa.types.is_integer(item) for item in found)
+        return pa.float64() if has_integer else max(found, key=lambda item: item.bit_width)
+    if all(pa.types.is_timestamp(item) for item in found) and len({item.tz is None for item in found}) == 1:
+        unit = max((item.unit for item in found), key=("s", "ms", "us", "ns").index)
+        zones = {item.tz for item in found}
+        return pa.timestamp(unit, tz=zones.pop() if len(zones) == 1 else "UTC")
+    return None
+
+
+def _common_integer(types: Sequence[pa.DataType]) -> pa.DataType | None:
+    signed = [item.bit_width for item in types if pa.types.is_signed_integer(item)]
+    unsigned = [item.bit_width for item in types if not pa.types.is_signed_integer(item)]
+    if not signed:
+        return max(types, key=lambda item: item.bit_width)
+    width = max(*signed, *(2 * item for item in unsigned)) if unsigned else max(signed)
+    return {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}.get(width)
+
+
+def shared_schema(schemas: Sequence[tuple[str, pa.Schema]], columns: Sequence[str] | None = None) -> pa.Schema:
+    """The columns that every span has, each in the type in which all of them can be read.
+
+    With `columns` exactly these, in their order: InvalidSchema, naming spans and types, for one that a span lacks or
+    has in a type that does not go with the others'; UnknownName for a column in none.
+    """
+    uneven = differences(schemas)
+    common = {name: common_type(filter(None, kinds.values())) for name, kinds in uneven.items() if all(kinds.values())}
+    readable = {name: kind for name, kind in common.items() if kind is not None}
+    if columns is not None:
+        _refuse(uneven, [name for name in columns if name in uneven and name not in readable])
+    names = list(dict.fromkeys(name for _, schema in schemas for name in schema.names)) if columns is None else columns
+    fields = []
+    for name in names:
+        if name in readable:
+            fields.append(pa.field(name, readable[name]))
+        elif name not in uneven:
+            if name not in schemas[0][1].names:
+                raise UnknownName("column", name, schemas[0][1].names)
+            fields.append(schemas[0][1].field(name))
+    return pa.schema(fields)
+
+
 def one_schema(schemas: Sequence[tuple[str, pa.Schema]], columns: Sequence[str] | None = None) -> pa.Schema:
-    """The schema all spans share; with `columns` only of those, in their order.
+    """The schema all spans share, type by type; with `columns` only of those, in their order.
 
     Raises InvalidSchema that names the columns, types and spans which differ, UnknownName for a column in none.
     """
     uneven = differences(schemas)
     names = schemas[0][1].names if columns is None else list(columns)
-    bad = list(uneven) if columns is None else [name for name in names if name in uneven]
-    if bad:
-        shown = "; ".join(_difference(name, uneven[name]) for name in bad[:5])
-        more = f", and {len(bad) - 5} more columns" if len(bad) > 5 else ""
-        raise InvalidSchema(
-            f"the spans of this data set differ in shape: {shown}{more}",
-            fix="validate names every difference; select_spans leaves out the spans at fault",
-        )
+    _refuse(uneven, list(uneven) if columns is None else [name for name in names if name in uneven])
     for name in names:
         if name not in schemas[0][1].names:
             raise UnknownName("column", name, schemas[0][1].names)
     return pa.schema([schemas[0][1].field(name) for name in names])
 
 
-def _difference(name: str, kinds: dict[str, pa.DataType | None]) -> str:
+def _refuse(uneven: Mapping[str, dict[str, pa.DataType | None]], bad: Sequence[str]) -> None:
+    if bad:
+        shown = "; ".join(difference_text(name, uneven[name]) for name in bad[:5])
+        more = f", and {len(bad) - 5} more columns" if len(bad) > 5 else ""
+        raise InvalidSchema(
+            f"the spans of this data set differ in shape: {shown}{more}",
+            fix="validate names every difference; select_spans leaves out the spans at fault",
+        )
+
+
+def difference_text(name: str, kinds: Mapping[str, pa.DataType | None]) -> str:
+    """How spans differ in a column: "'x' is int32 in 2013-01 but missing in 2013-02"."""
     by_type: dict[str, list[str]] = {}
     for span, kind in kinds.items():
         by_type.setdefault("missing" if kind is None else str(kind), []).append(span)

@@ -201,7 +201,7 @@ def _one_batch(table: pa.Table) -> pa.Table:
 
 
 def _no_rows(dataset: Dataset, work: Predict) -> pa.RecordBatch:
-    schema = dataset.arrow_schema
+    schema = dataset.shared_schema
     found = {LABEL: pa.array([], pa.float64()), **{name: pa.array([], pa.float32()) for name, _ in work.models}}
     found |= {name: _encoded(pa.array([], schema.field(name).type)) for name in work.keep}
     batch = pa.RecordBatch.from_arrays(list(found.values()), list(found))

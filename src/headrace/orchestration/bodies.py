@@ -45,6 +45,18 @@ def _load_schema(arguments: dict[str, Any], context: Context) -> Done:
     return Done({"schema": Schema.load(path)})
 
 
+def _analyze(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.dataset.types import difference_text
+
+    dataset = arguments["dataset"]
+    done = Done({"statistics": VERBS["analyze"].load()(**arguments)})
+    shared = dataset.shared_schema.names
+    left_out = [difference_text(*item) for item in dataset.uneven_columns.items() if item[0] not in shared]
+    if left_out:
+        done.result["warnings"] = [f"left out: {text}" for text in left_out[:_MOST_ITEMS]]
+    return done
+
+
 def _validate(arguments: dict[str, Any], context: Context) -> Done:
     from headrace.validation import Waiver
 
@@ -137,6 +149,7 @@ def _evaluate(arguments: dict[str, Any], context: Context) -> Done:
 
 
 _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
+    "analyze": _analyze,
     "evaluate": _evaluate,
     "gate": _gate,
     "ingest": _ingest,

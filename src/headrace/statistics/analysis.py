@@ -29,10 +29,11 @@ def analyze(
     engine : Engine, optional
         What runs the folds; threads of this process by default. The result does not depend on it.
 
+    Columns that a span lacks, or has in a type that does not go with the others', are left out: `validate` names them.
     Nulls, NaN and infinities are counted apart. A column with more than 65,536 distinct values has approximate
     figures that carry their bounds (`FeatureStatistics.error_bounds`).
 
-    Raises InvalidSchema when spans differ in shape, UnknownName for a slice by an unknown column, InvalidInput when
+    Raises InvalidInput when spans share no column, UnknownName for a slice by an unknown column, InvalidInput when
     fragments hold other rows than the manifest says or rows are to be cut by a column that cannot be a key.
 
     Cost: decoding plus 2 ns a value for small integers and dictionary text, up to 50 ns for full-entropy floats;
@@ -43,9 +44,9 @@ def analyze(
     >>> statistics["x"].mean, statistics["x"].num_missing
     (2.0, 1)
     """
-    schema = dataset.arrow_schema
+    schema = dataset.shared_schema
     if not schema.names:
-        raise InvalidInput("a data set without columns cannot be analysed", where=repr(dataset))
+        raise InvalidInput("a data set without columns that all spans have cannot be analysed", where=repr(dataset))
     specs = parse_slices(slices, schema.names)
     runner: Engine = LocalEngine() if engine is None else engine
     folds = tuple(Distribution(item.name, kind_of(item.type)) for item in schema)

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from headrace.dataset.rows import to_bools
 from headrace.fold import Fold, Groups, Rows, State
+from headrace.kinds import Kind, arrow_type, canonical_array, kind_of
 from headrace.lookup import find
-from headrace.schema import Feature, canonical_array, kind_of
+from headrace.schema import Feature
 from headrace.validation._contract import RowCheck
 
-__all__ = ["FaultCounts", "FaultState", "canonical_values", "row_check"]
+__all__ = ["FaultCounts", "FaultState", "canonical_values", "reads_as", "row_check"]
 
 
 def row_check(code: str) -> RowCheck:
@@ -25,9 +26,18 @@ def row_check(code: str) -> RowCheck:
     return check
 
 
-def canonical_values(array: Any, name: str) -> pa.Array:
-    """A column as checks take it: the kind's canonical type, but text as it is encoded."""
-    return array if kind_of(array.type) == "text" else canonical_array(array, name=name)
+def reads_as(kind: Kind | None, asked: Kind) -> bool:
+    """Whether values of a kind can be judged as another: integers as numbers, a column without any value as all."""
+    return kind == asked or kind == "null" or (kind == "integer" and asked == "number")
+
+
+def canonical_values(array: Any, kind: Kind, name: str) -> pa.Array:
+    """A column as checks of that kind take it: in its canonical type, but text as it is encoded."""
+    found = kind_of(array.type)
+    if found == kind == "text":
+        return array
+    values = canonical_array(array, name=name)
+    return values if found == kind else values.cast(arrow_type(kind))
 
 
 @dataclass
@@ -71,7 +81,7 @@ class FaultCounts(Fold[FaultState, npt.NDArray[np.int64]]):
 
     def add(self, state: FaultState, rows: Rows, groups: Groups | None) -> FaultState:
         """Count the batch."""
-        values = canonical_values(rows.batch.column(self.feature.name), self.feature.name)
+        values = canonical_values(rows.batch.column(self.feature.name), self.feature.kind, self.feature.name)
         masks = [row_check(code).at_fault(self.feature, values) for code in self.codes]
         if groups is None:
             state.counts[0, 0] += rows.num_rows

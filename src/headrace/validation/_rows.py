@@ -16,7 +16,7 @@ from headrace.dataset import Dataset, Part, Roles, Span
 from headrace.dataset.rows import to_bools
 from headrace.schema import Feature, format_moment, kind_of
 from headrace.validation._contract import Context, Example, RowCheck
-from headrace.validation._faults import canonical_values
+from headrace.validation._faults import canonical_values, reads_as
 
 __all__ = [
     "NUM_EXAMPLES",
@@ -37,7 +37,7 @@ def _spans(context: Context, judged: Judged) -> Iterator[tuple[Dataset, Span, Ju
     bare = without_roles(context.dataset)
     for span in bare.spans:
         kinds = {item.name: kind_of(item.type) for item in span.arrow_schema}
-        here = [(check, feature) for check, feature in judged if kinds.get(feature.name) == feature.kind]
+        here = [(check, feature) for check, feature in judged if reads_as(kinds.get(feature.name), feature.kind)]
         if here:
             yield bare.select_spans([span.name]), span, here
 
@@ -48,17 +48,22 @@ def without_roles(dataset: Dataset) -> Dataset:
     Splits stay what they are where every span has the key that they are drawn by; else there are none.
     """
     key = dataset.roles.key
-    if not set(key) & set(dataset.uneven_columns):
+    if set(key) <= set(dataset.shared_schema.names):
         return replace(dataset, roles=Roles(key=key))
     return replace(dataset, roles=Roles(), split=None, _summary=None)
 
 
 def _values(dataset: Dataset, part: Part, judged: Judged) -> Iterator[tuple[int, int, dict[str, pa.Array]]]:
     """For each batch: how many rows came before it, its number of rows, and its columns as checks take them."""
-    names = list(dict.fromkeys(feature.name for _, feature in judged))
+    kinds = {feature.name: feature.kind for _, feature in judged}
+    names = list(kinds)
     start = 0
     for rows in dataset.read(part, names):
-        yield start, rows.num_rows, {name: canonical_values(rows.batch.column(name), name) for name in names}
+        yield (
+            start,
+            rows.num_rows,
+            {name: canonical_values(rows.batch.column(name), kinds[name], name) for name in names},
+        )
         start += rows.num_rows
 
 

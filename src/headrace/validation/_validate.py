@@ -15,7 +15,7 @@ from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
 from headrace.validation._contract import Check, Context, Found, Item, RowCheck
-from headrace.validation._faults import FaultCounts, FaultState
+from headrace.validation._faults import FaultCounts, FaultState, reads_as
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
 from headrace.validation._validation import Validation
@@ -217,7 +217,7 @@ def _count(
     for spans in shapes.values():
         alike = bare.select_spans(spans)
         kinds = {item.name: kind_of(item.type) for item in alike.spans[0].arrow_schema}
-        here = [fold for fold in folds if kinds.get(fold.feature.name) == fold.feature.kind]
+        here = [fold for fold in folds if reads_as(kinds.get(fold.feature.name), fold.feature.kind)]
         if here:
             for fold, state in zip(here, engine.fold(here, alike, alike.parts()), strict=True):
                 assert isinstance(state, FaultState)

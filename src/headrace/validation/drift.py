@@ -42,12 +42,14 @@ def new_spans(dataset: Dataset, previous: Dataset) -> list[str]:
 
 
 def compared(dataset: Dataset, previous: Dataset, spans: Sequence[str]) -> dict[str, Kind]:
-    """The columns that all these spans have in one type, with their kinds."""
+    """The columns that all these spans have in one kind, with it."""
     schemas = [span.arrow_schema for span in previous.spans]
     schemas += [dataset.find_span(name).arrow_schema for name in spans]
     found: dict[str, Kind] = {}
     for field in schemas[-1]:
-        types = {item.field(place).type for item in schemas for place in item.get_all_field_indices(field.name)}
+        types = {
+            kind_of(item.field(place).type) for item in schemas for place in item.get_all_field_indices(field.name)
+        }
         count = sum(len(item.get_all_field_indices(field.name)) for item in schemas)
         if len(types) == 1 and count == len(schemas) and kind_of(field.type) not in ("null", "other"):
             found[field.name] = kind_of(field.type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from headrace.kinds import Kind
 from headrace.schema import Feature
 from tests.validation.spans import item_of, judge, of_spans
 
@@ -14,7 +15,10 @@ def test_fires_for_another_kind() -> None:
     validation = judge({"a": ["1", None]}, Feature("a", "integer", min_present=1.0, min=0))
     item = item_of(validation, "type")
     assert item is not None and (item.severity, item.value, item.threshold) == ("error", "text", "integer")
-    assert item.message == "column 'a' is text (string) in span all; the schema says integer"
+    assert item.message == (
+        "column 'a' is text (string) in span all; the schema says integer: "
+        "deliver that, or change the schema to kind: text"
+    )
     assert [error.code for error in validation.errors] == ["type"]
 
 
@@ -27,11 +31,53 @@ def test_names_the_one_span_of_another_kind() -> None:
     assert other is not None and other.value == 0.5 and other.rows[0].span == "mar"
 
 
-def test_fires_for_one_kind_in_two_types() -> None:
-    """int32 in one span and int64 in another cannot be read as one column: an error that names both."""
-    data = of_spans({"jan": {"a": pa.array([1], pa.int32())}, "feb": {"a": pa.array([1], pa.int64())}})
+UTC, ZONE = pa.timestamp("us", "UTC"), pa.timestamp("us", "America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "read_as"),
+    [
+        (pa.int32(), pa.int64(), "integer", "int64"),
+        (pa.int32(), pa.float64(), "number", "double"),
+        (UTC, ZONE, "timestamp", "timestamp[us, tz=UTC]"),
+        (pa.null(), pa.float32(), "number", "float"),
+    ],
+)
+def test_warns_of_types_that_go_together(first: pa.DataType, second: pa.DataType, kind: Kind, read_as: str) -> None:
+    """Types that can be read as one without loss are named, and read; the rows of both are judged."""
+    data = of_spans({"jan": {"a": pa.array([None], first)}, "feb": {"a": pa.array([None], second)}})
+    found = judge(data, Feature("a", kind))
+    item = item_of(found, "type")
+    assert found.ok and item is not None and item.severity == "warning"
+    assert item.message == f"column 'a' is {first} in span jan but {second} in span feb; it is read as {read_as}"
+    refused = judge(data, Feature("a", kind, min_present=1.0))
+    assert "2 of 2 rows" in refused.errors[0].message
+
+
+def test_fires_for_whole_numbers_that_became_fractions() -> None:
+    """The message says what to change, and where."""
+    data = of_spans({"jan": {"a": pa.array([1], pa.int32())}, "feb": {"a": [1.5]}})
     item = item_of(judge(data, Feature("a", "integer")), "type")
-    assert item is not None and "int32 in span jan but int64 in span feb" in item.message
+    assert item is not None and item.message == (
+        "column 'a' is number (double) in span feb; the schema says integer: "
+        "deliver that, or change the schema to kind: number"
+    )
+    assert judge(data, Feature("a", "number")).ok
+
+
+def test_fires_for_moments_with_and_without_a_zone() -> None:
+    """A moment without a zone does not say when it is: an error, though both are timestamps."""
+    data = of_spans({"jan": {"a": pa.array([1], UTC)}, "feb": {"a": pa.array([1], pa.timestamp("us"))}})
+    item = item_of(judge(data, Feature("a", "timestamp")), "type")
+    assert item is not None and item.severity == "error"
+    assert "timestamp[us] in span feb; moments without a zone" in item.message
+
+
+def test_fires_for_integers_that_no_type_holds() -> None:
+    """int8 beside uint64: neither holds the other."""
+    data = of_spans({"jan": {"a": pa.array([1], pa.int8())}, "feb": {"a": pa.array([1], pa.uint64())}})
+    item = item_of(judge(data, Feature("a", "integer")), "type")
+    assert item is not None and item.severity == "error" and "no one type can hold both" in item.message
 
 
 @pytest.mark.parametrize("data_type", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])

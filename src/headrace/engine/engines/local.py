@@ -21,7 +21,7 @@ import pyarrow as pa
 from headrace import progress
 from headrace.dataset import Dataset, Part
 from headrace.dataset.rows import filter_rows
-from headrace.dataset.types import one_schema
+from headrace.dataset.types import shared_schema
 from headrace.engine._contract import AnyFold, Grouped, Keys, PartName, Work
 from headrace.engine.grouping import GroupTable
 from headrace.engine.keeping import Tally, arrange, fold_units, group_units, join, join_groups, units_of
@@ -168,7 +168,7 @@ class Local:
         """Refuse what reading would refuse, though perhaps nothing is read."""
         names = [name for item in (*folds, *keys) for name in item.columns]
         columns, _ = columns_needed(dataset, through, names)
-        one_schema([(span.name, span.arrow_schema) for span in dataset.spans], [c for c in columns if c != ROW_ID])
+        shared_schema([(span.name, span.arrow_schema) for span in dataset.spans], [c for c in columns if c != ROW_ID])
 
     def _at_once(self) -> int:
         return 2 * self._num_workers()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyarrow as pa
+
 from headrace.dataset import Span
+from headrace.dataset.types import common_type
 from headrace.schema import kind_of
 from headrace.validation._contract import Check, Context, Item, kinds_named, spans_named
 
@@ -12,31 +15,49 @@ __all__ = ["Type"]
 
 
 class Type(Check):
-    """Each span's Arrow type of a column must be of the feature's kind, and the same in all spans: an error.
+    """A column's values must be of the feature's kind, in types that can be read as one: else an error.
 
-    `value` is what was found, `threshold` the kind asked for; the message names spans and types. Rows of a span of
-    another kind are not judged further in that column. Cost: no row is read.
+    Spans may differ in type where nothing is lost by it: integers of another width, moments of another zone or unit,
+    whole numbers where the schema says number, a column without any value. That is a warning, and the message says as
+    what they are read. `value` is what was found, `threshold` the kind asked for; the message names spans and types.
+    Rows of a span of another kind are not judged further in that column. Cost: no row is read.
     """
 
     code = "type"
 
     def check(self, context: Context) -> Iterator[Item]:
-        """Yield one item for each column of another kind anywhere, or of one kind in several types."""
+        """Yield one item for each column whose types are not one, or not those of the feature's kind."""
         num_spans = len(context.dataset.spans)
         for feature in context.schema.features:
             having = context.spans_with(feature.name)
-            wrong = [(span, item) for span, item in having if kind_of(item) != feature.kind]
-            if wrong:
-                types = [data_type for _, data_type in wrong]
+            types = dict.fromkeys(data_type for _, data_type in having)
+            if not types:  # missing everywhere is another check's finding
+                continue
+            common = common_type(types)
+            fits = common is not None and (kind_of(common) == feature.kind or types.keys() == {pa.null()})
+            if len(types) < 2 and fits:
+                continue
+            by_type: dict[str, list[Span]] = {}
+            for span, data_type in having:
+                by_type.setdefault(str(data_type), []).append(span)
+            parts = " but ".join(f"{item} in {spans_named(spans, num_spans)}" for item, spans in by_type.items())
+            if fits:
+                message = f"column {feature.name!r} is {parts}; it is read as {common}"
+                yield Item(self.code, feature.name, None, "warning", ", ".join(by_type), feature.kind, message)
+                continue
+            wrong = [(span, item) for span, item in having if kind_of(item) not in (feature.kind, "null")]
+            if common is None and len({kind_of(item) for item in types}) == 1:
+                advice = _ZONES if feature.kind == "timestamp" else "; no one type can hold both: deliver one"
+                message = f"column {feature.name!r} is {parts}{advice}"
+            elif wrong:
+                kinds = list(dict.fromkeys(kind_of(item) for _, item in wrong))
                 where = spans_named([span for span, _ in wrong], num_spans)
-                asked = f"; the schema says {feature.kind}"
-                found = ", ".join(dict.fromkeys(kind_of(item) for item in types))
-                message = f"column {feature.name!r} is {kinds_named(types)} in {where}{asked}"
-                yield Item(self.code, feature.name, None, "error", found, feature.kind, message)
-            elif len({item for _, item in having}) > 1:
-                by_type: dict[str, list[Span]] = {}
-                for span, item in having:
-                    by_type.setdefault(str(item), []).append(span)
-                parts = " but ".join(f"{item} in {spans_named(spans, num_spans)}" for item, spans in by_type.items())
-                message = f"column {feature.name!r} is {parts}; all spans must have one type"
-                yield Item(self.code, feature.name, None, "error", ", ".join(by_type), feature.kind, message)
+                message = (
+                    f"column {feature.name!r} is {kinds_named([item for _, item in wrong])} in {where}; "
+                    f"the schema says {feature.kind}: deliver that, or change the schema to kind: {' or '.join(kinds)}"
+                )
+            found = ", ".join(dict.fromkeys(kind_of(item) for _, item in wrong)) or ", ".join(by_type)
+            yield Item(self.code, feature.name, None, "error", found, feature.kind, message)
+
+
+_ZONES = "; moments without a zone do not say when they are: deliver them with one, such as UTC"
