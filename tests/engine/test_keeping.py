@@ -71,11 +71,13 @@ class TestKept(EngineCases):
         return data
 
 
-def months(folder: Path, names: Sequence[str], *, rows: int = 300, **roles: Any) -> Dataset:
-    """A data set of a span a name, each of two files, whose digests are known."""
+def months(folder: Path, names: Sequence[str], *, rows: int = 300, hours: Any = (), **roles: Any) -> Dataset:
+    """A data set of a span a name, each of two files, whose digests are known; `hours` are types of that column."""
     spans, readers = [], {}
     for number, name in enumerate(names):
         table = make_rows(rows, seed=int(name))
+        if hours:
+            table = table.set_column(2, "hour", table["hour"].cast(hours[number]))
         one = EngineCases._stored(table, disk.make_folder(folder) / f"{name}.{number}", [rows // 3])
         spans.append(replace(one.spans[0], name=name))
         readers |= {(name, index): reader for (_, index), reader in one._readers.items()}
@@ -263,3 +265,22 @@ def test_new_folds_join_what_is_kept_of_others(tmp_path: Path, split: dict[str, 
     forgetful.entries = {name: data for number, (name, data) in enumerate(forgetful.entries.items()) if number % 3}
     found = EngineCases._bytes(FOLDS, engine(forgetful).fold_by_key(FOLDS, SPECS, data, data.parts())[1].states)
     assert found == EngineCases._bytes(FOLDS, expected[1].states)
+
+
+@pytest.mark.parametrize("wide", [pa.int64(), pa.float64()])
+def test_a_column_read_in_a_wider_type_is_another_column(tmp_path: Path, wide: pa.DataType) -> None:
+    """Beside a span of a wider type a column is read as that: what was kept of the narrow one is not mixed in."""
+    files, folds = Memory(), [*FOLDS, Distribution("hour", "number"), Counts("hour", "integer")]
+    if wide == pa.float64():
+        folds.pop()
+    narrow = months(tmp_path / "a", "12", hours=[pa.int8(), pa.int8()])
+    both = months(tmp_path / "b", "123", hours=[pa.int8(), pa.int8(), wide])
+    for data in (narrow, both, narrow, both):
+        local, alone = engine(files), Local(1)
+        found, expected = (one.fold_by_key(folds, SPECS, data, data.parts()) for one in (local, alone))
+        for mine, other in zip(found, expected, strict=True):
+            assert mine.keys.equals(other.keys)
+            assert EngineCases._bytes(folds, mine.states) == EngineCases._bytes(folds, other.states)
+        mine, other = (one.fold(folds, data, data.parts()) for one in (local, alone))
+        assert EngineCases._bytes(folds, mine) == EngineCases._bytes(folds, other)
+    assert local.rows_read == 0

@@ -4,8 +4,8 @@ A state may stand for rows only if it would come out the same, to the byte, from
 
 - the rows: the digest of the part in the data set's manifest (a part is one split of one span);
 - the work put before the fold, and the keys the rows were grouped by;
-- the fold: class, parameters and `version`; the data set's weight, which every fold may use; its key, where row ids
-  are asked for;
+- the fold: class, parameters and `version`; the types its columns are read in; the data set's weight, which every
+  fold may use; its key, where row ids are asked for;
 - the code: headrace's version (a digest of its source where it is installed editable), numpy's and pyarrow's, and
   those of the packages that the work names.
 """
@@ -76,22 +76,28 @@ class StateCache:
         self,
         folds: Sequence[AnyFold],
         *,
+        types: Mapping[str, str],
         weight: str | None,
         key: Sequence[str],
         through: Work | None,
         keys: Sequence[Keys] | None = None,
     ) -> Kept | None:
-        """The states of these folds, looked up part by part; None where something in it cannot be told to others."""
+        """The states of these folds, looked up part by part; None where something in it cannot be told to others.
+
+        `types` are those in which columns are read: with other spans beside it, an int32 may be read as int64.
+        """
         try:
             before = None if through is None else [describe(through), versions(through.packages)]
             names = []
+            read = () if through is None else through.columns
             for fold in folds:
-                with_ids = ROW_ID in fold.columns or (through is not None and ROW_ID in through.columns)
-                names.append(digest([describe(fold), fold.version, weight, list(key) if with_ids else None]))
+                with_ids = ROW_ID in (*fold.columns, *read)
+                columns = _typed([*fold.columns, *read], types)
+                names.append(digest([describe(fold), fold.version, columns, weight, list(key) if with_ids else None]))
         except InvalidInput:
             return None
-        cuts = [None] if keys is None else [list(one.columns) for one in keys]
-        how = [{"through": before, "keys": columns} for columns in cuts]
+        cuts = [None] if keys is None else [[list(one.columns), _typed(one.columns, types)] for one in keys]
+        how = [{"through": before, "keys": cut} for cut in cuts]
         return Kept(self, self._files, tuple(folds), names, how)
 
 
@@ -145,6 +151,10 @@ class Kept:
         for how, (table, states) in zip(self._how, answer, strict=True):
             entries = {self._names[index]: encode(self._folds[index], state) for index, state in states.items()}
             self._files.keep(self._cache.place(rows, how), {"groups": _table_bytes(table), **entries})
+
+
+def _typed(columns: Sequence[str], types: Mapping[str, str]) -> dict[str, str]:
+    return {name: types[name] for name in columns if name in types}
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

@@ -154,10 +154,25 @@ class _Keeper:
         roles = dataset.roles
         self._cache: Any = getattr(engine, "states", None)
         self._tally: Any = getattr(engine, "tally", None)
+        # In which types columns are read depends on the spans beside a part, which its digest does not know of.
+        types = {item.name: str(item.type) for item in dataset.shared_schema}
+
+        def typed(columns: Sequence[str]) -> dict[str, str | None]:
+            return {name: types.get(name) for name in columns}
+
         self._what: dict[str, Any] = {
-            _ROWS: {"judged": label, "weight": roles.weight, "key": list(roles.key), "columns": list(keep)},
+            _ROWS: {
+                "judged": typed([label]),
+                "weight": roles.weight,
+                "key": list(roles.key),
+                "columns": [list(keep), typed(keep)],
+            },
             **{
-                name: {"predictions of": model.digest, "label": label, **versions(["onnxruntime"])}
+                name: {
+                    "predictions of": model.digest,
+                    "columns": typed([label, *(column.name for column in model.columns)]),
+                    **versions(["onnxruntime"]),
+                }
                 for name, model in models.items()
             },
         }

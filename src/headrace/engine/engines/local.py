@@ -115,7 +115,6 @@ class Local:
         if kept is None:
             found = self._group(unique, keys, dataset, parts, through, min_rows)
         else:
-            self._check(unique, dataset, through, keys)
 
             def anew(some: list[AnyFold], lacking: list[Part]) -> list[list[Grouped]]:
                 return self._group_parts(some, keys, dataset, lacking, through)
@@ -132,13 +131,26 @@ class Local:
         through: Work | None,
         keys: Sequence[Keys] | None = None,
     ) -> Kept | None:
-        """Where these folds' states are kept; None where none can be: rows without a digest, folds that are ordered."""
+        """Where these folds' states are kept; None where none can be: rows without a digest, folds that are ordered.
+
+        Refuses what reading would refuse, because perhaps nothing is read.
+        """
         if self.states is None or any(fold.ordered for fold in folds):
             return None
         if all(unit.rows is None for unit in units_of(dataset, parts)):
             return None
-        roles = dataset.roles
-        return self.states.kept(folds, weight=roles.weight, key=roles.key, through=through, keys=keys)
+        columns, _ = columns_needed(
+            dataset, through, [name for item in (*folds, *(keys or ())) for name in item.columns]
+        )
+        shapes = [(span.name, span.arrow_schema) for span in dataset.spans]
+        return self.states.kept(
+            folds,
+            types={item.name: str(item.type) for item in shared_schema(shapes, [c for c in columns if c != ROW_ID])},
+            weight=dataset.roles.weight,
+            key=dataset.roles.key,
+            through=through,
+            keys=keys,
+        )
 
     def _by_part(
         self, kept: Kept | None, folds: list[AnyFold], dataset: Dataset, parts: Sequence[Part], through: Work | None
@@ -150,7 +162,6 @@ class Local:
             return [[states[place, index] for index in range(len(some))] for place in range(len(lacking))]
 
         if kept is not None:
-            self._check(folds, dataset, through)
             units = units_of(dataset, parts)
             for unit, states in fold_units(kept, folds, units, anew, self.tally, self._at_once()):
                 yield unit.name, states
@@ -161,14 +172,6 @@ class Local:
             before = totals.get(name, [None] * len(folds))
             totals[name] = [join(*one) for one in zip(folds, before, states, strict=True)]
         yield from totals.items()
-
-    def _check(
-        self, folds: Sequence[AnyFold], dataset: Dataset, through: Work | None, keys: Sequence[Keys] = ()
-    ) -> None:
-        """Refuse what reading would refuse, though perhaps nothing is read."""
-        names = [name for item in (*folds, *keys) for name in item.columns]
-        columns, _ = columns_needed(dataset, through, names)
-        shared_schema([(span.name, span.arrow_schema) for span in dataset.spans], [c for c in columns if c != ROW_ID])
 
     def _at_once(self) -> int:
         return 2 * self._num_workers()
