@@ -136,5 +136,7 @@ def _unused(graph: Any, dataset: Dataset) -> list[str]:
 
 
 def _parts(dataset: Dataset, splits: set[str | None]) -> dict[str, str]:
+    """Digests of the parts that hold rows; those of empty parts are all alike and say nothing."""
     wanted = {span.name if split is None else f"{span.name}/{split}" for span in dataset.spans for split in splits}
-    return {name: value for name, value in dataset.part_digests.items() if name in wanted}
+    summary = dataset.summary
+    return {name: found for name, found in summary.digests.items() if name in wanted and any(summary.rows[name])}

@@ -1,0 +1,25 @@
+"""empty_span: a span without a row, beside others that have some, is a warning."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from headrace.schema import Feature
+from tests.validation.spans import item_of, judge, of_spans
+
+EMPTY = {"a": pa.array([], pa.int64())}
+
+
+def test_fires_for_an_empty_span_among_others() -> None:
+    """The empty ones are named; the data set is accepted."""
+    found = judge(of_spans({"jan": {"a": [1, None]}, "feb": EMPTY, "mar": EMPTY}), Feature("a", "integer"))
+    item = item_of(found, "empty_span")
+    assert found.ok and item is not None and (item.severity, item.value) == ("warning", 2)
+    assert item.message == "spans feb, mar have no rows: was the file delivered whole?"
+
+
+def test_does_not_fire_for_none_or_all() -> None:
+    """No empty span: no item. Nothing but empty spans: that is no_rows."""
+    assert item_of(judge({"a": [1]}, Feature("a", "integer")), "empty_span") is None
+    found = judge(of_spans({"jan": EMPTY, "feb": EMPTY}), Feature("a", "integer"))
+    assert item_of(found, "empty_span") is None and item_of(found, "no_rows") is not None
