@@ -274,7 +274,7 @@ def test_a_column_read_in_a_wider_type_is_another_column(tmp_path: Path, wide: p
     if wide == pa.float64():
         folds.pop()
     narrow = months(tmp_path / "a", "12", hours=[pa.int8(), pa.int8()])
-    both = months(tmp_path / "b", "123", hours=[pa.int8(), pa.int8(), wide])
+    both = months(tmp_path / "b", "012", hours=[wide, pa.int8(), pa.int8()])
     for data in (narrow, both, narrow, both):
         local, alone = engine(files), Local(1)
         found, expected = (one.fold_by_key(folds, SPECS, data, data.parts()) for one in (local, alone))
