@@ -14,11 +14,11 @@ import headrace as hr
 from headrace import disk
 from headrace.ingestion import ingest
 from headrace.model.columns import InputColumn
-from headrace.serving._reading import read_requests
 from headrace.serving._segments import Segment, closed_segments, read_segment, settle
-from headrace.serving._shape import Shape, to_batch
 from headrace.serving.core import Served, Serving
 from headrace.serving.log import RequestLog
+from headrace.serving.reading import read_requests
+from headrace.serving.shape import Shape, to_batch
 from tests.serving.conftest import running, wait_until, workers_of
 
 PREDICT = "/v1/models/late:predict"

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "worker": "take runs from the queue, and help with the steps of others",
     "serve": "answer requests with the models that were pushed",
     "endpoints": "what is served, by which version, and going back to an earlier one",
+    "monitor": "compare what endpoints are asked with what their models were fitted on",
     "doctor": "check the store, or print what its runs made",
 }
 

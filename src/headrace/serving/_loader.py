@@ -48,7 +48,7 @@ def load(home: Path, endpoint: str, version: int, digest: str, *, with_shape: bo
 
 def make(endpoint: str, version: int, digest: str, model: Any, *, with_shape: bool) -> Served:
     """A version of a model that is loaded already."""
-    from headrace.serving._shape import Shape
+    from headrace.serving.shape import Shape
 
     shape = Shape(endpoint, version, digest, model.columns, model.signature.sensitive) if with_shape else None
     if shape is not None:

@@ -67,7 +67,7 @@ class Segment:
     requests : Path
         The home's `requests` folder.
     schema : pyarrow.Schema
-        Of its batches; see `headrace.serving._shape`.
+        Of its batches; see `headrace.serving.shape`.
     endpoint, version, hour
         What it is called after.
 
@@ -138,7 +138,7 @@ def read_segment(path: Path) -> Any:
     """
     import pyarrow as pa
 
-    from headrace.serving._shape import with_constants
+    from headrace.serving.shape import with_constants
 
     batches = []
     try:

@@ -65,7 +65,7 @@ class Journal(Protocol):
     """Where the core writes down what it answered: the request log, or nothing."""
 
     def take(self, entry: Any) -> None:
-        """Take one answered request, as `_shape.Entry` says; never blocks and never raises."""
+        """Take one answered request, as `shape.Entry` says; never blocks and never raises."""
 
 
 class Serving:

@@ -19,7 +19,7 @@ from typing import Any
 from headrace.errors import StoreError
 from headrace.progress import say
 from headrace.serving._segments import Segment, hour_of
-from headrace.serving._shape import Entry, to_batch
+from headrace.serving.shape import Entry, to_batch
 
 __all__ = ["RequestLog"]
 

@@ -38,7 +38,7 @@ def read_requests(
     -------
     Dataset
         A span an hour, a row for each row asked; key `request_id`, `request_row`, time `event_time_us`. The columns
-        are those `headrace.serving._shape` lists. Cost: footers, and the rows of the hour that runs.
+        are those `headrace.serving.shape` lists. Cost: footers, and the rows of the hour that runs.
     """
     folder = requests / endpoint
     tables: list[Any] = []

@@ -1,0 +1,1 @@
+"""Monitoring: what is asked beside what was fitted on."""
