@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headrace import disk
 from headrace.dataset import Dataset, Roles
 from headrace.errors import InvalidInput, InvalidSchema, StoreTooNew, UnknownName
 from headrace.ingestion import WrittenSpan, combine_spans, ingest, resolve_spans, write_span
@@ -224,3 +225,30 @@ def test_sha256_is_of_the_files_bytes(months: Path) -> None:
     """What a run records of a file can be checked by anyone."""
     (span,) = resolve_spans("{span}.parquet", "2013-01", base=months)
     assert span.files[0].sha256 == hashlib.sha256((months / "2013-01.parquet").read_bytes()).hexdigest()
+
+
+def test_a_renamed_column_is_one_column(tmp_path: Path) -> None:
+    """Files that have a column under its new name are read under the old: rows, roles and what is saved agree."""
+    old = pa.table({"id": [1, None], "city": ["A", None]})
+    new = pa.table({"town": ["B", "B"], "id": [3, 4]})
+    for name, table in (("1", old), ("2", new)):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    data = ingest("{span}.parquet", base=tmp_path, rename={"town": "city"}, sensitive="city")
+    assert data.to_arrow().to_pydict() == {"id": [1, None, 3, 4], "city": ["A", None, "B", "B"]}
+    assert data.uneven_columns == {} and data.roles.sensitive == ("city",)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    data.save(kept)
+    again = Dataset.load(kept)
+    assert again.to_arrow().equals(data.to_arrow()) and again.digest == data.digest
+    spans = resolve_spans("{span}.parquet", base=tmp_path)
+    written = write_span(spans[1], disk.make_folder(tmp_path / "span"), rename={"town": "city"})
+    assert written.arrow_schema.names == ["city", "id"]
+    assert WrittenSpan.load(tmp_path / "span").digest == written.digest
+
+
+def test_renaming_onto_a_column_that_is_there_is_refused(tmp_path: Path) -> None:
+    """A file with both names would have two columns of one: it is named."""
+    pq.write_table(pa.table({"town": ["B"], "city": ["A"]}), tmp_path / "1.parquet")
+    with pytest.raises(InvalidInput, match=r"two columns are named 'city'.*1\.parquet, after renaming"):
+        ingest(tmp_path / "{span}.parquet", rename={"town": "city"})

@@ -412,7 +412,7 @@ class Dataset:
     def save(self, folder: Path) -> None:
         """Write manifest (and whatever rows are in no artifact yet) into an existing empty folder."""
         whole = Manifest(self.spans, self.roles, self.split, self.schema, self.summary, self.selection)
-        write_manifest(folder, whole, self._base, self._tables)
+        write_manifest(folder, whole, self._base, self._tables, self._readers)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

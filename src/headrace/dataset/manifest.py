@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from headrace import disk
 from headrace.canonical import from_canonical, to_canonical
 from headrace.dataset.hashing import ALGORITHM
 from headrace.dataset.parquet_file import write_parquet
-from headrace.dataset.reading import ArrowReader
+from headrace.dataset.reading import ArrowReader, FragmentReader, RenamedReader
 from headrace.dataset.records import Fragment, Roles, Span
 from headrace.dataset.selection import Selection
 from headrace.dataset.types import parse_type, type_text
@@ -157,9 +157,16 @@ def from_plain(plain: dict[str, Any], selection: Selection) -> Manifest:
     )
 
 
-def write_manifest(folder: Path, manifest: Manifest, base: Path | None, tables: Sequence[pa.Table]) -> None:
+def write_manifest(
+    folder: Path,
+    manifest: Manifest,
+    base: Path | None,
+    tables: Sequence[pa.Table],
+    readers: Mapping[tuple[str, int], FragmentReader],
+) -> None:
     """Write a data set into an existing empty folder: first rows that are in no artifact, the manifest last.
 
+    `readers` holds opened fragments by span and index; one whose columns were renamed is written as it is read.
     Cost: nothing for rows in artifacts, one copy of all others.
     """
     spans = []
@@ -169,8 +176,10 @@ def write_manifest(folder: Path, manifest: Manifest, base: Path | None, tables: 
             locator = _from_folder(fragment.locator, base) if fragment.source == "parquet" else None
             if locator is None:
                 locator = f"{span.name}.{index}.parquet"
+                reader = readers.get((span.name, index))
                 if fragment.source == "arrow":
                     reader = ArrowReader(tables[int(fragment.locator)], f"span {span.name}")
+                if isinstance(reader, (ArrowReader, RenamedReader)):
                     batches = (
                         batch
                         for piece in range(len(reader.piece_rows))

@@ -7,7 +7,7 @@ and never a file. Every failure leaves as an InvalidInput that names the file.
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headrace.dataset.types import logical_schema, logical_type
+from headrace.dataset.types import logical_schema, logical_type, renamed_schema
 from headrace.errors import InvalidInput
 
-__all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "as_logical", "find_files"]
+__all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files"]
 
 PIECE_ROWS = 1 << 17
 
@@ -103,6 +103,33 @@ class ArrowReader:
     def null_count(self, column: str) -> int | None:
         """See FragmentReader."""
         return int(self._table[column].null_count)
+
+
+class RenamedReader:
+    """A fragment whose columns go by other names.
+
+    Parameters
+    ----------
+    reader : FragmentReader
+        The fragment as it is.
+    rename : mapping of str to str
+        Its names -> the names they go by; those that it lacks change nothing.
+    """
+
+    def __init__(self, reader: FragmentReader, rename: Mapping[str, str]) -> None:
+        self.name, self.piece_rows = reader.name, reader.piece_rows
+        self.arrow_schema = renamed_schema(reader.arrow_schema, rename, reader.name)
+        self._reader = reader
+        self._names = dict(zip(self.arrow_schema.names, reader.arrow_schema.names, strict=True))
+
+    def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """As the fragment gives them, under the other names."""
+        for batch in self._reader.batches(piece, [self._names[name] for name in columns], batch_rows):
+            yield batch.rename_columns(list(columns))
+
+    def null_count(self, column: str) -> int | None:
+        """What the fragment says of the column under its own name."""
+        return self._reader.null_count(self._names[column])
 
 
 @contextmanager

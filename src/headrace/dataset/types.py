@@ -20,6 +20,7 @@ __all__ = [
     "logical_type",
     "one_schema",
     "parse_type",
+    "renamed_schema",
     "shared_schema",
     "type_text",
 ]
@@ -171,6 +172,15 @@ def _refuse(uneven: Mapping[str, dict[str, pa.DataType | None]], bad: Sequence[s
             f"the spans of this data set differ in shape: {shown}{more}",
             fix="validate names every difference; select_spans leaves out the spans at fault",
         )
+
+
+def renamed_schema(schema: pa.Schema, rename: Mapping[str, str], where: str) -> pa.Schema:
+    """The schema with columns under other names; those that it lacks change nothing.
+
+    Raises InvalidInput, naming `where`, when two columns would have one name.
+    """
+    fields = [item.with_name(rename.get(item.name, item.name)) for item in schema]
+    return logical_schema(pa.schema(fields), f"{where}, after renaming")
 
 
 def difference_text(name: str, kinds: Mapping[str, pa.DataType | None]) -> str:

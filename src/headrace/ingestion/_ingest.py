@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headrace.dataset import Dataset, Fragment, Roles, Span
-from headrace.dataset.reading import ParquetReader
+from headrace.dataset.reading import FragmentReader, ParquetReader, RenamedReader
 from headrace.dataset.types import one_schema
 from headrace.ingestion.sources.parquet import Parquet
 
@@ -23,6 +23,7 @@ def ingest(
     time: str | None = None,
     sensitive: Sequence[str] = (),
     split: Mapping[str, int] | None = None,
+    rename: Mapping[str, str] | None = None,
     base: Path | None = None,
 ) -> Dataset:
     """A data set over the Parquet files a pattern finds, read where they are; nothing is copied.
@@ -37,6 +38,9 @@ def ingest(
         The roles of columns, see `headrace.dataset.Roles`; UnknownName for a column in no span.
     split : mapping of str to int, optional
         Weights, such as {"train": 8, "eval": 2}; rows are drawn by the hash of their key.
+    rename : mapping of str to str, optional
+        {"town": "city"}: a file's column "town" is the data set's "city"; files that have no such column stay as they
+        are. For a column that was renamed on the way, while older spans still have its old name.
     base : Path, optional
         Where a relative pattern starts; the working folder by default.
 
@@ -46,10 +50,13 @@ def ingest(
     """
     plan = Parquet(str(pattern), spans, None if base is None else str(base)).plan()
     roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)))
-    by_span: dict[str, list[ParquetReader]] = {}
+    by_span: dict[str, list[FragmentReader]] = {}
     fragments: dict[str, list[Fragment]] = {}
     for planned in plan.fragments:
-        by_span.setdefault(planned.span, []).append(ParquetReader(Path(planned.fragment.locator)))
+        reader: FragmentReader = ParquetReader(Path(planned.fragment.locator))
+        if rename:
+            reader = RenamedReader(reader, rename)
+        by_span.setdefault(planned.span, []).append(reader)
         fragments.setdefault(planned.span, []).append(planned.fragment)
     records = [
         Span(name, 1, one_schema([(reader.name, reader.arrow_schema) for reader in readers]), tuple(fragments[name]))

@@ -19,7 +19,7 @@ from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.digest import RowsDigest
 from headrace.dataset.parquet_file import write_parquet
 from headrace.dataset.reading import ParquetReader
-from headrace.dataset.types import one_schema, parse_type, type_text
+from headrace.dataset.types import one_schema, parse_type, renamed_schema, type_text
 from headrace.errors import HeadraceError, InvalidInput, StoreTooNew
 from headrace.ingestion._contract import Source
 from headrace.ingestion.sources.parquet import Parquet
@@ -94,7 +94,9 @@ class WrittenSpan:
             raise InvalidInput(f"not a span: {type(error).__name__}: {error}", where=str(path)) from error
 
 
-def write_span(span: ResolvedSpan, folder: Path, *, source: Source | None = None) -> WrittenSpan:
+def write_span(
+    span: ResolvedSpan, folder: Path, *, source: Source | None = None, rename: Mapping[str, str] | None = None
+) -> WrittenSpan:
     """Write a span's rows into an existing empty folder and take their digest on the way.
 
     Parameters
@@ -105,6 +107,8 @@ def write_span(span: ResolvedSpan, folder: Path, *, source: Source | None = None
         Existing and empty.
     source : Source, optional
         Who reads the files; Parquet by default.
+    rename : mapping of str to str, optional
+        The files' names of columns -> those that they are written under; see `ingest`.
 
     Raises InvalidInput naming the file that cannot be read, InvalidSchema when the files of this one span differ in
     shape. Cost: one decoding and one encoding of every row. Memory: a row group.
@@ -112,13 +116,18 @@ def write_span(span: ResolvedSpan, folder: Path, *, source: Source | None = None
     source = source or Parquet("")
     fragments = [Fragment("parquet", file.path, None) for file in span.files]
     _check_unchanged(span)
-    shapes = [(fragment.locator, source.read(fragment).schema) for fragment in fragments]
+    renamed = rename or {}
+    shapes = [
+        (fragment.locator, renamed_schema(source.read(fragment).schema, renamed, fragment.locator))
+        for fragment in fragments
+    ]
     schema = one_schema(shapes)
     found = RowsDigest(schema, ["span"])
 
     def counted(fragment: Fragment) -> Iterator[pa.RecordBatch]:
         for batch in source.read(fragment).batches:
-            batch = batch.select(schema.names)
+            names = [renamed.get(name, name) for name in batch.schema.names]
+            batch = batch.rename_columns(names).select(schema.names)
             found.add(batch, None)
             yield batch
 

@@ -124,7 +124,7 @@ def _push(arguments: dict[str, Any], context: Context) -> Done:
 
 
 def _ingest_span(arguments: dict[str, Any], context: Context) -> Done:
-    written = spans.write(context)
+    written = spans.write(arguments, context)
     context.reading.count(read=written.num_rows)
     return Done({"span": written})
 

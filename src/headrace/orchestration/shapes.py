@@ -53,12 +53,13 @@ def _accepted(plan: Plan, stream: str, store: Store | None) -> Dataset | None:
 
 
 def _new_span(plan: Plan, node: Node, span: dict[str, Any], accepted: Dataset | None) -> Iterator[str]:
-    from headrace.dataset.reading import ParquetReader
+    from headrace.dataset.reading import ParquetReader, RenamedReader
     from headrace.dataset.types import one_schema
 
     name = span["name"]
     try:
-        readers = [ParquetReader(Path(file[0])) for file in span["files"]]
+        rename = plan.graph[f"{node.name}[{name}]"].arguments.get("rename", {})
+        readers = [RenamedReader(ParquetReader(Path(file[0])), rename) for file in span["files"]]
         schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers])
     except HeadraceError as error:
         yield f"span {name}: it cannot be read: {error}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["combine", "expand", "known_files", "resolve_ingest", "unlabelled", "write"]
 
 Known = Mapping[tuple[str, int, int], str]
+_OF_SPANS = ("pattern", "spans", "rename")
 
 
 def resolve_ingest(node: Node, folder: Path, known: Known) -> dict[str, Any]:
@@ -52,24 +53,24 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]]) -> Graph:
             written = []
             for span in resolved[node.name]["spans"]:
                 name = f"{node.name}[{span['name']}]"
-                nodes.append(Node(name, "ingest_span", {}, {"span": "span"}, node.line))
+                rename = {"rename": node.arguments["rename"]} if node.arguments.get("rename") else {}
+                nodes.append(Node(name, "ingest_span", rename, {"span": "span"}, node.line))
                 # Where a file lies and when it was written decide nothing; its bytes do.
                 resolved[name] = {"span": span, "sha256": [file[3] for file in span["files"]]}
                 written.append([span["name"], Reference(name, "span")])
-            arguments = {name: value for name, value in node.arguments.items() if name not in ("pattern", "spans")}
+            arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
             node = Node(node.name, node.call, {**arguments, "spans": written}, node.outputs, node.line)
         nodes.append(node)
     return Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps)
 
 
-def write(context: Context) -> Any:
+def write(arguments: dict[str, Any], context: Context) -> Any:
     """The body of one span's step: its rows, written down."""
     from headrace import disk
     from headrace.ingestion import ResolvedSpan, write_span
 
-    return write_span(
-        ResolvedSpan.from_plain(context.resolved["span"]), disk.make_folder(context.attempt.folder / "span")
-    )
+    folder = disk.make_folder(context.attempt.folder / "span")
+    return write_span(ResolvedSpan.from_plain(context.resolved["span"]), folder, rename=arguments.get("rename"))
 
 
 def combine(arguments: dict[str, Any], context: Context) -> Any:

@@ -140,6 +140,7 @@ def ingest(
     time: str | None = None,
     sensitive: Sequence[str] = (),
     split: Mapping[str, int] | None = None,
+    rename: Mapping[str, str] | None = None,
 ) -> Any:
     """Bring files in as a data set: one span a file pattern's `{span}`; see `headrace.ingestion.ingest`."""
 
