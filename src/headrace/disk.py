@@ -16,9 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from headrace.errors import StoreError
+from headrace.errors import StoreBusy, StoreError
 
-__all__ = ["Appender", "make_folder", "open_to_write", "remove_folder", "rename", "sync_file", "sync_folder", "write_file"]
+__all__ = [
+    "Appender",
+    "make_folder",
+    "open_to_write",
+    "remove_folder",
+    "rename",
+    "sync_file",
+    "sync_folder",
+    "write_file",
+]
 
 _ADVICE = {
     errno.ENOSPC: "free some space, then run the same command again: nothing was half-written",
@@ -199,6 +208,33 @@ def make_folder(path: Path, *, mode: int = 0o777) -> Path:
     except OSError as error:
         raise _store_error(error, path) from error
     return path
+
+
+@contextmanager
+def hold(path: Path, note: str) -> Iterator[None]:
+    """Hold a file so that no other process can hold it: the kernel lets go of it when this process ends, however.
+
+    `note` says who holds it, to whoever asks in vain: StoreBusy carries it. Processes only: within one, a second
+    `hold` of the same file succeeds.
+    """
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _store_error(error, path) from error
+    try:
+        try:
+            # Of fcntl's kind, which a forked child does not inherit: one that lives on must not hold it for us.
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace") or "another process"
+            raise StoreBusy(f"held by {holder}", where=str(path)) from error
+        os.ftruncate(descriptor, 0)
+        _write(descriptor, memoryview(note.encode()))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_folder(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from headrace.canonical import digest
@@ -32,6 +32,7 @@ class Runs(Records):
         plan_id: str | None = None,
         is_queued: bool = False,
         trigger: Mapping[str, Any] | None = None,
+        events: Sequence[tuple[str, Mapping[str, Any]]] = (),
     ) -> str:
         """Record a run, what its plan resolved and this process's lease on it, in one transaction.
 
@@ -49,6 +50,8 @@ class Runs(Records):
             Whether it waits for a process to take it: state "queued", and no lease.
         trigger : mapping, optional
             What made it start, where no person did: kept in its first event, "run-created".
+        events : sequence of (str, mapping)
+            Further events of the same moment, by kind and body: both are there, or neither.
 
         Returns the run's id.
         """
@@ -65,7 +68,8 @@ class Runs(Records):
             )
             if not is_queued:
                 _lease.take(connection, run_id, self._lease_s)
-            self._append(connection, "run-created", body, run_id=run_id)
+            for kind, content in (("run-created", body), *events):
+                self._append(connection, kind, content, run_id=run_id)
         points.reach("run-created")
         return run_id
 

@@ -161,6 +161,12 @@ class Sharing(Attempts):
                     return Event(row[0], row[1], row[2], row[3], row[4], body)
         return None
 
+    def newest_event_id(self) -> int:
+        """The id of the newest event, 0 before the first: `events(after=...)` gives what came later."""
+        with self._database.read() as connection:
+            (newest,) = connection.execute("SELECT coalesce(max(event_id), 0) FROM events").fetchone()
+        return int(newest)
+
     @staticmethod
     def _num_held(connection: sqlite3.Connection) -> int:
         (count,) = connection.execute(

@@ -1,0 +1,151 @@
+"""`headrace up [FILE ...] [--once]`: watch pipelines, and run each when its world has changed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from headrace import progress
+from headrace.cli.output import add_output, write_json, write_table
+from headrace.errors import InvalidInput
+
+__all__ = ["add_arguments", "execute"]
+
+_POLL_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `up` takes."""
+    parser.add_argument("files", nargs="*", metavar="FILE", help="pipelines; every file with one in the project")
+    parser.add_argument("--once", action="store_true", help="bring each up to date as things are now, and end")
+    parser.add_argument("--no-execute", action="store_true", help="queue runs only; `headrace worker` takes them")
+    parser.add_argument("--serve", action="store_true", help="keep `headrace serve` running beside it")
+    add_output(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Watch until stopped (0), or once: 0 all is well, 1 a run failed or said no, 2 a pipeline cannot be planned.
+
+    With `-o json` each change is a line on standard output; with --once one document is, at the end.
+    """
+    from headrace.orchestration.crew import Crew
+    from headrace.orchestration.served import Served
+    from headrace.orchestration.up import Up, alone
+    from headrace.settings import find_project, load_settings
+    from headrace.store import Store
+
+    settings, project = load_settings(), find_project(Path.cwd())
+    for file in arguments.files:
+        if not Path(file).is_file():
+            raise InvalidInput("no such file", where=file, expected="a Python file with a function under @hr.pipeline")
+    told = _Told(is_json=arguments.output == "json" and not arguments.once)
+    stopped_by = 0
+    with alone(settings.home), Store.open(settings.home, lease_s=settings.lease_s) as store:
+        crew = None if arguments.no_execute else Crew(store, settings, project)
+        files = [Path(file).resolve() for file in arguments.files]
+        up = Up(store, settings, project, files, crew=crew, tell=told, once=arguments.once)
+        server = Served() if arguments.serve else None
+
+        def stop(number: int, _: object) -> None:
+            nonlocal stopped_by
+            stopped_by = stopped_by or number
+            up.is_stopping = True
+            if crew is not None:
+                crew.interrupt()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        try:
+            while not (up.is_stopping and (crew is None or crew.is_idle)) and not (arguments.once and up.is_done):
+                up.turn()
+                if server is not None and not up.is_stopping:
+                    server.turn()
+                time.sleep(_POLL_S)
+        finally:
+            if crew is not None:
+                crew.close()
+            if server is not None:
+                server.close()
+    if not arguments.once:
+        return 0
+    if not told.rows and not told.has_error and not stopped_by:
+        progress.say(f"no file in {project} has a function under @hr.pipeline")
+    told.write(arguments.output)
+    return 128 + stopped_by if stopped_by else told.code
+
+
+class _Told:
+    """Says each change as it comes, and knows how it all ended."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        self._is_json = is_json
+        self.rows: dict[str, dict[str, Any]] = {}  # pipeline -> what became of it
+        self.has_error = False
+
+    def __call__(self, change: dict[str, Any]) -> None:
+        """One change."""
+        line = _LINES[change["event"]](change)
+        if line:
+            progress.say(line)
+        if self._is_json:
+            sys.stdout.write(json.dumps(change) + "\n")
+            sys.stdout.flush()
+        self.has_error = self.has_error or change["event"] == "error"
+        if "pipeline" not in change:
+            return
+        row = self.rows.setdefault(change["pipeline"], {"pipeline": change["pipeline"]})
+        row |= {name: value for name, value in change.items() if name not in ("event", "pipeline")}
+        if change["event"] == "queued":
+            row |= {"action": "run", "state": "queued"}
+        elif change["event"] in ("rests", "error", "scheduled"):
+            row.setdefault("action", {"rests": "unchanged"}.get(change["event"], change["event"]))
+
+    @property
+    def code(self) -> int:
+        """The exit code of --once."""
+        if self.has_error:
+            return 2
+        return 1 if any(row.get("state") in ("rejected", "failed", "cancelled") for row in self.rows.values()) else 0
+
+    def write(self, output: str) -> None:
+        """What became of each pipeline, on standard output."""
+        rows = list(self.rows.values())
+        if output == "json":
+            write_json({"format": 1, "pipelines": rows})
+        elif rows:
+            notes = [{**row, "note": row.get("error") or "; ".join(row.get("why", ()))} for row in rows]
+            write_table(notes, ["pipeline", "action", "run", "state", "note"])
+
+
+def _at(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1e6).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _ended(change: dict[str, Any]) -> str:
+    said = {"rejected": "said no", "succeeded": "succeeded"}.get(change["state"], change["state"])
+    line = f"{change['pipeline']}: run {change['run']} {said}"
+    if change["state"] == "rejected":
+        line += "; it is not repeated before something changes"
+    if change["state"] in ("failed", "cancelled"):
+        line += f"; it is not repeated before something changes, or `headrace resume {change['run']}`"
+    return line
+
+
+_LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "watching": lambda change: f"watching {change['pipeline']} ({change['file']})",
+    "gone": lambda change: f"{change['pipeline']} is gone from {change['file']}",
+    "queued": lambda change: f"{change['pipeline']}: {'; '.join(change['why'])}: run {change['run']}",
+    "waits": lambda change: f"{change['pipeline']}: run {change['run']} is going on",
+    "ended": _ended,
+    "rests": lambda change: f"{change['pipeline']}: nothing has changed since run {change['run']} ({change['state']})",
+    "scheduled": lambda change: f"{change['pipeline']}: next look {_at(change['next_us'])}",
+    "error": lambda change: f"{change['pipeline']}: {change['error']}" if "pipeline" in change else change["error"],
+    "mended": lambda change: f"{change['file']} can be imported again",
+}
