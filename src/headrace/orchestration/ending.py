@@ -113,11 +113,13 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
         if live is not None and live.version == version:
             yield f"endpoint {name}: {'now ' if row.state == 'succeeded' else ''}serves {serves}"
         else:
-            fix = f"`headrace endpoints rollback {name} {version}` serves it again"
+            fix = f"`headrace endpoints rollback {name} --to {version}` serves it again"
             yield f"endpoint {name}: serves {serves}; this run's model is version {version}: {fix}"
 
 
 def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
+    from headrace.validation.amending import AMENDABLE
+
     again = f"headrace run {_file(run)}"
     failed = [row for row in last.values() if row.state in ("failed", "lost")]
     refused = [row for row in last.values() if _says_no(row)]
@@ -130,13 +132,29 @@ def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
     for row in refused:
         names = list((row.result or {}).get("names", ()))
         if names:
-            yield f"next: put the data or the schema right, then: {again}"
+            yield f"next: put the data right, then: {again}"
+            about = [name for name in names if name.partition(":")[0] in AMENDABLE]
+            path = _schema_file(run)
+            if about and path is not None:
+                allow = " ".join(f"--allow {shlex.quote(name)}" for name in about[:_MOST_NAMED])
+                replace = (f"change {path.name}, or: ", "--replace ") if path.exists() else ("", "")
+                accept = f"headrace schemas accept {run.run_id} {replace[1]}{allow}"
+                yield f"  or: the schema is what is wrong: {replace[0]}{accept}"
             waive = " ".join(f"--waive {shlex.quote(name)}" for name in names[:_MOST_NAMED])
             them = "the finding" if len(names) == 1 else "findings"
             yield f"  or: let {them} pass, for these data only: {again} {waive} --by NAME --because REASON"
         else:
             yield f"next: change the model, the features or the rules, then: {again}"
         break
+
+
+def _schema_file(run: RunRow) -> Path | None:
+    """The file that the pipeline's schema is loaded from, there or not."""
+    for step in run.plan["steps"]:
+        if step["call"] == "load_schema" and run.plan["file"] is not None:
+            folder: Path = (Path(run.plan["project"]) / run.plan["file"]).parent
+            return folder / str(step["arguments"]["path"])
+    return None
 
 
 def _file(run: RunRow) -> str:

@@ -131,7 +131,7 @@ def _push(node: Node, step: PlannedStep, known: Outputs, store: Store | None) ->
         version = load_value(store, str(outputs["version"]))
         if version == serves:
             return PlannedPush(endpoint, serves, None, "nothing to push: this is what the pipeline makes")
-        fix = f"`headrace endpoints rollback {endpoint} {version}` serves it again"
+        fix = f"`headrace endpoints rollback {endpoint} --to {version}` serves it again"
         return PlannedPush(endpoint, serves, None, f"nothing to push: the pipeline's model is version {version}; {fix}")
     taken = [] if store is None else [move.version for move in store.moves(endpoint)]
     version = max(taken, default=0) + 1

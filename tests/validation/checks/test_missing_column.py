@@ -14,7 +14,7 @@ def test_fires_where_no_span_has_it() -> None:
     """A column that is nowhere is one error that says so."""
     item = item_of(judge({"a": [1, None]}, A, B), "missing_column")
     assert item is not None and (item.feature, item.severity, item.value, item.threshold) == ("b", "error", 1, 0)
-    assert item.message == "column 'b' is missing in span all"
+    assert item.message == "column 'b' is missing in span all; deliver it, or take it out of the schema"
 
 
 def test_names_the_one_span_that_lacks_it() -> None:
@@ -37,3 +37,11 @@ def test_a_feature_that_is_not_in_the_environment_may_be_missing() -> None:
     label = Feature("late", "boolean", not_in=("serving",))
     assert item_of(judge({"a": [1]}, A, label, environment="serving"), "missing_column") is None
     assert item_of(judge({"a": [1]}, A, label), "missing_column") is not None
+
+
+def test_proposes_the_new_column_in_its_place() -> None:
+    """One new column of the same kind in the span that lacks it may be the same: the line to type is shown."""
+    tables = {"jan": {"a": [1, None], "b": ["x", "y"]}, "feb": {"a": [2, 3], "c": ["x", None], "d": [1, 2]}}
+    item = item_of(judge(of_spans(tables), A, B), "missing_column")
+    assert item is not None
+    assert item.message.endswith("if 'c', which is new there, is the same: hr.ingest(..., rename={'c': 'b'})")

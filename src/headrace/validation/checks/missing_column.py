@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from headrace.dataset import Span
+from headrace.schema import Feature, kind_of
 from headrace.validation._contract import Check, Context, Item, spans_named
 
 __all__ = ["MissingColumn"]
@@ -25,4 +27,19 @@ class MissingColumn(Check):
             lacking = [span for span in spans if span.name not in there]
             if lacking:
                 message = f"column {feature.name!r} is missing in {spans_named(lacking, len(spans))}"
+                message += _advice(context, feature, lacking)
                 yield Item(self.code, feature.name, None, "error", len(lacking), 0, message)
+
+
+def _advice(context: Context, feature: Feature, lacking: Sequence[Span]) -> str:
+    """What to do where one new column of the same kind stands in its place: it may have another name now."""
+    new = {
+        item.name
+        for span in lacking
+        for item in span.arrow_schema
+        if item.name not in context.known and kind_of(item.type) == feature.kind
+    }
+    if len(new) != 1:
+        return "; deliver it, or take it out of the schema"
+    (name,) = new
+    return f"; if {name!r}, which is new there, is the same: hr.ingest(..., rename={{{name!r}: {feature.name!r}}})"
