@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from headrace import disk
 from headrace.dataset import Dataset, Roles
 from headrace.engine import Local, StateCache
+from headrace.engine.engines import local as local_module
 from headrace.errors import InvalidSchema
 from headrace.fold import ROW_ID, Counts, Distribution, Sample, encode
 from headrace.slicing import SliceSpec
@@ -284,3 +285,21 @@ def test_a_column_read_in_a_wider_type_is_another_column(tmp_path: Path, wide: p
         mine, other = (one.fold(folds, data, data.parts()) for one in (local, alone))
         assert EngineCases._bytes(folds, mine) == EngineCases._bytes(folds, other)
     assert local.rows_read == 0
+
+
+def test_memory_holds_the_states_of_a_few_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many spans there are, only a few fragments a thread are folded at once, those of a span together."""
+    data, files = months(tmp_path, [str(number) for number in range(12)], rows=9, split=SPLIT), Memory()
+    asked: list[list[Any]] = []
+    real = local_module.run_pass
+
+    def run_pass(run: Any, workers: int) -> Any:
+        asked.append(run.parts)
+        return real(run, workers)
+
+    monkeypatch.setattr(local_module, "run_pass", run_pass)
+    parts = [part for name in data.split_names for part in data.parts(name)]
+    engine(files, workers=2).fold(FOLDS, data, parts)
+    spans = [{part.span for part in one} for one in asked]
+    assert sum(map(len, asked)) == len(parts)
+    assert max(map(len, spans)) <= 2 and sum(map(len, spans)) == len(data.spans)
