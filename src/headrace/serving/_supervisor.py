@@ -32,7 +32,7 @@ _DRAIN_S = 15.0
 _SILENT_S = 30.0
 _SLOW_START_S = 300.0
 _SETTLE_EVERY_S = 30.0
-_SETTLE_S = 60.0
+_SETTLE_S = 10.0
 _MAX_CANDIDATES = 4
 # A worker that lived this long did not die of its start.
 _STEADY_S = 60.0
@@ -200,23 +200,17 @@ class Supervisor:
             self._settled = now
             self.settle()
 
-    def settle(self, *, wait: bool = False) -> None:
+    def settle(self) -> None:
         """Have closed segments of the request log made Parquet, by a process of its own at the lowest priority."""
-        if self._keeper is not None and not wait:
-            return
-        with suppress(OSError, subprocess.TimeoutExpired):
-            if self._keeper is not None:
-                self._keeper.wait(_SETTLE_S)
-            requests = self.settings.home / "requests"
-            if closed_segments(requests):
+        requests = self.settings.home / "requests"
+        with suppress(OSError):
+            if self._keeper is None and closed_segments(requests):
                 self._keeper = subprocess.Popen(
                     [sys.executable, "-m", "headrace.serving._keeper", str(requests)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
                 )
-                if wait:
-                    self._keeper.wait(_SETTLE_S)
 
     def watch(self) -> None:
         """Replace workers that died, or have hung."""
@@ -271,5 +265,6 @@ class Supervisor:
             self.forget(worker)
         self.holder.close()
         self.selector.close()
-        if self.settings.log_requests:
-            self.settle(wait=True)
+        if self._keeper is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._keeper.wait(_SETTLE_S)

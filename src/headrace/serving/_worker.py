@@ -25,13 +25,16 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from headrace.errors import HeadraceError
 from headrace.serving._drain import num_connections, stop_listening
 from headrace.serving._loader import Loader, load, refusal
+from headrace.serving._segments import settle
 from headrace.serving.core import Refusal, Served, Serving
 from headrace.serving.http import Door
 
@@ -179,6 +182,8 @@ class _Worker:
         await server.serve()
         if self.log is not None:
             self.log.close()
+            with suppress(HeadraceError, OSError):  # who starts next does it
+                settle(self.home / "requests")
 
     async def _drain(self, server: Any) -> None:
         """Finish what is being answered, let every client leave by itself, then stop."""
