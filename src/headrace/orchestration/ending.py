@@ -120,12 +120,16 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
 def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
     from headrace.validation.amending import AMENDABLE
 
+    calls = {step["name"]: step["call"] for step in run.plan["steps"]}
     again = f"headrace run {_file(run)}"
     failed = [row for row in last.values() if row.state in ("failed", "lost")]
     refused = [row for row in last.values() if _says_no(row)]
+    unread = [row for row in failed if calls.get(row.step) == "ingest_span"]
     moved = [row for row in failed if (row.reason or "").startswith("champion moved")]
     if moved:
         yield f"next: {again}: it evaluates against what is served now"
+    elif unread:
+        yield f"next: put the file right, then: {again}"
     elif run.state in ("failed", "cancelled") and not (refused and not failed):
         yield f"next: headrace resume {run.run_id}: it goes on from here, with the data it was planned on"
         yield f"  or: {again}: it starts anew and sees what has changed"

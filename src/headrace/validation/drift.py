@@ -42,11 +42,14 @@ def new_spans(dataset: Dataset, previous: Dataset) -> list[str]:
 
 
 def compared(dataset: Dataset, previous: Dataset, spans: Sequence[str]) -> dict[str, Kind]:
-    """The columns that all these spans have in one kind, with it."""
+    """The columns that all these spans have in one kind, and in types that can be read as one; with that kind."""
     schemas = [span.arrow_schema for span in previous.spans]
     schemas += [dataset.find_span(name).arrow_schema for name in spans]
+    readable = set(dataset.shared_schema.names) & set(previous.shared_schema.names)
     found: dict[str, Kind] = {}
     for field in schemas[-1]:
+        if field.name not in readable:
+            continue
         types = {
             kind_of(item.field(place).type) for item in schemas for place in item.get_all_field_indices(field.name)
         }
