@@ -5,7 +5,7 @@ A state may stand for rows only if it would come out the same, to the byte, from
 - the rows: the digest of the part in the data set's manifest (a part is one split of one span);
 - the work put before the fold, and the keys the rows were grouped by;
 - the fold: class, parameters and `version`; the types its columns are read in; the data set's weight, which every
-  fold may use; its key, where row ids are asked for;
+  fold may use, and its key, which row ids and splits are made of;
 - the code: headrace's version (a digest of its source where it is installed editable), numpy's and pyarrow's, and
   those of the packages that the work names.
 """
@@ -25,7 +25,7 @@ from headrace.canonical import digest
 from headrace.engine._contract import AnyFold, Keys, Work
 from headrace.engine.reference import describe
 from headrace.errors import InvalidInput
-from headrace.fold import ROW_ID, State, decode, encode
+from headrace.fold import State, decode, encode
 
 __all__ = ["Kept", "StateCache", "StateFiles", "versions"]
 
@@ -91,9 +91,8 @@ class StateCache:
             names = []
             read = () if through is None else through.columns
             for fold in folds:
-                with_ids = ROW_ID in (*fold.columns, *read)
                 columns = _typed([*fold.columns, *read], types)
-                names.append(digest([describe(fold), fold.version, columns, weight, list(key) if with_ids else None]))
+                names.append(digest([describe(fold), fold.version, columns, weight, list(key)]))
         except InvalidInput:
             return None
         cuts = [None] if keys is None else [[list(one.columns), _typed(one.columns, types)] for one in keys]
