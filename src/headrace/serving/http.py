@@ -80,32 +80,26 @@ class Door:
         started_ns = perf_counter_ns()
         self.num_running += 1
         try:
-            path, method = scope.path, scope.method
-            answer = self._refuse(scope, path, method)
+            path, method, headers = scope.path, scope.method, scope.headers
+            announced = headers.get("content-length")
+            answer = self._refuse(scope, headers, path, method)
             if answer is None:
-                body = b"" if method == "GET" else await self._read(scope, protocol)
-                if isinstance(body, Answer):
-                    answer = body
+                if announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES:
+                    answer = self._translate(Request(method, path, await protocol(), started_ns))
                 else:
-                    request = Request(method, path, body, started_ns)
-                    if len(body) <= _SMALL_BODY_BYTES:
-                        answer = self._translate(request)
-                    else:
-                        async with self._threads:
-                            loop = asyncio.get_running_loop()
-                            answer = await loop.run_in_executor(None, self._translate, request)
-            headers = [("content-type", answer.media_type), *answer.headers]
+                    answer = await self._answer_large(protocol, announced, path, method, started_ns)
+            told = [("content-type", answer.media_type), *answer.headers]
             if self.is_draining:
-                headers.append(("connection", "close"))
-            protocol.response_bytes(answer.status, headers, answer.body)
+                told.append(("connection", "close"))
+            protocol.response_bytes(answer.status, told, answer.body)
         finally:
             self.num_running -= 1
             self.num_answered += 1
 
-    def _refuse(self, scope: Any, path: str, method: str) -> Answer | None:
+    def _refuse(self, scope: Any, headers: Any, path: str, method: str) -> Answer | None:
         """What can be said before the body is read."""
         if self._hosts is not None:
-            host = scope.authority or scope.headers.get("host") or ""
+            host = scope.authority or headers.get("host") or ""
             if host not in self._known_hosts and not self._is_ours(host):
                 return _refusal(421, "this server answers only to its own name; see the setting host")
         if path == "/health/live":
@@ -114,7 +108,7 @@ class Door:
             ready = self.is_ready and not self.is_draining and bool(self.serving.endpoints)
             return Answer(200 if ready else 503, b'{"ready":true}' if ready else b'{"ready":false}')
         if self._token:
-            given = (scope.headers.get("authorization") or "").encode("utf-8", "replace")
+            given = (headers.get("authorization") or "").encode("utf-8", "replace")
             if not hmac.compare_digest(given, self._token):
                 return _refusal(401, "a token is needed: Authorization: Bearer ...")._replace(
                     headers=(("www-authenticate", "Bearer"),)
@@ -133,24 +127,35 @@ class Door:
             self._known_hosts.add(host)
         return True
 
-    async def _read(self, scope: Any, protocol: Any) -> bytes | Answer:
-        limit = self._body_bytes
-        announced = scope.headers.get("content-length")
+    async def _answer_large(
+        self, protocol: Any, announced: str | None, path: str, method: str, started_ns: int
+    ) -> Answer:
+        """A request whose body is large, missing, or of a size nobody announced: read with care, run on a thread."""
+        body: bytes | None = b""
+        if method != "GET":
+            body = await self._read(protocol, announced)
+        if body is None:
+            return _refusal(
+                413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb"
+            )
+        request = Request(method, path, body, started_ns)
+        if len(body) <= _SMALL_BODY_BYTES:
+            return self._translate(request)
+        async with self._threads:
+            return await asyncio.get_running_loop().run_in_executor(None, self._translate, request)
+
+    async def _read(self, protocol: Any, announced: str | None) -> bytes | None:
+        """The body; None where it is larger than is allowed: of that nothing more is read."""
         if announced is not None:
-            if not announced.isdigit() or int(announced) > limit:
-                return self._too_large()
-            return bytes(await protocol())
+            return bytes(await protocol()) if announced.isdigit() and int(announced) <= self._body_bytes else None
         parts: list[bytes] = []
         size = 0
         async for part in protocol:  # chunked: the size shows only as it comes
             size += len(part)
-            if size > limit:
-                return self._too_large()
+            if size > self._body_bytes:
+                return None
             parts.append(part)
         return b"".join(parts)
-
-    def _too_large(self) -> Answer:
-        return _refusal(413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb")
 
     def _translate(self, request: Request) -> Answer:
         try:
