@@ -8,6 +8,7 @@ import pytest
 
 from headrace.orchestration import load_pipeline
 from headrace.orchestration.pipelines import load_file
+from tests.orchestration.processes import end_all
 
 _numbers = itertools.count()
 
@@ -56,4 +57,5 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "headrace.toml").write_text('home = ".headrace"\nworkers = 2\n', encoding="utf-8")
     made = Project(tmp_path)
     yield made
+    end_all()
     made.forget()

@@ -294,7 +294,9 @@ class Coordinator:
         now = time.monotonic()
         if self.interrupts and self.hands.running and not self._told:
             self._told = True
-            progress.say(f"stopping when {', '.join(self.hands.running)} has ended; once more stops at once")
+            names = list(self.hands.running)
+            have = "has" if len(names) == 1 else "have"
+            progress.say(f"stopping when {', '.join(names)} {have} ended; once more stops at once")
         if self.interrupts > 1:
             self.hands.stop()
             for item in self.foreign.values() if self._is_cancelled or not self.hands_back else ():

@@ -20,7 +20,6 @@ from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
 from headrace.orchestration.helper import Helper
 from headrace.orchestration.recorded import recorded_plan
-from headrace.orchestration.results import RunResult
 
 if TYPE_CHECKING:
     from headrace.orchestration.plan import Plan
@@ -42,13 +41,12 @@ class _Coordinated(threading.Thread):
         self.run_id = run_id
         self._children = forked(plan, run_id, store)
         self.coordinator = Coordinator(plan, run_id, store, settings, self._children, hands_back=True)
-        self.result: RunResult | None = None
         self.error: Exception | None = None
 
     def run(self) -> None:
         """Run it to its end; what goes wrong is kept."""
         try:
-            self.result = self.coordinator.run()
+            self.coordinator.run()
         except Exception as error:  # kept for the crew, which goes on
             self.error = error
         finally:
@@ -72,7 +70,7 @@ class Crew:
         self.coordinated: dict[str, _Coordinated] = {}
         self.helpers: dict[str, Helper] = {}
         self.unable: dict[str, str] = {}  # runs that cannot be carried out here, and why
-        self.ended: list[RunResult] = []  # for whoever wants to know; emptied by them
+        self.ended: list[tuple[str, str]] = []  # run and state, for whoever wants to know; emptied by them
         self.interrupts = 0
         self._announced = 0.0
         self._left: dict[str, float] = {}  # runs that the store failed under us: when to put them back
@@ -120,8 +118,9 @@ class Crew:
                 continue
             item.join()
             del self.coordinated[run_id]
-            if item.result is not None and item.result.state != "queued":
-                self.ended.append(item.result)
+            state = self.store.run(run_id).state
+            if state not in ("queued", "running"):
+                self.ended.append((run_id, state))
             if item.error is not None:
                 progress.say(f"run {run_id}: {item.error}")
                 self._left[run_id] = time.monotonic() + _PAUSE_S
@@ -148,6 +147,7 @@ class Crew:
             if self._takes(run.run_id) > _MOST_TAKES:
                 progress.say(f"run {run.run_id} was taken {_MOST_TAKES} times and got nowhere: it is given up")
                 self.store.finish_run(run.run_id, "failed")
+                self.ended.append((run.run_id, "failed"))
                 continue
             item = _Coordinated(plan, run.run_id, self.store, self.settings)
             self.coordinated[run.run_id] = item

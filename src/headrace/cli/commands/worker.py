@@ -52,10 +52,10 @@ def execute(arguments: argparse.Namespace) -> int:
         try:
             while not (crew.is_idle and (crew.interrupts or (arguments.once and not _waits(store, crew.unable)))):
                 crew.turn()
-                for result in crew.ended:
-                    is_fine = is_fine and result.ok
+                for run_id, state in crew.ended:
+                    is_fine = is_fine and state == "succeeded"
                     if arguments.output == "json":
-                        sys.stdout.write(json.dumps({"run": result.run_id, "state": result.state}) + "\n")
+                        sys.stdout.write(json.dumps({"run": run_id, "state": state}) + "\n")
                         sys.stdout.flush()
                 crew.ended.clear()
                 time.sleep(_POLL_S)
