@@ -18,7 +18,7 @@ FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def modules():
     """Every module of the package whose third parties are installed here."""
     for found in pkgutil.walk_packages(headrace.__path__, "headrace."):
-        if not found.name.startswith("headrace.adapters.beam") and not found.name.endswith("__main__"):
+        if not found.name.startswith("headrace.adapters.beam") and not found.name.endswith(("__main__", "._native")):
             yield found.name
 
 
