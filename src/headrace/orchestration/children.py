@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.errors import StepFailed
-from headrace.orchestration.zygote import ENVIRONMENT
+from headrace.orchestration.early import launch, take
 
 if TYPE_CHECKING:
     from headrace.store import Store
@@ -109,23 +109,17 @@ class Forked:
         """Start the zygote; it imports while we go on. `is_ready` turns True in some later `wait`."""
         if self._process is not None:
             return
-        ours, theirs = socket.socketpair()
-        with theirs, self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "headrace.orchestration.zygote", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**ENVIRONMENT, **os.environ, **proof_environment()},
-                start_new_session=True,  # Ctrl-C in the terminal is for the runner alone
-            )
-        self._socket = ours
-        self._selector.register(ours, selectors.EVENT_READ)
+        found = take()
+        if found is None:
+            with self._log.open("ab") as log:
+                found = launch(proof_environment(), log.fileno())
+        self._process, self._socket = found
+        self._selector.register(self._socket, selectors.EVENT_READ)
         self._send(
             {
                 "prepare": {
                     "path": sys.path,
+                    "log": str(self._log),
                     "file": None if self._file is None else str(self._file),
                     "modules": self._modules,
                     "later": self._later,

@@ -4,7 +4,8 @@ A fork costs a millisecond where a new Python costs a second of imports; but a f
 their locks, so the zygote must never have more than one thread: it says so and refuses to fork when an import started
 one. The runner starts it (`children.Forked`) and talks to it over one socket, a line of JSON a message:
 
-    runner -> zygote  {"prepare": {"path": [...], "file": ..., "modules": [...], "later": [...], ...}}
+    runner -> zygote  {"import": {"path": [...], "modules": [...]}}   before it is known what to prepare
+                      {"prepare": {"path": [...], "log": ..., "file": ..., "modules": [...], "later": [...], ...}}
                       {"start": id, "call": {...}, "log": path}   {"kill": id}
     zygote -> runner  {"ready": pid}   {"refused": "why"}   {"started": id, "pid": pid}
                       {"ended": id, "answer": {...} or null, "signal": n, "status": n}
@@ -110,6 +111,11 @@ class _Server:
             message = json.loads(line)
             if "prepare" in message:
                 self._prepare(message["prepare"])
+            elif "import" in message:
+                sys.path[:] = message["import"]["path"]
+                for name in message["import"]["modules"]:
+                    with contextlib.suppress(Exception):  # it is tried again, and told, when it is prepared
+                        importlib.import_module(name)
             elif "start" in message:
                 self._start(message)
             elif "kill" in message:
@@ -121,6 +127,7 @@ class _Server:
         from headrace.orchestration.worker import describe_error
 
         sys.path[:] = wanted["path"]
+        _redirect(wanted["log"])
         try:
             for name in wanted["modules"]:
                 importlib.import_module(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 from headrace import progress
 from headrace.cli.output import add_output, write_json
@@ -35,6 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run it; 0 when all went well (or it is queued), 1 when a step failed or said no."""
+    from headrace.orchestration.children import proof_environment, spare_runner
+    from headrace.orchestration.early import discard, start_early
+
+    spare_runner()
+    if not arguments.in_process and not arguments.detach:
+        start_early(Path(arguments.pipeline.rpartition(":")[0] or arguments.pipeline), proof_environment())
+    try:
+        return _run(arguments)
+    finally:
+        discard()
+
+
+def _run(arguments: argparse.Namespace) -> int:
     from headrace.orchestration.runner import run_pipeline, submit_pipeline
     from headrace.orchestration.waivers import check_waivers
 
