@@ -15,8 +15,9 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from headrace.dataset import Dataset
 from headrace.engine import LocalEngine
 from headrace.errors import InvalidInput, Misuse, TrainingRows, UnknownName
-from headrace.evaluation import evaluate, evaluate_predictions
+from headrace.evaluation import Evaluation, evaluate, evaluate_predictions, gate
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError
+from headrace.model import GraphBuilder, InputColumn, Model, Signature
 
 METRICS = ["roc_auc", "log_loss", "brier", CostWeightedError(fp=1, fn=5, threshold=0.3)]
 SLICES = ["carrier", "hour", ["carrier", "is_night"], "moment"]
@@ -140,6 +141,40 @@ def test_rows_the_model_was_fitted_on_are_refused(make_model, dataset):
     assert evaluate(fitted, dataset, metrics=["brier"], allow_training_rows=True).num_rows > 0
     trained = {"all/train": dataset.part_digests["all/train"]}
     assert evaluate(make_model(fitted_parts=trained), dataset, metrics=["brier"]).num_rows > 0
+
+
+def other_columns(make_model, name="z", kind="number", **options):
+    """A champion that reads another column."""
+    columns = (InputColumn(name, kind, **options),)
+    builder = GraphBuilder(columns)
+    value = builder.cast(builder.as_number(builder.column(name)), np.float32)
+    graph = builder.finish({"prediction": (value, np.float32, 1)})
+    return Model(graph, Signature(columns, "binary", label="y", outputs=("prediction",)))
+
+
+@pytest.mark.parametrize(
+    ("champion", "reason"),
+    [
+        ({"name": "z"}, "no column named 'z'"),
+        ({"name": "x", "kind": "integer"}, "column 'x' is double"),
+        ({"name": "weight", "max": 1.0}, "some hold values that its schema does not allow"),
+    ],
+)
+def test_a_champion_of_other_rows_is_not_asked(make_model, dataset, champion, reason, tmp_path):
+    """A served model that takes other columns, kinds or values is left out, with the reason; the model is judged."""
+    other = other_columns(make_model, **champion)
+    found = evaluate(make_model(), dataset, metrics=["brier"], champion=other)
+    alone = evaluate(make_model(), dataset, metrics=["brier"])
+    assert found.champion is None and found.champion_digest == other.digest
+    assert reason in found.champion_reason and found["brier"].value == alone["brier"].value
+    found.save(tmp_path)
+    assert Evaluation.load(tmp_path).champion_reason == found.champion_reason
+    rules = ["brier <= 1", "brier <= champion + 0.1"]
+    verdict = gate(make_model(), found, rules=rules)
+    assert verdict.ok and "not compared with the champion" in verdict.findings[1].reason
+    assert not gate(make_model(), found, rules=rules[1:]).ok
+    with pytest.raises((InvalidInput, UnknownName)):
+        evaluate(other, dataset, metrics=["brier"], champion=make_model())  # the model's own fault stays an error
 
 
 def test_no_rows_at_all_is_an_answer(make_model, table):

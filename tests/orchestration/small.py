@@ -30,7 +30,7 @@ FLOW = """
 STEPS = ["ingest", "analyze", "infer_schema", "validate", "transform", "train", "evaluate", "gate", "push"]
 
 
-def month(number, rows=400, first_id=0):
+def month(number, rows=400):
     """The rows of a month: delay makes late, city and n do not; each column has a null but key and label."""
     random = np.random.default_rng([number, rows])
     delay = random.exponential(20, rows).round(2)
@@ -41,7 +41,7 @@ def month(number, rows=400, first_id=0):
 
     return pa.table(
         {
-            "id": pa.array(np.arange(rows) + number * 100_000 + first_id),
+            "id": pa.array(random.integers(0, 2**40, rows)),
             "at": with_null(at).cast(pa.timestamp("us", "UTC")),
             "city": with_null(np.array(["A", "B", "C"])[random.integers(0, 3, rows)]),
             "delay": with_null(delay),

@@ -12,7 +12,7 @@ from headrace.dataset import Dataset, Part
 from headrace.dataset.manifest import part_name
 from headrace.dataset.rows import as_floats, as_weights, from_bools
 from headrace.engine import Engine, LocalEngine
-from headrace.errors import InvalidInput, Misuse, TrainingRows, UnknownName
+from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._measure import measure, to_array
@@ -55,7 +55,8 @@ def evaluate(
     slices : sequence of str or of sequences of str
         Columns by whose values rows are sliced; a list of columns is their cross.
     champion : Model, optional
-        Judged on the same rows, for rules that compare with it.
+        Judged on the same rows, for rules that compare with it. One that does not take these rows, because a column
+        has gone or is of another kind now, is left out, and `champion_reason` says why.
     allow_training_rows : bool
         Whether rows the model was fitted on may be judged.
     engine : Engine, optional
@@ -82,7 +83,14 @@ def evaluate(
     keep = tuple(dict.fromkeys(column for spec in specs for column in spec.columns))
     engine = engine or LocalEngine()
     models = {_PREDICTION: model} | ({} if champion is None else {_CHAMPION: champion})
-    table, spans = predict(models, dataset, parts, label, keep, engine)
+    champion_reason = ""
+    try:
+        table, spans = predict(models, dataset, parts, label, keep, engine)
+    except (InvalidInput, UnknownName) as error:
+        if champion is None:
+            raise
+        table, spans = predict({_PREDICTION: model}, dataset, parts, label, keep, engine)  # raises what is its own
+        champion_reason = _why_not(error)
     total = sum(dataset.expected_rows(part) or 0 for part in parts)
     return _finish(
         table.drop_columns([ROW_ID]),
@@ -93,6 +101,7 @@ def evaluate(
         num_dropped=total - table.num_rows,
         model_digest=model.digest,
         champion_digest=None if champion is None else champion.digest,
+        champion_reason=champion_reason,
         parts=digests,
     )
 
@@ -187,6 +196,13 @@ def _refuse_training_rows(model: Model, digests: Mapping[str, str]) -> None:
             )
 
 
+def _why_not(error: InvalidInput | UnknownName) -> str:
+    """Why the champion cannot be asked; without files and rows, which would differ from place to place."""
+    if isinstance(error, (InvalidSchema, UnknownName)):
+        return f"it does not take these rows: {error.what}"
+    return "it does not take these rows: some hold values that its schema does not allow"
+
+
 def _finish(
     table: pa.Table,
     shown: dict[str, Any],
@@ -197,6 +213,7 @@ def _finish(
     num_dropped: int,
     model_digest: str | None = None,
     champion_digest: str | None = None,
+    champion_reason: str = "",
     parts: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
@@ -214,6 +231,7 @@ def _finish(
         predictions=predictions,
         model_digest=model_digest,
         champion_digest=champion_digest,
+        champion_reason=champion_reason,
         parts=parts or {},
         champion=found[1] if len(found) > 1 else None,
         baseline=baseline,

@@ -43,6 +43,8 @@ class Evaluation(Results):
         "span/split" to digest of the rows judged.
     champion : Results or None
         The champion on the same rows.
+    champion_reason : str
+        Why it is None though there is a champion: it does not take these rows.
     baseline : Results
         A constant, the mean label of all rows judged, on the same rows; NaN for metrics of labels other than 0 and 1.
     """
@@ -58,6 +60,7 @@ class Evaluation(Results):
     parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     champion: Results | None = None
     baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
+    champion_reason: str = ""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {value.value:.4f}" for name, value in self.cells[0].values.items())
@@ -66,7 +69,8 @@ class Evaluation(Results):
     @property
     def measurements(self) -> Measurements:
         """What rules judge."""
-        return Measurements(self.table, None if self.champion is None else self.champion.table, self.baseline.table)
+        champion = None if self.champion is None else self.champion.table
+        return Measurements(self.table, champion, self.baseline.table, self.champion_reason)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -92,6 +96,7 @@ class Evaluation(Results):
             "cells": _plain_cells(self.cells),
             "champion": None if self.champion is None else _plain_cells(self.champion.cells),
             "baseline": _plain_cells(self.baseline.cells),
+            **({"champion_reason": self.champion_reason} if self.champion_reason else {}),
         }
 
     @property
@@ -132,6 +137,7 @@ class Evaluation(Results):
                 champion_digest=plain["champion_digest"],
                 parts=plain["parts"],
                 champion=None if champion is None else Results(_read_cells(champion)),
+                champion_reason=plain.get("champion_reason", ""),
                 baseline=Results(_read_cells(plain["baseline"])),
             )
         except FileNotFoundError as error:

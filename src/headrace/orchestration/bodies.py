@@ -100,6 +100,9 @@ def _transform(arguments: dict[str, Any], context: Context) -> Done:
 def _gate(arguments: dict[str, Any], context: Context) -> Done:
     verdict = VERBS["gate"].load()(**arguments)
     done = Done({"verdict": verdict}, {"ok": verdict.ok})
+    reason = arguments["evaluation"].champion_reason
+    if reason:
+        done.result["warnings"] = [f"not compared with the champion: {reason}"]
     if verdict.ok:
         done.outputs["leave"] = verdict
     else:

@@ -36,12 +36,12 @@ def forecast(plan: Plan, store: Store | None) -> Plan:
         last = store.runs(pipeline=plan.graph.pipeline, limit=1)
         now = {node.name for node in plan.graph.nodes}
         gone = tuple(step["name"] for run in last for step in run.plan["steps"] if step["name"] not in now)
-    if any(step.call == "ingest_span" and step.action != "cached" for step in steps):
+    by_name = {step.name: step for step in steps}
+    new = {name: step for name, step in by_name.items() if step.call == "ingest_span" and step.action != "cached"}
+    if new:
         from headrace.orchestration.shapes import new_shapes
 
-        new = {step.name for step in steps if step.call == "ingest_span" and step.action != "cached"}
         data = tuple(new_shapes(plan, store, new))
-    by_name = {step.name: step for step in steps}
     pushes = tuple(_push(node, by_name[node.name], known, store) for node in plan.graph.nodes if node.call == "push")
     return replace(plan, steps=steps, pushes=pushes, gone=gone, data=data)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError, StoreError
-from headrace.orchestration.plan import Plan
+from headrace.orchestration.plan import Plan, PlannedStep
 from headrace.orchestration.tracing import Node
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["new_shapes"]
 
 
-def new_shapes(plan: Plan, store: Store | None, new: set[str]) -> Iterator[str]:
+def new_shapes(plan: Plan, store: Store | None, new: Mapping[str, PlannedStep]) -> Iterator[str]:
     """One line for each thing that is different in the files of the new span steps.
 
     They are compared with the newest span accepted before. Cost: the footer of each new file.
@@ -34,8 +34,9 @@ def new_shapes(plan: Plan, store: Store | None, new: set[str]) -> Iterator[str]:
                 yield f"span {span['name']}: the same file as span {seen[files]}; its rows would count twice"
             seen.setdefault(files, span["name"])
         for span in spans:
-            if f"{node.name}[{span['name']}]" in new:
-                yield from _new_span(plan, node, span, accepted)
+            step = new.get(f"{node.name}[{span['name']}]")
+            if step is not None:
+                yield from _new_span(plan, node, span, accepted, step)
 
 
 def _accepted(plan: Plan, stream: str, store: Store | None) -> Dataset | None:
@@ -52,7 +53,9 @@ def _accepted(plan: Plan, stream: str, store: Store | None) -> Dataset | None:
         return None
 
 
-def _new_span(plan: Plan, node: Node, span: dict[str, Any], accepted: Dataset | None) -> Iterator[str]:
+def _new_span(
+    plan: Plan, node: Node, span: dict[str, Any], accepted: Dataset | None, step: PlannedStep
+) -> Iterator[str]:
     from headrace.dataset.reading import ParquetReader, RenamedReader
     from headrace.dataset.types import one_schema
 
@@ -70,7 +73,7 @@ def _new_span(plan: Plan, node: Node, span: dict[str, Any], accepted: Dataset | 
     if accepted is None:
         return
     of_this_name = [other for other in accepted.spans if other.name == name]
-    if of_this_name:
+    if of_this_name and any(change.what == "file" for change in step.changes):
         before = sum(fragment.num_rows or 0 for fragment in of_this_name[0].fragments)
         yield f"span {name}: delivered again, with {num_rows:,} rows; it had {before:,}"
     other = (of_this_name or [item for item in accepted.spans if item.name != name] or list(accepted.spans))[-1]

@@ -64,11 +64,19 @@ class Measurements:
         The served model on the same rows; None when there is none.
     baseline : the same
         The best constant prediction on the same rows.
+    champion_reason : str
+        Why there is no champion here though one is served: it does not take rows of this shape.
     """
 
     values: Values
     champion: Values | None = None
     baseline: Values = field(default_factory=dict)
+    champion_reason: str = ""
+
+    @property
+    def without_champion(self) -> str:
+        """What a rule says that has no champion to compare with."""
+        return f"not compared with the champion: {self.champion_reason}" if self.champion_reason else _FIRST
 
 
 @dataclass(frozen=True)
@@ -141,8 +149,9 @@ def judge(rule: Rule, measurements: Measurements) -> list[Finding]:
     """Judge one rule: one finding a slice it speaks of, or one that says why there is none.
 
     A slice with fewer rows than the rule asks for is reported and not judged, whatever its value; none left to judge is
-    not ok. A value that is NaN, infinite or missing, on either side, is not ok. A champion rule without a champion is
-    "first version" and ok here: `judge_all` asks for an absolute rule beside it. Judged by value until intervals exist.
+    not ok. A value that is NaN, infinite or missing, on either side, is not ok. A champion rule without a champion, or
+    with one that takes other rows, is "first version" and ok here: `judge_all` asks for an absolute rule beside it.
+    Judged by value until intervals exist.
 
     `worst` compares the worst slice with the number, or with the champion's (baseline's) worst among the same slices.
 
@@ -183,9 +192,10 @@ def judge_all(rules: Sequence[Rule], measurements: Measurements) -> tuple[Findin
         return (Finding("", "", "overall", None, None, None, 0, ok=False, reason=reason, is_judged=False),)
     findings = [finding for rule in rules for finding in judge(rule, measurements)]
     if not any(rule.is_absolute for rule in rules):
-        reason = f"{_FIRST}, and no rule that needs none stands beside it"
+        without = measurements.without_champion
+        reason = f"{without}, and no rule that needs none stands beside it"
         findings = [
-            dataclasses.replace(finding, ok=False, reason=reason) if finding.reason == _FIRST else finding
+            dataclasses.replace(finding, ok=False, reason=reason) if finding.reason == without else finding
             for finding in findings
         ]
     return tuple(findings)
@@ -264,7 +274,7 @@ def _judge_one(rule: Rule, pairs: Slice, references: list[Slice], measurements: 
     if rule.reference != "number":
         table = measurements.champion if rule.reference == "champion" else measurements.baseline
         if table is None:
-            return _finding(rule, pairs, value, ok=True, reason=_FIRST, is_judged=False)
+            return _finding(rule, pairs, value, ok=True, reason=measurements.without_champion, is_judged=False)
         found = [table.get(item, {}).get(rule.metric) for item in references]
         if any(item is None or not math.isfinite(item.value) for item in found):
             reason = f"the {rule.reference} has no {rule.metric} there to compare with"

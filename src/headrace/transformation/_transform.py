@@ -278,6 +278,14 @@ def transform(
         expressions = trace(features, dataset.column_names)
     schema = dataset.schema or Schema.from_arrow(dataset.arrow_schema)
     roles = dataset.roles
+    for name in expressions.column_names:
+        if name not in schema and name in dataset.column_names:
+            raise InvalidInput(
+                f"column {name!r} is in the data, but not in the schema they were accepted under",
+                where=expressions.place_of(name),
+                expected="a column that somebody has described: nothing has checked this one",
+                fix=f"add it to the schema: headrace schemas accept --allow new_column:{name}",
+            )
     program = bind(expressions, schema, label=roles.label, key=roles.key)
     if engine is None:
         from headrace.engine import LocalEngine

@@ -63,6 +63,13 @@ class Expressions:
         """The raw columns read, in the order they are first needed."""
         return tuple(node.parameters["name"] for node in self.nodes if node.op == "column")
 
+    def place_of(self, column: str) -> str:
+        """The user's line where a column is read first; "" where it is not known."""
+        for node, place in zip(self.nodes, self.places, strict=False):
+            if node.op == "column" and node.parameters["name"] == column:
+                return place
+        return ""
+
     def to_plain(self) -> dict[str, Any]:
         """As plain data, places included: what a step's parameter holds."""
         return {**self._core(), "places": list(self.places)}
