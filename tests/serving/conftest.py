@@ -104,8 +104,8 @@ def pushed(tmp_path_factory) -> Pushed:
 
 @pytest.fixture
 def home(pushed, tmp_path) -> Path:
-    """A home of one's own with endpoint `late` at version 1."""
-    return Path(shutil.copytree(pushed.home, tmp_path / "home"))
+    """A home of one's own with endpoint `late` at version 1, and nothing asked of it yet."""
+    return Path(shutil.copytree(pushed.home, tmp_path / "home", ignore=shutil.ignore_patterns("requests")))
 
 
 def wait_until(condition, timeout_s: float = 20.0):
