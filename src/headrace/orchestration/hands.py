@@ -204,6 +204,10 @@ def ordered(node: Node, outputs: Mapping[str, str | None]) -> dict[str, str | No
     return {name: outputs[name] for name in [*first, *(name for name in outputs if name not in first)]}
 
 
+# What the verbs' steps import as they run, beside their rooms.
+_LATER = ("headrace.store.states", "ruamel.yaml", "numpy.ma")
+
+
 def forked(plan: Plan, run_id: str, store: Store) -> Forked:
     """A zygote that imports what the verbs of this plan need; nothing that starts a thread (onnxruntime does)."""
     from headrace.orchestration.verbs import VERBS
@@ -212,6 +216,6 @@ def forked(plan: Plan, run_id: str, store: Store) -> Forked:
     modules, later = ["headrace.orchestration.worker", "headrace.store"], []
     if used:
         modules += ["numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "headrace.orchestration.bodies", used[0]]
-        later = list(dict.fromkeys([*used[1:], *(["onnx"] if "headrace.transformation" in used else [])]))
+        later = list(dict.fromkeys([*used[1:], *_LATER, *(["onnx"] if "headrace.transformation" in used else [])]))
     log = disk.make_folder(store.home.logs / run_id) / "_zygote.log"
     return Forked(plan.file, log, modules=modules, later=later, sources=plan.sources)
