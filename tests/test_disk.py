@@ -1,13 +1,15 @@
 """The one module that writes: whole or not at all, durable before it is named, every failure with path and advice."""
 
 import errno
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from headrace import disk
-from headrace.errors import StoreError
+from headrace.errors import StoreBusy, StoreError
 from headrace.testing.faults import Faults, failures
 
 
@@ -106,3 +108,29 @@ def test_what_was_appended_stays(tmp_path, monkeypatch, error):
         assert target.read_bytes()[:done] == b"firstsecondthird"[:done]
         assert len(target.read_bytes()) < done + len(b"second") + 1
     assert faults.fails_at > 6
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from headrace import disk
+with disk.hold(Path(sys.argv[1]), "process one"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_held_file_is_free_when_its_holder_is_killed(tmp_path):
+    """Another process is told who holds it; once that one is killed the kernel has let go, without anybody's help."""
+    place = tmp_path / "up.lock"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(place)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(StoreBusy, match="held by process one"), disk.hold(place, "process two"):
+            pass
+        assert place.read_text() == "process one"
+        process.kill()
+        process.wait()
+        with disk.hold(place, "me"):
+            assert place.read_text() == "me"
+    with pytest.raises(StoreError, match="cannot write"), disk.hold(tmp_path / "no" / "such", ""):
+        pass

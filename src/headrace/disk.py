@@ -230,8 +230,11 @@ def hold(path: Path, note: str) -> Iterator[None]:
         except OSError as error:
             holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace") or "another process"
             raise StoreBusy(f"held by {holder}", where=str(path)) from error
-        os.ftruncate(descriptor, 0)
-        _write(descriptor, memoryview(note.encode()))
+        try:
+            os.ftruncate(descriptor, 0)
+            _write(descriptor, memoryview(note.encode()))
+        except OSError as error:
+            raise _store_error(error, path) from error
         yield
     finally:
         os.close(descriptor)

@@ -86,6 +86,7 @@ def submit(project, *arguments):
     return json.loads(out)["run"]
 
 
+@pytest.mark.slow
 def test_a_submitted_run_waits_for_a_worker(project):
     """run --detach queues and returns; a worker carries it out; it says how it went and ends with the table's code."""
     project.write(FAN)
@@ -102,6 +103,7 @@ def test_a_submitted_run_waits_for_a_worker(project):
     assert call(project, "worker", "--once")[0] == 1
 
 
+@pytest.mark.slow
 def test_a_worker_runs_what_was_planned_or_nothing(project):
     """Code that was edited after the plan is not run under the plan's keys: the run fails and says why."""
     project.write(FAN)
