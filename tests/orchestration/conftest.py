@@ -48,6 +48,32 @@ class Project:
         return load_pipeline(self.file, name)
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A function that makes of a project the pipeline of `small` after its first run; that run happens once."""
+    import shutil
+
+    from tests.orchestration.small import Months, month
+
+    first = Months(Project(tmp_path_factory.mktemp("prepared")))
+    before = list(sys.path)
+    for number in (1, 2, 3):
+        first.deliver(f"0{number}", month(number))
+    (first.project.folder / "headrace.toml").write_text('home = ".headrace"\n', encoding="utf-8")
+    assert first.run().ok
+    first.project.forget()
+    sys.path[:] = before
+
+    def prepare(project):
+        shutil.copytree(first.project.folder / ".headrace", project.folder / ".headrace")
+        made = Months(project)
+        for file in first.folder.iterdir():
+            shutil.copy(file, made.folder)
+        return made
+
+    return prepare
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project that is its own home, and leaves nothing behind in this process."""

@@ -33,11 +33,11 @@ def test_two_runs_side_by_side(months):
     first = months.run()
     assert compared(months, first, first) == {}
 
-    second = months.run(trees=5)
+    second = months.run(trees=40)
     found = compared(months, first, second)
     assert found["parameters"] == [
-        {"step": "", "name": "trees", "before": 4, "now": 5},
-        {"step": "train", "name": "trainer.n_estimators", "before": 4, "now": 5},
+        {"step": "", "name": "trees", "before": 4, "now": 40},
+        {"step": "train", "name": "trainer.n_estimators", "before": 4, "now": 40},
     ]
     assert found["metrics"][0]["slice"] == "overall"
     assert {row["slice"] for row in found["metrics"]} <= {"overall", "city=A", "city=B", "city=C", "city=null"}
@@ -48,7 +48,7 @@ def test_two_runs_side_by_side(months):
 
     months.rewrite("top_k=5", "top_k=4")
     months.deliver("04", month(4, rows=500))
-    third = months.run(trees=5)
+    third = months.run(trees=40)
     found = compared(months, second, third)
     line = months.project.line('"city": ops.vocabulary(x.city, top_k=4),')
     assert found["code"] == [{"step": "transform", "what": "feature 'city' changed", "where": line}]
