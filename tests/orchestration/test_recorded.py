@@ -53,7 +53,7 @@ def test_it_comes_back_whole(planned, project):
     assert (again.sources, again.identity, again.folder) == (plan.sources, plan.identity, plan.folder)
     assert list(again.sources) == [str(project.file)]
     for node in plan.graph.nodes:
-        digests = {need: "ab" * 32 for need in node.needs}
+        digests = dict.fromkeys(node.needs, "ab" * 32)
         assert again.key_of(node, digests) == plan.key_of(node, digests)
         assert again.notes_of(node) == plan.notes_of(node)
     assert again.to_plain() == plan.to_plain()
