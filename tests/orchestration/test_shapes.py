@@ -10,7 +10,7 @@ from headrace.model import Model
 from headrace.orchestration.ending import ending
 from headrace.settings import load_settings
 from headrace.store import Store
-from tests.orchestration.small import STEPS, Months, actions, changed, month, reasons, states
+from tests.orchestration.small import STEPS, actions, changed, month, reasons, states
 
 
 @pytest.fixture
