@@ -16,6 +16,8 @@
         |-- StoreTooNew                     written by a newer headrace
         |-- StoreBusy                       another process holds the lock beyond the time-out
         `-- LeaseLost                       this attempt is no longer ours: nothing may be committed
+
+Whoever catches HeadraceError catches them all.
 """
 
 from __future__ import annotations
