@@ -26,6 +26,7 @@ from headrace.validation._profile import Profile
 __all__ = ["Distance", "distances", "gap", "gap_noise", "share_noise", "unseen_noise", "wasserstein"]
 
 MAX_CATEGORIES = 50
+CELL_ERROR_RATE = 1e-5  # of one look at one slice
 THRESHOLDS = {"wasserstein": 0.2, "jensen_shannon": 0.1, "nulls": 0.05, "never_seen": 0.05}
 
 
@@ -108,7 +109,7 @@ def distances(before: Profile, after: Profile, error_rate: float) -> list[Distan
     return [*found, _jensen_shannon(before, after, rate, inverse)]
 
 
-def unseen_noise(before: Profile, after: Profile, error_rate: float) -> float:
+def unseen_noise(before: Profile, after: Profile, error_rate: float = CELL_ERROR_RATE) -> float:
     """What the share of values never seen stays below by chance, more of them being expected the more came once."""
     expected = before.expected_unseen
     z = NormalDist().inv_cdf(1 - error_rate)
@@ -129,18 +130,17 @@ def gap(before: Profile, after: Profile) -> float:
     return float(np.abs(before.below(grid) - after.below(grid)).max(initial=0.0))
 
 
-def gap_noise(before: Profile, after: Profile, error_rate: float = 1e-6) -> float:
+def gap_noise(before: Profile, after: Profile, error_rate: float = CELL_ERROR_RATE) -> float:
     """What `gap` stays below by chance."""
     inverse = 1 / max(1, before.num_present) + 1 / max(1, after.num_present)
     return math.sqrt(-0.5 * math.log(error_rate / 2) * inverse)
 
 
-def share_noise(count: int, total: int, other: int, other_total: int, error_rate: float = 1e-6) -> float:
-    """What the difference of two shares stays below by chance; never below what a handful of rows could make."""
+def share_noise(count: int, total: int, other: int, other_total: int, error_rate: float = CELL_ERROR_RATE) -> float:
+    """What the difference of two shares stays below by chance."""
     share = (count + other + 1) / (total + other_total + 2)
     inverse = 1 / max(1, total) + 1 / max(1, other_total)
-    z = NormalDist().inv_cdf(1 - error_rate / 2)
-    return z * math.sqrt(share * (1 - share) * inverse) + z * z / 3 * inverse
+    return NormalDist().inv_cdf(1 - error_rate / 2) * math.sqrt(share * (1 - share) * inverse) + inverse
 
 
 def _jensen_shannon(before: Profile, after: Profile, rate: float, inverse: float) -> Distance:

@@ -10,7 +10,7 @@ the least-squares one, so a fault in a part of the rows is seen too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ class Match:
     num_distinct : int
         Distinct values among them.
     chance : float
-        `share` of maps a little off: what coincidence gives.
+        `share` of maps a little off: what coincidence gives; 0 where the map explains too little to ask.
     values : array
         The values.
     """
@@ -70,7 +70,7 @@ def matches(
     unseen = after.unseen(before)
     counts = after.counts[unseen]
     total = int(counts.sum())
-    if total < MIN_ROWS or total / after.num_present <= unseen_noise(before, after, 1e-6):
+    if total < MIN_ROWS or total / after.num_present <= unseen_noise(before, after):
         return None
     values = after.values[unseen]
 
@@ -79,19 +79,21 @@ def matches(
 
     hit = hits(back)
     rows = int(counts[hit].sum())
+    found = Match(rows / after.num_present, rows / total, int(hit.sum()), 0.0, values[hit])
+    if not found.holds:
+        return found
     chance = max((float(counts[hits(other)].sum()) / total for other in off), default=0.0)
-    return Match(rows / after.num_present, rows / total, int(hit.sum()), chance, values[hit])
+    return replace(found, chance=chance)
 
 
 def _near(before: Profile, values: Values, tolerance: float) -> npt.NDArray[np.bool_]:
     if before.kind == "text":
         return before.has(values)
+    allowed = tolerance + 1e-9 * np.abs(values)
     places = np.searchsorted(before.values, values)
-    last = len(before.values) - 1
-    found = np.zeros(len(values), np.bool_)
-    for place in (np.clip(places - 1, 0, last), np.clip(places, 0, last)):
-        found |= np.abs(before.values[place] - values) <= tolerance + 1e-9 * np.abs(values)
-    return found
+    above = before.values[np.minimum(places, len(before.values) - 1)]
+    below = before.values[np.maximum(places - 1, 0)]
+    return np.asarray((np.abs(above - values) <= allowed) | (np.abs(below - values) <= allowed), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from headrace.schema import canonical_array
 from headrace.slicing import slice_name
 from headrace.validation._contract import Example, Item, Severity
 from headrace.validation._rows import NUM_EXAMPLES, plain_value, row_index, without_roles
-from headrace.validation._search import Fault
+from headrace.validation._search import Fault, Key
 
 __all__ = ["Located", "examples_of", "item_of", "rows_touched"]
 
@@ -36,7 +35,8 @@ class Located:
     @property
     def slice(self) -> str | None:
         """The slice's name; None = all rows."""
-        return None if self.fault.key is None else slice_name([self.fault.key[0]], [self.fault.key[1]])
+        key = self.fault.key
+        return slice_name([column for column, _ in key], [value for _, value in key]) if key else None
 
     @property
     def name(self) -> str:
@@ -53,7 +53,8 @@ def item_of(several: Sequence[Located], rows: Sequence[Example], *, is_hidden: b
     """The item of one fault, in one span or in several; a hidden column's values are not told."""
     first = several[0]
     sign, num_rows = first.fault.sign, sum(one.fault.num_touched for one in several)
-    where = "" if first.slice is None else " where " + first.slice.replace("=", " = ", 1)
+    pairs = [slice_name([column], [value]).replace("=", " = ", 1) for column, value in first.fault.key]
+    where = f" where {' and '.join(pairs)}" if pairs else ""
     spans = ", ".join(one.span for one in several)
     words, detail = (f"a fault of the kind {first.fault.code!r}", "") if is_hidden else (sign.words, sign.detail)
     inside = "; ".join(part for part in (detail, f"{num_rows:,} rows of {spans}") if part)
@@ -108,25 +109,25 @@ def rows_touched(dataset: Dataset, located: Sequence[Located]) -> list[Mask]:
 
 def _masks(dataset: Dataset, part: Part, located: Sequence[Located]) -> Iterator[tuple[int, Mask, pa.Array]]:
     """For each batch: rows before it, which of its rows are touched, and the last fault's column."""
-    keys = [one.fault.key[0] for one in located if one.fault.key is not None]
+    keys = [column for one in located for column, _ in one.fault.key]
     names = list(dict.fromkeys([*(one.feature for one in located), *keys]))
     start = 0
     for rows in dataset.read(part, names):
         columns = {name: canonical_array(rows.batch.column(name), name=name) for name in names}
         touched = np.zeros(rows.num_rows, np.bool_)
         for one in located:
-            touched |= _touched(columns[one.feature], one.fault) & _inside(columns, one.fault.key)
+            touched |= _touched(columns[one.feature], one.fault) & _inside(columns, one.fault.key, rows.num_rows)
         yield start, touched, columns[located[-1].feature]
         start += rows.num_rows
 
 
-def _inside(columns: dict[str, pa.Array], key: tuple[str, Any] | None) -> Mask:
-    if key is None:
-        return np.ones(len(next(iter(columns.values()))), np.bool_)
-    column = columns[key[0]]
-    if key[1] is None:
-        return to_bools(pc.is_null(column))
-    return to_bools(pc.fill_null(pc.equal(column, pa.scalar(key[1], column.type)), False))
+def _inside(columns: dict[str, pa.Array], key: Key, num_rows: int) -> Mask:
+    mask = np.ones(num_rows, np.bool_)
+    for name, value in key:
+        column = columns[name]
+        same = pc.is_null(column) if value is None else pc.equal(column, pa.scalar(value, column.type))
+        mask &= to_bools(pc.fill_null(same, False))
+    return mask
 
 
 def _touched(column: pa.Array, fault: Fault) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,29 +11,23 @@ from typing import Any
 import numpy as np
 
 from headrace.lookup import find, names
-from headrace.validation._distances import wasserstein
+from headrace.validation._cells import Cell, Cells
+from headrace.validation._distances import gap, wasserstein
 from headrace.validation._profile import Profile, pool
 from headrace.validation._signature import Change, Sign, Signature
 
-__all__ = ["Cell", "Fault", "look"]
+__all__ = ["Fault", "Key", "look", "moves_on"]
 
 MIN_ROWS = 20  # of a slice, before and after: fewer are not judged
-MIN_TOUCHED = 10
-TIMES_NATURAL = 3.0
+MIN_MOVED = 10  # rows
+TIMES_NATURAL = 4.0
 MAX_CELLS = 6
 COVERED = 0.85
 NEARLY_ALL = 0.8
+MOVED_ON = 0.95
 
-Key = tuple[str, Any]
-"""(slicing column, value)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """One feature in one slice, or in all rows: each earlier span, and the new one."""
-
-    history: tuple[Profile, ...]
-    after: Profile
+Key = tuple[tuple[str, Any], ...]
+"""(slicing column, value) of each column rows are cut by; () = all rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,76 +36,91 @@ class Fault:
 
     Parameters
     ----------
-    key : (column, value) or None
-        The slice; None = all rows.
+    code : str
+        The signature's.
+    key : Key
+        The slice.
     sign : Sign
         Its mark there.
     is_sure : bool
         Whether it is beyond what earlier spans show of themselves; False where there are too few to know.
-    num_rows : int
+    num_moved : int
         About how many rows of the new span are other than they would be.
     num_touched : int
-        How many rows of the new span its mark is on; where a part of a continuous column is touched, about.
+        How many rows of the new span bear the mark; where a part of a continuous column does, all that may.
+    num_rows : int
+        Rows of the slice in the new span.
     """
 
     code: str
-    key: Key | None
+    key: Key
     sign: Sign
     is_sure: bool
-    num_rows: int
+    num_moved: int
     num_touched: int
+    num_rows: int
 
 
-def look(overall: Cell, slices: Mapping[str, Mapping[Any, Cell]]) -> list[Fault]:
-    """The faults of one feature: at most one of nulls and one of values, each for the smallest slices explaining it.
+def look(
+    cell: Cell, slices: Mapping[str, Cells], *, inside: Key = (), everywhere: Profile | None = None
+) -> list[Fault]:
+    """The faults of one feature: at most one kind of nulls and one of values, for the smallest slices explaining it.
 
     Parameters
     ----------
-    overall : Cell
-        All rows.
-    slices : mapping of column to mapping of value to Cell
-        The slices by each slicing column.
+    cell : Cell
+        All rows, or those of a slice that is looked into.
+    slices : mapping of column to Cells
+        Its parts by each slicing column, under one-tuples of values.
+    inside : Key
+        The slice that is looked into.
+    everywhere : Profile, optional
+        The feature in all earlier rows; by default the cell's own.
     """
-    marks: dict[str, dict[str | None, list[Fault]]] = {}
-    everywhere, is_moving = pool(overall.history), moves_on(overall.history)
-    for fault in _signs(overall, None, everywhere, is_moving):
-        marks.setdefault(fault.code, {})[None] = [fault]
+    everywhere = cell.before if everywhere is None else everywhere
+    is_moving = moves_on(cell.history)
+    marks: dict[str, dict[str, list[Fault]]] = {}
+    for fault in _faults(cell, inside, everywhere, is_moving):
+        marks.setdefault(fault.code, {})[""] = [fault]
     for column, cells in slices.items():
-        for value, cell in cells.items():
-            for fault in _signs(cell, (column, value), everywhere, is_moving):
+        for values, part in cells.items():
+            for fault in _faults(part, (*inside, (column, values[-1])), everywhere, is_moving):
                 marks.setdefault(fault.code, {}).setdefault(column, []).append(fault)
-    explained = {code: _explain(found, overall, slices) for code, found in marks.items()}
+    explained = {code: _explain(found, cell.after.num_rows) for code, found in marks.items()}
     answer = list(explained.pop("nulls", ([], 0.0))[0])
     if explained:
         answer += max(explained.values(), key=lambda one: one[1])[0]
     return answer
 
 
-def _signatures() -> list[Signature]:
-    found = [find("signature", name)() for name in names("signature")]
-    return sorted(found, key=lambda one: (one.rank, one.code))
+@functools.cache
+def _signatures() -> tuple[Signature, ...]:
+    found: list[Signature] = [find("signature", name)() for name in names("signature")]
+    return tuple(sorted(found, key=lambda one: (one.rank, one.code)))
 
 
-def _signs(cell: Cell, key: Key | None, everywhere: Profile, is_moving: bool) -> list[Fault]:
-    """What marks this cell beyond nature: those of rank 0, and the first of the others."""
-    history = [profile for profile in cell.history if profile.num_rows]
+def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool) -> list[Fault]:
+    """What marks this cell beyond nature: signs of rank 0, and the first of the others."""
     after = cell.after
-    if not history or after.num_rows < MIN_ROWS or sum(one.num_rows for one in history) < MIN_ROWS:
+    history = [profile for profile in cell.history if profile.num_rows]
+    if after.num_rows < MIN_ROWS or sum(one.num_rows for one in history) < MIN_ROWS:
         return []
-    change = _change(history, after, everywhere, key is None)
+    change = _change(history, cell.before, after, everywhere, not key)
     found: list[Fault] = []
     for signature in _signatures():
         if signature.rank and (is_moving or any(fault.code != "nulls" for fault in found)):
             break
         sign = signature.find(change)
-        if sign is None or sign.rate < max(signature.min_rate, sign.noise) or sign.rate * after.num_rows < MIN_TOUCHED:
+        if sign is None or sign.rate < max(signature.min_rate, sign.noise):
             continue
-        natural = _natural(signature, history, everywhere, key is None)
+        num_moved = round(sign.rate * (after.num_rows if sign.touches == "nulls" else after.num_present))
+        if num_moved < MIN_MOVED:
+            continue
+        natural = _natural(signature, history, everywhere, not key)
         if natural is not None and sign.rate < TIMES_NATURAL * natural:
             continue
         is_sure = natural is not None or sign.is_plain
-        num_rows = round(sign.rate * after.num_rows)
-        found.append(Fault(signature.code, key, sign, is_sure, num_rows, _touched(sign, after)))
+        found.append(Fault(signature.code, key, sign, is_sure, num_moved, _touched(sign, after), after.num_rows))
     return found
 
 
@@ -122,12 +132,11 @@ def _touched(sign: Sign, after: Profile) -> int:
     return after.num_present
 
 
-def _change(history: Sequence[Profile], after: Profile, everywhere: Profile, is_all: bool) -> Change:
+def _change(history: Sequence[Profile], before: Profile, after: Profile, everywhere: Profile, is_all: bool) -> Change:
     enough = [profile for profile in history if profile.num_rows >= MIN_ROWS] or list(history)
-    before = pool(history)
     steps = [wasserstein(*pair) for pair in pairwise(enough)] if before.is_number else []
     step = max(steps) if len(steps) >= 2 else None
-    return Change(before, enough[-1], after, before if is_all else everywhere, step, is_all)
+    return Change(tuple(history), before, enough[-1], after, before if is_all else everywhere, step, is_all)
 
 
 def _natural(signature: Signature, history: Sequence[Profile], everywhere: Profile, is_all: bool) -> float | None:
@@ -137,42 +146,31 @@ def _natural(signature: Signature, history: Sequence[Profile], everywhere: Profi
         others = [other for place, other in enumerate(history) if place != index]
         if profile.num_rows < MIN_ROWS or sum(other.num_rows for other in others) < MIN_ROWS:
             continue
-        there = [*others[:index], others[index - 1]] if index else others[:1]  # the span before it is the latest
-        forth = replace(_change(others, profile, everywhere, is_all), latest=there[-1])
-        back = replace(forth, before=profile, latest=profile, after=forth.before)
+        forth = _change(others, pool(others), profile, everywhere, is_all)
+        forth = replace(forth, latest=others[max(0, index - 1)])  # the span before it
+        back = replace(forth, history=(profile,), before=profile, latest=profile, after=forth.before)
         signs = (signature.find(change) for change in (forth, back))
         rates.append(max((sign.rate for sign in signs if sign is not None), default=0.0))
     return max(rates) if len(rates) >= 2 else None
 
 
 def moves_on(history: Sequence[Profile]) -> bool:
-    """Whether every earlier span has values of its own: a month, a counter, a date. Such a column is never the same."""
-    if len(history) < 2 or not all(one.is_exact and one.num_present for one in history):
-        return False
-    return all(
-        one.share_unseen(pool([*history[:place], *history[place + 1 :]])) >= NEARLY_ALL
-        for place, one in enumerate(history)
-    )
+    """Whether each earlier span left the values of the one before it: a month, a counter. Such numbers never stay."""
+    pairs = [pair for pair in pairwise(history) if all(one.num_present for one in pair)]
+    return len(pairs) >= 1 and pairs[0][0].is_number and all(gap(*pair) >= MOVED_ON for pair in pairs)
 
 
-def _explain(
-    found: Mapping[str | None, list[Fault]], overall: Cell, slices: Mapping[str, Mapping[Any, Cell]]
-) -> tuple[list[Fault], float]:
-    """The fewest rows that hold nearly all of it, and how good an explanation that is: rows touched x their share."""
-    most = max(sum(fault.num_rows for fault in faults) for faults in found.values())
-    choices: list[tuple[int, int, str, list[Fault]]] = []
+def _explain(found: Mapping[str, list[Fault]], num_rows: int) -> tuple[list[Fault], float]:
+    """The fewest rows that hold nearly all of it, and how good an explanation that is: rows moved x their share.
+
+    `found` has the faults by slicing column, under "" that of all rows.
+    """
+    moved = {column: sum(fault.num_moved for fault in faults) for column, faults in found.items()}
+    choices = []
     for column, faults in found.items():
-        if sum(fault.num_rows for fault in faults) < COVERED * most:
-            continue
-        if column is None:
-            choices.append((overall.after.num_rows, 0, "", faults))
-            continue
-        rows = sum(slices[column][fault.key[1]].after.num_rows for fault in faults if fault.key is not None)
-        is_nearly_all = rows > NEARLY_ALL * overall.after.num_rows or len(faults) > MAX_CELLS
-        if not (is_nearly_all and None in found):
-            choices.append((rows, len(faults), column, faults))
-    if not choices:
-        choices = [(overall.after.num_rows, 0, "", found[None])]
-    rows, _, _, faults = min(choices, key=lambda choice: choice[:3])
-    touched = sum(fault.num_rows for fault in faults)
-    return faults, touched * touched / max(1, rows)
+        rows = sum(fault.num_rows for fault in faults)
+        is_everywhere = column != "" and (rows > NEARLY_ALL * num_rows or len(faults) > MAX_CELLS)
+        if moved[column] >= COVERED * max(moved.values()) and not (is_everywhere and "" in found):
+            choices.append((rows, len(faults), column))
+    rows, _, column = min(choices, default=(num_rows, 0, ""))
+    return found[column], moved[column] ** 2 / max(1, rows)

@@ -17,10 +17,11 @@ import numpy as np
 from headrace.validation._distances import gap, gap_noise, wasserstein
 from headrace.validation._profile import Profile, Values
 
-__all__ = ["Change", "Sign", "Signature", "medians", "percent", "plain", "shown"]
+__all__ = ["RARE", "Change", "Sign", "Signature", "medians", "percent", "plain", "shown"]
 
-FEW = 100  # rows; with fewer a distribution has no shape to speak of
+FEW = 30  # rows; with fewer a distribution has no shape to speak of
 LEAP = 3.0
+RARE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,10 @@ class Change:
 
     Parameters
     ----------
+    history : tuple of Profile
+        Each earlier span.
     before : Profile
-        All earlier spans.
+        All of them.
     latest : Profile
         The newest of them that has rows.
     after : Profile
@@ -43,6 +46,7 @@ class Change:
         Whether these are all rows, not a slice.
     """
 
+    history: tuple[Profile, ...]
     before: Profile
     latest: Profile
     after: Profile
@@ -63,6 +67,23 @@ class Change:
         """Whether numbers moved much farther than from any earlier span to the next: seasons walk, faults leap."""
         return self.step is None or wasserstein(self.latest, self.after) >= LEAP * self.step
 
+    def usual_rise(self, *, is_news: bool) -> float:
+        """The most by which one value's share in an earlier span was above its share in the others.
+
+        Timetables change. With `is_news` only values that were rare in the others are looked at.
+        """
+        if len(self.history) < 2 or not self.before.is_exact:
+            return 0.0
+        totals = dict(zip(self.before.values.tolist(), self.before.counts.tolist(), strict=True))
+        most = 0.0
+        for one in self.history:
+            others = max(1, self.before.num_present - one.num_present)
+            for value, count in zip(one.values.tolist(), one.counts.tolist(), strict=True):
+                elsewhere = (totals[value] - count) / others
+                if elsewhere < RARE or not is_news:
+                    most = max(most, count / one.num_present - elsewhere)
+        return most
+
     @property
     def has_few(self) -> bool:
         """Whether either side is too small for its shape to mean anything."""
@@ -76,7 +97,7 @@ class Sign:
     Parameters
     ----------
     rate : float
-        Of the slice's rows, those it touches, 0..1.
+        Of the slice's rows with a value those that it moved, 0..1; for nulls of all rows.
     value : float, int, str or None
         The factor, offset or value; for nulls the share now.
     words : str

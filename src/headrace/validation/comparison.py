@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from headrace.statistics import Statistics
+from headrace.validation._cells import Cell
 from headrace.validation._contract import Item
 from headrace.validation._distances import Distance, distances
 from headrace.validation._located import Located, item_of
 from headrace.validation._profile import Profile, pool
-from headrace.validation._search import Cell, look
+from headrace.validation._search import look
 from headrace.validation.drift import ERROR_RATE, plain_drift
 
 __all__ = ["Comparison", "compare_statistics"]
@@ -83,8 +84,8 @@ def compare_statistics(
             message = f"{feature}: {was or 'nothing'} before, {now or 'nothing'} in {name}: not compared"
             found.append(Comparison(feature, (), (Item("drift_kind", feature, None, "warning", now, was, message),)))
             continue
-        cell = Cell(tuple(_profiles(before, feature)), pool(list(_profiles(after, feature))))
-        measured = distances(pool(list(cell.history)), cell.after, error_rate / max(1, len(names)))
+        cell = Cell(tuple(_profiles(before, feature)), pool(_profiles(after, feature)))
+        measured = distances(cell.before, cell.after, error_rate / max(1, len(names)))
         faults = (
             [Located(feature, name, fault) for fault in look(cell, {})]
             if any(one.is_noticeable for one in measured)

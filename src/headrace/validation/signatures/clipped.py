@@ -7,7 +7,8 @@ from headrace.validation._signature import Change, Sign, Signature, percent, pla
 
 __all__ = ["Clipped"]
 
-LUMP = 1.5
+LUMP = 1.5  # times the most frequent value's share: one flight a day makes a lump too
+TIMES_USUAL = 3.0
 
 
 class Clipped(Signature):
@@ -29,10 +30,12 @@ class Clipped(Signature):
             was = float(before.shares[before.values == end].sum())
             now = float(after.shares[last])
             piled, expected = now - was, round(tail * before.num_present)
-            noise = share_noise(expected, before.num_present, int(after.counts[last]), after.num_present)
-            if now < LUMP * float(before.shares.max()):  # one flight a day is as much at one time
+            if piled < self.min_rate or now < LUMP * float(before.shares.max()):
                 continue
+            noise = share_noise(expected, before.num_present, int(after.counts[last]), after.num_present)
             if int(beyond.sum()) < 3 or piled <= noise or abs(piled - tail) > max(0.3 * tail, noise):
+                continue
+            if piled <= TIMES_USUAL * change.usual_rise(is_news=False):
                 continue
             inside, inside_before = after.only(after.values != end), before.only(~beyond & (before.values != end))
             if not inside.num_present or not inside_before.num_present:
@@ -41,7 +44,7 @@ class Clipped(Signature):
                 continue
             side = "more" if last else "less"
             return Sign(
-                piled * after.num_present / after.num_rows,
+                piled,
                 plain(end),
                 f"no value is {side} than {shown(end)}, which {percent(now)} rows hold",
                 is_plain=False,

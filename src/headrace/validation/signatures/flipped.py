@@ -28,7 +28,7 @@ class Flipped(Signature):
             return None
         first, second = (_word(value, before.kind) for value in before.values)
         return Sign(
-            abs(now - was) * after.num_present / after.num_rows,
+            abs(now - was),
             None,
             f"{first} and {second} have changed places",
             is_plain=abs(was - 0.5) >= 0.25,

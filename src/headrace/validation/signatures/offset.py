@@ -30,7 +30,7 @@ class Offset(Signature):
         if mix is None or mix.rate < 0.85 or mix.explained < 0.95 or mix.rest > 0.2 * mix.gap:
             return None
         return Sign(
-            after.num_present / after.num_rows,
+            1.0,
             plain(shift),
             f"values are {shown(abs(shift))} {'more' if shift > 0 else 'less'} than they were",
             is_plain=abs(shift) > 3 * scale,

@@ -47,7 +47,7 @@ class Recoded(Signature):
             return by_shape
         unseen = after.unseen(before)
         rate = float(after.shares[unseen].sum())
-        if rate * after.num_present < MIN_ROWS or rate <= unseen_noise(before, after, 1e-6):
+        if rate * after.num_present < MIN_ROWS or rate <= unseen_noise(before, after):
             return None
         new = after.only(unseen)
         if before.kind == "text":
@@ -59,7 +59,7 @@ class Recoded(Signature):
         if before.kind == "integer":
             outside = (new.values < change.everywhere.values[0]) | (new.values > change.everywhere.values[-1])
             beyond = new.only(outside)
-            shift = _shift(before, beyond) if beyond.num_present >= MIN_ROWS else None
+            shift = _shift(before, beyond) if len(beyond.values) >= 4 else None
             if shift is not None:
                 words = f"numbers are {shown(abs(shift))} {'more' if shift > 0 else 'less'} than they were"
                 return _sign(change, beyond, words, is_plain=True)
@@ -154,7 +154,7 @@ def _sign(change: Change, new: Profile, words: str, *, is_plain: bool) -> Sign:
     now = new.values[int(np.argmax(new.counts))]
     is_part = new.num_present < NEARLY_ALL_MOVED * after.num_present
     return Sign(
-        new.num_present / after.num_rows,
+        new.num_present / after.num_present,
         None,
         words,
         is_plain,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from headrace.validation._distances import gap_noise, unseen_noise
-from headrace.validation._explanation import MIN_ROWS, matches, mixes
+from headrace.validation._explanation import MIN_ROWS, Mix, matches, mixes
 from headrace.validation._profile import Values
 from headrace.validation._signature import Change, Sign, Signature, medians, plain
 
@@ -61,7 +61,8 @@ class Scale(Signature):
         if not (before.values != 0).any():
             return None
         unseen = before.is_exact and after.is_exact and after.share_unseen(before)
-        can_match = unseen * after.num_present >= MIN_ROWS and unseen > unseen_noise(before, after, 1e-6)
+        can_match = unseen >= max(self.min_rate, unseen_noise(before, after))
+        can_match = can_match and unseen * after.num_present >= MIN_ROWS
         can_mix = not change.has_few and change.gap >= MIN_GAP and change.is_leap
         best: tuple[float, Sign] | None = None
         for factor, shift, hint in _known() if can_match or can_mix else ():
@@ -106,17 +107,26 @@ def _fits(
         return lambda values: (values - shift) / (factor * off)
 
     others = tuple(undo(off) for off in (0.955, 0.983, 1.019, 1.047))
-    match = matches(before, after, undo(1.0), tolerance, others) if can_match else None
+    match = matches(before, after, undo(1.0), tolerance, others) if can_match and factor > 0 else None
     if match is not None and match.holds:
         return 1 + match.share - match.chance, match.rate, match.values
     if not can_mix or (match is not None and before.kind == "integer" and match.share < 0.75):
         return None  # whole numbers that are new must go back to whole numbers that are not
     latest = change.latest
-    mix = mixes(latest, after, latest.mapped(latest.values * factor + shift))
+
+    def mixed(off: float) -> Mix | None:
+        return mixes(latest, after, latest.mapped(latest.values * (factor * off) + shift))
+
+    mix = mixed(1.0)
     if mix is None or mix.rate < 0.15:
         return None
-    is_near = mix.rest <= max(0.25 * mix.gap, gap_noise(latest, after))
-    if mix.explained < (0.9 if mix.rate > 0.8 else 0.95) or not is_near:
+    if mix.explained < (0.9 if mix.rate > 0.8 else 0.97):
+        return None
+    if mix.rest > max((0.25 if mix.rate > 0.8 else 0.15) * mix.gap, gap_noise(latest, after)):
+        return None
+    # Weather, too, is now and then as if in another unit; but then a unit nearby would do as well.
+    off = max(1.1, abs(factor) ** 0.25, abs(factor) ** -0.25)
+    if any(other is not None and other.rest < 1.5 * mix.rest for other in (mixed(off), mixed(1 / off))):
         return None
     return mix.explained, mix.rate, None
 
@@ -160,7 +170,7 @@ def _sign(
     was, now = plain(before.quantile(0.5)), plain(after.quantile(0.5))
     is_part = rate < 0.9 and listed is not None
     return Sign(
-        rate * after.num_present / after.num_rows,
+        rate,
         factor,
         words,
         is_plain and rate >= 0.3,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from headrace.validation._distances import gap, gap_noise, share_noise
-from headrace.validation._profile import Profile
-from headrace.validation._signature import Change, Sign, Signature, percent, plain, shown
+from headrace.validation._signature import RARE, Change, Sign, Signature, percent, plain, shown
 
 __all__ = ["Stuck"]
 
-RARE = 0.02
 NEARLY_ALL = 0.9
+TIMES_USUAL = 3.0
+MIN_SHARE = 0.15
+MANY = 100
+PLACEHOLDERS = frozenset({"", "-", "?", "0", "n/a", "N/A", "NA", "na", "nan", "NaN", "null", "NULL", "None", "none"})
+PLACEHOLDERS |= {"unknown", "Unknown", "UNKNOWN", "missing", "#N/A"}
 
 
 class Stuck(Signature):
@@ -26,23 +29,32 @@ class Stuck(Signature):
     def find(self, change: Change) -> Sign | None:
         """The most frequent value; `rate` is what its share rose by."""
         before, after = change.before, change.after
-        if len(before.values) < 3 or change.has_few or not after.is_exact or before.kind == "timestamp":
+        if len(before.values) < 3 or not len(after.values) or not after.is_exact or before.kind == "timestamp":
             return None
-        top = int(np.argmax(after.counts))
-        value = after.values[top]
-        was = float(before.shares[before.values == value].sum())
-        now = float(after.shares[top])
+        known = dict(zip(before.values.tolist(), before.shares.tolist(), strict=True))
+        rises = after.shares - np.array([known.get(value, 0.0) for value in after.values.tolist()])
+        top = int(np.argmax(rises))
+        value, rise, now = after.values[top], float(rises[top]), float(after.shares[top])
+        was, most = now - rise, float(before.shares.max())
+        if now < MIN_SHARE or rise <= TIMES_USUAL * change.usual_rise(is_news=was < RARE):
+            return None
+        everywhere = change.everywhere
+        if everywhere.is_number:
+            is_foreign = not everywhere.values[0] <= value <= everywhere.values[-1]
+        else:
+            is_foreign = value in PLACEHOLDERS and value not in everywhere.known
+        has_many = min(before.num_present, after.num_present) >= MANY
+        is_filled = (is_foreign and _rest_is_as_before(change, value, 0.5)) or (
+            was < RARE and has_many and _rest_is_as_before(change, value, 0.15)
+        )
+        if not is_filled and (now < NEARLY_ALL or now <= most + 0.1 * (1 - most)):
+            return None
         held = round(was * before.num_present)
-        rise = now - was
-        if rise <= 0:
-            return None
-        if now < NEARLY_ALL and not (was < RARE and _rest_is_as_before(before, after, value)):
-            return None
         return Sign(
-            rise * after.num_present / after.num_rows,
+            rise,
             plain(value),
             f"{percent(now)} values are {shown(value)}",
-            is_plain=now >= 0.98 and was < 0.5,
+            is_plain=is_foreign or (now >= 0.98 and was < 0.5),
             noise=share_noise(held, before.num_present, int(after.counts[top]), after.num_present),
             detail=f"{100 * was:.2g} % before",
             hint="stuck, or filled in?",
@@ -53,12 +65,19 @@ class Stuck(Signature):
         )
 
 
-def _rest_is_as_before(before: Profile, after: Profile, value: object) -> bool:
-    rest, rest_before = after.only(after.values != value), before.only(before.values != value)
-    if not rest.num_present or not rest_before.num_present:
-        return True
-    if before.is_number:
-        return gap(rest_before, rest) <= max(0.15, gap_noise(rest_before, rest))
-    now = dict(zip(rest.values.tolist(), rest.shares.tolist(), strict=True))
-    was = zip(rest_before.values.tolist(), rest_before.shares.tolist(), strict=True)
-    return bool(sum(max(0.0, share - now.get(value, 0.0)) for value, share in was) <= 0.25)
+def _rest_is_as_before(change: Change, value: object, allowed: float) -> bool:
+    """Whether the other values are spread as before, or as they were last, but for a gap allowed."""
+    rest = change.after.only(change.after.values != value)
+    for earlier in (change.before, change.latest):
+        was = earlier.only(earlier.values != value)
+        if not rest.num_present or not was.num_present:
+            return True
+        if rest.is_number:
+            if gap(was, rest) <= max(allowed, gap_noise(was, rest)):
+                return True
+            continue
+        now = dict(zip(rest.values.tolist(), rest.shares.tolist(), strict=True))
+        known = zip(was.values.tolist(), was.shares.tolist(), strict=True)
+        if sum(max(0.0, share - now.get(one, 0.0)) for one, share in known) <= allowed + 0.1:
+            return True
+    return False
