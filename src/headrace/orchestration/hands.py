@@ -6,7 +6,6 @@ Whoever coordinates a run has hands for it, and so has whoever helps.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from headrace.orchestration.children import Children, Ended, Forked
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.plan import Plan
-from headrace.orchestration.reporting import failure
+from headrace.orchestration.reporting import failure, log_name
 from headrace.orchestration.tracing import Node, substitute
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Hands:
 
     def log_of(self, node: Node) -> Path:
         """Where a step prints."""
-        return self.logs / f"{re.sub(r'[^A-Za-z0-9_.=-]', '_', node.name)}.log"
+        return self.logs / log_name(node.name)
 
     def record(self, node: Node, digests: Mapping[Reference, str | None]) -> dict[str, Any]:
         """What is recorded with an attempt so that it can be explained: its inputs, and its key in parts."""

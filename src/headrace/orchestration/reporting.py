@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +11,18 @@ from headrace.orchestration.children import Ended
 from headrace.orchestration.results import RunResult, StepResult
 from headrace.progress import columns, say
 
-__all__ = ["failure", "tell_failure", "tell_run", "tell_step"]
+__all__ = ["failure", "log_name", "tell_failure", "tell_run", "tell_step"]
 
 _LOG_LINES = 20
+
+
+def log_name(step: str) -> str:
+    """The file in `logs/<run>/` that a step's output goes to.
+
+    >>> log_name("ingest[2013-07]")
+    'ingest_2013-07_.log'
+    """
+    return f"{re.sub(r'[^A-Za-z0-9_.=-]', '_', step)}.log"
 
 
 def tell_step(result: StepResult) -> None:

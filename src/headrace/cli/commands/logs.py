@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
+from headrace import progress
 from headrace.cli.project import RUN_HELP, find_run, opened
 from headrace.errors import UnknownName
+
+if TYPE_CHECKING:
+    from headrace.store import RunRow, Store
 
 __all__ = ["add_arguments", "execute"]
 
@@ -19,17 +24,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print them; always 0."""
+    from headrace.orchestration.reporting import log_name
+
     with opened() as (store, _):
-        run = find_run(store, arguments.run)
+        run, step = _run_and_step(store, arguments.run, arguments.step)
         folder = store.home.logs / run.run_id
-    files = {file.stem: file for file in sorted(folder.glob("*.log"))}
+    files = {file.name.removesuffix(".log"): file for file in sorted(folder.glob("*.log"))}
     own = {name for name in files if name.startswith("_")}  # of the process that starts steps: by name only
-    if arguments.step is not None and arguments.step not in files:
-        raise UnknownName("log", arguments.step, files, where=f"run {run.run_id}")
-    wanted = [arguments.step] if arguments.step is not None else [name for name in files if name not in own]
+    named = None if step is None else log_name(step).removesuffix(".log")
+    if named is not None and named not in files:
+        steps = [planned["name"] for planned in run.plan["steps"]]
+        if step in steps:
+            progress.say(f"step {step} of run {run.run_id} has not run: it printed nothing")
+            return 0
+        raise UnknownName("log", str(step), [*steps, *own], where=f"run {run.run_id}")
+    wanted = [named] if named is not None else [name for name in files if name not in own]
     for name in wanted:
         text = files[name].read_text(encoding="utf-8", errors="replace")
-        if text and arguments.step is None:
+        if text and named is None:
             sys.stdout.write(f"== {name}\n")
         sys.stdout.write(text)
     return 0
+
+
+def _run_and_step(store: Store, run: str | None, step: str | None) -> tuple[RunRow, str | None]:
+    """What the one or two names mean: `logs train` is the step of the newest run, where no run begins like that."""
+    if run is not None and step is None and not run.startswith("@") and not store.runs(prefix=run, limit=1):
+        newest = find_run(store, None)
+        if run in [planned["name"] for planned in newest.plan["steps"]]:
+            return newest, run
+    return find_run(store, run), step
