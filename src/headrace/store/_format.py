@@ -9,7 +9,7 @@ from headrace.errors import StoreError, StoreTooNew
 
 __all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
 
-VERSION = 2
+VERSION = 3
 
 _APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers")
 
@@ -22,6 +22,12 @@ _ADDED_IN_2 = (
         attempt_id TEXT NOT NULL REFERENCES attempts, time_us INTEGER NOT NULL) STRICT""",
     "CREATE INDEX waivers_by_stream ON waivers (pipeline, stream, waiver_id)",
     "CREATE INDEX attempts_by_step ON attempts (step, started_us)",
+)
+
+# Format 3: workers look for runs in a state many times a second, whatever the length of history.
+_ADDED_IN_3 = (
+    "CREATE INDEX runs_by_state ON runs (state, created_us)",
+    "CREATE INDEX runs_by_pipeline ON runs (pipeline, created_us)",
 )
 
 
@@ -79,6 +85,7 @@ _TABLES = (
         time_us INTEGER NOT NULL) STRICT""",
     "CREATE INDEX accepted_by_end ON accepted (pipeline, stream, ends, accepted_id)",
     *_ADDED_IN_2,
+    *_ADDED_IN_3,
     *(statement for table in _APPEND_ONLY for statement in _append_only(table)),
 )
 
@@ -88,8 +95,13 @@ def _to_2(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _to_3(connection: sqlite3.Connection) -> None:
+    for statement in _ADDED_IN_3:
+        connection.execute(statement)
+
+
 # from version N -> a function that makes it N + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3}
 
 
 def read_version(connection: sqlite3.Connection) -> int:
