@@ -314,3 +314,14 @@ def test_late_rows(months):
     months.deliver("03", month(3))  # and back
     plan = months.plan()
     assert set(actions(plan).values()) <= {"cached", "looked up"}
+
+
+def test_a_schema_file_that_is_none(months):
+    """A mistake in the schema file is told by the plan already, with its line; the run says to put it right."""
+    (months.project.folder / "schema.yaml").write_text("format: 1\nfeatures:\n  - name: n\n    kynd: integer\n")
+    plan = months.plan()
+    assert actions(plan)["load_schema"] == "will run" and reasons(plan)["load_schema"] == ["schema.yaml is there now"]
+    (line,) = plan.data
+    assert line.startswith("schema.yaml: it cannot be read: no key named 'kynd'") and "line 4" in line
+    result = months.run()
+    assert result.state == "failed" and "next: put the file right, then: headrace run" in said(months, result)

@@ -177,6 +177,8 @@ def _statistics(store: Store, last: list[dict[str, AttemptRow]], problems: Rows)
 
 
 def _figures(name: str, before: FeatureStatistics, now: FeatureStatistics) -> Iterator[dict[str, Any]]:
+    from headrace.schema import format_moment
+
     def row(figure: str, old: Any, new: Any, change: str, size: float) -> dict[str, Any]:
         return {"feature": name, "figure": figure, "before": old, "now": new, "change": change, "size": abs(size)}
 
@@ -198,7 +200,11 @@ def _figures(name: str, before: FeatureStatistics, now: FeatureStatistics) -> It
             continue
         if figure in _PLACES:
             size = (new - old) / before.std_dev if before.std_dev else math.inf
-            yield row(figure, old, new, f"{size:+.2g} std_dev" if math.isfinite(size) else "", size)
+            change = f"{size:+.2g} std_dev" if math.isfinite(size) else ""
+            if before.type == "timestamp":
+                old, new = (format_moment(round(value)) or value for value in (old, new))
+            # One row can move an end: it comes after what many rows have moved.
+            yield row(figure, old, new, change, size / 10 if figure in ("min", "max") else size)
         else:
             size = new / old - 1 if old else math.inf
             yield row(figure, old, new, f"{100 * size:+.2g} %" if math.isfinite(size) else "", size)

@@ -124,7 +124,7 @@ def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
     again = f"headrace run {_file(run)}"
     failed = [row for row in last.values() if row.state in ("failed", "lost")]
     refused = [row for row in last.values() if _says_no(row)]
-    unread = [row for row in failed if calls.get(row.step) == "ingest_span"]
+    unread = [row for row in failed if calls.get(row.step) in ("ingest_span", "load_schema")]
     moved = [row for row in failed if (row.reason or "").startswith("champion moved")]
     if moved:
         yield f"next: {again}: it evaluates against what is served now"

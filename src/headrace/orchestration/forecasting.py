@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
+from headrace.errors import HeadraceError
 from headrace.orchestration.changes import UNKNOWN, Change
 from headrace.orchestration.explaining import nearest
 from headrace.orchestration.handles import Reference
@@ -26,7 +27,7 @@ Outputs = dict[str, dict[str, str | None] | None]
 def forecast(plan: Plan, store: Store | None) -> Plan:
     """The same plan with `steps`, `pushes`, `gone` and `data` filled in. Changes nothing.
 
-    Cost: some look-ups in the store a step; where files are new, their footers.
+    Cost: some look-ups in the store a step; where files are new, their footers; a schema file that is new.
     """
     known: Outputs = {}
     steps = tuple(_step(plan, node, known, store) for node in plan.graph.nodes)
@@ -37,13 +38,26 @@ def forecast(plan: Plan, store: Store | None) -> Plan:
         now = {node.name for node in plan.graph.nodes}
         gone = tuple(step["name"] for run in last for step in run.plan["steps"] if step["name"] not in now)
     by_name = {step.name: step for step in steps}
+    data += tuple(_unreadable_schemas(plan, by_name))
     new = {name: step for name, step in by_name.items() if step.call == "ingest_span" and step.action != "cached"}
     if new:
         from headrace.orchestration.shapes import new_shapes
 
-        data = tuple(new_shapes(plan, store, new))
+        data += tuple(new_shapes(plan, store, new))
     pushes = tuple(_push(node, by_name[node.name], known, store) for node in plan.graph.nodes if node.call == "push")
     return replace(plan, steps=steps, pushes=pushes, gone=gone, data=data)
+
+
+def _unreadable_schemas(plan: Plan, steps: Mapping[str, PlannedStep]) -> Iterator[str]:
+    """What is wrong with schema files that would be read."""
+    for node in plan.graph.nodes:
+        if node.call == "load_schema" and steps[node.name].action == "will run":
+            from headrace.schema import Schema
+
+            try:
+                Schema.load(plan.folder / node.arguments["path"])
+            except HeadraceError as error:
+                yield f"{node.arguments['path']}: it cannot be read: {error}"
 
 
 def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> PlannedStep:
@@ -97,6 +111,8 @@ def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> Planne
 def _first_time(node: Node) -> str:
     if node.call == "ingest_span":
         return f"span {node.name.partition('[')[2].removesuffix(']')} arrived"
+    if node.call == "load_schema":
+        return f"{node.arguments['path']} is there now"
     return "it never ran"
 
 

@@ -44,5 +44,6 @@ def execute(arguments: argparse.Namespace) -> int:
         write_table(rows, ["what", "name", "before", "now", *(["where"] if any(row["where"] for row in rows) else [])])
     if found.behind:
         sys.stdout.write("\nbehind it:\n")
-        write_table([{"step": step, "why": change.text} for step, change in found.behind], ["step", "why"])
+        behind = [{"step": step, "why": change.text.removeprefix(f"{step}: ")} for step, change in found.behind]
+        write_table(behind, ["step", "why"])
     return 0
