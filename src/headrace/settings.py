@@ -40,7 +40,7 @@ class Settings:
     serve_workers : int
         Server processes.
     poll_s : float
-        How often the server looks at its endpoints, in seconds.
+        How often the server looks at its endpoints, and `headrace up` at its files, in seconds.
     body_mb : int
         The largest request body the server reads, in MiB.
     keep_previous_s : float

@@ -81,13 +81,13 @@ class Crew:
         return not self.coordinated and not self._left and not any(helper.is_busy for helper in self.helpers.values())
 
     def interrupt(self) -> None:
-        """Begin nothing more, and hand runs back when what runs has ended; the second time, at once."""
+        """Begin nothing more, and hand runs back when what runs has ended; the second time, at once.
+
+        Called from a signal: only notes it.
+        """
         self.interrupts += 1
-        for item in self.coordinated.values():
+        for item in list(self.coordinated.values()):
             item.coordinator.interrupt()
-        if self.interrupts > 1:
-            for helper in self.helpers.values():
-                helper.stop()
 
     def turn(self) -> None:
         """Look for work once: to be called every tenth of a second or so."""
@@ -95,6 +95,9 @@ class Crew:
         if not self._announced or now - self._announced > self.settings.lease_s / 3:
             self._announced = now
             self.store.announce("worker")
+        if self.interrupts > 1:
+            for helper in self.helpers.values():
+                helper.stop()
         self._collect()
         running = self.store.runs(state="running")
         if not self.interrupts:
