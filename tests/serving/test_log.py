@@ -241,6 +241,7 @@ def test_the_core_without_a_log_only_counts():
     assert serving.note(served, 0, 200) != serving.note(served, 0, 200)
 
 
+@pytest.mark.slow
 def test_served_requests_are_a_data_set(pushed, home):
     """What clients sent and got is in the log: rows, predictions, ids, versions, refusals; Parquet at the end."""
     rows = pushed.rows()
@@ -273,6 +274,7 @@ def test_served_requests_are_a_data_set(pushed, home):
     assert statistics["delay"].num_rows == 340
 
 
+@pytest.mark.slow
 def test_kill_loses_at_most_the_last_second(pushed, home):
     """kill -9 of a worker: all that was answered a second before is there, and the next start makes it Parquet."""
     body = {"instances": pushed.rows()[:1]}
@@ -291,6 +293,7 @@ def test_kill_loses_at_most_the_last_second(pushed, home):
     assert found.num_rows == 50
 
 
+@pytest.mark.slow
 def test_no_log_when_it_is_off(pushed, home):
     """log_requests = false writes nothing at all."""
     with running(home, environment={"HEADRACE_LOG_REQUESTS": "false"}) as (client, _):

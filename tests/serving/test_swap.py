@@ -16,6 +16,8 @@ from headrace.rules import Verdict
 from tests.serving.conftest import running, wait_until, workers_of
 from tests.serving.load import Load
 
+pytestmark = pytest.mark.slow
+
 FAST = {"HEADRACE_POLL_S": "0.05"}
 
 
@@ -40,7 +42,6 @@ def roll_back(home, *arguments):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["0", "600"])
 def test_versions_change_under_load(pushed, home, keep):
     """Pushes and rollbacks while clients ask: none fails, all workers move, each answer is of the version it names."""
@@ -182,6 +183,21 @@ def test_sigterm_under_load_fails_no_request(pushed, home):
             assert len(load.versions) > 50
             assert load.refused_connections > 0
             assert process.returncode == 0
+
+
+def test_a_killed_supervisor_fails_no_request(pushed, home):
+    """kill -9 of the parent: its workers answer what is open, then end by themselves."""
+    with running(home, workers=2) as (client, process):
+        port = client.base_url.port
+        workers = workers_of(process.pid)
+        client.close()
+        with Load(port, pushed.rows(), {1: pushed.expected}, connections=4) as load:
+            time.sleep(0.4)
+            process.kill()
+            process.wait(20)
+            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers))  # noqa: PTH110
+        assert load.failures == []
+        assert load.refused_connections > 0
 
 
 def test_rollback_command(pushed, home):

@@ -28,6 +28,7 @@ from headrace.settings import Settings
 __all__ = ["LOOPBACK", "Supervisor", "reserve"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_DEAF_S = 2.0
 _DRAIN_S = 15.0
 _SILENT_S = 30.0
 _SLOW_START_S = 300.0
@@ -93,6 +94,7 @@ class _Worker:
     member: Member
     started: float
     heard: float
+    is_deaf: bool = False
     pending: bytes = b""
 
 
@@ -176,6 +178,8 @@ class Supervisor:
                 message = json.loads(line)
                 if "ready" in message:
                     self.flips.ready(worker.member, [Fact(**fact) for fact in message["ready"].values()])
+                elif "deaf" in message:
+                    worker.is_deaf = True
                 elif "loaded" in message:
                     self.flips.loaded(worker.member, Fact(**message["loaded"]))
                 elif "refused" in message:
@@ -250,8 +254,19 @@ class Supervisor:
                 worker.process.stdin.close()
 
     def stop(self) -> None:
-        """Tell all workers to finish what they answer; those that do not in time are killed."""
+        """Tell all workers to finish what they answer; those that do not in time are killed.
+
+        None is told before all have stopped to listen: a client that one sends away comes back at once, and must be
+        refused, not taken by another that closes its door in that moment.
+        """
         self.stopping = True
+        for worker in self.workers:
+            worker.member.send({"deaf": True})
+        deadline = time.monotonic() + _DEAF_S
+        while time.monotonic() < deadline and any(
+            worker.member.is_ready and not worker.is_deaf and worker.process.poll() is None for worker in self.workers
+        ):
+            self.hear(0.02)
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.process.terminate()

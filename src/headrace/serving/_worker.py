@@ -6,6 +6,7 @@ Messages are JSON lines. In:
     {"flip": {...}}                             serve it from now on
     {"forget": {...}}                           free it instead
     {"note": {...}, "reason": "..."}            tell clients that it was refused
+    {"deaf": true}                              take no new connections: SIGTERM follows
 
 Out, on the pipe whose descriptor it was given:
 
@@ -13,6 +14,7 @@ Out, on the pipe whose descriptor it was given:
     {"loaded": {...}}                           what was to be prepared is
     {"refused": {...}, "reason", "details", "is_final"}    or it cannot be
     {"serving": {...}}                          it flipped
+    {"deaf": true}                              it takes no new connections any more
     {"beat": true}                              every second
 """
 
@@ -32,7 +34,7 @@ from typing import Any
 import orjson
 
 from headrace.errors import HeadraceError
-from headrace.serving._drain import num_connections, stop_listening
+from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
 from headrace.serving._loader import Loader, load, refusal
 from headrace.serving._segments import settle
 from headrace.serving.core import Refusal, Served, Serving
@@ -44,6 +46,8 @@ _BEAT_S = 1.0
 # A connection on which nothing is asked for this long while we drain is closed; so is every one after _DRAIN_S.
 _IDLE_S = 0.5
 _DRAIN_S = 8.0
+_DEAF_S = 0.2
+_TOGETHER_S = 0.05
 
 
 def _fact(served: Served) -> dict[str, Any]:
@@ -65,6 +69,8 @@ class _Worker:
         os.set_blocking(self._report, False)
         self._unsent = b""
         self._pending = b""
+        self._is_ending = False
+        self._tasks: list[asyncio.Task[None]] = []  # the loop itself holds no task that it runs
 
     def _open_log(self) -> Any:
         options = self.options["log"]
@@ -116,6 +122,8 @@ class _Worker:
             self.loader.forget(message["forget"]["endpoint"], message["forget"]["version"])
         elif "note" in message:
             self.note(message)
+        elif "deaf" in message:
+            self._tasks.append(asyncio.get_running_loop().create_task(self._go_deaf()))
 
     async def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
@@ -145,11 +153,11 @@ class _Worker:
             log_enabled=False,
             backlog=1024,
         )
-        ending: list[asyncio.Task[None]] = []
 
         def stop() -> None:
-            if not ending:
-                ending.append(loop.create_task(self._drain(server)))
+            if not self._is_ending:
+                self._is_ending = True
+                self._tasks.append(loop.create_task(self._drain(server)))
 
         def read() -> None:
             data = os.read(0, 65536)
@@ -185,10 +193,28 @@ class _Worker:
             with suppress(HeadraceError, OSError):  # who starts next does it
                 settle(self.home / "requests")
 
+    async def _go_deaf(self) -> None:
+        """Take no new connection, at a moment in which none is waiting to be taken."""
+        port = self.options["port"]
+        end = time.monotonic() + _DEAF_S
+        while num_unaccepted(port) and time.monotonic() < end:
+            await asyncio.sleep(0.001)
+        stop_listening(port)
+        self.tell({"deaf": True})
+
     async def _drain(self, server: Any) -> None:
         """Finish what is being answered, let every client leave by itself, then stop."""
+        try:
+            await self._send_away()
+        finally:
+            server.stop()
+
+    async def _send_away(self) -> None:
         port = self.options["port"]
-        stop_listening(port)
+        await self._go_deaf()
+        # Without a supervisor that saw to it, the other workers are told to end in this moment too: those whom we
+        # send away must not find one of them that listens for a millisecond more.
+        await asyncio.sleep(_TOGETHER_S)
         self.door.is_draining = True
         end = time.monotonic() + _DRAIN_S
         quiet_since, answered = time.monotonic(), self.door.num_answered
@@ -198,7 +224,6 @@ class _Worker:
                 quiet_since, answered = time.monotonic(), self.door.num_answered
             elif time.monotonic() - quiet_since > _IDLE_S:
                 break
-        server.stop()
 
 
 def main() -> None:
