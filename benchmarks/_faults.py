@@ -17,19 +17,7 @@ import pyarrow.compute as pc
 FACTORS = (1.609344, 0.621371, 100.0, 0.01, 1000.0, 0.001, 60.0, 1 / 60, 2.54, 0.3048, 3.28084, 0.453592, 2.204623)
 RATES = (1.0, 1.0, 1.0, 0.5, 0.25)
 NUMBER_KINDS = ("nulls", "scale", "scale", "celsius", "free_scale", "offset", "stuck", "filled", "clipped")
-INTEGER_KINDS = (
-    "nulls",
-    "scale",
-    "scale",
-    "free_scale",
-    "offset",
-    "stuck",
-    "filled",
-    "clipped",
-    "moved",
-    "prefixed",
-    "renumbered",
-)
+INTEGER_KINDS = (*NUMBER_KINDS[:3], *NUMBER_KINDS[4:], "moved", "prefixed", "renumbered")
 TEXT_KINDS = ("nulls", "stuck", "filled", "lower", "blank", "prefix", "first_lost", "renamed", "cut")
 BOOLEAN_KINDS = ("nulls", "stuck", "flipped")
 # What a finder may call it.
