@@ -4,8 +4,9 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 
-from headrace.progress import is_terminal, say, track
+from headrace.progress import is_terminal, say, speak_of, track
 
 SLOW = (
     "import sys, time\n"
@@ -26,6 +27,20 @@ def test_say_writes_to_standard_error(capsys):
     say("done")
     assert capsys.readouterr() == ("", "done\n")
     assert not is_terminal(sys.stdin) or os.isatty(0)
+
+
+def test_a_thread_may_speak_of_something(capsys):
+    """Its lines begin with what they are about; those of other threads do not."""
+
+    def speak():
+        speak_of("flights")
+        say("train: running")
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    thread.join()
+    say("watching")
+    assert capsys.readouterr().err == "flights: train: running\nwatching\n"
 
 
 def test_nothing_is_drawn_without_a_terminal():

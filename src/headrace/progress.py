@@ -11,9 +11,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import TextIO, TypeVar
 
-__all__ = ["columns", "is_terminal", "say", "track"]
+__all__ = ["columns", "is_terminal", "say", "speak_of", "track"]
 
 Item = TypeVar("Item")
 
@@ -29,9 +30,17 @@ def columns(stream: TextIO | None = None) -> int:
     return shutil.get_terminal_size().columns if is_terminal(stream) else 0
 
 
+_subject: ContextVar[str] = ContextVar("headrace_subject", default="")
+
+
+def speak_of(subject: str) -> None:
+    """Begin all lines of this thread with `subject: `, where several things are told of at once."""
+    _subject.set(f"{subject}: ")
+
+
 def say(line: str) -> None:
     """Write one line to standard error."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(f"{_subject.get()}{line}\n")
     sys.stderr.flush()
 
 

@@ -45,6 +45,7 @@ class _Coordinated(threading.Thread):
 
     def run(self) -> None:
         """Run it to its end; what goes wrong is kept."""
+        progress.speak_of(self.coordinator.plan.graph.pipeline)
         try:
             self.coordinator.run()
         except Exception as error:  # kept for the crew, which goes on

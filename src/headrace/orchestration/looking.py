@@ -43,6 +43,7 @@ def look_apart(file: Path, home: Path) -> dict[str, Any]:
         [sys.executable, "-m", "headrace.orchestration.looking", str(file), str(home)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for who asked
         check=False,
         timeout=_TIMEOUT_S,
     )

@@ -22,7 +22,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace import disk
+from headrace import disk, progress
 from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
 from headrace.orchestration.looking import look_apart
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Up", "alone"]
 
 _FIND_S = 5.0  # how often new files with pipelines are looked for
+_MOST_FAILURES = 3
 _TICK = "schedule-tick"
 
 Tell = Callable[[dict[str, Any]], None]
@@ -84,6 +85,7 @@ class _File:
     looking: _Look | None = None
     error: str | None = None
     after: int = 0  # the store's newest event when it was looked at
+    failures: int = 0  # looks whose process died, since one did not
 
 
 class _Look(threading.Thread):
@@ -187,8 +189,8 @@ class Up:
         if file.looking is not None:
             if file.looking.is_alive():
                 return
-            self._learn(file, file.looking)
-            file.looking = None
+            look, file.looking = file.looking, None
+            self._learn(file, look)
         now = signature(file.watch or [escape(str(file.path))])
         if file.seen is None or (not self.once and now != file.seen and now == file.pending):
             file.seen = now
@@ -198,7 +200,13 @@ class Up:
 
     def _learn(self, file: _File, look: _Look) -> None:
         if look.error is not None:
-            raise look.error
+            file.failures += 1
+            if file.failures > _MOST_FAILURES:
+                raise look.error
+            progress.say(f"{look.error}: asking again")
+            file.seen = None
+            return
+        file.failures = 0
         if look.found["headrace"] != headrace_version():
             raise StoreError(
                 "headrace itself has changed since `headrace up` was started", fix="start it again: nothing was lost"

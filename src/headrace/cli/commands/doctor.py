@@ -37,6 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
             {"what": "store", "found": str(settings.home)},
             {"what": "runs", "found": str(len(runs))},
             {"what": "endpoints", "found": ", ".join(f"{e.name} v{e.version}" for e in store.endpoints()) or "none"},
+            {"what": "workers", "found": str(len(store.announced("worker")))},
         ]
         cut = [run.run_id for run in runs if run.state == "running" and not store.is_alive(store.lease(run.run_id))]
         if cut:
