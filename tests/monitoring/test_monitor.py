@@ -22,10 +22,10 @@ from tests.serving.conftest import pushed as pushed
 from tests.serving.conftest import running, small_table
 
 
-def write(folder, model, table, *, version=1, sensitive=(), failed=0, refused=0):
+def write(folder, model, table, *, version=1, sensitive=(), failed=0, refused=0, sample=1.0):
     """Have these rows in the request log, as if a server had answered them one by one."""
     shape = Shape("late", version, model.digest, model.columns, sensitive)
-    log = RequestLog(folder / "requests", queue_rows=1_000_000)
+    log = RequestLog(folder / "requests", sample=sample, queue_rows=1_000_000)
     for start in range(0, table.num_rows, 50):
         lanes = model.codec.from_batch(table.slice(start, 50))
         answer = model.predict_lanes(lanes)["prediction"]
@@ -143,6 +143,15 @@ def test_nothing_asked_is_no_alarm(store, baseline):
     seen = monitor(store, "late", baseline=baseline)
     assert seen.ok
     assert seen.items[0].code == "no_requests"
+
+
+def test_a_log_without_inputs_is_not_compared(store, home, pushed, baseline):
+    """log_sample = 0: requests are counted, and nothing is said of columns nobody wrote down."""
+    write(home, pushed.model, rows(1), sample=0.0)
+    seen = monitor(store, "late", baseline=baseline)
+    assert seen.ok
+    assert (seen.num_rows, seen.num_sampled) == (2000, 0)
+    assert {row["state"] for row in seen.to_rows()} == {"not compared"}
 
 
 def test_without_a_baseline_it_is_said(store, home, pushed):

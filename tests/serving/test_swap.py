@@ -210,12 +210,16 @@ def test_rollback_command(pushed, home):
         assert store.endpoint("late").version == 2
     assert roll_back(home, "--to", "1").returncode == 0
     assert roll_back(home, "--to", "9").returncode == 2
-    shown = subprocess.run(
-        [sys.executable, "-m", "headrace.cli", "endpoints", "show", "late", "-o", "json"],
-        env={**os.environ, "HEADRACE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-    )
-    plain = json.loads(shown.stdout)
+    shown = []
+    for words in (["show", "late"], ["ls"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "headrace.cli", "endpoints", *words, "-o", "json"],
+            env={**os.environ, "HEADRACE_HOME": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        shown.append(json.loads(done.stdout))
+    plain, (listed,) = shown
+    assert (listed["endpoint"], listed["version"]) == ("late", 1)
     assert (plain["endpoint"], plain["version"]) == ("late", 1)
     assert [move["version"] for move in plain["moves"]] == [1, 2, 3, 2, 1]
