@@ -21,7 +21,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from headrace.validation._profile import Profile
+from headrace.validation._profile import Profile, shrinking
 
 __all__ = ["Distance", "distances", "gap", "gap_noise", "share_noise", "unseen_noise", "wasserstein"]
 
@@ -105,7 +105,7 @@ def distances(before: Profile, after: Profile, error_rate: float) -> list[Distan
         if not scale > 0:  # a constant before: any distance is one of shares
             return [*found, Distance("wasserstein", gap(before, after), gap_noise(before, after, rate))]
         noise = NormalDist().inv_cdf(1 - rate / 2) * math.sqrt(inverse) * 1.05
-        return [*found, Distance("wasserstein", wasserstein(before, after) / scale, noise)]
+        return [*found, Distance("wasserstein", wasserstein(before, after, unit=scale), noise)]
     return [*found, _jensen_shannon(before, after, rate, inverse)]
 
 
@@ -117,11 +117,14 @@ def unseen_noise(before: Profile, after: Profile, error_rate: float = CELL_ERROR
     return min(1.0, expected + z * math.sqrt(2 * expected * inverse) + z * z * inverse)
 
 
-def wasserstein(before: Profile, after: Profile) -> float:
-    """Wasserstein-1: the mean distance that values must move; in the column's own unit."""
+def wasserstein(before: Profile, after: Profile, *, unit: float = 1.0) -> float:
+    """Wasserstein-1: the mean distance that values must move, in units of the column's own; infinite beyond a float."""
     grid = np.union1d(before.values, after.values)
     apart = np.abs(before.below(grid) - after.below(grid))
-    return float((apart[:-1] * np.diff(grid.astype(np.float64))).sum())
+    values = grid.astype(np.float64)
+    small = shrinking(values)
+    found = float((apart[:-1] * np.diff(values * small)).sum()) / (unit * small)
+    return found if math.isfinite(found) else math.inf
 
 
 def gap(before: Profile, after: Profile) -> float:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from headrace.fold import GroupDistribution
 from headrace.kinds import Kind
 
-__all__ = ["Profile", "pool"]
+__all__ = ["Profile", "pool", "shrinking"]
 
 NUM_LEVELS = 2000  # of a sketched column: so many quantiles stand for its values
 NUM_TEXTS = 4096
@@ -110,8 +110,10 @@ class Profile:
         if not len(self.values):
             return float("nan"), float("nan")
         values = self.values.astype(np.float64)
+        unit = shrinking(values)
+        values = values * unit
         mean = float((values * self.shares).sum())
-        return mean, float(np.sqrt(((values - mean) ** 2 * self.shares).sum()))
+        return mean / unit, float(np.sqrt(((values - mean) ** 2 * self.shares).sum())) / unit
 
     @functools.cached_property
     def known(self) -> frozenset[Any]:
@@ -196,6 +198,15 @@ class _Shapes(dict[int, str]):
 
 
 _SHAPES = _Shapes()
+
+
+def shrinking(values: Values) -> float:
+    """A power of two that values are multiplied by before they are squared: 1 but for values near the largest float.
+
+    >>> shrinking(np.array([1e150])), shrinking(np.array([-1e308, 1.0])) == 2.0**-600
+    (1.0, True)
+    """
+    return 2.0**-600 if np.abs(values).max(initial=0.0) > 1e150 else 1.0
 
 
 def pool(profiles: Sequence[Profile]) -> Profile:

@@ -27,7 +27,7 @@ NEARLY_ALL = 0.8
 MOVED_ON = 0.95
 
 Key = tuple[tuple[str, Any], ...]
-"""(slicing column, value) of each column rows are cut by; () = all rows."""
+"""(slicing column, value) of each column rows are cut by, in the columns' order by name; () = all rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,8 @@ def look(
         marks.setdefault(fault.code, {})[""] = [fault]
     for column, cells in slices.items():
         for values, part in cells.items():
-            for fault in _faults(part, (*inside, (column, values[-1])), everywhere, is_moving):
+            key = tuple(sorted((*inside, (column, values[-1])), key=lambda pair: pair[0]))
+            for fault in _faults(part, key, everywhere, is_moving):
                 marks.setdefault(fault.code, {}).setdefault(column, []).append(fault)
     explained = {code: _explain(found, cell.after.num_rows) for code, found in marks.items()}
     answer = list(explained.pop("nulls", ([], 0.0))[0])

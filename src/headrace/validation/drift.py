@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from headrace.dataset import Dataset
 from headrace.engine import Engine
 from headrace.fold import Distribution
@@ -11,7 +13,7 @@ from headrace.kinds import Kind, kind_of
 from headrace.slicing import slice_name
 from headrace.validation._cells import Beside, Cell, Cells
 from headrace.validation._contract import Item, Severity
-from headrace.validation._distances import Distance, distances
+from headrace.validation._distances import Distance, distances, share_noise
 from headrace.validation._located import Located
 from headrace.validation._profile import Profile, pool
 from headrace.validation._rows import without_roles
@@ -72,7 +74,9 @@ def find_drift(
     items: list[Item] = []
     located: list[Located] = []
     for span, cells in beside.whole([Distribution(name, kind) for name, kind in kinds.items()], names).items():
-        judged = _Judged(beside, span, cells, unusable)
+        # Values near the largest float overflow when a signature multiplies them; what is infinite then fits nothing.
+        with np.errstate(over="ignore", invalid="ignore"):
+            judged = _Judged(beside, span, cells, unusable)
         items += judged.items
         located += judged.located
     return items, located
@@ -168,7 +172,17 @@ def _is_suspect(cell: Cell, measured: list[Distance]) -> bool:
     before, after = cell.before, cell.after
     if not len(before.values) or not len(after.values) or not before.is_number:
         return False
-    return bool(after.values[0] < before.values[0] or after.values[-1] > before.values[-1])
+    if after.values[0] < before.values[0] or after.values[-1] > before.values[-1]:
+        return True
+    # What is cut off piles up at an end without moving the whole by much.
+    return any(_rises(before, after, place) for place in (0, -1))
+
+
+def _rises(before: Profile, after: Profile, place: int) -> bool:
+    """Whether one of the new values is more frequent than before, beyond chance."""
+    now, was = int(after.counts[place]), int(before.counts[before.values == after.values[place]].sum())
+    noise = share_noise(was, before.num_present, now, after.num_present)
+    return now / after.num_present - was / before.num_present > noise
 
 
 _WORDS = {

@@ -124,6 +124,11 @@ def _fits(
         return None
     if mix.rest > max((0.25 if mix.rate > 0.8 else 0.15) * mix.gap, gap_noise(latest, after)):
         return None
+    # A warmer month is moved, not stretched: a constant more must not do as well.
+    shift_alone = after.quantile(0.5) - latest.quantile(0.5)
+    moved = mixes(latest, after, latest.mapped(latest.values + shift_alone))
+    if mix.rate > 0.8 and moved is not None and moved.rate > 0.8 and moved.rest < 0.8 * mix.rest:
+        return None
     # Weather, too, is now and then as if in another unit; but then a unit nearby would do as well.
     off = max(1.1, abs(factor) ** 0.25, abs(factor) ** -0.25)
     if any(other is not None and other.rest < 1.5 * mix.rest for other in (mixed(off), mixed(1 / off))):
