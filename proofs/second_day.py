@@ -14,7 +14,8 @@ killed at a random moment (100 times):
 After each month: the store is, by `doctor --digest`, that of an undisturbed one; there is one run a month, and no step
 key succeeded twice; every version of the endpoint is there, in order, with the model of the undisturbed store; the
 server serves the newest. Every answer that was given is, bit for bit, that of the version it names. At last every
-artifact has its bytes, and no process is left. One JSON line a month, the last one sums up.
+artifact has its bytes, no process is left, and every answered request is in the request log, but for those that were
+answered in the last second before a worker of the server was killed. One JSON line a month, the last one sums up.
 
     python proofs/second_day.py [--share 50] [--seed 1]      --share N: each way to die once, and 100/N at random
 """
@@ -179,6 +180,7 @@ class Client(threading.Thread):
         self.port, self.expected = port, dict[int, str]()
         self.counts: collections.Counter[str] = collections.Counter()
         self.wrong: list[str] = []
+        self.answers: list[tuple[str, float]] = []  # request id, and when it was answered
         self.newest = 0
         self.is_stopping = False
 
@@ -191,7 +193,7 @@ class Client(threading.Thread):
                 connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
                 connection.request("POST", "/v1/models/late:predict", body)
                 answer = connection.getresponse()
-                self.check(answer.status, answer.getheader("headrace-version"), answer.read().decode())
+                self.check(answer, answer.read().decode())
             except (OSError, http.client.HTTPException):
                 self.counts["unanswered"] += 1
                 if connection is not None:
@@ -202,13 +204,14 @@ class Client(threading.Thread):
         if connection is not None:
             connection.close()
 
-    def check(self, status: int, version: str | None, text: str) -> None:
-        """An answer is wholly that of the version it names; versions never go back."""
-        if status != 200:
-            self.counts[f"status {status}"] += 1
+    def check(self, answer: http.client.HTTPResponse, text: str) -> None:
+        """An answer is wholly that of the version it names."""
+        if answer.status != 200:
+            self.counts[f"status {answer.status}"] += 1
             return
         self.counts["answered"] += 1
-        number, told = int(version or 0), json.loads(text)["predictions"]
+        self.answers.append((str(answer.getheader("headrace-request-id")), time.monotonic()))
+        number, told = int(answer.getheader("headrace-version") or 0), json.loads(text)["predictions"]
         if [json.dumps(one) for one in told] != [self.expected.get(number)] * 3:
             self.wrong.append(f"version {number} answered {text}, not {self.expected.get(number)}")
         self.newest = number
@@ -241,6 +244,8 @@ class Days:
         if self.bench.call("run", "five.py")[0] != 0:
             raise SystemExit((self.bench.folder / "messages.txt").read_text())
         self.kept: list[Kept] = []
+        self.shots: list[float] = []  # when a worker of the server was killed
+        self.lost: list[float] = []  # how long before a shot what is not in the log was answered
 
     def run_twin(self) -> None:
         """What an undisturbed run makes of the newest month; how long it takes; what its version answers."""
@@ -323,6 +328,7 @@ class Days:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                         killed = True
+                        self.shots += [time.monotonic()] if who == "server worker" else []
             if not killed and actor is None:
                 self.tend()
             time.sleep(0.002)
@@ -407,7 +413,29 @@ class Days:
         wrong += [f"left running: {command}" for command in left]
         with Store.open(self.bench.folder / ".headrace", read_only=True) as store:
             wrong += [f"artifact {p.digest[:12]} {p.file}: {p.what}" for p in store.verify()]
-        return wrong
+        return wrong + self.look_into_log()
+
+    def look_into_log(self) -> list[str]:
+        """What was answered and is not in the request log, where no shot explains it."""
+        import pyarrow.parquet as pq
+
+        from headrace.serving._segments import settle
+
+        requests = self.bench.folder / ".headrace" / "requests"
+        settle(requests)
+        known = {
+            text
+            for file in requests.glob("late/*/*.parquet")
+            for text in pq.read_table(file, columns=["request_id"])["request_id"].to_pylist()
+        }
+        wrong = []
+        for identity, answered in self.client.answers:
+            if identity not in known:
+                before = min((shot - answered for shot in self.shots if shot >= answered), default=float("inf"))
+                self.lost.append(before)
+                if before > 1.0:
+                    wrong.append(f"request {identity} was answered and is not in the log: {before:.2f} s before a kill")
+        return wrong[:20]
 
 
 def cases(days: Days, share: int) -> Iterator[dict[str, Any]]:
@@ -447,6 +475,8 @@ def main() -> None:
             **{name: totals[name] for name in ("months", "killed", "violations")},
             "wrong": wrong,
             "versions": days.month - 2,
+            "not_logged": len(days.lost),
+            "not_logged_s": round(max(days.lost, default=0.0), 2),
             **{name.replace(" ", "_"): count for name, count in sorted(days.client.counts.items())},
             "seed": arguments.seed,
             "share": arguments.share,

@@ -2,7 +2,8 @@
 
 Three layers, each knowing nothing of the one above: `Serving` (endpoints and their models), a protocol (bytes to
 lanes and back, one file each in `protocols/`), and the HTTP door (`http`), which runs in worker processes that a
-supervisor starts, watches, and tells of new versions by pipe.
+supervisor starts, watches, and tells of new versions by pipe. What was asked and answered goes to a request log
+(`log`), which `reading` reads as a data set.
 
     headrace serve                      every endpoint of the project's store
     POST /v1/models/late:predict        {"instances": [{"carrier": "AA", ...}]} -> {"predictions": [0.12]}
