@@ -35,7 +35,7 @@ def change(before: Sequence[Sequence[Any]], after: Sequence[Any], kind: Kind = "
     """A change of all rows, from earlier spans to a new one."""
     history = tuple(profile(values, kind) for values in before)
     whole = pool(history)
-    given = {"step": None, "everywhere": whole, "is_all": True, **options}
+    given = {"walk": history, "everywhere": whole, "is_all": True, **options}
     return Change(history, whole, history[-1], profile(after, kind), **given)
 
 

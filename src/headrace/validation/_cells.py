@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from headrace.dataset import Dataset
 from headrace.engine import Engine
-from headrace.fold import Distribution
+from headrace.fold import Distribution, DistributionResult
 from headrace.slicing import SliceSpec
 from headrace.validation._profile import Profile, pool
 
-__all__ = ["Beside", "Cell", "Cells"]
+__all__ = ["MIN_ROWS", "Beside", "Cell", "Cells"]
+
+MIN_ROWS = 20  # of a slice, before and after: fewer are not judged
 
 Values = tuple[Any, ...]
 Cells = dict[Values, "Cell"]
@@ -60,7 +62,7 @@ class Beside:
 
     def __init__(self, dataset: Dataset, previous: Dataset, engine: Engine) -> None:
         self.dataset, self.previous, self.engine = dataset, previous, engine
-        self._earlier: dict[tuple[tuple[str, ...], str], list[dict[Values, Profile]]] = {}
+        self._earlier: dict[tuple[tuple[str, ...], str], list[_Groups]] = {}
 
     def whole(self, folds: Sequence[Distribution], spans: Sequence[str]) -> dict[str, dict[str, Cell]]:
         """span -> feature -> all its rows."""
@@ -90,38 +92,66 @@ class Beside:
         }
 
     def by_slice(
-        self, folds: Sequence[Distribution], columns: tuple[str, ...], span: str, within: Values = ()
-    ) -> dict[str, Cells]:
-        """feature -> values of these columns -> Cell, for slices that the new span and an earlier one have.
+        self,
+        folds: Sequence[Distribution],
+        keys: Sequence[tuple[str, ...]],
+        span: str,
+        *,
+        within: Values = (),
+    ) -> dict[str, dict[tuple[str, ...], Cells]]:
+        """feature -> slicing columns -> their values -> Cell, for slices that the new span and an earlier one have.
 
-        `within` keeps only slices whose values start so. Cost: one pass over the new span and, the first time, over
-        all before; none where the states are kept.
+        Slices of fewer than `MIN_ROWS` rows in the new span are left out: nothing can be said of them. `within` keeps
+        only slices whose values start so. Cost: one pass over the new span and, the first time, over all before; none
+        where the states are kept.
         """
-        unknown = [fold for fold in folds if (columns, fold.column) not in self._earlier]
-        if unknown:
-            found = [self._grouped(unknown, columns, self.previous, one.name) for one in self.previous.spans]
-            for fold in unknown:
-                self._earlier[columns, fold.column] = [one[fold.column] for one in found]
-        answer: dict[str, Cells] = {}
-        for name, profiles in self._grouped(folds, columns, self.dataset, span).items():
-            earlier = self._earlier[columns, name]
-            answer[name] = {
-                values: Cell(history, new)
-                for values, new in profiles.items()
+        lacking = [fold for fold in folds if any((key, fold.column) not in self._earlier for key in keys)]
+        if lacking:
+            for span_before in self.previous.spans:
+                for (key, name), groups in self._grouped(lacking, keys, self.previous, span_before.name).items():
+                    self._earlier.setdefault((key, name), []).append(groups)
+        answer: dict[str, dict[tuple[str, ...], Cells]] = {fold.column: {} for fold in folds}
+        for (key, name), groups in self._grouped(folds, keys, self.dataset, span).items():
+            earlier = self._earlier[key, name]
+            answer[name][key] = {
+                values: Cell(history, groups.profile(values))
+                for values in groups.places
                 if values[: len(within)] == within
-                and (history := tuple(one[values] for one in earlier if values in one))
+                and groups.num_rows(values) >= MIN_ROWS
+                and (history := tuple(one.profile(values) for one in earlier if values in one.places))
             }
         return answer
 
     def _grouped(
-        self, folds: Sequence[Distribution], columns: tuple[str, ...], dataset: Dataset, span: str
-    ) -> dict[str, dict[Values, Profile]]:
-        if not folds:
+        self, folds: Sequence[Distribution], keys: Sequence[tuple[str, ...]], dataset: Dataset, span: str
+    ) -> dict[tuple[tuple[str, ...], str], _Groups]:
+        if not folds or not keys:
             return {}
-        grouped = self.engine.fold_by_key(folds, [SliceSpec(columns)], dataset, dataset.parts(spans=[span]))[0]
-        keys = list(zip(*(column.to_pylist() for column in grouped.keys.columns), strict=True))
+        specs = [SliceSpec(key) for key in keys]
         found = {}
-        for fold, state in zip(folds, grouped.states, strict=True):
-            result = fold.extract(state)  # type: ignore[arg-type]  # its own fold's state
-            found[fold.column] = {key: Profile.of(result[group]) for group, key in enumerate(keys)}
+        for key, grouped in zip(
+            keys, self.engine.fold_by_key(folds, specs, dataset, dataset.parts(spans=[span])), strict=True
+        ):
+            values = zip(*(column.to_pylist() for column in grouped.keys.columns), strict=True)
+            places = {value: place for place, value in enumerate(values)}
+            for fold, state in zip(folds, grouped.states, strict=True):
+                result = fold.extract(state)  # type: ignore[arg-type]  # its own fold's state
+                found[key, fold.column] = _Groups(places, result)
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """One feature by slice in one span; a profile is made when it is asked for, because most slices are small."""
+
+    places: dict[Values, int]
+    result: DistributionResult
+    _made: dict[Values, Profile] = field(default_factory=dict)
+
+    def num_rows(self, values: Values) -> int:
+        return int(self.result.num_rows[self.places[values]])
+
+    def profile(self, values: Values) -> Profile:
+        if values not in self._made:
+            self._made[values] = Profile.of(self.result[self.places[values]])
+        return self._made[values]

@@ -65,6 +65,10 @@ class Profile:
 
     @classmethod
     def _of_texts(cls, found: GroupDistribution, num_missing: int) -> Profile:
+        if found.is_exact:
+            values = found.values.to_pylist()
+            if "\ufffd" not in "".join(values):  # they are distinct, and their bytes' order is that of their characters
+                return cls("text", found.num_rows, num_missing, np.array(values, dtype=object), found.counts)
         pairs = found.top_values(found.num_distinct if found.is_exact else NUM_TEXTS)
         totals = _totals(*map(list, zip(*pairs, strict=True))) if pairs else {}  # what is not UTF-8 may read alike
         return cls("text", found.num_rows, num_missing, *_sorted(totals), found.is_exact)

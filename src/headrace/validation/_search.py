@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from headrace.lookup import find, names
-from headrace.validation._cells import Cell, Cells
-from headrace.validation._distances import gap, wasserstein
+from headrace.validation._cells import MIN_ROWS, Cell, Cells
+from headrace.validation._distances import gap
 from headrace.validation._profile import Profile, pool
 from headrace.validation._signature import Change, Sign, Signature
 
 __all__ = ["Fault", "Key", "look", "moves_on"]
 
-MIN_ROWS = 20  # of a slice, before and after: fewer are not judged
 MIN_MOVED = 10  # rows
 TIMES_NATURAL = 4.0
 MAX_CELLS = 6
@@ -134,10 +133,8 @@ def _touched(sign: Sign, after: Profile) -> int:
 
 
 def _change(history: Sequence[Profile], before: Profile, after: Profile, everywhere: Profile, is_all: bool) -> Change:
-    enough = [profile for profile in history if profile.num_rows >= MIN_ROWS] or list(history)
-    steps = [wasserstein(*pair) for pair in pairwise(enough)] if before.is_number else []
-    step = max(steps) if len(steps) >= 2 else None
-    return Change(tuple(history), before, enough[-1], after, before if is_all else everywhere, step, is_all)
+    enough = tuple(profile for profile in history if profile.num_rows >= MIN_ROWS) or tuple(history)
+    return Change(tuple(history), before, enough[-1], after, before if is_all else everywhere, enough, is_all)
 
 
 def _natural(signature: Signature, history: Sequence[Profile], everywhere: Profile, is_all: bool) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -40,8 +41,8 @@ class Change:
         The new span.
     everywhere : Profile
         All earlier spans, in all slices.
-    step : float or None
-        The farthest that one span lay from the span before it (Wasserstein-1); None where too few are known.
+    walk : tuple of Profile
+        The spans whose steps, from one to the next, are what is usual.
     is_all : bool
         Whether these are all rows, not a slice.
     """
@@ -51,7 +52,7 @@ class Change:
     latest: Profile
     after: Profile
     everywhere: Profile
-    step: float | None
+    walk: tuple[Profile, ...]
     is_all: bool
 
     @functools.cached_property
@@ -61,6 +62,12 @@ class Change:
             return 0.0
         found = gap(self.latest, self.after)
         return found if found > gap_noise(self.latest, self.after) else 0.0
+
+    @functools.cached_property
+    def step(self) -> float | None:
+        """The farthest that one span lay from the span before it (Wasserstein-1); None where too few are known."""
+        steps = [wasserstein(*pair) for pair in pairwise(self.walk)] if self.before.is_number else []
+        return max(steps) if len(steps) >= 2 else None
 
     @functools.cached_property
     def is_leap(self) -> bool:

@@ -106,11 +106,11 @@ class _Judged:
         self.measured = {name: distances(cell.before, cell.after, rate) for name, cell in cells.items()}
         suspects = [name for name in cells if _is_suspect(cells[name], self.measured[name])]
         self.columns = self._slicing(unusable) if suspects else []
-        self.slices: dict[str, dict[str, Cells]] = {name: {} for name in suspects}
-        for column in self.columns:
-            folds = [self._fold(name) for name in suspects if name != column]
-            for name, found in beside.by_slice(folds, (column,), span).items():
-                self.slices[name][column] = found
+        by_slice = beside.by_slice([self._fold(name) for name in suspects], [(one,) for one in self.columns], span)
+        self.slices = {
+            name: {column: cells for (column,), cells in found.items() if column != name}
+            for name, found in by_slice.items()
+        }
         self.located = [Located(name, span, fault) for name in suspects for fault in self._faults(name)]
         self.items = self._insufficient()
         explained = {one.feature for one in self.located}
@@ -146,14 +146,12 @@ class _Judged:
     def _look_into(self, name: str, fault: Fault) -> list[Fault]:
         """The parts of the fault's slice that explain it better, [] where none do."""
         column, value = fault.key[0]
-        inner = {
-            other: self.beside.by_slice([self._fold(name)], (column, other), self.span, (value,))[name]
-            for other in self.columns
-            if other not in (column, name)
-        }
+        pairs = [(column, other) for other in self.columns if other not in (column, name)]
+        found = self.beside.by_slice([self._fold(name)], pairs, self.span, within=(value,))[name]
+        inner = {other: cells for (_, other), cells in found.items()}
         cell = self.slices[name][column][value,]
-        found = look(cell, inner, inside=fault.key, everywhere=self.whole[name].before)
-        return [one for one in found if one.code == fault.code and len(one.key) > 1]
+        faults = look(cell, inner, inside=fault.key, everywhere=self.whole[name].before)
+        return [one for one in faults if one.code == fault.code and len(one.key) > 1]
 
     def _insufficient(self) -> list[Item]:
         unknown = [name for name, measured in self.measured.items() if any(one.is_unknown for one in measured)]
