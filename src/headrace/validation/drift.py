@@ -106,10 +106,11 @@ class _Judged:
         self.measured = {name: distances(cell.before, cell.after, rate) for name, cell in cells.items()}
         suspects = [name for name in cells if _is_suspect(cells[name], self.measured[name])]
         self.columns = self._slicing(unusable) if suspects else []
-        by_slice = beside.by_slice([self._fold(name) for name in suspects], [(one,) for one in self.columns], span)
+        # Where most columns are read by slice, all are: then the next span finds every state of this one kept.
+        read = list(cells) if 2 * len(suspects) > len(cells) else suspects
+        by_slice = beside.by_slice([self._fold(name) for name in read], [(one,) for one in self.columns], span)
         self.slices = {
-            name: {column: cells for (column,), cells in found.items() if column != name}
-            for name, found in by_slice.items()
+            name: {column: cells for (column,), cells in by_slice[name].items() if column != name} for name in suspects
         }
         self.located = [Located(name, span, fault) for name in suspects for fault in self._faults(name)]
         self.items = self._insufficient()
