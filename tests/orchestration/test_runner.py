@@ -1,5 +1,6 @@
 """Runs: what is known is not done again, what fails is told and stays resumable, a no is a result."""
 
+import errno
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from headrace.errors import InvalidInput, Misuse, StepFailed, StoreError
 from headrace.orchestration.runner import resume_run, run_pipeline
 from headrace.settings import load_settings
 from headrace.store import Store
+from headrace.testing.faults import Faults
 
 FLOW = """
     @hr.step
@@ -348,3 +350,23 @@ def test_a_full_store_is_not_the_steps_fault(project):
     """).pipeline()
     with pytest.raises(StoreError, match=r"no space.*step 'one'.*headrace resume"):
         pipeline.run()
+
+
+def test_a_process_that_lives_on_after_its_store_failed_runs_again(project, monkeypatch):
+    """A notebook whose disk was full for a moment: the same call again works, and waits for nobody."""
+    project.write(
+        """
+        @hr.step
+        def one():
+            return [1]
+
+        @hr.pipeline
+        def flow():
+            one()
+        """
+    )
+    pipeline = project.pipeline()
+    with Faults(monkeypatch, fails_at=3, error=errno.ENOSPC), pytest.raises(StoreError, match="free some space"):
+        run_pipeline(pipeline, {}, in_process=True)
+    result = run_pipeline(pipeline, {}, in_process=True)
+    assert result.ok and result.steps["one"].state == "succeeded"

@@ -91,3 +91,15 @@ def test_renewing_moves_the_end(tmp_path):
         second = [store.lease(subject).expires_us for subject in (run_id, attempt.id)]
         assert all(later > earlier for earlier, later in zip(first, second, strict=True))
         assert all(abs(end - now_us() - 100e6) < 10e6 for end in second)
+
+
+def test_what_was_disowned_is_nobodys(tmp_path):
+    """A process that lives on after its store failed holds nothing any more: it may take its own run over."""
+    with Store.open(tmp_path / ".headrace") as store:
+        run_id = store.create_run("p", {})
+        attempt = store.begin_attempt(run_id, "a", "k")
+        assert store.num_held() == 1 and store.is_alive(store.lease(run_id))
+        store.disown()
+        assert store.num_held() == 0 and not store.is_alive(store.lease(run_id))
+        assert store.take_run(run_id) == [attempt.id]
+        assert store.begin_attempt(run_id, "a", "k").token

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import Misuse
+from headrace.errors import Misuse, StoreError
 from headrace.orchestration.children import Children, Inline, spare_runner
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
@@ -90,15 +90,19 @@ def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings
 
 def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_process: bool = False) -> RunResult:
     """Run a planned and recorded run, whose lease is ours, to its end."""
-    children: Children = Inline(store) if in_process else forked(plan, run_id, store)
-    runner = Coordinator(plan, run_id, store, settings, children)
     try:
-        if in_process:  # Ctrl-C is for the step, then
-            return runner.run()
-        with _interrupts(runner):
-            return runner.run()
-    finally:
-        children.close()
+        children: Children = Inline(store) if in_process else forked(plan, run_id, store)
+        try:
+            runner = Coordinator(plan, run_id, store, settings, children)
+            if in_process:  # Ctrl-C is for the step, then
+                return runner.run()
+            with _interrupts(runner):
+                return runner.run()
+        finally:
+            children.close()
+    except StoreError:
+        store.disown()  # a notebook lives on when its run could not be recorded
+        raise
 
 
 @contextmanager

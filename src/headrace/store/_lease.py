@@ -12,7 +12,7 @@ from pathlib import Path
 from headrace.errors import LeaseLost
 from headrace.store._contract import Lease
 
-__all__ = ["holder_is_alive", "now_us", "owner", "process_start", "read_lease", "release", "renew", "take"]
+__all__ = ["disown", "holder_is_alive", "now_us", "owner", "process_start", "read_lease", "release", "renew", "take"]
 
 
 def now_us() -> int:
@@ -65,6 +65,8 @@ def holder_is_alive(lease: Lease) -> bool:
         return lease.expires_us > now_us()
     if lease.boot_id != _boot_id():
         return False
+    if lease.pid == os.getpid() and lease.owner != owner():
+        return False  # of this process, which has disowned it, or of one before it with the same id
     return process_start(lease.pid) == lease.pid_start
 
 
@@ -76,6 +78,11 @@ def _owner_of(_pid: int) -> str:
 def owner() -> str:
     """The id under which this process holds leases; a forked child has another."""
     return _owner_of(os.getpid())
+
+
+def disown() -> None:
+    """From now on this process holds leases under another id, and is dead to those who read the earlier ones."""
+    _owner_of.cache_clear()
 
 
 def take(connection: sqlite3.Connection, subject: str, lease_s: float) -> Lease:

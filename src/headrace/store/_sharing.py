@@ -114,6 +114,13 @@ class Sharing(Attempts):
         with self._database.read() as connection:
             return self._num_held(connection)
 
+    def disown(self) -> None:
+        """Let go of every lease of this process, in memory alone: for when the store can record nothing.
+
+        A process that ends lets go by ending; one that lives on would wait for itself.
+        """
+        _lease.disown()
+
     def is_held(self, attempt: Attempt) -> bool:
         """Whether an attempt is still its holder's: neither ended nor taken over."""
         with self._database.read() as connection:
