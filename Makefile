@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export PYTHONHASHSEED ?= random
+# Empty is unset: what is ours is compiled once too, not by every process that a test or benchmark starts.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo check test bench prove clean stub
 .DEFAULT_GOAL := help
