@@ -20,7 +20,7 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml requirements/dev.txt tools/setup.sh
+$(STAMP): pyproject.toml setup.py requirements/dev.txt tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 	@touch $@
 
