@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export PYTHONHASHSEED ?= random
+# Empty is unset: what is ours is compiled once too, not by every process that a test or benchmark starts.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo check test bench prove clean stub
 .DEFAULT_GOAL := help
@@ -18,7 +20,7 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml requirements/dev.txt tools/setup.sh
+$(STAMP): pyproject.toml setup.py requirements/dev.txt tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 	@touch $@
 

@@ -17,7 +17,7 @@ echo "environment: making $dir" >&2
 rm -f "$mark"
 [ -x "$dir/bin/python" ] || "$python" -m venv "$dir"
 "$dir/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
-"$dir/bin/uv" pip install --quiet --python "$dir/bin/python" -r "$requirements"
+"$dir/bin/uv" pip install --quiet --compile-bytecode --python "$dir/bin/python" -r "$requirements"
 "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps -e .
 # Written last: an environment that was cut short is made again.
 cp "$requirements" "$mark"

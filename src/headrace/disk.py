@@ -48,8 +48,10 @@ def _store_error(error: OSError, path: Path) -> StoreError:
 class _Writer(io.RawIOBase):
     """A raw file whose writes and fsync go through this module's three doors."""
 
+    # Where it could not be opened: the base class closes that too, and Python 3.13 tells of errors there.
+    _descriptor = -1
+
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
 
     def fileno(self) -> int:
@@ -72,9 +74,9 @@ class _Writer(io.RawIOBase):
         _fsync(self._descriptor)
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._descriptor >= 0:
             os.close(self._descriptor)
-            super().close()
+        super().close()
 
 
 def _write(descriptor: int, data: memoryview) -> int:

@@ -252,9 +252,9 @@ class Attempts(Runs):
         with self._database.read() as connection:
             self._run_row(connection, run_id)
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM attempts WHERE run_id = ?1 AND (?2 IS NULL OR step = ?2)"  # noqa: S608  # our own constant
+                f"SELECT {_COLUMNS} FROM attempts WHERE run_id = :run AND (:step IS NULL OR step = :step)"  # noqa: S608  # our own constant
                 " ORDER BY started_us, rowid",
-                (run_id, step),
+                {"run": run_id, "step": step},
             ).fetchall()
             return [self._to_attempt(connection, row) for row in rows]
 

@@ -207,8 +207,8 @@ class Runs(Records):
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT event_id, time_us, run_id, attempt_id, kind, body FROM events"
-                " WHERE (?1 IS NULL OR run_id = ?1) AND event_id > ?2 ORDER BY event_id LIMIT ?3",
-                (run_id, after, limit),
+                " WHERE (:run IS NULL OR run_id = :run) AND event_id > :after ORDER BY event_id LIMIT :limit",
+                {"run": run_id, "after": after, "limit": limit},
             ).fetchall()
         return [Event(row[0], row[1], row[2], row[3], row[4], decode(row[5])) for row in rows]
 

@@ -28,7 +28,8 @@ class Sharing(Attempts):
         """The living processes that are there as `role`."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT * FROM leases WHERE substr(subject, 1, length(?1)) = ?1 ORDER BY subject", (f"{role}-",)
+                "SELECT * FROM leases WHERE substr(subject, 1, length(:role)) = :role ORDER BY subject",
+                {"role": f"{role}-"},
             ).fetchall()
         return [lease for lease in (Lease(*row) for row in rows) if _lease.holder_is_alive(lease)]
 
@@ -37,7 +38,7 @@ class Sharing(Attempts):
         alive = {lease.subject for lease in self.announced(role)} - {f"{role}-{_lease.owner()}"}
         with self._database.write() as connection:
             rows = connection.execute(
-                "SELECT subject FROM leases WHERE substr(subject, 1, length(?1)) = ?1", (f"{role}-",)
+                "SELECT subject FROM leases WHERE substr(subject, 1, length(:role)) = :role", {"role": f"{role}-"}
             ).fetchall()
             gone = [(subject,) for (subject,) in rows if subject not in alive]
             connection.executemany("DELETE FROM leases WHERE subject = ?", gone)

@@ -49,14 +49,13 @@ Bits = tuple[int, int, Any]
 
 @functools.cache
 def _load() -> ctypes.CDLL | None:
-    found = sorted(path for path in Path(__file__).parent.glob("_native*") if path.suffix in (".so", ".pyd"))
-    for path in found:
+    for file in ("_native.so", "_native.pyd"):
         try:
-            loaded = ctypes.CDLL(str(path))
+            loaded = ctypes.CDLL(str(Path(__file__).with_name(file)))
             for name, (result, arguments) in _SIGNATURES.items():
                 function = getattr(loaded, name)
                 function.restype, function.argtypes = result, arguments
-        except (OSError, AttributeError):  # of another machine, or older
+        except (OSError, AttributeError):  # not there, of another machine, or older
             continue
         if loaded.hr_version() == _VERSION:
             return loaded
