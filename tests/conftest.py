@@ -8,6 +8,7 @@ for _suite in (
     "fold_laws",
     "metric_cases",
     "op_cases",
+    "policy_cases",
     "sharing_cases",
     "source_cases",
     "store_cases",
