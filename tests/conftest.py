@@ -3,6 +3,7 @@
 import pytest
 
 for _suite in (
+    "check_cases",
     "codec_cases",
     "engine_cases",
     "fold_laws",
