@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from headrace.dataset.hashing import keyed_uniform
 from headrace.errors import InvalidInput
 from headrace.fold.kernels.hashing import hash_array
-from headrace.routing import Allocation, Policy, Traffic, allocate
+from headrace.routing import Allocation, Policy, Traffic, allocate, shares
 from headrace.routing.allocation import NUM_CELLS
 
 _SETTINGS = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -123,6 +123,27 @@ def test_bad_ids():
     for units in (pa.array([1, 2]), pa.array(["a", None])):
         with pytest.raises(InvalidInput, match="unit ids"):
             made.choose_all(units)
+
+
+@_SETTINGS
+@given(st.dictionaries(st.integers(1, 99), st.floats(0.0, 1e300), min_size=1, max_size=20))
+def test_shares_add_up(weights):
+    """Whatever the weights, the probabilities add up exactly, are in proportion, and are taken as they are."""
+    assume(any(weights.values()))
+    found = shares(weights)
+    assert sum(Fraction(share) for share in found.values()) == 1
+    total = sum(Fraction(weight) for weight in weights.values())
+    for version, weight in weights.items():
+        assert abs(Fraction(found[version]) - Fraction(weight) / total) < Fraction(1, NUM_CELLS)
+    made = Allocation.of(found, salt="s")
+    assert {version: made.probability(version) for version in found} == found
+
+
+@pytest.mark.parametrize("weights", [{}, {1: 0.0}, {1: -1.0, 2: 2.0}, {1: float("nan")}, {1: float("inf")}])
+def test_bad_weights(weights):
+    """Nothing to be in proportion to is refused."""
+    with pytest.raises(InvalidInput, match="weights"):
+        shares(weights)
 
 
 class Wrong(Policy):

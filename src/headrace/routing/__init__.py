@@ -2,6 +2,6 @@
 
 from headrace.routing._contract import Policy, Tables, Traffic
 from headrace.routing._push import push
-from headrace.routing.allocation import Allocation, Choice, allocate
+from headrace.routing.allocation import Allocation, Choice, allocate, shares
 
-__all__ = ["Allocation", "Choice", "Policy", "Tables", "Traffic", "allocate", "push"]
+__all__ = ["Allocation", "Choice", "Policy", "Tables", "Traffic", "allocate", "push", "shares"]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -23,7 +24,7 @@ from headrace.errors import InvalidInput
 from headrace.fold.kernels.hashing import combine, combine_words, hash_array, hash_text, mix, mix_word
 from headrace.routing._contract import Policy, Traffic
 
-__all__ = ["NUM_CELLS", "Allocation", "Choice", "allocate"]
+__all__ = ["NUM_CELLS", "Allocation", "Choice", "allocate", "shares"]
 
 NUM_CELLS = 1 << 32
 
@@ -75,21 +76,17 @@ class Allocation:
     def of(cls, table: Mapping[int, float], *, salt: str) -> Allocation:
         """The table of these probabilities, each rounded to cells: by less than 2^-32, and the sum stays exact.
 
+        Use `shares` to make probabilities of weights.
+
         Raises InvalidInput where there is no version, or the probabilities are none or do not add up to 1.
         """
         if not table:
             raise InvalidInput("no version to answer with", where="an allocation table", expected="at least one")
         versions = tuple(sorted(table))
-        shares = [float(table[version]) for version in versions]
-        if not all(0.0 <= share <= 1.0 for share in shares) or math.fsum(shares) != 1.0:
+        given = [float(table[version]) for version in versions]
+        if not all(0.0 <= share <= 1.0 for share in given) or math.fsum(given) != 1.0:
             raise InvalidInput(f"probabilities {dict(table)}", expected="each from 0 to 1, and 1.0 in sum (math.fsum)")
-        # Scaling by a power of two is exact, so what is rounded off adds up to whole cells.
-        cells = [int(share * NUM_CELLS) for share in shares]
-        rests = [share * NUM_CELLS - count for share, count in zip(shares, cells, strict=True)]
-        largest = sorted(range(len(cells)), key=lambda index: (-rests[index], index))
-        for index in largest[: NUM_CELLS - sum(cells)]:
-            cells[index] += 1
-        return cls(salt, versions, tuple(cells))
+        return cls(salt, versions, tuple(_cells(given)))
 
     @functools.cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -149,6 +146,40 @@ class Allocation:
     def from_plain(cls, plain: Mapping[str, Any]) -> Allocation:
         """Read what `to_plain` gave."""
         return cls(str(plain["salt"]), tuple(plain["versions"]), tuple(plain["cells"]))
+
+
+def shares(weights: Mapping[int, float]) -> dict[int, float]:
+    """Probabilities in proportion to weights, that add up to 1 exactly: what most policies return.
+
+    Parameters
+    ----------
+    weights : mapping of int to float
+        Finite, at least 0, one of them above; version -> weight.
+
+    Each is a whole number of cells, the nearest that the sum allows: less than 2^-32 beside the true share.
+    Raises InvalidInput for other weights.
+
+    >>> shares({1: 1, 2: 1, 3: 2})
+    {1: 0.25, 2: 0.25, 3: 0.5}
+    """
+    given = list(weights.values())
+    if not all(math.isfinite(weight) and weight >= 0.0 for weight in given) or not sum(given) > 0.0:
+        raise InvalidInput(f"weights {dict(weights)}", expected="finite, at least 0, and one of them above")
+    return {version: count / NUM_CELLS for version, count in zip(weights, _cells(given), strict=True)}
+
+
+def _cells(weights: Sequence[float]) -> list[int]:
+    """Whole cells in proportion, 2^32 in all: rounded down, and what is left goes to the largest remainders."""
+    exact = [Fraction(weight) for weight in weights]
+    total = sum(exact)
+    found, rests = [], []
+    for weight in exact:
+        count, rest = divmod(weight * NUM_CELLS, total)
+        found.append(int(count))
+        rests.append(rest)
+    for index in sorted(range(len(found)), key=lambda index: (-rests[index], index))[: NUM_CELLS - sum(found)]:
+        found[index] += 1
+    return found
 
 
 def allocate(policy: Policy, traffic: Traffic, now_us: int, *, salt: str) -> dict[str, Allocation]:
