@@ -1,4 +1,4 @@
-# make setup | demo | test | check | bench CASE=name | prove CASE=name
+# make setup | demo | test | check | docs | bench CASE=name | prove CASE=name
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export PYTHONHASHSEED ?= random
 # Empty is unset: what is ours is compiled once too, not by every process that a test or benchmark starts.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo check test bench prove clean stub
+.PHONY: help setup demo check test bench prove docs clean stub
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test                everything that must hold, as CI runs it"
 	@echo "make bench CASE=row      one row of the table of figures; without CASE it lists them"
 	@echo "make prove CASE=kill     a long matrix at full count; without CASE it lists them"
+	@echo "make docs                the documentation as a site in site/, to be read offline"
 
 setup: $(STAMP)
 
@@ -39,8 +40,12 @@ bench: setup
 prove: setup
 	@$(BIN)/python proofs/run.py $(CASE) $(ARGS)
 
+docs: setup
+	@sh tools/environment.sh docs
+	@$(BIN)/python tools/docs.py
+
 stub: setup
 	@$(BIN)/python tools/stub.py
 
 clean:
-	rm -rf $(VENV) .venvs .cache build dist .mypy_cache .ruff_cache .hypothesis examples/flights/.headrace examples/flights/data examples/flights/coming
+	rm -rf $(VENV) .venvs .cache build dist site .mypy_cache .ruff_cache .hypothesis examples/flights/.headrace examples/flights/data examples/flights/coming

@@ -3,11 +3,13 @@
 import pytest
 
 for _suite in (
+    "check_cases",
     "codec_cases",
     "engine_cases",
     "fold_laws",
     "metric_cases",
     "op_cases",
+    "policy_cases",
     "sharing_cases",
     "source_cases",
     "store_cases",

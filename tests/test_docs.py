@@ -3,16 +3,11 @@
 import doctest
 import importlib
 import pkgutil
-import re
-from pathlib import Path
 
 import pytest
 
 import headrace
-
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from tests.pages import ROOT, fences, pages
 
 
 def modules():
@@ -29,13 +24,19 @@ def test_docstring_examples(name):
     assert failed == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_fences(page, tmp_path, monkeypatch):
-    """The Python fences of a page run, in order, in one namespace."""
+    """The Python fences of a page run, in order, in one namespace and folder; those that are only shown compile."""
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "page"}
-    for fence in FENCE.findall(page.read_text(encoding="utf-8")):
-        file = tmp_path / f"{page.stem}.py"
-        file.write_text(fence, encoding="utf-8")
-        # Our own documentation, executed on purpose.
-        exec(compile(fence, str(file), "exec"), namespace)
+    for number, fence in enumerate(fences(page)):
+        if fence.language != "python":
+            assert not fence.mark or fence.mark.startswith("{"), f"{page.name}: ```{fence.language} {fence.mark}"
+            continue
+        assert fence.mark in ("", "no-run", "with-file") or fence.file, f"{page.name}: unknown mark {fence.mark!r}"
+        file = tmp_path / f"{page.stem}_{number}.py"
+        file.write_text(fence.text, encoding="utf-8")
+        code = compile(fence.text, str(file), "exec")
+        if not fence.mark:
+            # Our own documentation, executed on purpose.
+            exec(code, namespace)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import InvalidInput
-from headrace.fold.kernels.hashing import NULL_HASH, combine, hash_array, hash_text, mix
+from headrace.fold.kernels.hashing import NULL_HASH, combine, combine_words, hash_array, hash_text, mix, mix_word
 
 _SETTINGS = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -123,3 +123,20 @@ def test_bits_are_spread() -> None:
     shares = [float(((hashes >> np.uint64(bit)) & np.uint64(1)).mean()) for bit in range(64)]
     assert max(abs(share - 0.5) for share in shares) < 0.02
     assert len(np.unique(mix(np.arange(1000, dtype=np.uint64)))) == 1000
+
+
+@_SETTINGS
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=2, max_size=2))
+def test_one_word_is_an_array_of_one(words: list[int]) -> None:
+    """Python's integers give what NumPy gives."""
+    left, right = (np.array([word], dtype=np.uint64) for word in words)
+    assert mix_word(words[0]) == int(mix(left)[0])
+    assert combine_words(*words) == int(combine(left, right)[0])
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 16, 1023, 1024, 1025, 5000])
+def test_one_text_is_an_array_of_one(length: int) -> None:
+    """At every length, above the one from which texts are hashed another way, and for text that is no UTF-8."""
+    text = ("é🛫" + "abcdefgh" * 1000)[:length]
+    assert int(hash_text(text)) == int(hash_array(pa.array([text]))[0])
+    assert hash_text(text + "\ud800") != hash_text(text)

@@ -1,7 +1,7 @@
 """What a metric is: the fold it needs, and the value it reads off that fold's result, one a group.
 
 A metric is a frozen dataclass whose fields all have defaults, in a file of its own in `metrics/`: the stem is the
-name users type, and the class has that name without underscores. `docs/extending.md` has one to copy.
+name users type, and the class has that name without underscores. `docs/extending/metric.md` has one to copy.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def member_name(cls: type[Any]) -> str:
         f"{cls.__name__} cannot be found by name",
         where=cls.__module__,
         expected="a class in a file of its name in headrace/evaluation/metrics, or behind an entry point",
-        fix="see docs/extending.md, 'A metric'",
+        fix="see docs/extending/metric.md",
     )
 
 

@@ -20,6 +20,7 @@ beside each other under their digests.
 """
 
 from headrace.ingestion._contract import Batches, Plan, Planned, Source
+from headrace.ingestion._from_source import from_source
 from headrace.ingestion._ingest import ingest
 from headrace.ingestion.materialize import WrittenSpan, combine_spans, write_span
 from headrace.ingestion.spans import ResolvedSpan, SpanFile, find_spans, resolve_spans, select_spans
@@ -34,6 +35,7 @@ __all__ = [
     "WrittenSpan",
     "combine_spans",
     "find_spans",
+    "from_source",
     "ingest",
     "resolve_spans",
     "select_spans",

@@ -1,5 +1,7 @@
-"""Routing: the endpoint, a name that clients call, and the only way a model gets behind it."""
+"""Routing: the endpoint, a name that clients call; how a model gets behind it, and which version answers whom."""
 
+from headrace.routing._contract import Policy, Tables, Traffic
 from headrace.routing._push import push
+from headrace.routing.allocation import Allocation, Choice, allocate, shares
 
-__all__ = ["push"]
+__all__ = ["Allocation", "Choice", "Policy", "Tables", "Traffic", "allocate", "push", "shares"]

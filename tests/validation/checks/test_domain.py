@@ -6,9 +6,20 @@ import pyarrow as pa
 import pytest
 
 from headrace.schema import Feature
+from headrace.testing.check_cases import RowCheckCases
+from headrace.validation.checks.domain import Domain
 from tests.validation.spans import item_of, judge
 
 FEATURE = Feature("c", "text", domain=("AA", "UA", ""))
+
+
+class TestDomain(RowCheckCases):
+    """The laws of checks of rows."""
+
+    check = Domain
+    feature = FEATURE
+    right = ("AA", "UA", "", None)
+    wrong = ("ZZ", "é😀", "aa")
 
 
 @pytest.mark.parametrize("data_type", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])

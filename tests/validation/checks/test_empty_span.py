@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyarrow as pa
 
 from headrace.schema import Feature
+from headrace.testing.check_cases import CheckCases
+from headrace.validation.checks.empty_span import EmptySpan
 from tests.validation.spans import item_of, judge, of_spans
 
 EMPTY = {"a": pa.array([], pa.int64())}
+
+
+class TestEmptySpan(CheckCases):
+    """The laws of checks of shape."""
+
+    check = EmptySpan
+    features = (Feature("a", "integer"),)
+    right: ClassVar = {"jan": pa.table({"a": [1]}), "feb": pa.table({"a": [None, 1]})}
+    wrong: ClassVar = {"jan": pa.table({"a": [1]}), "feb": pa.table(EMPTY)}
 
 
 def test_fires_for_an_empty_span_among_others() -> None:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyarrow as pa
 
 from headrace.schema import Feature
+from headrace.testing.check_cases import CheckCases
+from headrace.validation.checks.missing_column import MissingColumn
 from tests.validation.spans import item_of, judge, of_spans
 
 A, B = Feature("a", "integer"), Feature("b", "text")
+
+
+class TestMissingColumn(CheckCases):
+    """The laws of checks of shape."""
+
+    check = MissingColumn
+    features = (
+        A,
+        B,
+    )
+    right: ClassVar = {"jan": pa.table({"b": ["x"], "a": [1]}), "feb": pa.table({"a": [2], "b": [None]})}
+    wrong: ClassVar = {"jan": pa.table({"a": [1], "b": ["x"]}), "feb": pa.table({"a": [2]})}
 
 
 def test_fires_where_no_span_has_it() -> None:

@@ -7,9 +7,20 @@ import math
 import pyarrow as pa
 
 from headrace.schema import Feature
+from headrace.testing.check_cases import RowCheckCases
+from headrace.validation.checks.nan import NaN
 from tests.validation.spans import item_of, judge
 
 COLUMN = [1.0, math.nan, None]
+
+
+class TestNaN(RowCheckCases):
+    """The laws of checks of rows."""
+
+    check = NaN
+    feature = Feature("x", "number", allow_nan=False)
+    right = (1.0, None, math.inf)
+    wrong = (math.nan,)
 
 
 def test_fires_where_nan_is_not_allowed() -> None:

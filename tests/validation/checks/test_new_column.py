@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import pyarrow as pa
+
 from headrace.schema import Feature
+from headrace.testing.check_cases import CheckCases
+from headrace.validation.checks.new_column import NewColumn
 from tests.validation.spans import item_of, judge, of_spans
 
 A = Feature("a", "integer")
+
+
+class TestNewColumn(CheckCases):
+    """The laws of checks of shape."""
+
+    check = NewColumn
+    features = (A,)
+    right: ClassVar = {"jan": pa.table({"a": [1]})}
+    wrong: ClassVar = {"jan": pa.table({"a": [1]}), "feb": pa.table({"a": [1], "b": ["x"]})}
 
 
 def test_warns_of_a_column_the_schema_lacks() -> None:

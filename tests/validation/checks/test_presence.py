@@ -6,7 +6,18 @@ import pyarrow as pa
 import pytest
 
 from headrace.schema import Feature
+from headrace.testing.check_cases import RowCheckCases
+from headrace.validation.checks.presence import Presence
 from tests.validation.spans import item_of, judge
+
+
+class TestPresence(RowCheckCases):
+    """The laws of checks of rows."""
+
+    check = Presence
+    feature = Feature("a", "text", min_present=1.0)
+    right = ("", "x")
+    wrong = (None,)
 
 
 def test_fires_below_the_share() -> None:

@@ -9,9 +9,20 @@ import pyarrow as pa
 import pytest
 
 from headrace.schema import Feature
+from headrace.testing.check_cases import RowCheckCases
+from headrace.validation.checks.range import Range
 from tests.validation.spans import item_of, judge
 
 DAY = 86_400_000_000
+
+
+class TestRange(RowCheckCases):
+    """The laws of checks of rows."""
+
+    check = Range
+    feature = Feature("x", "number", min=0, max=1)
+    right = (0.0, 0.5, 1.0, None, math.nan)
+    wrong = (-1e-9, 2.0, math.inf)
 
 
 @pytest.mark.parametrize(

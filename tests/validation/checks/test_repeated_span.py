@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headrace.ingestion import ingest
 from headrace.schema import Feature
+from headrace.testing.check_cases import CheckCases
+from headrace.validation.checks.repeated_span import RepeatedSpan
 from tests.validation.spans import item_of, judge, of_spans
 
 ROWS = {"a": list(range(30))}
+
+
+class TestRepeatedSpan(CheckCases):
+    """The laws of checks of shape."""
+
+    check = RepeatedSpan
+    features = (Feature("a", "integer"),)
+    roles: ClassVar = {"key": ["a"]}
+    right: ClassVar = {"jan": pa.table(ROWS), "feb": pa.table({"a": ROWS["a"][::-1]})}
+    wrong: ClassVar = {"jan": pa.table(ROWS), "feb": pa.table(ROWS)}
 
 
 def test_fires_for_equal_spans_with_a_key(tmp_path) -> None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyarrow as pa
 import pytest
 
 from headrace.kinds import Kind
 from headrace.schema import Feature
+from headrace.testing.check_cases import CheckCases
+from headrace.validation.checks.type import Type
 from tests.validation.spans import item_of, judge, of_spans
+
+
+class TestType(CheckCases):
+    """The laws of checks of shape."""
+
+    check = Type
+    features = (Feature("a", "number"),)
+    right: ClassVar = {"jan": pa.table({"a": [0.5]}), "feb": pa.table({"a": [None, 1.5]})}
+    wrong: ClassVar = {"jan": pa.table({"a": [0.5]}), "feb": pa.table({"a": ["x"]})}
 
 
 def test_fires_for_another_kind() -> None:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from headrace.errors import InvalidInput
 
-__all__ = ["NULL_HASH", "combine", "hash_array", "hash_text", "mix"]
+__all__ = ["NULL_HASH", "combine", "combine_words", "hash_array", "hash_text", "mix", "mix_word"]
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -31,6 +31,7 @@ _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
 _NAN_BITS = np.uint64(0x7FF8000000000000)
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+_WORD = (1 << 64) - 1
 
 # Longer values are rare and take blake2b one by one: a loop of words over one very long text would crawl.
 _LONG_BYTES = 1024
@@ -62,17 +63,45 @@ def combine(left: Hashes, right: Hashes) -> Hashes:
     return mix(mix(left + _GOLDEN) ^ right)
 
 
+def mix_word(word: int) -> int:
+    """`mix` of one word, in Python's integers: a single value is not worth an array.
+
+    >>> hex(mix_word(1))
+    '0x5692161d100b05e5'
+
+    Cost: about 1 us.
+    """
+    word ^= word >> 30
+    word = word * int(_M1) & _WORD
+    word ^= word >> 27
+    word = word * int(_M2) & _WORD
+    return word ^ word >> 31
+
+
+def combine_words(left: int, right: int) -> int:
+    """`combine` of two words, in Python's integers."""
+    return mix_word(mix_word(left + int(_GOLDEN) & _WORD) ^ right)
+
+
 def hash_text(text: str) -> np.uint64:
     """The hash of one text: equal to `hash_array` of an array that holds it.
 
     >>> bool(hash_text("AA") == hash_array(pa.array(["AA"]))[0])
     True
+
+    Cost: about 1 us, and 2 us each 8 bytes: thirty times less than an array of one.
     """
-    # from_buffers, because pa.array() refuses lone surrogates.
     data = text.encode("utf-8", "surrogatepass")
-    offsets = np.array([0, len(data)], dtype=np.int64)
-    array = pa.Array.from_buffers(pa.large_binary(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
-    return np.uint64(hash_array(array)[0])
+    if len(data) > _LONG_BYTES:
+        return np.uint64(_hash_long(data))
+    found = mix_word(len(data) + int(_GOLDEN))
+    for start in range(0, len(data), 8):
+        found = combine_words(found, int.from_bytes(data[start : start + 8], "little"))
+    return np.uint64(found)
+
+
+def _hash_long(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 def hash_array(array: pa.Array) -> Hashes:
@@ -213,5 +242,5 @@ def _hash_bytes(array: pa.Array) -> Hashes:
         active = active[left > 8]
     for row in np.flatnonzero(lengths > _LONG_BYTES):
         piece = data[starts[row] : starts[row] + lengths[row]]
-        hashes[row] = np.frombuffer(hashlib.blake2b(piece.tobytes(), digest_size=8).digest(), dtype="<u8")[0]
+        hashes[row] = _hash_long(piece.tobytes())
     return hashes
