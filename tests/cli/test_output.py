@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from headrace.cli.output import is_coloured, size, width_of, write_table
+from headrace.cli.output import is_coloured, size, write_table
+from headrace.progress import width_of
 
 ROWS = [{"name": "日本", "rows": "1,024", "state": "ok"}, {"name": "e\u0301a", "rows": "7", "state": "failed"}]
 

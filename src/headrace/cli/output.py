@@ -8,13 +8,13 @@ import math
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from headrace import progress
+from headrace.progress import width_of
 
-__all__ = ["add_output", "ago", "is_coloured", "size", "width_of", "write_json", "write_table"]
+__all__ = ["add_output", "ago", "is_coloured", "size", "write_json", "write_table"]
 
 # Green, yellow, red, by state; the word is always there too.
 _COLOURS = {
@@ -85,7 +85,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, he
     for line in [*([[name.upper() for name in columns]] if heading else []), *texts]:
         cells = []
         for text, width, right in zip(line, widths, is_number, strict=True):
-            shown = _cut(text, width)
+            shown = progress.cut(text, width, sys.stdout)
             pad = " " * (width - width_of(shown))
             cell = pad + shown if right else shown + pad
             colour = _COLOURS.get(text)
@@ -114,20 +114,6 @@ def _is_number(text: str) -> bool:
     return bare[:1] in "0123456789+-."  # neither "nan" nor "infinity" nor, by chance, a digest of digits and an e
 
 
-def width_of(text: str) -> int:
-    """How many cells of a terminal a text takes: two for a wide character, none for one that joins another.
-
-    >>> width_of("abc"), width_of("日本"), width_of("e\u0301")
-    (3, 4, 1)
-    """
-    if text.isascii():
-        return len(text)
-    joined = ("Mn", "Me", "Cf")
-    return sum(
-        0 if unicodedata.category(c) in joined else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
-
-
 def _fitted(widths: list[int], limit: int) -> list[int]:
     """The widths, the widest made narrower until all fit into `limit` cells; 0 = any width."""
     widths = list(widths)
@@ -135,16 +121,6 @@ def _fitted(widths: list[int], limit: int) -> list[int]:
         widest = max(range(len(widths)), key=widths.__getitem__)
         widths[widest] -= 1
     return widths
-
-
-def _cut(text: str, width: int) -> str:
-    if width_of(text) <= width:
-        return text
-    encoding = (sys.stdout.encoding or "ascii").lower()
-    mark = "…" if encoding.startswith("utf") else "~"
-    while width_of(text) > width - 1:
-        text = text[:-1]
-    return text + mark
 
 
 def size(size_bytes: int) -> str:

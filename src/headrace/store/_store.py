@@ -95,8 +95,13 @@ class Store(Checking):
         """Where an artifact's files lie; InvalidInput for what is not a digest, StoreError when it is not there."""
         folder = self._home.artifact(digest)
         if not self.has_artifact(digest):
+            is_known = self.artifact(digest) is not None
+            what = f"artifact {digest[:12]} is damaged" if is_known else f"no artifact {digest[:12]} in the store"
             raise StoreError(
-                f"no artifact {digest[:12]} in the store", where=str(folder), fix="run the step that makes it again"
+                what,
+                where=str(folder),
+                expected="its files in the sizes that were committed" if is_known else "",
+                fix="`headrace run` makes it again; `headrace doctor --verify` says what else is damaged",
             )
         return folder
 

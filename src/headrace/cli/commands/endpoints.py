@@ -82,7 +82,8 @@ def _row(endpoint: Endpoint) -> dict[str, Any]:
 def _find(store: Store, name: str) -> Endpoint:
     found = store.endpoint(name)
     if found is None:
-        raise UnknownName("endpoint", name, [one.name for one in store.endpoints()])
+        known = [one.name for one in store.endpoints()]
+        raise UnknownName("endpoint", name, known, where="" if known else "nothing was pushed yet")
     return found
 
 
