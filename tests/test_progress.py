@@ -1,12 +1,18 @@
 """Progress: on standard error only, a bar on a terminal only, and the items pass through unchanged."""
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 import threading
+import time
 
-from headrace.progress import is_terminal, say, speak_of, track
+import pytest
+
+from headrace.progress import Done, is_terminal, say, send_to, speak_of, track
 
 SLOW = (
     "import sys, time\n"
@@ -49,21 +55,109 @@ def test_nothing_is_drawn_without_a_terminal():
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-def test_a_terminal_gets_a_bar_that_is_wiped_at_the_end():
-    """The bar shows what, how many, how fast and how long still, and leaves a clean line."""
+def on_terminal(code, *arguments, columns=80, resized=None, **options):
+    """What a program writes to a terminal so wide, and, once something is drawn, as wide as `resized`."""
     ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm"}
+
+    def resize(width):
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+
+    resize(columns)
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "HEADRACE_HOME")}
     with subprocess.Popen(
-        [sys.executable, "-c", SLOW], stdout=subprocess.PIPE, stderr=theirs, env=environment
+        [sys.executable, *arguments, *(["-c", code] if code else [])],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=environment | {"TERM": "xterm"},
+        **options,
     ) as process:
         os.close(theirs)
         drawn = b""
         try:
             while piece := os.read(ours, 4096):
                 drawn += piece
+                if resized and b"counting" in drawn:
+                    resize(resized)
         except OSError:  # Linux's word for the end of a terminal
             pass
         os.close(ours)
-        assert process.stdout.read() == b"True\n"
+        return drawn, process.stdout.read()
+
+
+def test_a_terminal_gets_a_bar_that_is_wiped_at_the_end():
+    """The bar shows what, how many, how fast and how long still, and leaves a clean line."""
+    drawn, out = on_terminal(SLOW)
+    assert out == b"True\n"
     assert b"counting  [" in drawn and b"/12 rows" in drawn and b"s left" in drawn
     assert drawn.endswith(b"\r\x1b[2K")
+
+
+def test_what_is_drawn_never_wraps():
+    """A narrow terminal gets as much of the line as fits; what a narrower one wrapped meanwhile is wiped whole."""
+    drawn, _ = on_terminal(SLOW, columns=30)
+    lines = [line.replace(b"\x1b[2K", b"").decode() for line in drawn.split(b"\r")]
+    assert max(map(len, lines)) == 29
+    drawn, _ = on_terminal(SLOW, columns=120, resized=40)
+    assert b"\x1b[1A\x1b[2K" in drawn
+
+
+def test_what_is_said_stands_above_what_moves():
+    """A line for a person is written whole, on a line of its own, and the bar goes on below it."""
+    code = SLOW.replace(
+        "if not time.sleep(0.07)", "if not (time.sleep(0.08), item == 9 and say('halfway'))[1]"
+    ).replace("import track", "import say, track")
+    drawn, _ = on_terminal(code)
+    assert b"\r\x1b[2Khalfway\r\n" in drawn
+
+
+def test_rates_and_times():
+    """Slow work is told by its pace; nothing is left of what is done."""
+    assert Done("fit", 2, 10, "trials", 60.0).line().endswith("2/10 trials  30.0 s each  4 min 0 s left")
+    assert Done("fit", 10, 10, "trials", 5.0).line().endswith("10/10 trials  2/s  0 s left")
+    assert Done("fit", 0, 10, "trials", 5.0).line().endswith("0/10 trials")
+
+
+def test_a_listener_is_told_instead():
+    """Whoever listens hears how far it is, and that it has ended; nothing is drawn."""
+    heard = []
+    send_to(heard.append)
+    try:
+        for _ in track(range(4), "slow", total=4, unit="rows"):
+            time.sleep(0.2)
+    finally:
+        send_to(None)
+    assert heard[-1] is None and (heard[0].what, heard[0].total) == ("slow", 4) and 0 < heard[0].count < 4
+
+
+FLOW = """
+import time
+import headrace as hr
+from headrace.progress import track
+
+@hr.step
+def count() -> int:
+    return sum(not time.sleep(0.1) for _ in track(range(15), "counting", total=15, unit="rows"))
+
+@hr.step
+def wait(n: int) -> int:
+    time.sleep(0.6)
+    return n
+
+@hr.pipeline
+def flow():
+    wait(count())
+"""
+
+
+@pytest.mark.slow
+def test_a_step_in_its_own_process_moves_on_the_terminal(tmp_path):
+    """`headrace run` draws how far each step is, and how long those run that do not say; only results stay."""
+    (tmp_path / "headrace.toml").write_text("")
+    (tmp_path / "flow.py").write_text(FLOW)
+    drawn, out = on_terminal("", "-m", "headrace.cli", "run", "flow.py", "-o", "json", cwd=tmp_path)
+    assert b'"state": "succeeded"' in out
+    text = drawn.decode()
+    assert "count: counting  [" in text and "/15 rows" in text and "wait: 0 s" in text
+    stays = [line.rpartition("\x1b[2K")[2] for line in text.replace("\r\n", "\n").split("\n")]
+    assert not [line for line in stays if "running" in line or "counting" in line]
+    assert [line for line in stays if line.startswith("count: succeeded in ")]

@@ -12,7 +12,9 @@ import headrace
 ROOT = Path(__file__).parent.parent
 
 NAMES = [
+    "Columns",
     "Dataset",
+    "Expression",
     "HeadraceError",
     "Model",
     "Schema",

@@ -44,6 +44,7 @@ def main() -> None:
     run("stub", sys.executable, "tools/stub.py", "--check")
     run("floors", str(BIN / "lint-imports"), "--no-cache")
     run("types", str(BIN / "mypy"))
+    run("types of the example", str(BIN / "mypy"), "examples/flights/flights.py")
     if "--static" not in sys.argv:
         run("fast tests", sys.executable, "-m", "pytest", "-n", "2", "-m", "not slow and not beam")
 

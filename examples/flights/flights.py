@@ -4,7 +4,7 @@ import headrace as hr
 from headrace import ops
 
 
-def features(x):
+def features(x: hr.Columns) -> dict[str, hr.Expression]:
     return {
         "dep_delay": ops.z_score(x.dep_delay),
         "distance": ops.bucketize(x.distance, num_buckets=10),
@@ -22,7 +22,7 @@ def features(x):
 
 
 @hr.pipeline
-def flights(max_depth: int = 8):
+def flights(max_depth: int = 8) -> None:
     raw = hr.ingest(
         "data/flights/{span}.parquet",
         spans="last 6",

@@ -14,7 +14,9 @@ _VERBS = "headrace.orchestration.verbs"
 
 # name -> the module that defines it. `ops` is a module itself.
 _NAMES = {
+    "Columns": "headrace.transformation",
     "Dataset": "headrace.dataset",
+    "Expression": "headrace.transformation",
     "HeadraceError": "headrace.errors",
     "Model": "headrace.model",
     "Schema": "headrace.schema",

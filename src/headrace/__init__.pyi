@@ -21,6 +21,8 @@ from headrace.orchestration.verbs import train as train
 from headrace.orchestration.verbs import transform as transform
 from headrace.orchestration.verbs import validate as validate
 from headrace.schema import Schema as Schema
+from headrace.transformation import Columns as Columns
+from headrace.transformation import Expression as Expression
 
 # Members: one file each, found by name.
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 __all__ = [
     "ChampionMoved",
@@ -68,14 +68,28 @@ class HeadraceError(Exception):
 
     def __init__(self, what: str, *, where: str = "", expected: str = "", fix: str = "") -> None:
         self.what, self.where, self.expected, self.fix = what, where, expected, fix
-        text = what
-        if where:
-            text += f" ({where})"
-        if expected:
-            text += f"; expected {expected}"
-        if fix:
-            text += f"; {fix}"
-        super().__init__(text)
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        text = self.what
+        if self.where:
+            text += f" ({self.where})"
+        if self.expected:
+            text += f"; expected {self.expected}"
+        if self.fix:
+            text += f"; {self.fix}"
+        return text
+
+    def locate(self, place: str, *, adds: bool = False) -> Self:
+        """Say where, if that is not said yet, or, with `adds`, before what is said of it; returns the error itself.
+
+        >>> str(InvalidInput("the day is over").locate("flights.py, line 3"))
+        'the day is over (flights.py, line 3)'
+        """
+        if place and place not in self.where and (adds or not self.where):
+            self.where = f"{place}, {self.where}" if self.where else place
+            self.args = (self._text(), *self.args[1:])
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Rebuild from parts, so an error crosses process boundaries of the standard library whole."""

@@ -8,6 +8,7 @@ table, else the folder asked about; a relative HEADRACE_HOME starts where the pe
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
@@ -98,6 +99,10 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "lease_s": (0.5, 86400.0),
 }
 
+_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a path"}
+# Variables that are no settings, beside HEADRACE_KILL_*, which proofs use.
+_OTHERS = ("HEADRACE_PROFILE", "HEADRACE_DEBUG", "HEADRACE_TOKEN")
+
 # TOML has true and false; an environment variable is text.
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -161,7 +166,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, str) and converted != value:  # 1.5 workers
             raise ValueError
     except (TypeError, ValueError, OverflowError, KeyError):
-        raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=str(kind)) from None
+        words = _WORDS.get(str(kind), str(kind))
+        raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=words) from None
     _check(name, converted, where)
     return converted
 
@@ -196,8 +202,16 @@ def load_settings(start: Path | None = None) -> Settings:
         if profile not in profiles:
             raise UnknownName("profile", profile, profiles, where=where)
         values.update(profiles[profile])
-    for name in known:
-        variable = f"HEADRACE_{name.upper()}"
+    variables = [f"HEADRACE_{name.upper()}" for name in known]
+    for variable in os.environ:
+        # Another program may have variables of its own that begin so; one that is nearly ours is a typing mistake.
+        if variable.startswith("HEADRACE_") and variable not in (*variables, *_OTHERS):
+            near = difflib.get_close_matches(variable, [*variables, *_OTHERS], n=1, cutoff=0.85)
+            if near:
+                raise InvalidInput(
+                    f"{variable} is no variable of headrace's", where="environment", fix=f"did you mean {near[0]}?"
+                )
+    for name, variable in zip(known, variables, strict=True):
         if os.environ.get(variable):
             values[name] = _convert(name, os.environ[variable], f"environment variable {variable}")
     home = Path(values.get("home", ".headrace"))

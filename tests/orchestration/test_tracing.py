@@ -41,7 +41,7 @@ def test_graph_follows_data(project):
         ("make({1, 2})", "n of make is a set"),
         ("make(3, deep={1: 2})", "has the key 1"),
         ("make(3, deep={'@': 2})", "has the key '@'"),
-        ("make()", "missing a required argument: 'n'"),
+        ("make()", "lacks n"),
         ("make(3, depe=1)", "unexpected keyword argument 'depe'"),
         ("make(open)", "plain data"),
         ("if make(3): pass", "used as a condition"),

@@ -14,15 +14,15 @@ Only the command that is asked for is imported: help must not wait for Arrow.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from headrace.errors import ChampionMoved, HeadraceError, NotAccepted, StepFailed, StoreError
+from headrace.cli.telling import tell_error
+from headrace.errors import ChampionMoved, HeadraceError, NotAccepted, StepFailed, StoreError, UnknownName
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "GROUPS", "main"]
 
 # name -> its line of help; the command is the module of that name in `commands`.
 COMMANDS: dict[str, str] = {
@@ -30,17 +30,31 @@ COMMANDS: dict[str, str] = {
     "plan": "say what a run would do, and do nothing",
     "resume": "finish a run that was cut off or failed",
     "cancel": "stop a run; what is done stays",
-    "diff": "say in what two runs differ: code, data, statistics, metrics",
-    "explain": "say why a step ran or was cached, field by field",
-    "schemas": "show what data are judged by, or accept it, amended, as the schema file",
-    "status": "list runs, or the steps of one",
-    "logs": "show what a step printed",
     "up": "watch pipelines, and run each when its data, files or code have changed",
     "worker": "take runs from the queue, and help with the steps of others",
+    "status": "list runs, or the steps of one",
+    "logs": "show what a step printed",
+    "explain": "say why a step ran or was cached, field by field",
+    "diff": "say in what two runs differ: code, data, statistics, metrics",
+    "runs": "the runs of this project, and one whole",
+    "datasets": "the data sets in the store, and one: its spans, roles and columns",
+    "models": "the models in the store, and one: its columns, features and what it was fitted on",
+    "schemas": "show what data are judged by, or accept it, amended, as the schema file",
     "serve": "answer requests with the models that were pushed",
+    "predict": "answer the rows of a file with a model, without a server",
     "endpoints": "what is served, by which version, and going back to an earlier one",
+    "requests": "what endpoints were asked and answered, and why one answer was what it was",
     "monitor": "compare what endpoints are asked with what their models were fitted on",
-    "doctor": "check the store, or print what its runs made",
+    "doctor": "check the installation and the store, or print what the store's runs made",
+    "completion": "print what makes a shell complete headrace's words",
+}
+
+# What a person wants -> the commands for it, in the order of a day's work.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "run": ("run", "plan", "resume", "cancel", "up", "worker"),
+    "look": ("status", "logs", "explain", "diff", "runs", "datasets", "models", "schemas"),
+    "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
+    "keep": ("doctor", "completion"),
 }
 
 _EPILOG = "exit codes: 0 done, 1 a step or gate said no, 2 usage, 3 waiting for approval, 4 store or infrastructure"
@@ -67,28 +81,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except HeadraceError as error:
-        _report(f"headrace: {error}")
+        tell_error(error)
         return _code_of(error)
     except Exception as error:  # a bug of ours, or of the pipeline's own code while it is traced
         from headrace.orchestration.handles import last_line
 
         place = last_line(error)
         if place:
-            _report(f"headrace: {type(error).__name__}: {error} ({place})")
+            tell_error(error, f"{type(error).__name__}: {error} ({place})")
             return 2
-        _report(f"headrace: unexpected {type(error).__name__}: {error}; HEADRACE_DEBUG=1 shows where")
+        tell_error(error, f"unexpected {type(error).__name__}: {error}; HEADRACE_DEBUG=1 shows where")
         return 4
 
 
 def _dispatch(given: list[str]) -> int:
     name = given[0] if given else ""
+    if name == "help" and given[1:]:  # `headrace help endpoints rollback`
+        return _dispatch([*given[1:], "--help"])
     if name in COMMANDS:
+        from headrace.cli.parsing import parser_of
+
         command = importlib.import_module(f"headrace.cli.commands.{name}")
-        parser = argparse.ArgumentParser(prog=f"headrace {name}", description=COMMANDS[name].capitalize() + ".")
-        command.add_arguments(parser)
         try:
-            return int(command.execute(parser.parse_args(given[1:])))
-        except SystemExit as stop:  # argparse has said what was wrong, or shown the help
+            return int(command.execute(parser_of(name, COMMANDS[name]).parse_args(given[1:])))
+        except SystemExit as stop:  # argparse has shown the help
             return int(stop.code or 0)
     if name in ("-V", "--version"):
         from headrace import __version__
@@ -101,27 +117,22 @@ def _dispatch(given: list[str]) -> int:
     if not name:
         sys.stderr.write(_help())
         return 2
-    from headrace.errors import UnknownName
-
-    raise UnknownName("command", name, COMMANDS, where="headrace --help lists them")
+    raise UnknownName("command", name, COMMANDS)
 
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {line}" for name, line in COMMANDS.items()]
+    lines = []
+    for group, names in GROUPS.items():
+        lines += [f"{group}:", *(f"  {name:{width}}  {COMMANDS[name]}" for name in names), ""]
     return "\n".join(
         [
             "usage: headrace COMMAND ...",
             "",
             "Raw data to a served, monitored, continuously re-validated model.",
             "",
-            "commands:",
             *lines,
-            "",
-            "options:",
-            "  --version  print the version",
-            "",
-            "headrace COMMAND --help says more about one.",
+            "headrace help COMMAND says more about one, with examples; headrace --version prints the version.",
             _EPILOG,
             "",
         ]
@@ -132,11 +143,3 @@ def _code_of(error: HeadraceError) -> int:
     if isinstance(error, StoreError):
         return 4
     return 1 if isinstance(error, (NotAccepted, StepFailed, ChampionMoved)) else 2
-
-
-def _report(line: str) -> None:
-    if os.environ.get("HEADRACE_DEBUG") == "1":
-        import traceback
-
-        traceback.print_exc()
-    sys.stderr.write(line + "\n")

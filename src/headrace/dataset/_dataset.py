@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace import progress
+from headrace.calls import an, user_line
 from headrace.canonical import digest
 from headrace.dataset.hashing import ALGORITHM
 from headrace.dataset.manifest import (
@@ -109,7 +110,12 @@ class Dataset:
         if isinstance(table, pa.RecordBatch):
             table = pa.Table.from_batches([table])
         if not isinstance(table, pa.Table):
-            raise Misuse(f"from_arrow got {type(table).__name__}", expected="a pyarrow.Table")
+            raise Misuse(
+                f"from_arrow got {an(type(table).__name__)}",
+                where=user_line(),
+                expected="a pyarrow.Table",
+                fix="hr.Dataset.from_parquet reads files" if isinstance(table, (str, Path)) else "pyarrow.table(...)",
+            )
         roles = Roles(label, _names(key), weight, time, _names(sensitive))
         schema = ArrowReader(table, "the table").arrow_schema
         one = Span(span, 1, schema, (Fragment("arrow", "0", table.num_rows),))
@@ -434,4 +440,6 @@ def _names(value: Sequence[str]) -> tuple[str, ...]:
 
 
 def _split(split: Mapping[str, int] | None) -> dict[str, int] | None:
+    if split is not None and not isinstance(split, Mapping):
+        raise Misuse(f"split is {split!r}", where=user_line(), expected="weights by name: {'train': 8, 'eval': 2}")
     return None if split is None else dict(split)

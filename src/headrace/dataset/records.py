@@ -66,9 +66,11 @@ class Roles:
 
     def check(self, known: Sequence[str], where: str) -> None:
         """Raise UnknownName for a role whose column is not among the known ones."""
-        for name in self.columns:
-            if name not in known:
-                raise UnknownName("column", name, known, where=where)
+        for role in ("label", "weight", "time", "key", "sensitive"):
+            value = getattr(self, role)
+            for name in value if isinstance(value, tuple) else [value]:
+                if name is not None and name not in known:
+                    raise UnknownName("column", name, known, where=f"{where}, {role}")
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for the manifest and for digests."""
@@ -159,5 +161,9 @@ def check_split(split: Mapping[str, int] | None) -> dict[str, int] | None:
         if not _NAME.fullmatch(str(name)):
             raise InvalidInput(f"split name {name!r}", expected="letters, digits and _ . + -")
         if type(weight) is not int or not 1 <= weight <= 1_000_000:
-            raise InvalidInput(f"split {name!r} has weight {weight!r}", expected="a whole number, 1 to 1,000,000")
+            raise InvalidInput(
+                f"split {name!r} has weight {weight!r}",
+                expected="a whole number, 1 to 1,000,000",
+                fix="8 and 2 rather than 0.8 and 0.2" if isinstance(weight, float) else "",
+            )
     return dict(sorted(split.items()))

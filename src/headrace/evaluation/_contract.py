@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace import lookup
+from headrace.calls import Checked
 from headrace.errors import InvalidInput, Misuse
 from headrace.fold import Fold
 from headrace.fold.sums import Sums, SumsResult
@@ -62,7 +63,7 @@ def member_name(cls: type[Any]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric(ABC):
+class Metric(Checked, ABC):
     """The contract of a metric.
 
     Parameters

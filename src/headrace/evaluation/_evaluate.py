@@ -189,8 +189,8 @@ def _refuse_training_rows(model: Model, digests: Mapping[str, str]) -> None:
     for name, found in digests.items():
         if found in fitted:
             raise TrainingRows(
-                f"the model was fitted on these rows (part {fitted[found]})",
-                where=f"part {name}",
+                "the model was fitted on these rows",
+                where=f"part {name}" + (f", in training {fitted[found]}" if fitted[found] != name else ""),
                 expected="rows held out from fitting, such as a data set made with split={'train': 8, 'eval': 2}",
                 fix="allow_training_rows=True judges them all the same",
             )

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from headrace.calls import user_line
 from headrace.errors import InvalidInput, Misuse
-from headrace.orchestration.handles import Handle, user_line
+from headrace.orchestration.handles import Handle
 
 __all__ = ["plain_features", "plain_objects", "real_objects"]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.errors import StepFailed
 from headrace.orchestration.early import launch, take
+from headrace.progress import Done
 
 if TYPE_CHECKING:
     from headrace.store import Store
@@ -56,7 +57,12 @@ class Ended:
 
 
 class Children(Protocol):
-    """Runs calls (`headrace.orchestration.worker`), several at once where it can."""
+    """Runs calls (`headrace.orchestration.worker`), several at once where it can.
+
+    `progress` holds how far a running step is, where it has said so.
+    """
+
+    progress: dict[str, Done]
 
     def start(self, step: str, call: dict[str, Any], log: Path) -> None:
         """Start a call; its standard output and error go to `log`."""
@@ -103,6 +109,7 @@ class Forked:
         self._socket: socket.socket | None = None
         self._buffer = b""
         self.is_ready = False
+        self.progress: dict[str, Done] = {}
         self._selector = selectors.DefaultSelector()
 
     def prepare(self) -> None:
@@ -189,7 +196,12 @@ class Forked:
                 fix=error["traceback"] if not error["is_ours"] else "",
             )
         self.is_ready = self.is_ready or "ready" in message
+        if "progress" in message:
+            self.progress.pop(message["progress"], None)
+            if message["done"] is not None:
+                self.progress[message["progress"]] = Done(**message["done"])
         if "ended" in message:
+            self.progress.pop(message["ended"], None)
             return Ended(message["ended"], message["answer"], message["signal"], message["status"])
         return None
 
@@ -212,6 +224,7 @@ class Inline:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ended: list[Ended] = []
+        self.progress: dict[str, Done] = {}  # what runs here draws itself
 
     def start(self, step: str, call: dict[str, Any], log: Path) -> None:
         """See Children. Standard output stays what it is; the log is left alone."""

@@ -111,9 +111,13 @@ class Coordinator:
                 elif self.waiting or self.foreign:
                     time.sleep(_SHARED_POLL_S)
                 self._look_after()
+                self.hands.draw()
         except BaseException as error:
             self._abandon(error)
             raise
+        finally:
+            if self.hands.is_drawn:
+                progress.show([])
         state = self._finish()
         unfinished = [*self.waiting, *(item.node for item in self.foreign.values())]
         for node in unfinished:

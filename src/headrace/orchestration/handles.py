@@ -7,13 +7,12 @@ true, `f"{model}"` would print no model.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
+from headrace.calls import user_line
 from headrace.errors import Misuse
 
 __all__ = ["ANY", "Handle", "Reference", "last_line", "user_line"]
@@ -22,17 +21,6 @@ __all__ = ["ANY", "Handle", "Reference", "last_line", "user_line"]
 ANY = "any"
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
-
-
-def user_line() -> str:
-    """The nearest line outside headrace on the call stack: 'flights.py, line 12'."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE) and not file.startswith("<frozen"):
-            return f"{Path(file).name}, line {frame.f_lineno}"
-        frame = frame.f_back
-    return ""
 
 
 def last_line(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.reporting import failure, log_name
 from headrace.orchestration.tracing import Node, substitute
+from headrace.progress import duration
 
 if TYPE_CHECKING:
     from headrace.settings import Settings
@@ -81,6 +82,19 @@ class Hands:
         self.logs = disk.make_folder(store.home.logs / run_id)
         self.running: dict[str, _Running] = {}
         self._renewed = time.monotonic()
+        # Whether what runs is drawn, and drawn again, at the bottom of a terminal that is ours alone.
+        self.is_drawn = isinstance(children, Forked) and progress.is_terminal() and not progress.is_shared()
+
+    def draw(self) -> None:
+        """Show what runs, for how long, and how far it is."""
+        if not self.is_drawn:
+            return
+        now = time.monotonic()
+        lines = []
+        for name, running in self.running.items():
+            done = self.children.progress.get(name)
+            lines.append(f"{name}: {duration(now - running.started) if done is None else done.line()}")
+        progress.show(lines)
 
     @property
     def has_room(self) -> bool:
@@ -129,9 +143,11 @@ class Hands:
             "folder": str(self.plan.folder),
             "resolved": self.plan.resolved.get(node.name, {}),
             "notes": node.notes,
+            "tells": self.is_drawn,
             "kept": {"limit_mb": self.settings.states_mb, "code": headrace_version()},
         }
-        progress.say(f"{node.name}: running")
+        if not self.is_drawn:
+            progress.say(f"{node.name}: running")
         self.children.start(node.name, call, log)
         return True
 
@@ -152,6 +168,8 @@ class Hands:
             return Outcome(node, "succeeded", outputs, row.result, seconds=seconds)
         error = (ended.answer or {}).get("error", {})
         reason = failure(ended, node.timeout_s if running.is_late else None)
+        if error.get("is_ours") and node.line and ".py, line" not in reason:
+            reason = f"{reason} ({node.line})"
         if error.get("is_store") and not error.get("is_lost"):
             raise StoreError(reason, where=f"step {ended.step!r}", fix="headrace resume, once that is put right")
         state = "lost" if error.get("is_lost") else "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import json
@@ -12,9 +13,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
+from headrace.calls import checked, user_line
 from headrace.canonical import to_canonical
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
-from headrace.orchestration.handles import last_line, user_line
+from headrace.orchestration.handles import last_line
 from headrace.orchestration.schedule import Schedule
 from headrace.orchestration.tracing import Graph, tracing
 
@@ -167,6 +169,7 @@ def pipeline(function: Callable[..., Any], /) -> Pipeline: ...
 def pipeline(*, schedule: str | None = None, time_zone: str = "UTC") -> Callable[[Callable[..., Any]], Pipeline]: ...
 
 
+@checked("hr.pipeline")
 def pipeline(
     function: Callable[..., Any] | None = None, /, *, schedule: str | None = None, time_zone: str = "UTC"
 ) -> Pipeline | Callable[[Callable[..., Any]], Pipeline]:
@@ -247,7 +250,13 @@ def load_file(file: Path) -> Any:
 
     file = file.resolve()
     if not file.is_file():
-        raise InvalidInput("no such file", where=str(file), expected="a Python file with a function under @hr.pipeline")
+        near = difflib.get_close_matches(file.name, [item.name for item in file.parent.glob("*.py")], n=1)
+        raise InvalidInput(
+            "no such file",
+            where=str(file),
+            expected="a Python file with a function under @hr.pipeline",
+            fix=f"did you mean {near[0]}?" if near else "",
+        )
     stem = file.stem
     loaded = sys.modules.get(stem)
     if loaded is not None:
@@ -276,7 +285,9 @@ def load_file(file: Path) -> Any:
             raise
         said = error.msg if isinstance(error, SyntaxError) else error
         raise InvalidInput(
-            f"{file.name} cannot be imported: {type(error).__name__}: {said}", where=last_line(error)
+            f"{file.name} cannot be imported: {type(error).__name__}: {said}",
+            where=last_line(error),
+            fix=f"install it for {sys.executable}" if isinstance(error, ModuleNotFoundError) else "",
         ) from error
     finally:
         _importing.pop()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
-from headrace.errors import InvalidInput
+from headrace.errors import HeadraceError, InvalidInput
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.spans import Known, resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
@@ -39,7 +39,11 @@ def resolve_outside(graph: Graph, folder: Path, known: Known) -> dict[str, dict[
     found: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         if node.call == "ingest":
-            found[node.name] = resolve_ingest(node, folder, known)
+            try:
+                found[node.name] = resolve_ingest(node, folder, known)
+            except HeadraceError as error:
+                error.locate(node.line, adds=True)
+                raise
         elif node.call == "load_schema":
             path = folder / node.arguments["path"]
             sha256 = digest(path.read_bytes()) if path.is_file() else None

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, overload
 
+from headrace.calls import bind, checked, user_line
 from headrace.errors import InvalidInput, Misuse
-from headrace.orchestration.handles import ANY, user_line
+from headrace.orchestration.handles import ANY
 from headrace.orchestration.tracing import current_trace
 
 __all__ = ["Step", "step"]
@@ -48,10 +49,7 @@ class Step:
         trace = current_trace()
         if trace is None:
             return self.function(*arguments, **named)
-        try:
-            bound = inspect.signature(self.function).bind(*arguments, **named)
-        except TypeError as error:
-            raise Misuse(f"step {self.name!r}: {error}", where=user_line()) from None
+        bound = bind(self.name, inspect.signature(self.function), arguments, named)
         bound.apply_defaults()
         values = dict(bound.arguments)
         for parameter in inspect.signature(self.function).parameters.values():
@@ -162,6 +160,7 @@ def step(
 ) -> Callable[[Callable[..., Any]], Step]: ...
 
 
+@checked("hr.step")
 def step(
     function: Callable[..., Any] | None = None,
     /,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headrace.calls import user_line
 from headrace.errors import Misuse
-from headrace.orchestration.handles import user_line
 from headrace.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from headrace.calls import an, user_line
 from headrace.errors import Misuse
-from headrace.orchestration.handles import Handle, Reference, user_line
+from headrace.orchestration.handles import Handle, Reference
 
 __all__ = ["Graph", "Node", "Trace", "current_trace", "entries", "located", "references", "substitute", "tracing"]
 
@@ -141,7 +142,7 @@ class Trace:
                     )
             return {key: self.plain(item, f"{where}.{key}", call) for key, item in value.items()}
         raise Misuse(
-            f"{where} of {call} is a {type(value).__name__}",
+            f"{where} of {call} is {an(type(value).__name__)}",
             where=user_line(),
             expected="a handle or plain data (None, bool, int, float, str, lists and dicts of these)",
             fix="make the value inside a function with @hr.step",

@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from headrace.errors import Misuse
+from headrace.calls import bind, user_line
+from headrace.errors import HeadraceError, Misuse
 from headrace.orchestration.arguments import plain_features, plain_objects
-from headrace.orchestration.handles import ANY, Handle, user_line
+from headrace.orchestration.checking import check_nouns, check_texts
+from headrace.orchestration.handles import Handle
 from headrace.orchestration.tracing import current_trace
 
 __all__ = [
@@ -78,13 +80,16 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
 
         @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
+            bound = bind(f"hr.{verb.name}", signature, arguments, named)
             trace = current_trace()
+            check_nouns(verb.name, verb.takes, bound.arguments, is_traced=trace is not None)
+            check_texts(verb.name, bound.arguments, [] if trace is None else trace.nodes)
             if trace is None:
-                return verb.load()(*arguments, **named)
-            try:
-                bound = signature.bind(*arguments, **named)
-            except TypeError as error:
-                raise Misuse(f"hr.{verb.name}: {error}", where=user_line()) from None
+                try:
+                    return verb.load()(*arguments, **named)
+                except HeadraceError as error:
+                    error.locate(user_line())
+                    raise
             bound.apply_defaults()
             values = dict(bound.arguments)
             notes = _prepare(verb, values)
@@ -99,21 +104,6 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     """Make a recorded call's arguments plain; returns what is kept beside them and is not in the key."""
     if values.pop("engine", None) is not None:
         raise Misuse(f"hr.{verb.name} inside a pipeline takes no engine", where=user_line(), fix="leave engine= out")
-    for name, kind in verb.takes.items():
-        value = values.get(name)
-        if isinstance(value, Handle):
-            if ANY not in (kind, value._kind) and value._kind != kind:
-                raise Misuse(
-                    f"{name} of hr.{verb.name} is a {value._kind} ({value._reference})",
-                    where=user_line(),
-                    expected=f"a {kind}",
-                )
-        elif value is not None:
-            raise Misuse(
-                f"{name} of hr.{verb.name} is a {type(value).__name__}, not a handle",
-                where=user_line(),
-                expected=f"a {kind} that another verb or step of this pipeline returned",
-            )
     notes: dict[str, Any] = {}
     if "features" in values:
         values["features"], notes["places"] = plain_features(values["features"])

@@ -8,6 +8,7 @@ one. The runner starts it (`children.Forked`) and talks to it over one socket, a
                       {"prepare": {"path": [...], "log": ..., "file": ..., "modules": [...], "later": [...], ...}}
                       {"start": id, "call": {...}, "log": path}   {"kill": id}
     zygote -> runner  {"ready": pid}   {"refused": "why"}   {"started": id, "pid": pid}
+                      {"progress": id, "done": {...} or null}   where the call has "tells": how far the step is
                       {"ended": id, "answer": {...} or null, "signal": n, "status": n}
 
 When the runner dies the zygote dies (PR_SET_PDEATHSIG, or the socket's end), and its children with it; each child has
@@ -31,11 +32,13 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
+from headrace import progress
 from headrace.errors import HeadraceError, InvalidInput, Misuse
 
 __all__ = ["ENVIRONMENT", "main", "thread_count"]
 
 _PR_SET_PDEATHSIG = 1
+_TOLD = b"progress "  # before the answer, which is JSON, on the same pipe
 
 # Set before anything is imported. OpenBLAS starts its threads when it is loaded, Arrow's jemalloc its purge thread.
 # https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md, https://arrow.apache.org/docs/cpp/memory.html
@@ -183,12 +186,19 @@ class _Server:
     def _collect(self, pid: int) -> None:
         if pid not in self._running:
             return
-        _, pipe, answer = self._running[pid]
+        identity, pipe, answer = self._running[pid]
         with contextlib.suppress(BlockingIOError):
             while data := os.read(pipe, 1 << 16):
                 answer += data
+                self._forward(identity, answer)
             with contextlib.suppress(KeyError):  # a second look, after its end was seen
                 self._selector.unregister(pipe)
+
+    def _forward(self, identity: Any, answer: bytearray) -> None:
+        """Pass on, and take out of the answer, the lines before it that tell how far the step is."""
+        while answer.startswith(_TOLD) and (end := answer.find(b"\n")) >= 0:
+            self._send({"progress": identity, "done": json.loads(answer[len(_TOLD) : end])})
+            del answer[: end + 1]
 
     def _reap(self) -> None:
         for pid in list(self._running):
@@ -203,11 +213,11 @@ class _Server:
             with contextlib.suppress(KeyError):  # a grandchild that left the group holds its other end
                 self._selector.unregister(pipe)
             os.close(pipe)
-            whole = answer.endswith(b"\n")
+            line, whole, _ = bytes(answer).partition(b"\n")
             self._send(
                 {
                     "ended": identity,
-                    "answer": json.loads(bytes(answer)) if whole else None,
+                    "answer": json.loads(line) if whole else None,
                     "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
                     "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
                 }
@@ -230,12 +240,15 @@ def _child(parent: int, message: dict[str, Any], answer: int) -> NoReturn:
         _redirect(message["log"])
         from headrace.orchestration.worker import describe_error
 
+        if message["call"].get("tells"):
+            progress.send_to(lambda done: _tell(answer, done))
         try:
             found = _answer(message["call"])
             status = 0
         except BaseException as error:
             found = {"error": describe_error(error)}
             sys.stderr.write(found["error"]["traceback"] + "\n")
+        progress.send_to(None)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
@@ -243,6 +256,12 @@ def _child(parent: int, message: dict[str, Any], answer: int) -> NoReturn:
         _write_all(answer, json.dumps(found).encode() + b"\n")
     finally:
         os._exit(status)
+
+
+def _tell(answer: int, done: progress.Done | None) -> None:
+    """One line, small enough that the kernel never mixes it with another thread's."""
+    plain = None if done is None else done.to_plain()
+    os.write(answer, _TOLD + json.dumps(plain).encode() + b"\n")
 
 
 def _answer(call: dict[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ __all__ = [
     "Artifact",
     "AttemptRow",
     "CacheRow",
+    "Catalogued",
     "Endpoint",
     "Event",
     "KeyRow",
@@ -124,6 +125,30 @@ class Artifact:
 
     kind: str
     digest: str
+
+
+@dataclass(frozen=True)
+class Catalogued:
+    """An artifact as the store lists it; what made it first is None for one that no step made.
+
+    Parameters
+    ----------
+    digest, kind : str
+        Which.
+    size_bytes, created_us : int
+        Of its files, and when it was committed (UTC epoch microseconds).
+    pipeline, run_id, step, output : str or None
+        What made it.
+    """
+
+    digest: str
+    kind: str
+    size_bytes: int
+    created_us: int
+    pipeline: str | None
+    run_id: str | None
+    step: str | None
+    output: str | None
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,18 @@ from typing import Self, TypeVar
 
 from headrace import disk
 from headrace.errors import InvalidInput, StoreError
-from headrace.store._contract import Artifact, Problem, Savable, Staged
+from headrace.store._checking import Checking
+from headrace.store._contract import Artifact, Savable, Staged
 from headrace.store._database import Database
-from headrace.store._endpoints import Endpoints
 from headrace.store._home import Home
-from headrace.store._publish import is_whole, problems, publish
-from headrace.store._records import decode
+from headrace.store._publish import is_whole, publish
 
 __all__ = ["Store"]
 
 Noun = TypeVar("Noun")
 
 
-class Store(Endpoints):
+class Store(Checking):
     """Artifacts by content, and the records of runs, attempts, leases, cache, events and endpoints.
 
     Open one with `Store.open`; use it from any thread, and in a `with` statement to close it. What each call promises
@@ -96,8 +95,13 @@ class Store(Endpoints):
         """Where an artifact's files lie; InvalidInput for what is not a digest, StoreError when it is not there."""
         folder = self._home.artifact(digest)
         if not self.has_artifact(digest):
+            is_known = self.artifact(digest) is not None
+            what = f"artifact {digest[:12]} is damaged" if is_known else f"no artifact {digest[:12]} in the store"
             raise StoreError(
-                f"no artifact {digest[:12]} in the store", where=str(folder), fix="run the step that makes it again"
+                what,
+                where=str(folder),
+                expected="its files in the sizes that were committed" if is_known else "",
+                fix="`headrace run` makes it again; `headrace doctor --verify` says what else is damaged",
             )
         return folder
 
@@ -143,16 +147,3 @@ class Store(Endpoints):
         finally:
             disk.remove_folder(folder)
         return digest
-
-    def verify(self) -> list[Problem]:
-        """Read every artifact and compare it with what was committed; an empty list says all is well.
-
-        Cost: one read of all bytes in the store.
-        """
-        with self._database.read() as connection:
-            rows = connection.execute("SELECT digest, files FROM artifacts ORDER BY digest").fetchall()
-        return [
-            Problem(digest, file, what)
-            for digest, files in rows
-            for file, what in problems(self._home.artifact(digest), decode(files))
-        ]

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from headrace.calls import Checked
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
@@ -142,7 +143,7 @@ class Predictor(ABC):
 
 
 @dataclass(frozen=True)
-class Trainer(ABC):
+class Trainer(Checked, ABC):
     """The contract of trainers: a frozen dataclass with `fit`.
 
     `limits` names for each numeric field the smallest and largest value; values outside, and of another type, raise

@@ -1,7 +1,8 @@
 """Transformation: a function of columns becomes one fitted graph that training and serving both run."""
 
 from headrace.transformation._contract import Op, ValueType
+from headrace.transformation._recording import Columns, Expression
 from headrace.transformation._transform import TransformGraph, transform
 from headrace.transformation.tracing import Expressions, trace
 
-__all__ = ["Expressions", "Op", "TransformGraph", "ValueType", "trace", "transform"]
+__all__ = ["Columns", "Expression", "Expressions", "Op", "TransformGraph", "ValueType", "trace", "transform"]

@@ -15,7 +15,6 @@ from headrace.model.columns import InputColumn, columns_of
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Schema
 from headrace.transformation._contract import Op, ValueType
-from headrace.transformation._recording import at_line
 from headrace.transformation.expressions import Expressions, Node
 
 __all__ = ["Constants", "Program", "bind"]
@@ -73,7 +72,7 @@ class Program:
         try:
             return make()
         except HeadraceError as error:
-            raise at_line(error, self.place(index)) from None
+            raise error.locate(self.place(index)) from None
 
     def place(self, index: int) -> str:
         """Where the user wrote a node: "features.py, line 3, in z_score(x.a)"; the expression alone if unknown."""
@@ -176,7 +175,7 @@ def bind(expressions: Expressions, schema: Schema, *, label: str | None = None, 
         try:
             columns += columns_of(schema, [name])
         except UnknownName as error:
-            raise at_line(error, place) from None
+            raise error.locate(place) from None
         except InvalidInput as error:
             here = f"{place}, column {name!r}" if place else f"column {name!r}"
             raise InvalidInput(error.what, where=here, expected=error.expected, fix=error.fix) from None

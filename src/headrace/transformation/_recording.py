@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from headrace import lookup
+from headrace.calls import user_line
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.transformation.expressions import Node, node_text
 
-__all__ = ["Columns", "Expression", "apply", "at_line", "is_unicode", "users_line"]
+__all__ = ["Columns", "Expression", "apply", "is_unicode"]
 
-_PACKAGE = str(Path(__file__).parent.parent)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-def users_line() -> str:
-    """The nearest line on the stack that is not headrace's own: "features.py, line 3"."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
-
-
-def at_line(error: HeadraceError, place: str) -> HeadraceError:
-    """The same error, with a place where it has none."""
-    if error.where:
-        return error
-    if isinstance(error, UnknownName):
-        return UnknownName(error.kind, error.name, error.known, where=place)
-    return type(error)(error.what, where=place, expected=error.expected, fix=error.fix)
 
 
 class Expression:
@@ -105,11 +86,11 @@ class Expression:
 
     def __pow__(self, other: Any) -> Expression:
         if isinstance(other, bool) or not isinstance(other, (int, float)):
-            raise Misuse("the exponent of ** is not a constant number", where=users_line(), expected="x ** 2")
+            raise Misuse("the exponent of ** is not a constant number", where=user_line(), expected="x ** 2")
         return apply("power", (self,), {"exponent": other})
 
     def __rpow__(self, other: Any) -> NoReturn:
-        raise Misuse("the exponent of ** is not a constant number", where=users_line(), expected="x ** 2")
+        raise Misuse("the exponent of ** is not a constant number", where=user_line(), expected="x ** 2")
 
     def __neg__(self) -> Expression:
         return _arithmetic("*", self, -1)
@@ -158,19 +139,20 @@ class Expression:
     def __bool__(self) -> NoReturn:
         raise Misuse(
             f"{_text(self)} has no truth value while features are traced",
-            where=users_line(),
-            fix="write & | ~ for and, or, not; ops.where(condition, a, b) for if; (a < x) & (x < b) for a < x < b",
+            where=user_line(),
+            fix="write & | ~ for and, or, not; ops.where(condition, a, b) for if, min and max;"
+            " (x == 1) | (x == 2) for in; (a < x) & (x < b) for a < x < b",
         )
 
-    def _no_value(self, *_: Any, **__: Any) -> NoReturn:
+    def _no_value(self, what: str, fix: str = "") -> NoReturn:
         raise Misuse(
-            f"{_text(self)} has no value while features are traced",
-            where=users_line(),
-            fix="use operators and headrace.ops; repr() shows an expression",
+            f"{_text(self)} cannot be {what}: it has no value while features are traced",
+            where=user_line(),
+            fix=fix or _there_are(),
         )
 
-    __float__ = __int__ = __index__ = __complex__ = __len__ = __contains__ = __getitem__ = _no_value
-    __iter__ = __array__ = __call__ = __setattr__ = __str__ = __format__ = __enter__ = _no_value
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        self._no_value(f"given {name!r}", "return it under that name in the dict of features")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Expression:
         """Take a NumPy scalar's operators (`np.float64(2) * x.a`); any other NumPy function is refused."""
@@ -179,14 +161,51 @@ class Expression:
             return record(operator, inputs[0], inputs[1])
         raise Misuse(
             f"numpy.{ufunc.__name__} cannot be recorded",
-            where=users_line(),
-            fix="use operators and headrace.ops",
+            where=user_line(),
+            fix=_there_are(),
         )
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise UnknownName("method of an expression", name, ["cast", "fill_null", "is_null"], where=users_line())
+        raise UnknownName("method of an expression", name, ["cast", "fill_null", "is_null"], where=user_line())
+
+
+_REFUSED = {
+    "made a number": ("__float__", "__int__", "__index__", "__complex__", "__round__", "__abs__", "__trunc__"),
+    "iterated": ("__iter__", "__reversed__"),
+    "indexed": ("__getitem__",),
+    "searched": ("__contains__",),
+    "measured": ("__len__",),
+    "called": ("__call__",),
+    "made an array": ("__array__",),
+    "made a text": ("__str__", "__format__"),
+    "entered": ("__enter__", "__exit__"),
+}
+_FIXES = {
+    "made a text": "repr() shows an expression",
+    "called": "put an operator between it and the bracket",
+    "searched": "a text is only compared whole: x.carrier == 'AA'",
+}
+
+
+def _refusal(what: str) -> Callable[..., NoReturn]:
+    def refuse(self: Expression, *_: Any, **__: Any) -> NoReturn:
+        self._no_value(what, _FIXES.get(what, ""))
+
+    return refuse
+
+
+for _what, _names in _REFUSED.items():
+    for _name in _names:
+        setattr(Expression, _name, _refusal(_what))
+
+
+def _there_are() -> str:
+    """What can be recorded."""
+    written = sorted(name for name in lookup.names("op") if name not in ("arithmetic", "comparison", "logic", "power"))
+    ops = ", ".join(f"ops.{name}" for name in written)
+    return f"use operators and {ops}, or compute the column before it comes here"
 
 
 def _arithmetic(operator: str, left: Any, right: Any) -> Expression:
@@ -195,7 +214,7 @@ def _arithmetic(operator: str, left: Any, right: Any) -> Expression:
 
 def _comparison(operator: str, left: Any, right: Any) -> Expression:
     if left is None or right is None:
-        raise Misuse("a comparison with None is null for every row", where=users_line(), fix="write .is_null()")
+        raise Misuse("a comparison with None is null for every row", where=user_line(), fix="write .is_null()")
     return apply("comparison", (left, right), {"operator": operator})
 
 
@@ -263,7 +282,7 @@ def apply(name: str, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> Ex
     Raises UnknownName for an op or parameter there is not, Misuse for a wrong number of inputs or a value no
     expression can hold, InvalidInput for a parameter out of range: each at the user's line.
     """
-    place = users_line()
+    place = user_line()
     cls = lookup.find("op", name)
     least, most = cls.num_inputs
     if len(inputs) < least or (most is not None and len(inputs) > most):
@@ -283,7 +302,7 @@ def apply(name: str, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> Ex
     try:
         op = cls(**parameters)
     except HeadraceError as error:
-        raise at_line(error, place) from None
+        raise error.locate(place) from None
     except TypeError as error:  # a parameter without a default is missing
         raise Misuse(f"ops.{name}: {str(error).rpartition('() ')[2]}", where=place) from None
     return Expression(name, op.parameters(), recorded, place)
@@ -303,7 +322,7 @@ class Columns:
         return self[name]
 
     def __getitem__(self, name: str) -> Expression:
-        place = users_line()
+        place = user_line()
         if not isinstance(name, str):
             raise Misuse(f"{name!r} is not a column's name", where=place, expected='a text, as in x["distance"]')
         known = cast("tuple[str, ...] | None", object.__getattribute__(self, "_known"))
@@ -312,12 +331,12 @@ class Columns:
         return Expression("column", {"name": name}, (), place)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise Misuse(f"x.{name} was assigned", where=users_line(), fix="features returns a dict of name: expression")
+        raise Misuse(f"x.{name} was assigned", where=user_line(), fix="features returns a dict of name: expression")
 
     __setitem__ = __setattr__
 
     def __iter__(self) -> Iterator[Any]:
-        raise Misuse("x cannot be looped over", where=users_line(), fix="name the columns: [x[name] for name in NAMES]")
+        raise Misuse("x cannot be looped over", where=user_line(), fix="name the columns: [x[name] for name in NAMES]")
 
 
 def _text(expression: Expression, depth: int = 8) -> str:

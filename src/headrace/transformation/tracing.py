@@ -7,13 +7,16 @@ function itself is never stored. The user's line is kept beside each node for er
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+from headrace.calls import an, user_line
 from headrace.canonical import to_canonical
 from headrace.errors import InvalidInput, Misuse
-from headrace.transformation._recording import Columns, Expression, is_unicode, users_line
+from headrace.transformation._recording import Columns, Expression, is_unicode
 from headrace.transformation.expressions import Expressions, Node
 
 __all__ = ["Expressions", "Node", "trace"]
@@ -39,13 +42,17 @@ def trace(
     Raises Misuse or InvalidInput, at the user's line, for what cannot be recorded. Cost: microseconds a node.
     """
     if not callable(features):
-        raise Misuse(f"features is a {type(features).__name__}", where=users_line(), expected="a function of columns")
+        raise Misuse(f"features is {_said(features)}", where=user_line(), expected="a function of columns")
     code = getattr(features, "__code__", None)
-    here = f"{Path(code.co_filename).name}, line {code.co_firstlineno}" if code is not None else users_line()
+    here = f"{Path(code.co_filename).name}, line {code.co_firstlineno}" if code is not None else user_line()
+    _check_parameters(features, here)
     result = features(Columns(column_names))
     if not isinstance(result, Mapping):
         raise InvalidInput(
-            f"features returned {type(result).__name__}", where=here, expected="a dict of feature name: expression"
+            f"features returned {_said(result)}",
+            where=here,
+            expected="a dict of feature name: expression",
+            fix="end the function with return {...}" if result is None else "",
         )
     if not result:
         raise InvalidInput("features returned no feature", where=here, expected="a dict of feature name: expression")
@@ -79,9 +86,35 @@ def trace(
             raise InvalidInput(f"{name!r} cannot be a feature's name", where=here, expected="a text")
         if not isinstance(expression, Expression):
             raise InvalidInput(
-                f"feature {name!r} is {type(expression).__name__}, not an expression",
+                f"feature {name!r} is {_said(expression)}, not an expression",
                 where=here,
                 expected="x.<column>, operators on it, or headrace.ops",
+                fix=f"call it: ops.{expression.__name__}(x.<column>)" if isinstance(expression, FunctionType) else "",
             )
         named.append((name, record(expression)))
     return Expressions(tuple(nodes), tuple(named), tuple(places))
+
+
+def _check_parameters(features: Callable[..., Any], here: str) -> None:
+    try:
+        inspect.signature(features).bind(None)
+    except TypeError:
+        raise Misuse(
+            f"features takes {inspect.signature(features)}",
+            where=here,
+            expected="one argument, the columns: features(x)",
+        ) from None
+    except ValueError:  # something built in says nothing of its parameters; calling it will
+        return
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Expression):
+        return f"one expression, {value!r}"
+    if isinstance(value, FunctionType):
+        return f"the function {value.__name__}"
+    if isinstance(value, (bool, int, float, str)):
+        return f"the constant {value!r}"
+    return an(type(value).__name__)

@@ -1,1 +1,1 @@
-"""The commands, one a file: `add_arguments(parser)` and `execute(arguments) -> exit code`."""
+"""The commands, one a file: `add_arguments(parser)`, `execute(arguments) -> exit code` and EXAMPLES, lines to type."""

@@ -9,12 +9,17 @@ from headrace import progress
 from headrace.cli.output import add_output, write_json
 from headrace.cli.project import find_run, opened
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace cancel 20260901",
+    "headrace cancel @last --now",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `cancel` takes."""
-    parser.add_argument("run", help="the run's id or its beginning")
+    parser.add_argument("run", metavar="RUN", help="the run's id or its beginning")
     parser.add_argument("--now", action="store_true", help="stop the steps that run, instead of letting them end")
     parser.add_argument("--no-wait", action="store_true", help="ask, and do not wait until it has stopped")
     add_output(parser)

@@ -13,7 +13,13 @@ from headrace.errors import InvalidInput
 if TYPE_CHECKING:
     from headrace.store import RunRow, Store
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace diff",
+    "headrace diff @last",
+    "headrace diff 4f1c 8b02 --all",
+)
 
 _MOST = 15
 

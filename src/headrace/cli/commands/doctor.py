@@ -1,14 +1,25 @@
-"""`headrace doctor`: is all well? With --digest: what did the newest runs make?"""
+"""`headrace doctor`: is all well with the installation and the store? With --digest: what did the newest runs make?"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
+from headrace.cli.installation import Finding, installation, place
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.cli.project import opened
 
-__all__ = ["add_arguments", "execute"]
+if TYPE_CHECKING:
+    from headrace.store import Store
+
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = ("headrace doctor", "headrace doctor --deep --verify", "headrace doctor --digest")
+_MOST = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,42 +30,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="print, as canonical JSON, what each pipeline's newest finished run looked up and made",
     )
     parser.add_argument("--verify", action="store_true", help="read every artifact and compare its hashes")
+    parser.add_argument("--deep", action="store_true", help="answer the golden rows of what each endpoint serves again")
     add_output(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print it; 4 when something in the store is damaged."""
-    with opened() as (store, settings):
-        if arguments.digest:
-            from headrace.canonical import to_canonical
-            from headrace.orchestration.digests import store_digests
+    """Print it; 4 when something has failed a check."""
+    from headrace.settings import load_settings
 
+    if arguments.digest:
+        from headrace.canonical import to_canonical
+        from headrace.orchestration.digests import store_digests
+
+        with opened() as (store, _):
             sys.stdout.write(to_canonical(store_digests(store)).decode("utf-8", "surrogatepass") + "\n")
-            return 0
-        runs = store.runs(limit=1_000_000)
-        rows = [
-            {"what": "headrace", "found": _version()},
-            {"what": "store", "found": str(settings.home)},
-            {"what": "runs", "found": str(len(runs))},
-            {"what": "endpoints", "found": ", ".join(f"{e.name} v{e.version}" for e in store.endpoints()) or "none"},
-            {"what": "workers", "found": str(len(store.announced("worker")))},
-        ]
-        cut = [run.run_id for run in runs if run.state == "running" and not store.is_alive(store.lease(run.run_id))]
-        if cut:
-            rows.append({"what": "cut off", "found": f"{', '.join(cut)}: headrace resume"})
-        problems = store.verify() if arguments.verify else []
-    if arguments.verify:
-        rows += [{"what": "damaged", "found": f"{p.digest[:12]} {p.file}: {p.what}"} for p in problems]
-        if not problems:
-            rows.append({"what": "artifacts", "found": "all as they were committed"})
-    if arguments.output == "json":
-        write_json(rows)
+        return 0
+    home = load_settings().home
+    findings = [*installation(), *place(home)]
+    if (home / "metadata.db").is_file() or arguments.verify or arguments.deep:
+        with opened() as (store, _):
+            findings += _store(store)
+            findings += _verified(store) if arguments.verify else []
+            findings += _replayed(store) if arguments.deep else []
     else:
-        write_table(rows, ["what", "found"])
-    return 4 if problems else 0
+        findings.append(Finding("store", "absent", "none yet", "headrace run FILE makes one"))
+    if arguments.output == "json":
+        write_json([asdict(finding) for finding in findings])
+    else:
+        write_table([asdict(finding) for finding in findings], ["check", "state", "found", "fix"])
+    return 4 if any(finding.state == "fail" for finding in findings) else 0
 
 
-def _version() -> str:
-    from headrace import __version__
+def _store(store: Store) -> Iterator[Finding]:
+    yield Finding("store", "ok", f"format {store.format_version()}")
+    wrong = store.check_records()
+    fix = "restore metadata.db from a backup; artifacts/ holds the bytes" if wrong else ""
+    yield Finding("records", "fail" if wrong else "ok", "; ".join(wrong) or "sound", fix)
+    runs = store.runs(limit=1_000_000)
+    yield Finding("runs", "ok", str(len(runs)))
+    cut = [run.run_id for run in runs if run.state == "running" and not store.is_alive(store.lease(run.run_id))]
+    for run_id in cut[:_MOST]:
+        yield Finding("cut off", "warn", f"run {run_id}: its process is gone", f"headrace resume {run_id}")
+    dead = [subject for subject in store.dead_leases() if subject not in cut]
+    if dead:
+        found = f"{len(dead)} of processes that are gone"
+        yield Finding("leases", "ok", f"{found}: they hold nothing up")
+    else:
+        yield Finding("leases", "ok", "none of a process that is gone")
+    left = store.leftovers()
+    if left:
+        folders = sorted({str(path.parent) for path in left})
+        yield Finding("left over", "ok", f"{len(left)} folders of killed attempts in {', '.join(folders)}")
+    newest = store.newest_event_us()
+    late = 0.0 if newest is None else newest / 1e6 - time.time()
+    fix = "set the clock: schedules, leases and logs go by it" if late > 60 else ""
+    told = f"{late:.0f} s behind the newest event of the store" if late > 60 else "not behind what the store has seen"
+    yield Finding("clock", "warn" if late > 60 else "ok", told, fix)
+    serves = ", ".join(f"{one.name} v{one.version}" for one in store.endpoints())
+    yield Finding("endpoints", "ok", serves or "none")
+    yield Finding("workers", "ok", str(len(store.announced("worker"))))
 
-    return f"{__version__}, Python {sys.version.split()[0]}"
+
+def _verified(store: Store) -> Iterator[Finding]:
+    problems = store.verify()
+    for problem in problems:
+        fix = "remove the folder, then run the step that made it again"
+        yield Finding("damaged", "fail", f"{problem.digest[:12]} {problem.file}: {problem.what}", fix)
+    if not problems:
+        yield Finding("artifacts", "ok", "all as they were committed")
+
+
+def _replayed(store: Store) -> Iterator[Finding]:
+    """Loading a model answers its golden rows, and refuses when one bit differs here."""
+    from headrace.errors import HeadraceError
+    from headrace.model import Model
+
+    for one in store.endpoints():
+        try:
+            model = store.load_artifact(one.model_digest, Model)
+        except HeadraceError as error:
+            fix = "train on this machine, or serve on one like that where it was trained"
+            yield Finding(f"golden rows {one.name}", "fail", str(error), fix)
+        else:
+            told = f"{model.golden.num_rows} answered as when version {one.version} was made"
+            yield Finding(f"golden rows {one.name}", "ok", told)

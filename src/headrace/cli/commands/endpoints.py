@@ -14,7 +14,13 @@ from headrace.errors import InvalidInput, UnknownName
 if TYPE_CHECKING:
     from headrace.store import Endpoint, Store
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace endpoints ls",
+    "headrace endpoints show late",
+    "headrace endpoints rollback late --to 3 --because slow",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|rollback")
     add_output(verbs.add_parser("ls", help="list the endpoints and what they serve"))
     show = verbs.add_parser("show", help="one endpoint: what it serves, and who moved it when")
-    show.add_argument("name", metavar="NAME", help="the endpoint")
+    show.add_argument("name", metavar="ENDPOINT", help="its name")
     add_output(show)
     rollback = verbs.add_parser("rollback", help="serve an earlier version again; servers follow within a second")
-    rollback.add_argument("name", metavar="NAME", help="the endpoint")
+    rollback.add_argument("name", metavar="ENDPOINT", help="its name")
     rollback.add_argument("--to", type=int, metavar="VERSION", help="which; the one that was replaced by default")
     rollback.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
     add_output(rollback)
@@ -76,7 +82,8 @@ def _row(endpoint: Endpoint) -> dict[str, Any]:
 def _find(store: Store, name: str) -> Endpoint:
     found = store.endpoint(name)
     if found is None:
-        raise UnknownName("endpoint", name, [one.name for one in store.endpoints()])
+        known = [one.name for one in store.endpoints()]
+        raise UnknownName("endpoint", name, known, where="" if known else "nothing was pushed yet")
     return found
 
 

@@ -8,13 +8,19 @@ import sys
 from headrace.cli.output import add_output, ago, write_json, write_table
 from headrace.cli.project import RUN_HELP, find_run, opened
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace explain train",
+    "headrace explain @failed validate",
+    "headrace explain train -o json",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `explain` takes."""
-    parser.add_argument("run", nargs="?", help=RUN_HELP)
-    parser.add_argument("step", help="the step's name, as `headrace status RUN` lists it")
+    parser.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("step", metavar="STEP", help="the step's name, as `headrace status RUN` lists it")
     add_output(parser)
 
 

@@ -13,13 +13,19 @@ from headrace.errors import UnknownName
 if TYPE_CHECKING:
     from headrace.store import RunRow, Store
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace logs",
+    "headrace logs train",
+    "headrace logs @failed",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `logs` takes."""
-    parser.add_argument("run", nargs="?", help=RUN_HELP)
-    parser.add_argument("step", nargs="?", help="one step; all that printed something by default")
+    parser.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("step", nargs="?", metavar="STEP", help="one step; all that printed something by default")
 
 
 def execute(arguments: argparse.Namespace) -> int:

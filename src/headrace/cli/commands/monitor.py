@@ -13,7 +13,12 @@ from headrace.cli.project import opened
 if TYPE_CHECKING:
     from headrace.monitoring import Observation
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace monitor --once",
+    "headrace monitor late --once --last 72",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,13 @@ from headrace.cli.project import load, parameters
 if TYPE_CHECKING:
     from headrace.orchestration.plan import Plan
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace plan flights.py",
+    "headrace plan flights.py:flights --set max_depth=6",
+    "headrace plan flights.py -o json",
+)
 
 _MOST_REASONS = 4
 _ACTIONS = ("will run", "may be cut off early", "blocked", "cached", "looked up")

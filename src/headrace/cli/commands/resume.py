@@ -12,12 +12,17 @@ from headrace.cli.output import add_output
 from headrace.cli.project import RUN_HELP, find_run, load, opened
 from headrace.cli.results import write_result
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace resume",
+    "headrace resume @failed",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `resume` takes."""
-    parser.add_argument("run", nargs="?", help=RUN_HELP)
+    parser.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
     add_output(parser)
 
 

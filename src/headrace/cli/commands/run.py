@@ -12,7 +12,14 @@ from headrace.cli.output import add_output, write_json
 from headrace.cli.project import load, parameters
 from headrace.cli.results import write_result
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace run flights.py",
+    "headrace run flights.py:flights --set max_depth=6",
+    "headrace run flights.py --waive drift_recoded:flight --by ada --because known",
+    "headrace run flights.py --detach",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

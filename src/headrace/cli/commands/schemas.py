@@ -1,4 +1,4 @@
-"""`headrace schemas show | accept [RUN] [--allow FINDING]`: what data are judged by, and saying that it is right."""
+"""`headrace schemas ls | show | accept [RUN]`: what data are judged by, and saying that it is right."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import progress
+from headrace.cli.catalog import add_listing, write_listing
 from headrace.cli.output import add_output, write_json
 from headrace.cli.project import RUN_HELP, find_run, opened
 from headrace.errors import InvalidInput, UnknownName
@@ -16,19 +17,26 @@ if TYPE_CHECKING:
     from headrace.schema import Schema
     from headrace.store import AttemptRow, RunRow, Store
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace schemas ls",
+    "headrace schemas show",
+    "headrace schemas accept --allow domain:carrier",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `schemas` takes."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="show|accept")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|accept")
+    add_listing(verbs, "list schemas, newest first, and what made each")
     show = verbs.add_parser("show", help="the schema that a run's data were judged by")
     accept = verbs.add_parser(
         "accept", help="write it to the file that the pipeline names, as reviewed; later runs judge by that file"
     )
     for verb in (show, accept):
-        verb.add_argument("run", nargs="?", help=RUN_HELP)
-        verb.add_argument("--step", help="the validate step, where there are several")
+        verb.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
+        verb.add_argument("--step", metavar="STEP", help="the validate step, where there are several")
     accept.add_argument(
         "--allow", action="append", default=[], metavar="FINDING", help="change it so that this finding is none"
     )
@@ -39,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print it, or write it; always 0."""
     with opened() as (store, _):
+        if arguments.verb == "ls":
+            return write_listing(store, "schema", arguments, ["schema", "pipeline", "step", "run", "made", "size"])
         run = find_run(store, arguments.run)
         row = _validation(store, run, arguments.step)
         schema, dataset, validation = _subjects(store, row)

@@ -11,15 +11,21 @@ from typing import Any
 from headrace import progress
 from headrace.cli.output import add_output
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace serve",
+    "headrace serve late --port 9000",
+    "headrace serve --workers 4",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `serve` takes."""
     parser.add_argument("endpoints", nargs="*", metavar="ENDPOINT", help="only these; all by default")
-    parser.add_argument("--host", help="the address to bind (setting `host`)")
-    parser.add_argument("--port", type=int, help="the TCP port; 0 = any free one (setting `port`)")
-    parser.add_argument("--workers", type=int, help="server processes (setting `serve_workers`)")
+    parser.add_argument("--host", metavar="ADDRESS", help="the address to bind (setting `host`)")
+    parser.add_argument("--port", type=int, metavar="NUMBER", help="the TCP port; 0 = any free one (setting `port`)")
+    parser.add_argument("--workers", type=int, metavar="NUMBER", help="server processes (setting `serve_workers`)")
     add_output(parser)
 
 

@@ -14,13 +14,21 @@ from headrace.cli.results import note_of
 if TYPE_CHECKING:
     from headrace.store import RunRow, Store
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute", "run_rows", "step_rows"]
+
+EXAMPLES = (
+    "headrace status",
+    "headrace status @last",
+    "headrace status @failed -o json",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `status` takes."""
-    parser.add_argument("run", nargs="?", help="a run's id or its beginning, @last or @failed: its steps are listed")
-    parser.add_argument("-n", "--number", type=int, default=20, help="how many runs to list (20)")
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="a run's id or its beginning, @last or @failed: its steps are listed"
+    )
+    parser.add_argument("-n", "--number", type=int, default=20, metavar="NUMBER", help="how many runs to list (20)")
     add_output(parser)
 
 
@@ -30,12 +38,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
     with opened() as (store, _):
         if arguments.run is None:
-            rows = [_run_row(store, run) for run in store.runs(limit=arguments.number)]
+            rows = run_rows(store, store.runs(limit=arguments.number))
             columns = ["run", "pipeline", "state", "started", "steps"]
             told = []
         else:
             run = find_run(store, arguments.run)
-            rows = _step_rows(store, run)
+            rows = step_rows(store, run)
             columns = ["step", "state", "tries", "seconds", "note"]
             told = [_heading(store, run), *ending(store, run, width=progress.columns(sys.stdout))]
     if arguments.output == "json":
@@ -52,6 +60,11 @@ def _heading(store: Store, run: RunRow) -> str:
     return f"run {run.run_id} of {run.pipeline} {state}, started {ago(run.created_us)}{more}"
 
 
+def run_rows(store: Store, runs: list[RunRow]) -> list[dict[str, Any]]:
+    """Runs as rows of a table."""
+    return [_run_row(store, run) for run in runs]
+
+
 def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
     state = "cut off" if is_cut_off(store, run) else run.state
     ended = {row.step for row in store.attempts(run.run_id) if row.state in ("succeeded", "cached")}
@@ -66,7 +79,8 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
     }
 
 
-def _step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
+def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
+    """The steps of a run in the order of its plan, each as it ended last."""
     attempts: dict[str, list[Any]] = {}
     for row in store.attempts(run.run_id):
         attempts.setdefault(row.step, []).append(row)

@@ -16,7 +16,13 @@ from headrace import progress
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.errors import InvalidInput
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace up",
+    "headrace up --serve",
+    "headrace up flights.py --once",
+)
 
 _POLL_S = 0.1
 

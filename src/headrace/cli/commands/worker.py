@@ -17,14 +17,21 @@ from headrace.cli.output import add_output
 if TYPE_CHECKING:
     from headrace.store import Store
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace worker",
+    "headrace worker --workers 4 --once",
+)
 
 _POLL_S = 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `worker` takes."""
-    parser.add_argument("--workers", type=int, help="steps at once in this process (setting `workers`)")
+    parser.add_argument(
+        "--workers", type=int, metavar="NUMBER", help="steps at once in this process (setting `workers`)"
+    )
     parser.add_argument("--once", action="store_true", help="end when there is nothing left to do")
     add_output(parser)
 

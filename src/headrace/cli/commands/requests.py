@@ -1,0 +1,152 @@
+"""`headrace requests ls | show | explain`: what endpoints were asked and answered, and why."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.cli.catalog import SHOWN
+from headrace.cli.output import add_output, write_json, write_table
+from headrace.cli.project import opened
+from headrace.errors import InvalidInput, UnknownName
+
+if TYPE_CHECKING:
+    from headrace.store import Store
+
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
+
+EXAMPLES = (
+    "headrace requests ls -n 50",
+    "headrace requests ls late --status 400",
+    "headrace requests show 8f14e45f",
+    "headrace requests explain 8f14e45f",
+)
+_REQUEST_HELP = "its id, as the answer's header headrace-request-id has it, or the beginning"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `requests` takes."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|explain")
+    listed = verbs.add_parser("ls", help="list what was asked last")
+    listed.add_argument("endpoint", nargs="?", metavar="ENDPOINT", help="of this endpoint; of all by default")
+    listed.add_argument("-n", "--number", type=int, default=20, metavar="NUMBER", help="how many rows to list (20)")
+    listed.add_argument("--status", type=int, metavar="STATUS", help="only those answered with this HTTP status")
+    add_output(listed)
+    show = verbs.add_parser("show", help="one request: the values it came with, and its answer")
+    explain = verbs.add_parser(
+        "explain", help="ask the version that answered again: the features it saw, and whether it says the same"
+    )
+    for verb in (show, explain):
+        verb.add_argument("request", metavar="REQUEST", help=_REQUEST_HELP)
+        add_output(verb)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print it; 1 when a replayed answer differs from the one that was given."""
+    with opened() as (store, _):
+        if arguments.verb == "ls":
+            return _list(store, arguments)
+        rows = _find(store, arguments.request)
+        if arguments.verb == "show":
+            return _show(rows, arguments.output)
+        return _explain(store, rows, arguments.output)
+
+
+def _list(store: Store, arguments: argparse.Namespace) -> int:
+    from headrace.serving.asked import newest_rows
+
+    names = [one.name for one in store.endpoints()]
+    if arguments.endpoint is not None and arguments.endpoint not in names:
+        raise UnknownName("endpoint", arguments.endpoint, names)
+    wanted = names if arguments.endpoint is None else [arguments.endpoint]
+    rows = newest_rows(store.home.requests, wanted, number=arguments.number, status=arguments.status)
+    if arguments.output == "json":
+        write_json(rows)
+        return 0
+    shown = [
+        {
+            "request": row["request_id"],
+            "row": row["request_row"],
+            "when": row["event_time_us"][:19],
+            "endpoint": row["request_endpoint"],
+            "version": row["request_version"],
+            "status": row["request_status"],
+            "ms": f"{row['request_latency_us'] / 1e3:.2f}",
+            "prediction": "" if row["prediction"] is None else f"{row['prediction']:.6g}",
+        }
+        for row in rows
+    ]
+    write_table(shown, ["request", "row", "when", "endpoint", "version", "status", "ms", "prediction"])
+    return 0
+
+
+def _find(store: Store, name: str) -> list[dict[str, Any]]:
+    """The rows of one request, in order."""
+    from headrace.serving.asked import find_request, newest_rows
+
+    names = [one.name for one in store.endpoints()]
+    requests: Path = store.home.requests
+    rows = find_request(requests, names, name)
+    known = list(dict.fromkeys(row["request_id"] for row in rows))
+    if len(known) > 1:
+        several = ", ".join(known[:5])
+        raise InvalidInput(f"several requests begin with {name!r}: {several}", expected="more of the id")
+    if not rows:
+        newest = newest_rows(requests, names, number=5)
+        raise UnknownName("request", name, [row["request_id"] for row in newest])
+    return rows
+
+
+def _show(rows: list[dict[str, Any]], output: str) -> int:
+    if output == "json":
+        write_json(rows)
+        return 0
+    for number, row in enumerate(rows):
+        sys.stdout.write("\n" if number else "")
+        write_table([{"field": name, "value": _said(value)} for name, value in row.items()], ["field", "value"])
+    return 0
+
+
+def _explain(store: Store, rows: list[dict[str, Any]], output: str) -> int:
+    from headrace.model import Model
+    from headrace.serving.asked import replay
+
+    first = rows[0]
+    if not first["request_is_sampled"]:
+        raise InvalidInput(
+            f"request {first['request_id']} cannot be asked again: its values were not written down",
+            where=f"HTTP status {first['request_status']}",
+            expected="an answered request, with log_sample = 1",
+        )
+    if first["request_masked"]:
+        raise InvalidInput(
+            f"request {first['request_id']} cannot be asked again",
+            where=f"sensitive values are not kept: {first['request_masked']}",
+        )
+    model = store.load_artifact(first["request_model_digest"], Model)
+    found = replay(model, rows)
+    same = all(item["prediction"] == row["prediction"] for item, row in zip(found, rows, strict=True))
+    if output == "json":
+        whole = {"request": first["request_id"], "endpoint": first["request_endpoint"], "same": same, "rows": found}
+        write_json({**whole, "version": first["request_version"], "model": first["request_model_digest"]})
+        return 0 if same else 1
+    what = f"{first['request_endpoint']} version {first['request_version']}"
+    sys.stdout.write(f"request {first['request_id']} to {what}, model {first['request_model_digest'][:SHOWN]}\n")
+    for item, row in zip(found, rows, strict=True):
+        sys.stdout.write(f"\nrow {row['request_row']}\n")
+        write_table(
+            [{"column": name, "value": _said(value)} for name, value in item["values"].items()], ["column", "value"]
+        )
+        sys.stdout.write("\n")
+        write_table(
+            [{"feature": name, "value": _said(value)} for name, value in item["features"].items()], ["feature", "value"]
+        )
+        said = "as it was answered" if item["prediction"] == row["prediction"] else f"answered was {row['prediction']}"
+        sys.stdout.write(f"\nprediction {item['prediction']}: {said}\n")
+    return 0 if same else 1
+
+
+def _said(value: Any) -> str:
+    return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,186 @@
+"""What verbs are given: the right nouns in the right places, told before anything is computed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from headrace.calls import an, user_line
+from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
+from headrace.orchestration.handles import ANY, Handle
+
+if TYPE_CHECKING:
+    from headrace.orchestration.tracing import Node
+
+__all__ = ["WORDS", "check_nouns", "check_texts"]
+
+# kind -> what a person calls it, and how to come by one.
+WORDS: dict[str, tuple[str, str]] = {
+    "dataset": ("a data set", "hr.Dataset.from_arrow(table, label=...) makes one"),
+    "statistics": ("statistics", "hr.analyze(dataset) makes them"),
+    "schema": ("a schema", "hr.infer_schema(statistics) makes one, hr.Schema.load(path) reads one"),
+    "validation": ("a validation", "hr.validate(dataset, schema) makes one"),
+    "transform_graph": ("a transform graph", "hr.transform(features, dataset) makes one"),
+    "model": ("a model", "hr.train(trainer, graph, dataset) makes one, hr.Model.load(folder) reads one"),
+    "evaluation": ("an evaluation", "hr.evaluate(model, dataset, metrics=[...]) makes one"),
+    "verdict": ("a verdict", "hr.gate(model, evaluation, rules=[...]) makes one"),
+    "table": ("a pyarrow.Table", "pyarrow.table({...}) makes one"),
+}
+
+
+def words_of(kind: str) -> str:
+    """A kind as a person calls it, with its article."""
+    return WORDS[kind][0] if kind in WORDS else an(kind)
+
+
+def check_nouns(verb: str, takes: Mapping[str, str], values: Mapping[str, Any], *, is_traced: bool) -> None:
+    """Raise Misuse, at the user's line, where a verb was given another kind of thing than it takes.
+
+    Parameters
+    ----------
+    verb : str
+        Its name.
+    takes : mapping of parameter to kind
+        What it must be given; None is let pass, where the verb has a use for it.
+    values : mapping of parameter to value
+        What it was given.
+    is_traced : bool
+        Whether this is inside a pipeline, where nouns are handles.
+    """
+    for name, kind in takes.items():
+        value = values.get(name)
+        if value is None:
+            continue
+        if is_traced:
+            _check_handle(verb, name, kind, value)
+        elif _kind_of(value) != kind:
+            raise Misuse(
+                f"{name} of hr.{verb} is {_said(value)}",
+                where=user_line(),
+                expected=words_of(kind),
+                fix=_fix(kind, value),
+            )
+    for name in ("trainer", "metrics"):
+        given = values.get(name)
+        several = isinstance(given, (list, tuple))
+        items = list(given) if isinstance(given, (list, tuple)) else [given]
+        for item in items:
+            if isinstance(item, type):
+                raise Misuse(
+                    f"{name} of hr.{verb} {'holds' if several else 'is'} the class {item.__name__}",
+                    where=user_line(),
+                    fix=f"call it: hr.{item.__name__}()",
+                )
+    trainer = values.get("trainer")
+    if isinstance(trainer, str):
+        from headrace.lookup import class_names
+
+        known = [f"hr.{name}()" for name in class_names("trainer") if name.lower() == trainer.lower().replace("_", "")]
+        fix = f"did you mean {known[0]}?" if known else ""
+        raise Misuse(f"trainer of hr.{verb} is the text {trainer!r}", where=user_line(), expected="a trainer", fix=fix)
+
+
+def _check_handle(verb: str, name: str, kind: str, value: Any) -> None:
+    if not isinstance(value, Handle):
+        raise Misuse(
+            f"{name} of hr.{verb} is {_said(value)}, not a handle",
+            where=user_line(),
+            expected=f"{words_of(kind)} that another verb or step of this pipeline returned",
+            fix="data come in by hr.ingest, or by a function with @hr.step" if kind == "dataset" else "",
+        )
+    if ANY not in (kind, value._kind) and value._kind != kind:
+        raise Misuse(
+            f"{name} of hr.{verb} is {words_of(value._kind)} ({value._reference})",
+            where=user_line(),
+            expected=words_of(kind),
+            fix=".accepted is the data set that passed" if (kind, value._kind) == ("dataset", "validation") else "",
+        )
+
+
+def _kind_of(value: Any) -> str:
+    kind = getattr(value, "kind", None)
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None and isinstance(value, (arrow.Table, arrow.RecordBatch)):
+        return "table"
+    return kind if isinstance(kind, str) and not isinstance(value, type) else ""
+
+
+def _said(value: Any) -> str:
+    """What was given, as a person says it."""
+    kind = _kind_of(value)
+    if kind in WORDS:
+        return words_of(kind)
+    if isinstance(value, (str, os.PathLike)):
+        return f"the text {str(value)!r}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the function {value.__name__}"
+    module = type(value).__module__.partition(".")[0]
+    return an(type(value).__name__ if module in ("builtins", "headrace") else f"{module} {type(value).__name__}")
+
+
+def _fix(kind: str, value: Any) -> str:
+    if kind == "dataset" and _kind_of(value) == "validation":
+        return ".accepted is the data set that passed"
+    if kind == "dataset" and isinstance(value, (str, os.PathLike)):
+        return f"hr.Dataset.from_parquet({str(value)!r}, label=...) reads one"
+    return WORDS[kind][1] if kind in WORDS else ""
+
+
+def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()) -> None:
+    """Find misspelt metrics, rules and endpoints before any data are read; `nodes` are the pipeline's so far.
+
+    Raises UnknownName or InvalidInput at the user's line.
+    """
+    try:
+        if verb == "evaluate" or verb == "evaluate_predictions":
+            _check_metrics(values["metrics"])
+        elif verb == "gate":
+            _check_rules(values, nodes)
+        elif verb in ("push", "champion") and isinstance(values["endpoint"], str):
+            from headrace.store import check_endpoint_name
+
+            check_endpoint_name(values["endpoint"])
+    except HeadraceError as error:
+        error.locate(user_line(), adds=True)
+        raise
+
+
+def _check_metrics(metrics: Any) -> None:
+    from headrace import lookup
+
+    for item in [metrics] if isinstance(metrics, str) else metrics:
+        if isinstance(item, str) and item not in lookup.names("metric"):
+            raise UnknownName("metric", item, lookup.names("metric"))
+
+
+def _check_rules(values: Mapping[str, Any], nodes: Sequence[Node]) -> None:
+    from headrace.rules import parse_rule
+
+    rules, evaluation = values["rules"], values["evaluation"]
+    if isinstance(rules, Handle):
+        return
+    if not isinstance(rules, (list, tuple, str)):
+        raise InvalidInput(f"rules of hr.gate is {_said(rules)}", expected="a list of texts: ['roc_auc >= 0.85']")
+    parsed = [parse_rule(rule) for rule in ([rules] if isinstance(rules, str) else rules) if isinstance(rule, str)]
+    made = [node for node in nodes if isinstance(evaluation, Handle) and node.name == evaluation._reference.step]
+    if not made or made[0].call not in ("evaluate", "evaluate_predictions"):
+        return
+    metrics = made[0].arguments["metrics"]
+    names = [_metric_name(item) for item in ([metrics] if isinstance(metrics, str) else metrics)]
+    for rule in parsed:
+        if rule.metric not in names and None not in names:
+            raise UnknownName("metric", rule.metric, filter(None, names), where=f"rule {str(rule)!r}")
+
+
+def _metric_name(item: Any) -> str | None:
+    """What a metric, as plain data, is called; None where only the evaluation will tell."""
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Mapping):
+        name = item.get("parameters", {}).get("name")
+        return name if isinstance(name, str) and name else None
+    return None

@@ -1,0 +1,89 @@
+"""What a store can say of its own health, without changing anything."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from headrace.store import _lease
+from headrace.store._catalog import Catalog
+from headrace.store._contract import Problem
+from headrace.store._format import read_version
+from headrace.store._publish import problems
+from headrace.store._records import decode
+
+__all__ = ["Checking"]
+
+
+class Checking(Catalog):
+    """The part of a Store that finds what is wrong with it."""
+
+    def verify(self) -> list[Problem]:
+        """Read every artifact and compare it with what was committed; an empty list says all is well.
+
+        Cost: one read of all bytes in the store.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT digest, files FROM artifacts ORDER BY digest").fetchall()
+        return [
+            Problem(digest, file, what)
+            for digest, files in rows
+            for file, what in problems(self._home.artifact(digest), decode(files))
+        ]
+
+    def check_records(self) -> list[str]:
+        """What SQLite finds wrong with the records; an empty list says all is well. Cost: one read of metadata.db."""
+        with self._database.read() as connection:
+            try:
+                found = [text for (text,) in connection.execute("PRAGMA quick_check(5)") if text != "ok"]
+                found += [
+                    f"{table}: a row refers to nothing" for table, *_ in connection.execute("PRAGMA foreign_key_check")
+                ]
+            except sqlite3.DatabaseError as error:
+                return [str(error)]
+        return found
+
+    def format_version(self) -> int:
+        """The format of the records."""
+        with self._database.read() as connection:
+            return read_version(connection)
+
+    def newest_event_us(self) -> int | None:
+        """When the newest event was written, in UTC epoch microseconds; None before the first."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT time_us FROM events ORDER BY event_id DESC LIMIT 1").fetchone()
+        return None if row is None else int(row[0])
+
+    def dead_leases(self) -> list[str]:
+        """The runs, attempts and workers whose lease belongs to a process that is gone.
+
+        They do no harm: whoever resumes the run takes it over.
+        """
+        with self._database.read() as connection:
+            subjects = [subject for (subject,) in connection.execute("SELECT subject FROM leases ORDER BY subject")]
+            leases = [_lease.read_lease(connection, subject) for subject in subjects]
+        return [lease.subject for lease in leases if lease is not None and not _lease.holder_is_alive(lease)]
+
+    def leftovers(self) -> list[Path]:
+        """Folders of killed attempts, and artifacts that no commit named: nothing ever reads them.
+
+        Cost: a listing of two folders. What a living process is writing is not among them.
+        """
+        folders = [path for path in sorted(self._home.attempts.iterdir()) if path.is_dir()]
+        with self._database.read() as connection:
+            running = {row[0] for row in connection.execute("SELECT attempt_id FROM attempts WHERE state = 'running'")}
+        found = [path for path in folders if path.name not in running and not _is_recent(path)]
+        artifacts = [path for path in sorted(self._home.artifacts.iterdir()) if path.is_dir()]
+        with self._database.read() as connection:
+            known = {digest for (digest,) in connection.execute("SELECT digest FROM artifacts")}
+        return found + [path for path in artifacts if path.name not in known and not _is_recent(path)]
+
+
+_RECENT_S = 3600.0  # `save_artifact` works without an attempt, and a commit renames before it records
+
+
+def _is_recent(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime > _lease.now_us() / 1e6 - _RECENT_S
+    except OSError:  # it was removed meanwhile
+        return True
