@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "schemas": "show what data are judged by, or accept it, amended, as the schema file",
     "status": "list runs, or the steps of one",
     "logs": "show what a step printed",
+    "show": "draw a run, or what a step made, as a page to look at",
     "up": "watch pipelines, and run each when its data, files or code have changed",
     "worker": "take runs from the queue, and help with the steps of others",
     "serve": "answer requests with the models that were pushed",
