@@ -2,7 +2,7 @@
 
     report = page_of("statistics").report(statistics, Context())     # words, facts, sections
     document(report)                                                 # one HTML file that needs nothing else
-    notebook("statistics", statistics)                               # the short form, below a notebook's cell
+    page_of("statistics").card(statistics)                           # the short form, below a notebook's cell
 
 This room knows no noun: the page of each kind of object is a file of its own above (`orchestration/pages`). What it
 promises to whoever looks: one file, no request, no script needed to read it; light and dark; every drawing has a name
@@ -10,11 +10,12 @@ and figures beside it; a keyboard and a screen reader reach everything; a user's
 are; equal objects give equal bytes.
 """
 
-from headrace.report._contract import Context, Page, Report, Section, Tone, page_of
+from headrace.report._contract import Page, page_of
 from headrace.report.bars import bars, meter
+from headrace.report.contents import Context, Report, Section, Tone
 from headrace.report.curves import Curve, curves
 from headrace.report.diagram import Box, diagram
-from headrace.report.document import card, document, notebook
+from headrace.report.document import card, document
 from headrace.report.dots import Dot, dot
 from headrace.report.drawing import legend
 from headrace.report.histogram import histogram
@@ -47,7 +48,6 @@ __all__ = [
     "legend",
     "meter",
     "name",
-    "notebook",
     "page_of",
     "strip",
     "table",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import Any
 
-from headrace.report._contract import Context, Report, Section, page_of
+from headrace.report.contents import Report, Section
 from headrace.report.markup import Html, tag
 from headrace.report.theme import script, style
 
-__all__ = ["card", "document", "notebook"]
+__all__ = ["card", "document"]
 
 _FEWEST_LINKS = 3
 
@@ -62,11 +61,6 @@ def card(report: Report) -> str:
     ]
     inner = tag("div", _top(report, "p"), parts, class_="headrace card")
     return f"<style>{style()}</style>{inner}"
-
-
-def notebook(kind: str, noun: Any) -> str:
-    """What `_repr_html_` of an object of that kind returns."""
-    return card(page_of(kind).report(noun, Context(is_brief=True)))
 
 
 def _top(report: Report, heading: str) -> Html:

@@ -29,7 +29,7 @@ body.append(...rows.map(([, row]) => row));
 });
 });
 // Long ones can be searched.
-if (body.rows.length > 12) {
+if (body.rows.length > 20) {
 const field = document.createElement("input");
 field.type = "search";
 field.placeholder = "Show rows with …";

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 
-from headrace import disk
+from headrace import disk, lookup
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Roles
 from headrace.errors import InvalidInput, UnknownName
@@ -131,6 +131,11 @@ class Statistics:
 
     def __repr__(self) -> str:
         return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     @property
     def feature_names(self) -> list[str]:

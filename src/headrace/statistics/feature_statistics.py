@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace import lookup
 from headrace.fold import ErrorBound, GroupDistribution
 from headrace.schema import Kind
 
@@ -20,7 +21,7 @@ _PERCENTS = np.arange(101) / 100
 _NUMERIC = ("integer", "number", "boolean", "timestamp")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FeatureStatistics:
     """What one column looks like; a figure that its type does not have, or that has no value, is None.
 
@@ -88,6 +89,24 @@ class FeatureStatistics:
     max_length: int | None = None
     num_invalid_utf8: int | None = None
     error_bounds: dict[str, ErrorBound] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shown = {
+            word: getattr(self, word)
+            for word in ("num_missing", "num_distinct", "mean", "std_dev", "min", "median", "max")
+            if getattr(self, word) is not None
+        }
+        if self.top_values:
+            shown["top"] = self.top_values[0][0]
+        texts = [
+            f"{word} {value:.6g}" if isinstance(value, float) else f"{word} {value}" for word, value in shown.items()
+        ]
+        return f"<FeatureStatistics {self.name}: {self.type}, {self.num_rows:,} rows, {', '.join(texts)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", "feature_statistics")().card(self)
+        return html
 
     @classmethod
     def from_distribution(cls, name: str, one: GroupDistribution) -> FeatureStatistics:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from headrace.errors import InvalidInput
 from headrace.model import Model as Noun
-from headrace.report import Cell, Column, Content, Context, Html, Page, Report, Row, Section, name, table, tag
+from headrace.report import (
+    Cell,
+    Column,
+    Content,
+    Context,
+    Curve,
+    Html,
+    Page,
+    Report,
+    Row,
+    Section,
+    curves,
+    legend,
+    name,
+    table,
+    tag,
+)
 from headrace.report.figures import NOTHING, count, figure, moment, plural, size
+from headrace.training.history import HISTORY, History
 
 __all__ = ["Model"]
-
-_WORDS = {"binary": "says how likely 1 is", "regression": "says a value"}
 
 
 class Model(Page):
@@ -20,10 +37,15 @@ class Model(Page):
         """The page."""
         signature = noun.signature
         trainer = signature.trainer.get("trainer", "A model")
-        label = f" about {signature.label[:60]}" if signature.label else ""
-        headline = f"{trainer} {_WORDS[signature.task]}{label}, from {plural(len(noun.columns), 'raw column')}"
+        label = (signature.label or "its label")[:60]
+        what = f"how likely it is that {label} is 1" if signature.task == "binary" else label
+        headline = f"{trainer} predicts {what}, from {plural(len(noun.columns), 'raw column')}"
         sections = [Section("Takes", _columns(noun), "What a row, or a request, must hold.", is_brief=True)]
         sections.append(Section("Computes and answers", _answers(noun)))
+        history = _history(noun)
+        if history:
+            note = "Loss after each round; lower is better."
+            sections.insert(0, Section("Training", _curves(history), note, is_brief=True))
         if signature.trainer:
             sections.append(Section("Trainer", _trainer(noun), is_brief=True))
         if signature.fitted_parts and not context.is_brief:
@@ -46,6 +68,47 @@ class Model(Page):
         )
 
 
+def _history(noun: Noun) -> dict[str, list[tuple[int, float]]]:
+    """The curves that the trainer reported; {} where there are none, or they cannot be read."""
+    data = noun.native_files.get(HISTORY)
+    try:
+        return {} if data is None else History.from_bytes(data).curves
+    except InvalidInput:
+        return {}
+
+
+def _curves(history: dict[str, list[tuple[int, float]]]) -> list[Content]:
+    names = [*sorted(history, key=lambda word: word != "train")]
+    shapes = dict(zip(names, ("second", "accent", "third", "pale"), strict=False))
+    values = [value for name_ in names for _, value in history[name_] if math.isfinite(value)]
+    steps = [step for name_ in names for step, _ in history[name_]]
+    if not values or min(steps) == max(steps):
+        return [tag("p", "There was one round only.", class_="note")]
+    drawn = [Curve(word, shapes[word], [(float(step), value) for step, value in history[word]]) for word in shapes]
+    judged = history.get("validation")
+    marks = []
+    if judged:
+        best, least = min(judged, key=lambda item: item[1])
+        marks.append((float(best), f"least on validation: {figure(least)}"))
+    low, high = min(values), max(values)
+    ends = {word: (found[0][1], min(value for _, value in found), found[-1][1]) for word, found in history.items()}
+    picture = curves(
+        "Loss by round",
+        drawn,
+        across=(float(min(steps)), float(max(steps))),
+        up=(low - 0.04 * (high - low), high),
+        labels=("round", "loss"),
+        width=720,
+        height=260,
+        marks=marks,
+        description="; ".join(f"{word} from {figure(ends[word][0])} to {figure(ends[word][2])}" for word in names),
+    )
+    rows: list[Row] = [[word, *(figure(value) for value in ends[word])] for word in names]
+    columns = [Column("On"), Column("First", "num"), Column("Least", "num"), Column("Last", "num")]
+    entries = [(shapes[word], word) for word in shapes]
+    return [legend(entries), tag("figure", picture), table("The loss in figures", columns, rows)]
+
+
 def _columns(noun: Noun) -> Html:
     rows: list[Row] = []
     for column in noun.columns:
@@ -53,6 +116,8 @@ def _columns(noun: Noun) -> Html:
         limits = [Cell(NOTHING if limit is None else text(limit), limit) for limit in (column.min, column.max)]
         rows.append([name(column.name), column.kind, "yes" if column.is_nullable else "no", *limits])
     columns = [Column("Column"), Column("Kind"), Column("Null allowed"), Column("From", "num"), Column("To", "num")]
+    if all(column.min is None and column.max is None for column in noun.columns):
+        columns, rows = columns[:3], [row[:3] for row in rows]
     return table(plural(len(rows), "raw column"), columns, rows)
 
 

@@ -32,6 +32,10 @@ __all__ = ["Run"]
 _TONES: dict[str, Tone] = {"succeeded": "good", "rejected": "warn", "failed": "bad", "cancelled": "warn"}
 _SHAPES = {"succeeded": "box-good", "no": "box-bad", "failed": "box-bad", "lost": "box-bad", "blocked": "box-warn"}
 _BARS = {"no": "bad-fill", "failed": "bad-fill", "lost": "bad-fill"}
+_HOW = (
+    "Each step after what it needs. Green ran; dashed came from the store; red said no or failed; ochre was blocked. "
+    "Bars show when each ran, from the beginning of the run."
+)
 _MOST_SAID = 3
 _MOST_SPANS = 4  # of one ingest that the graph draws one by one
 
@@ -44,10 +48,9 @@ class Run(Page):
         sections = []
         if noun.ending:
             sections.append(Section("How it ended", tag("pre", "\n".join(noun.ending)), is_brief=True))
-        sections.append(Section("Steps", _graph(noun, context), _legend_note(noun)))
         worked = [step for step in noun.steps if step.seconds]
-        if worked:
-            sections.append(Section("Time", _time(worked), "From the run's beginning; what was cached took none."))
+        beside = [tag("div", _graph(noun, context)), tag("div", _time(worked) if worked else "")]
+        sections.append(Section("Steps", tag("div", beside, class_="beside"), _HOW))
         sections.append(Section("Step by step", _steps(noun, context), is_brief=True))
         if noun.parameters:
             rows: list[Row] = [[tag("code", key), figure_of(value)] for key, value in noun.parameters.items()]
@@ -96,12 +99,6 @@ def _facts(noun: RunRecord) -> dict[str, Content]:
     return facts
 
 
-def _legend_note(noun: RunRecord) -> str:
-    return (
-        "Each step after what it needs. Green ran; grey came from the store; red said no or failed; ochre was blocked."
-    )
-
-
 def _graph(noun: RunRecord, context: Context) -> Html:
     boxes: dict[str, Box] = {}
     grouped: dict[str, list[StepRecord]] = {}
@@ -140,7 +137,7 @@ def _time(steps: Sequence[StepRecord]) -> list[Content]:
     marks = [("dot accent-fill", "ran")]
     if any(row[3] == "bad-fill" for row in rows):
         marks.append(("dot bad-fill", "said no or failed"))
-    return [legend(marks), timeline("When each step ran", rows)]
+    return [legend(marks), timeline("When each step ran", rows, width=720)]
 
 
 def _steps(noun: RunRecord, context: Context) -> Html:

@@ -53,6 +53,8 @@ def _features(noun: Noun) -> Content:
         drawn = meter(f"{feature.name}: present in at least {share(feature.min_present)}", feature.min_present)
         present = Cell(share(feature.min_present), feature.min_present)
         rows.append([name(feature.name), feature.kind, present, drawn, *limits, _domain(feature), _notes(feature)])
+    if all(feature.min is None and feature.max is None for feature in noun.features):
+        columns, rows = columns[:4] + columns[6:], [[*row[:4], *row[6:]] for row in rows]
     return table(f"{plural(len(rows), 'column')}, in the order of the data", columns, rows)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from headrace.report import Box, Column, Content, Context, Html, Page, Report, Row, Section, diagram, name, table, tag
 from headrace.report.figures import count, figure, plural
 from headrace.transformation import TransformGraph as Noun
-from headrace.transformation.expressions import Expressions, Node
+from headrace.transformation.expressions import Expressions, Node, node_text
 
 __all__ = ["TransformGraph"]
 
 _MOST_DRAWN = 160  # nodes
 _MOST_VALUES = 8
+_CROSSED = "\x1f"  # between the values of a cross
 
 
 class TransformGraph(Page):
@@ -65,27 +66,25 @@ def _drawn(expressions: Expressions, constants: Mapping[int, Mapping[str, Any]])
         boxes[str(index)] = Box(lines, needs, shape, expressions.text(index))
     for feature, index in expressions.features:
         boxes[f"feature {feature}"] = Box((feature,), (str(index),), "box-good", f"feature {feature}")
-    return diagram("From raw columns to features", boxes, description="The table below says the same.")
+    return diagram(
+        "From raw columns to features", boxes, description="The table below says the same.", ends_together=True
+    )
 
 
 def _lines(node: Node, expressions: Expressions) -> tuple[str, ...]:
+    """The node as the user wrote it, with dots for what comes from the left."""
     if node.op == "column":
         return (str(node.parameters["name"]),)
-    literals = [
-        figure_of(expressions.nodes[item].parameters["value"])
-        for item in node.inputs
-        if expressions.nodes[item].op == "literal"
-    ]
-    named = [f"{key} = {figure_of(value)}" for key, value in node.parameters.items() if key != "operator"]
-    first = f"{node.op} {node.parameters['operator']}" if "operator" in node.parameters else node.op
-    return (" ".join([first, *literals]), *named[:3])
+    inputs = [expressions.nodes[item] for item in node.inputs]
+    text = node_text(node, [node_text(item, ()) if item.op == "literal" else "…" for item in inputs])
+    return (text[1:-1] if text.startswith("(") else text,)
 
 
 def figure_of(value: Any) -> str:
     """A parameter or constant in few characters."""
     if isinstance(value, (int, float)):
         return figure(value)
-    return "null" if value is None else str(value)
+    return "null" if value is None else str(value).replace(_CROSSED, " / ")
 
 
 def _fitted_lines(constants: Mapping[str, Any]) -> tuple[str, ...]:
@@ -144,4 +143,6 @@ def _columns(noun: Noun) -> Html:
         for column in noun.columns
     ]
     columns = [Column("Column"), Column("Kind"), Column("Null allowed"), Column("From", "num"), Column("To", "num")]
+    if all(column.min is None and column.max is None for column in noun.columns):
+        columns, rows = columns[:3], [row[:3] for row in rows]
     return table("What a row must hold", columns, rows)
