@@ -158,7 +158,8 @@ def page(store: Store, shown: Shown, link: Callable[[str], str | None] | None = 
         except HeadraceError:
             return None
 
-    context = Context(load=load) if link is None else Context(link, load)
+    digest = "" if shown.run is not None else shown.name
+    context = Context(load=load, digest=digest) if link is None else Context(link, load, digest=digest)
     noun: Any = run_record(store, shown.run) if shown.run is not None else load_value(store, shown.name)
     return document(page_of(shown.kind).report(noun, context))
 

@@ -34,11 +34,19 @@ class Context:
         so that the page still follows from the object.
     is_brief : bool
         Whether only what a notebook shows below a cell is wanted: sections that are not brief may be left out.
+    digest : str
+        The object's, where it is known: working it out may cost more than the page.
     """
 
     link: Callable[[str], str | None] = _no_link
     load: Callable[[str], Any] = _no_object
     is_brief: bool = False
+    digest: str = ""
+
+    def name_of(self, noun: Any) -> str:
+        """An object's digest; "" in a notebook, where asking for it may mean reading all rows."""
+        found: str = "" if self.is_brief else self.digest or noun.digest
+        return found
 
     def artifact(self, digest: str | None, text: str = "") -> Html:
         """An artifact's name: the beginning of its digest, linked where it has a page of its own."""

@@ -39,7 +39,7 @@ def ticks(low: float, high: float, number: int = 4) -> list[float]:
     ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.0, 50.0, 100.0])
     """
     width = high - low
-    if not (0 < width < math.inf):
+    if not (1e-300 < width < math.inf):  # below that a step is no normal float
         return [low] if math.isfinite(low) else []
     power = 10.0 ** math.floor(math.log10(width / number))
     step = next((size * power for size in (1, 2, 5, 10) if width / (size * power) <= number + 1), 10 * power)

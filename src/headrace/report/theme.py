@@ -15,7 +15,7 @@ LIGHT = {
     "ink": "#17212b",
     "quiet": "#54606d",
     "rule": "#dbe1e8",
-    "axis": "#8b97a5",
+    "axis": "#8894a2",
     "fill": "#c3ced9",
     "accent": "#0a6a96",
     "second": "#b4540a",

@@ -98,10 +98,8 @@ class FeatureStatistics:
         }
         if self.top_values:
             shown["top"] = self.top_values[0][0]
-        texts = [
-            f"{word} {value:.6g}" if isinstance(value, float) else f"{word} {value}" for word, value in shown.items()
-        ]
-        return f"<FeatureStatistics {self.name}: {self.type}, {self.num_rows:,} rows, {', '.join(texts)}>"
+        listed = ", ".join(f"{word} {_short(value)}" for word, value in shown.items())
+        return f"<FeatureStatistics {self.name}: {self.type}, {self.num_rows:,} rows, {listed}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -167,6 +165,10 @@ class FeatureStatistics:
         if self.error_bounds:
             plain["error_bounds"] = {name: dataclasses.asdict(bound) for name, bound in self.error_bounds.items()}
         return plain
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> float | None:

@@ -36,7 +36,7 @@ class Dataset(Page):
             facts["Label"] = name(noun.roles.label, longest=40)
         return Report(
             "dataset",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             headline,
             tone="warn" if uneven else "plain",
             word="uneven" if uneven else "",

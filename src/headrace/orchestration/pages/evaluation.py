@@ -58,7 +58,7 @@ class Evaluation(Page):
         headline, tone, word = _headline(noun)
         return Report(
             "evaluation",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             headline,
             tone=tone,
             word=word,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.orchestration.pages._feature import figures_of
-from headrace.report import Cell, Column, Content, Context, Page, Report, Row, Section, bars, histogram, table
+from headrace.report import Cell, Column, Content, Context, Page, Report, Row, Section, bars, histogram, table, tag
 from headrace.report.figures import count, figure, moment, plural, share
 from headrace.statistics import FeatureStatistics as Noun
 
@@ -17,7 +17,7 @@ class FeatureStatistics(Page):
         """The page."""
         lack = noun.num_missing / noun.num_rows if noun.num_rows else 0.0
         gaps = f"missing in {share(lack)} of them" if lack else "never missing"
-        sections = [Section("Values", [_drawn(noun), figures_of(noun)], is_brief=True)]
+        sections = [Section("Values", tag("div", _drawn(noun), figures_of(noun), class_="tile"), is_brief=True)]
         if noun.top_values:
             sections.append(Section("Most frequent", _top(noun)))
         return Report(

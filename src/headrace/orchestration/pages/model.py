@@ -54,7 +54,7 @@ class Model(Page):
             sections.append(Section("Files", _files(noun)))
         return Report(
             "model",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             headline,
             lead=f"{count(noun.golden.num_rows)} golden rows are answered again, byte for byte, before it is served.",
             facts={

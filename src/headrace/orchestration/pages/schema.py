@@ -29,7 +29,7 @@ class Schema(Page):
         )
         return Report(
             "schema",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             headline,
             lead=listed or None,
             facts={

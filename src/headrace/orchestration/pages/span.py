@@ -22,7 +22,7 @@ class Span(Page):
         heads = [Column("Column"), Column("Kind"), Column("Arrow type")]
         return Report(
             "span",
-            noun.digest,
+            context.name_of(noun),
             f"{plural(noun.num_rows, 'row')} of {plural(len(columns), 'column')} in {plural(len(files), 'file')}",
             facts={"Rows": count(noun.num_rows), "Columns": count(len(columns)), "Files": count(len(files))},
             sections=(

@@ -54,12 +54,24 @@ class _Seen:
     shift: float | None = None
 
 
+class _Parts:
+    """The statistics of the spans and splits that are drawn, made once."""
+
+    def __init__(self, noun: Noun) -> None:
+        names = noun.span_names[-_MOST_SPANS_DRAWN:]
+        self.spans = {name_: noun.span(name_) for name_ in names}
+        self.splits = {name_: noun.split(name_) for name_ in noun.split_names}
+        earlier = {part: states for part, states in noun.parts.items() if part[0] in names[:-1]}
+        self.earlier = Noun(noun.folds, earlier, {}, noun.roles)
+
+
 class Statistics(Page):
     """Distributions overlaid across spans; across splits where there is one span."""
 
     def report(self, noun: Noun, context: Context) -> Report:
         """The page. Cost: a few milliseconds a column and span, for the first 80 columns."""
-        seen = [_see(noun, column, index, context) for index, column in enumerate(noun.feature_names)]
+        parts = _Parts(noun)
+        seen = [_see(noun, parts, column, index, context) for index, column in enumerate(noun.feature_names)]
         remarks = _remarks(seen, noun)
         sections = [Section("Worth a look", _listed(remarks), is_brief=True)] if remarks else []
         sections.append(Section("All columns", _columns(seen, noun), is_brief=True))
@@ -70,18 +82,17 @@ class Statistics(Page):
                 sections.append(Section("Slices", _slices(noun)))
         return Report(
             "statistics",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             _headline(noun, seen),
-            lead=_splits(noun, seen) or None,
+            lead=_splits(parts, seen) or None,
             facts=_facts(noun, seen),
             sections=tuple(sections),
         )
 
 
-def _see(noun: Noun, column: str, index: int, context: Context) -> _Seen:
+def _see(noun: Noun, parts: _Parts, column: str, index: int, context: Context) -> _Seen:
     one, role = noun[column], _role(noun, column)
     hidden = column in noun.roles.sensitive
-    spans = noun.span_names
     missing: tuple[tuple[str, float], ...] = ()
     if hidden or index >= _MOST_DRAWN:
         return _Seen(one, role, hidden)
@@ -90,16 +101,15 @@ def _see(noun: Noun, column: str, index: int, context: Context) -> _Seen:
         return _Seen(one, role, hidden, spread)
     sets: tuple[Rows, ...] = ()
     shift = None
-    if len(spans) > 1:
-        shown = spans[-_MOST_SPANS_DRAWN:]
-        found = {span: noun.span(span).distribution(column) for span in shown}
-        sets = tuple(Rows(span, "accent" if span == shown[-1] else "pale", found[span]) for span in shown)
+    if len(parts.spans) > 1:
+        found = {span: part.distribution(column) for span, part in parts.spans.items()}
+        *_, newest = found
+        sets = tuple(Rows(span, "accent" if span == newest else "pale", item) for span, item in found.items())
         missing = tuple((span, _share_missing(item)) for span, item in found.items())
-        earlier = noun.merge([noun.span(span) for span in shown[:-1]]).distribution(column)
-        shift = spread.distance(found[shown[-1]], earlier)
-    elif noun.split_names:
-        shapes = dict(zip(noun.split_names, ("accent", "second", "third"), strict=False))
-        sets = tuple(Rows(split, shape, noun.split(split).distribution(column)) for split, shape in shapes.items())
+        shift = spread.distance(found[newest], parts.earlier.distribution(column))
+    elif parts.splits:
+        shapes = zip(parts.splits.items(), ("accent", "second", "third"), strict=False)
+        sets = tuple(Rows(split, shape, part.distribution(column)) for (split, part), shape in shapes)
     return _Seen(one, role, hidden, spread, sets, missing, shift)
 
 
@@ -130,19 +140,18 @@ def _headline(noun: Noun, seen: Sequence[_Seen]) -> str:
     )
 
 
-def _splits(noun: Noun, seen: Sequence[_Seen]) -> str:
+def _splits(drawn: _Parts, seen: Sequence[_Seen]) -> str:
     """Whether the splits are alike, in a sentence."""
-    names = noun.split_names
+    names = list(drawn.splits)
     if len(names) < 2:
         return ""
-    parts = [noun.split(name) for name in names]
     furthest, where = 0.0, ""
     for item in seen:
         if item.spread is None or item.one.num_distinct is None:
             continue
         if item.one.type == "text" and item.one.num_distinct > item.one.num_present / 20:
             continue  # of values that hardly ever repeat two samples never look alike
-        found = [part.distribution(item.one.name) for part in parts]
+        found = [part.distribution(item.one.name) for part in drawn.splits.values()]
         for index, other in enumerate(found[1:], 1):
             apart = item.spread.distance(found[0], other) or 0.0
             if apart > furthest:

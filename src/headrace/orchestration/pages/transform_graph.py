@@ -14,7 +14,6 @@ __all__ = ["TransformGraph"]
 
 _MOST_DRAWN = 160  # nodes
 _MOST_VALUES = 8
-_CROSSED = "\x1f"  # between the values of a cross
 
 
 class TransformGraph(Page):
@@ -42,7 +41,7 @@ class TransformGraph(Page):
         kinds = noun.feature_kinds
         return Report(
             "transform graph",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             headline,
             facts={
                 "Features": count(len(features)),
@@ -84,7 +83,7 @@ def figure_of(value: Any) -> str:
     """A parameter or constant in few characters."""
     if isinstance(value, (int, float)):
         return figure(value)
-    return "null" if value is None else str(value).replace(_CROSSED, " / ")
+    return "null" if value is None else str(value)
 
 
 def _fitted_lines(constants: Mapping[str, Any]) -> tuple[str, ...]:
@@ -132,6 +131,9 @@ def _fitted(nodes: list[int], constants: Mapping[int, Mapping[str, Any]]) -> Con
 def _constant(value: Any) -> Content:
     if not isinstance(value, (list, tuple)):
         return name(figure_of(value))
+    if any(isinstance(item, str) for item in value):
+        # A graph does not know which columns are sensitive, so nobody's values are listed.
+        return plural(len(value), "value")
     listed = ", ".join(figure_of(item) for item in value[:_MOST_VALUES])
     more = len(value) - _MOST_VALUES
     return [name(listed), tag("span", f" and {count(more)} more", class_="quiet") if more > 0 else ""]

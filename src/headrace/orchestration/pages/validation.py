@@ -58,7 +58,7 @@ class Validation(Page):
         counts = {word: sum(item.severity == word for item in noun.items) for word in ("error", "waived", "warning")}
         return Report(
             "validation",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             _headline(noun, counts),
             tone="good" if noun.ok else "bad",
             word="accepted" if noun.ok else "not accepted",

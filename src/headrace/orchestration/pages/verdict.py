@@ -52,7 +52,7 @@ class Verdict(Page):
             sections.append(Section("Judged", _judged(noun, context)))
         return Report(
             "verdict",
-            "" if context.is_brief else noun.digest,
+            context.name_of(noun),
             _headline(noun, failed),
             tone="good" if noun.ok else "bad",
             word="yes" if noun.ok else "no",
