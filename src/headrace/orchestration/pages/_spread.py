@@ -10,7 +10,7 @@ import numpy as np
 
 from headrace.fold import GroupDistribution
 from headrace.report import Html, bars, histogram, tag
-from headrace.report.figures import count, figure, moment, share
+from headrace.report.figures import count, figure, moment, plural, share
 
 __all__ = ["Rows", "Spread"]
 
@@ -83,8 +83,11 @@ class Spread:
         return len(self.values) + 1 if self.values else len(self.edges) - 1
 
     @property
-    def tails(self) -> str:
-        """What lies outside the drawing, in words; "" where nothing does."""
+    def remark(self) -> str:
+        """What the drawing does not show, in words; "" where it shows everything."""
+        if self.values and not self.whole.is_exact:
+            most = self.whole.error_bounds["top_values"].error_bound
+            return f"The most frequent of a sample; a value that is not in it has {plural(int(most), 'row')} at most"
         if not self.edges or self.whole.kind == "boolean":
             return ""
         outside = 1.0 - math.fsum(self.shares(self.whole))

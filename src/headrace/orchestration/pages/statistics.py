@@ -250,8 +250,8 @@ def _tile(item: _Seen) -> Html:
         body: list[Content] = [tag("p", "Sensitive: its values are not shown.", class_="note")]
     else:
         body = [item.spread.draw(item.sets)]
-        if item.spread.tails:
-            body.append(tag("p", item.spread.tails + ".", class_="note"))
+        if item.spread.remark:
+            body.append(tag("p", item.spread.remark + ".", class_="note"))
     return tag("article", head, body, figures_of(one, is_hidden=item.is_hidden, missing=item.missing), class_="tile")
 
 
