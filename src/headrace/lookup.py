@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "launcher": ("training/launchers", "launcher"),
     "protocol": ("serving/protocols", "protocol"),
     "policy": ("routing/policies", "policy"),
+    "page": ("orchestration/pages", "page"),
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
@@ -119,7 +120,8 @@ def find_class(class_name: str) -> type[Any] | None:
     if class_name[:1].islower() or "_" in class_name:
         return None
     for kind in KINDS:
-        for name in _modules(kind):
+        # A page is called like the noun it shows: whoever types that name means the noun.
+        for name in _modules(kind) if kind != "page" else ():
             if name.replace("_", "") == squeezed:
                 cls = find(kind, name)
                 if cls.__name__ == class_name:

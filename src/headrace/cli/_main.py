@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "worker": "take runs from the queue, and help with the steps of others",
     "status": "list runs, or the steps of one",
     "logs": "show what a step printed",
+    "show": "draw a run, or what a step made, as a page to look at",
     "explain": "say why a step ran or was cached, field by field",
     "diff": "say in what two runs differ: code, data, statistics, metrics",
     "runs": "the runs of this project, and one whole",
@@ -52,7 +53,7 @@ COMMANDS: dict[str, str] = {
 # What a person wants -> the commands for it, in the order of a day's work.
 GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("run", "plan", "resume", "cancel", "up", "worker"),
-    "look": ("status", "logs", "explain", "diff", "runs", "datasets", "models", "schemas"),
+    "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "keep": ("doctor", "completion"),
 }

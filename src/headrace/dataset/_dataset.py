@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace import progress
+from headrace import lookup, progress
 from headrace.calls import an, user_line
 from headrace.canonical import digest
 from headrace.dataset.hashing import ALGORITHM
@@ -150,6 +150,11 @@ class Dataset:
         names = [span.name for span in self.spans]
         shown = names[0] if len(names) == 1 else f"{len(names)} spans {names[0]} to {names[-1]}"
         return f"<Dataset {shown}, {self.num_rows:,} rows>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     # What it holds
 

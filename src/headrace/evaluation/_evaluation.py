@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from headrace import canonical, disk
+from headrace import canonical, disk, lookup
 from headrace.dataset.digest import RowsDigest
 from headrace.errors import InvalidInput, StoreTooNew
 from headrace.evaluation._results import Results, SliceResults
@@ -65,6 +65,11 @@ class Evaluation(Results):
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {value.value:.4f}" for name, value in self.cells[0].values.items())
         return f"<Evaluation {found}; {self.num_rows:,} rows, {self.num_slices} slices>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     @property
     def measurements(self) -> Measurements:

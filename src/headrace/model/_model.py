@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace import disk
+from headrace import disk, lookup
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
 from headrace.model._rows import Lanes
@@ -76,6 +76,17 @@ class Model:
         if golden is None:
             golden = golden_outputs(self.codec, self._run_all, golden_inputs(signature.columns, sample))
         self.golden = golden
+
+    def __repr__(self) -> str:
+        signature = self.signature
+        label = f" of {signature.label}" if signature.label else ""
+        size = f"{len(self.columns)} columns, {len(self.feature_names)} features, fitted on {signature.num_rows:,} rows"
+        return f"<Model {signature.task}{label}: {size}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     @property
     def columns(self) -> tuple[InputColumn, ...]:

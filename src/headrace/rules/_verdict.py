@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from headrace import canonical, disk
+from headrace import canonical, disk, lookup
 from headrace.errors import InvalidInput, StoreTooNew
 from headrace.rules._judge import Finding
 
@@ -16,7 +16,7 @@ _FORMAT = 1
 _FILE = "verdict.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What `gate` found.
 
@@ -48,6 +48,18 @@ class Verdict:
         holds = bool(self.rules) and bool(self.findings) and all(finding.ok for finding in self.findings)
         if self.ok != holds:
             raise InvalidInput(f"a verdict says ok = {self.ok}, its findings say {holds}")
+
+    def __repr__(self) -> str:
+        failed = [finding for finding in self.findings if not finding.ok]
+        rules = f"{len(self.rules)} rule{'s' if len(self.rules) != 1 else ''}"
+        if not failed:
+            return f"<Verdict yes: {rules}, {len(self.findings)} findings, all ok>"
+        return f"<Verdict no: {rules}, {len(failed)} of {len(self.findings)} findings not ok: {failed[0].reason}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, with the version of the format."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from headrace import disk
+from headrace import disk, lookup
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import KINDS, Kind, kind_of
@@ -161,7 +161,7 @@ class Feature:
         return cls(**row)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Schema:
     """The features of a data set, in column order: an artifact, and a YAML file that people read and edit.
 
@@ -188,6 +188,14 @@ class Schema:
             if feature.name in seen:
                 raise InvalidInput(f"feature {feature.name!r} appears twice", where="schema")
             seen.add(feature.name)
+
+    def __repr__(self) -> str:
+        return f"<Schema of {len(self.features)} features{'' if self.is_reviewed else ', not reviewed'}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     def __getitem__(self, name: str) -> Feature:
         for feature in self.features:

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 
-from headrace import disk
+from headrace import disk, lookup
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Roles
 from headrace.errors import InvalidInput, UnknownName
-from headrace.fold import Distribution, DistributionResult, State, decode, encode
+from headrace.fold import Distribution, DistributionResult, GroupDistribution, State, decode, encode
 from headrace.slicing import slice_name
 from headrace.statistics.feature_statistics import FeatureStatistics
 
@@ -132,6 +132,11 @@ class Statistics:
     def __repr__(self) -> str:
         return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
+
     @property
     def feature_names(self) -> list[str]:
         """Column names in the data set's order."""
@@ -176,6 +181,18 @@ class Statistics:
 
     def __contains__(self, name: object) -> bool:
         return name in self.feature_names
+
+    def distribution(self, name: str) -> GroupDistribution:
+        """A feature's whole distribution over all rows here, for figures that FeatureStatistics does not have.
+
+        `statistics.span("2013-06").distribution("delay").histogram(edges)`. Cost: merging that feature's states.
+        """
+        index = _index(name, self.feature_names)
+        fold = self.folds[index]
+        total, zero = fold.create(1), np.zeros(1, np.int32)
+        for states in self.parts.values():
+            total = fold.merge(total, states[index], zero)  # type: ignore[arg-type]  # its own fold's state
+        return fold.extract(total)[0]
 
     def split(self, name: str) -> Statistics:
         """The statistics of one split's rows; slices are over all rows and stay behind."""

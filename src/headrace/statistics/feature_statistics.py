@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace import lookup
 from headrace.fold import ErrorBound, GroupDistribution
 from headrace.schema import Kind
 
@@ -20,7 +21,7 @@ _PERCENTS = np.arange(101) / 100
 _NUMERIC = ("integer", "number", "boolean", "timestamp")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FeatureStatistics:
     """What one column looks like; a figure that its type does not have, or that has no value, is None.
 
@@ -89,6 +90,22 @@ class FeatureStatistics:
     num_invalid_utf8: int | None = None
     error_bounds: dict[str, ErrorBound] = dataclasses.field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        shown = {
+            word: getattr(self, word)
+            for word in ("num_missing", "num_distinct", "mean", "std_dev", "min", "median", "max")
+            if getattr(self, word) is not None
+        }
+        if self.top_values:
+            shown["top"] = self.top_values[0][0]
+        listed = ", ".join(f"{word} {_short(value)}" for word, value in shown.items())
+        return f"<FeatureStatistics {self.name}: {self.type}, {self.num_rows:,} rows, {listed}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", "feature_statistics")().card(self)
+        return html
+
     @classmethod
     def from_distribution(cls, name: str, one: GroupDistribution) -> FeatureStatistics:
         """All figures of one group of a Distribution. Cost: a millisecond or two."""
@@ -148,6 +165,10 @@ class FeatureStatistics:
         if self.error_bounds:
             plain["error_bounds"] = {name: dataclasses.asdict(bound) for name, bound in self.error_bounds.items()}
         return plain
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> float | None:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder, Model, Signature
-from headrace.training._contract import Group, Journal, Predictor, Trainer
+from headrace.training._contract import Group, Predictor, Trainer
 from headrace.training._materialise import materialise
+from headrace.training.history import HISTORY, History
 
 __all__ = ["assemble", "train"]
 
@@ -29,6 +30,7 @@ def assemble(
     sample: pa.Table | None = None,
     ignored: Sequence[str] = (),
     sensitive: Sequence[str] = (),
+    history: History | None = None,
 ) -> Model:
     """Put transform and predictor into one graph, and make it a model.
 
@@ -42,6 +44,8 @@ def assemble(
         What the signature records; see `Signature`.
     sample : pyarrow.Table, optional
         Raw rows in a canonical order, some of which become golden rows.
+    history : History, optional
+        What the trainer reported; kept beside the model, where it reported anything.
 
     Returns
     -------
@@ -68,7 +72,10 @@ def assemble(
         ignored=tuple(ignored),
         sensitive=tuple(sensitive),
     )
-    return Model(builder.finish(outputs), signature, native_files=predictor.native_files(), sample=sample)
+    files = predictor.native_files()
+    if history is not None and history.curves:
+        files = {**files, HISTORY: history.to_bytes()}
+    return Model(builder.finish(outputs), signature, native_files=files, sample=sample)
 
 
 def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None) -> Model:
@@ -115,7 +122,8 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         if judged.features.num_rows:
             validation = judged.features
             used.add("validation")
-    predictor = trainer.fit(fitted.features, validation, params={}, group=Group(), journal=Journal())
+    history = History()
+    predictor = trainer.fit(fitted.features, validation, params={}, group=Group(), journal=history)
     return assemble(
         graph,
         predictor,
@@ -127,6 +135,7 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         sample=fitted.sample,
         ignored=_unused(graph, dataset),
         sensitive=dataset.roles.sensitive,
+        history=history,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace import disk
+from headrace import disk, lookup
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.errors import InvalidInput
 from headrace.model.codec import Codec
@@ -65,6 +65,11 @@ class TransformGraph:
 
     def __repr__(self) -> str:
         return f"TransformGraph({len(self.feature_names)} features of {len(self.columns)} columns)"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     @property
     def columns(self) -> tuple[InputColumn, ...]:

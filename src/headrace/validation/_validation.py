@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from headrace import disk
+from headrace import disk, lookup
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, NotAccepted
@@ -21,7 +21,7 @@ FORMAT = 2
 _SINCE_2 = ("before", "after", "num_rows")  # what format 1 did not say of an item; nor had it waivers
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Validation:
     """What `validate` found: items, and the data set for those who come after, if it was accepted.
 
@@ -57,6 +57,14 @@ class Validation:
     _folder: Path | None = field(default=None, repr=False)
     waivers: tuple[Waiver, ...] = ()
     _format: int = field(default=FORMAT, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Validation {'accepted' if self.ok else 'not accepted'}: {self.num_rows:,} rows, {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        html: str = lookup.find("page", self.kind)().card(self)
+        return html
 
     @property
     def ok(self) -> bool:

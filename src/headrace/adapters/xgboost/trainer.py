@@ -26,6 +26,7 @@ if importlib.util.find_spec("xgboost") is None:
     raise ModuleNotFoundError("No module named 'xgboost'", name="xgboost")
 
 _SMALL_MATRIX = 250_000  # values
+_TRAIN_LOSSES = 40
 _OBJECTIVES: dict[str, Task] = {"binary:logistic": "binary", "reg:squarederror": "regression"}
 
 
@@ -132,7 +133,10 @@ class XGBoost(Trainer):
         group: Group,
         journal: Journal,
     ) -> Predictor:
-        """Fit on the training rows; see the class. Reports the loss on `validation` to the journal, tree by tree."""
+        """Fit on the training rows; see the class.
+
+        Reports the loss to the journal: on `validation` after each tree, on `train` after some.
+        """
         chosen = self.replace(params)
         return chosen._fit(train, validation, journal)
 
@@ -169,14 +173,18 @@ class XGBoost(Trainer):
         judged = None if validation is None else _matrix(xgboost, validation, num_threads)
         booster = xgboost.Booster(settings, [fitted] if judged is None else [fitted, judged])
         best_loss, num_best = np.inf, 0
+        # A loss over all training rows costs a seventh of a tree: enough of them to draw a curve.
+        every = max(1, self.n_estimators // _TRAIN_LOSSES)
         for step in progress.track(range(self.n_estimators), "trees", total=self.n_estimators, unit="trees"):
             booster.update(fitted, step)
             losses = {} if judged is None else {"validation": _loss(booster, judged, step)}
-            if losses and losses["validation"] < best_loss:
+            if judged is not None and losses["validation"] < best_loss:
                 best_loss, num_best = losses["validation"], step + 1
+            if step % every == 0 or step == self.n_estimators - 1:
+                losses["train"] = _loss(booster, fitted, step)
             if not journal.report(step, losses):
                 break
-            if losses and 0 < self.early_stopping_rounds <= step + 1 - num_best:
+            if judged is not None and 0 < self.early_stopping_rounds <= step + 1 - num_best:
                 break
         if num_best and self.early_stopping_rounds:
             booster = booster[:num_best]

@@ -1,0 +1,1 @@
+"""Pages, one a file: how an object of each kind is shown (`headrace.report.Page`)."""

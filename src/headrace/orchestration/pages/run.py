@@ -1,0 +1,166 @@
+"""The page of a run: how it ended and why, the steps as a graph and over time, and what each made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from headrace.orchestration.run_record import RunRecord, StepRecord
+from headrace.report import (
+    Box,
+    Cell,
+    Column,
+    Content,
+    Context,
+    Html,
+    Page,
+    Report,
+    Row,
+    Section,
+    Tone,
+    diagram,
+    legend,
+    name,
+    table,
+    tag,
+    timeline,
+)
+from headrace.report.figures import count, duration, figure, moment, plural
+
+__all__ = ["Run"]
+
+_TONES: dict[str, Tone] = {"succeeded": "good", "rejected": "warn", "failed": "bad", "cancelled": "warn"}
+_SHAPES = {"succeeded": "box-good", "no": "box-bad", "failed": "box-bad", "lost": "box-bad", "blocked": "box-warn"}
+_BARS = {"no": "bad-fill", "failed": "bad-fill", "lost": "bad-fill"}
+_HOW = (
+    "Each step after what it needs. Green ran; dashed came from the store; red said no or failed; ochre was blocked. "
+    "Bars show when each ran, from the beginning of the run."
+)
+_MOST_SAID = 3
+_MOST_SPANS = 4  # of one ingest that the graph draws one by one
+
+
+class Run(Page):
+    """Steps by state, with what said no, durations, rows read and reused, and links to what was made."""
+
+    def report(self, noun: RunRecord, context: Context) -> Report:
+        """The page; unlike others it is of a record, which says more when more has happened."""
+        sections = []
+        if noun.ending:
+            sections.append(Section("How it ended", tag("pre", "\n".join(noun.ending)), is_brief=True))
+        worked = [step for step in noun.steps if step.seconds]
+        beside = [tag("div", _graph(noun, context)), tag("div", _time(worked) if worked else "")]
+        sections.append(Section("Steps", tag("div", beside, class_="beside"), _HOW))
+        sections.append(Section("Step by step", _steps(noun, context), is_brief=True))
+        if noun.parameters:
+            rows: list[Row] = [[tag("code", key), figure_of(value)] for key, value in noun.parameters.items()]
+            sections.append(Section("Parameters", table("Of the pipeline", [Column("Name"), Column("Value")], rows)))
+        return Report(
+            "run",
+            noun.run_id,
+            _headline(noun),
+            tone=_TONES.get(noun.state, "plain"),
+            word=noun.state,
+            lead=[f"Pipeline {noun.pipeline}, started {moment(noun.created_us // 1_000_000 * 1_000_000)} UTC."],
+            facts=_facts(noun),
+            sections=tuple(sections),
+        )
+
+
+def figure_of(value: object) -> str:
+    """A parameter as text."""
+    return figure(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _headline(noun: RunRecord) -> str:
+    states = Counter(step.state for step in noun.steps)
+    worked = states["succeeded"] + states["no"]
+    told = f"{plural(worked, 'step')} ran, {count(states['cached'])} came from the store"
+    refused = [step for step in noun.steps if step.state == "no"]
+    failed = [step for step in noun.steps if step.state in ("failed", "lost")]
+    if failed:
+        return f"{failed[0].name} failed: {failed[0].says[0][:140]}" if failed[0].says else f"{failed[0].name} failed"
+    if refused:
+        blocked = f"; {plural(states['blocked'], 'step')} after it did not run" if states["blocked"] else ""
+        return f"{refused[0].name} said no: {plural(refused[0].num_findings, 'finding')}{blocked}"
+    if noun.state == "succeeded":
+        return f"All went well: {told}"
+    return f"The run is {noun.state}: {told}"
+
+
+def _facts(noun: RunRecord) -> dict[str, Content]:
+    facts: dict[str, Content] = {}
+    if noun.seconds is not None:
+        facts["Took"] = duration(noun.seconds)
+    facts["Steps"] = count(sum(step.state != "looked up" for step in noun.steps))
+    facts["From the store"] = count(sum(step.state == "cached" for step in noun.steps))
+    facts["Rows read"] = count(sum(step.rows_read for step in noun.steps))
+    facts["Rows reused"] = count(sum(step.rows_reused for step in noun.steps))
+    return facts
+
+
+def _graph(noun: RunRecord, context: Context) -> Html:
+    boxes: dict[str, Box] = {}
+    grouped: dict[str, list[StepRecord]] = {}
+    for step in noun.steps:
+        stem, bracket, _ = step.name.partition("[")
+        if bracket:
+            grouped.setdefault(stem, []).append(step)
+    folded = {step.name: stem for stem, several in grouped.items() if len(several) > _MOST_SPANS for step in several}
+    for stem, several in grouped.items():
+        if len(several) > _MOST_SPANS:
+            states = Counter(step.state for step in several)
+            words = tuple(f"{count(number)} {state}" for state, number in states.items())
+            shape = next((_SHAPES[state] for state in ("failed", "lost", "succeeded") if states[state]), "box-plain")
+            boxes[f"{stem}[]"] = Box((f"{stem}: {len(several)} spans", *words), (), shape)
+    for step in noun.steps:
+        if step.name in folded:
+            continue
+        needs = tuple(dict.fromkeys(f"{folded[need]}[]" if need in folded else need for need in step.needs))
+        lines = (step.name, step.state + (f", {duration(step.seconds)}" if step.seconds else ""))
+        shape = _SHAPES.get(step.state, "box-plain")
+        boxes[step.name] = Box(lines, needs, shape, f"{step.name}: {step.why}", _href(step, context))
+    said = "; ".join(f"{step.name} {step.state}" for step in noun.steps)
+    return diagram("The steps of the run", boxes, description=said)
+
+
+def _href(step: StepRecord, context: Context) -> str:
+    for _, digest in step.outputs.values():
+        target = context.link(digest)
+        if target:
+            return target
+    return ""
+
+
+def _time(steps: Sequence[StepRecord]) -> list[Content]:
+    rows = [(step.name, step.start_s, step.seconds, _BARS.get(step.state, "accent-fill")) for step in steps]
+    marks = [("dot accent-fill", "ran")]
+    if any(row[3] == "bad-fill" for row in rows):
+        marks.append(("dot bad-fill", "said no or failed"))
+    return [legend(marks), timeline("When each step ran", rows, width=720)]
+
+
+def _steps(noun: RunRecord, context: Context) -> Html:
+    columns = [Column("Step"), Column("State"), Column("Took", "num"), Column("Rows read", "num")]
+    columns += [Column("Rows reused", "num"), Column("Why, and what it said"), Column("Made")]
+    rows: list[Row] = []
+    for step in noun.steps:
+        said: list[Content] = [tag("div", name(step.why, longest=400))]
+        said += [tag("div", name(line, longest=500), class_="quiet") for line in step.says[:_MOST_SAID]]
+        if len(step.says) > _MOST_SAID:
+            said.append(tag("div", f"and {count(len(step.says) - _MOST_SAID)} more", class_="quiet"))
+        made = [tag("div", name(output), " ", context.artifact(digest)) for output, (_, digest) in step.outputs.items()]
+        tone = {"box-good": "good", "box-bad": "bad", "box-warn": "warn"}.get(_SHAPES.get(step.state, ""), "plain")
+        again = f" ({step.num_attempts} attempts)" if step.num_attempts > 1 else ""
+        rows.append(
+            [
+                name(step.name),
+                [tag("span", step.state, class_=f"tone {tone}"), again],
+                Cell(duration(step.seconds) if step.seconds else "", step.seconds or None),
+                Cell(count(step.rows_read) if step.rows_read else "", step.rows_read or None),
+                Cell(count(step.rows_reused) if step.rows_reused else "", step.rows_reused or None),
+                said,
+                made,
+            ]
+        )
+    return table("In the order of the pipeline", columns, rows)

@@ -1,0 +1,171 @@
+"""The page of a verdict: yes or no, then each rule with how near it was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from headrace.errors import HeadraceError
+from headrace.report import (
+    Cell,
+    Column,
+    Content,
+    Context,
+    Dot,
+    Html,
+    Page,
+    Report,
+    Row,
+    Section,
+    dot,
+    legend,
+    name,
+    table,
+    tag,
+)
+from headrace.report.figures import NOTHING, aligned, count, figure, plural
+from headrace.rules import Finding, parse_rule
+from headrace.rules import Verdict as Noun
+
+__all__ = ["Verdict"]
+
+_MOST_SLICES = 400
+
+
+class Verdict(Page):
+    """Every rule: what was measured, what is allowed, and the margin between them, slice by slice."""
+
+    def report(self, noun: Noun, context: Context) -> Report:
+        """The page."""
+        failed = [finding for finding in noun.findings if not finding.ok]
+        judged = [finding for finding in noun.findings if finding.is_judged]
+        by_rule: dict[str, list[Finding]] = {rule: [] for rule in noun.rules}
+        for finding in noun.findings:
+            by_rule.setdefault(finding.rule, []).append(finding)
+        # What stands in the way comes first.
+        ordered = sorted(by_rule.items(), key=lambda item: all(finding.ok for finding in item[1]))
+        marks = [("dot accent-fill", "measured"), ("dot bad-fill", "measured, and not allowed")]
+        body: list[Content] = [legend([*marks, ("is-bad-line dashed", "the limit")])]
+        body += [_rule(rule, findings) for rule, findings in ordered]
+        sections = [Section("Rules", body, "Within a rule, the slice nearest to its limit first.", is_brief=True)]
+        if not context.is_brief:
+            sections.append(Section("Judged", _judged(noun, context)))
+        return Report(
+            "verdict",
+            context.name_of(noun),
+            _headline(noun, failed),
+            tone="good" if noun.ok else "bad",
+            word="yes" if noun.ok else "no",
+            lead=_lead(noun, failed),
+            facts={
+                "Rules": count(len(noun.rules)),
+                "Judged": [count(len(judged)), tag("small", "values")],
+                "Not ok": count(len(failed)),
+                "Not judged": count(len(noun.findings) - len(judged)),
+            },
+            sections=tuple(sections),
+        )
+
+
+def _headline(noun: Noun, failed: Sequence[Finding]) -> str:
+    if noun.ok:
+        rules = {1: "the rule holds", 2: "both rules hold"}.get(len(noun.rules), f"all {len(noun.rules)} rules hold")
+        return f"The model may be pushed: {rules}" if noun.model_digest else f"Accepted: {rules}"
+    what = "The model may not be pushed" if noun.model_digest else "Refused"
+    if len(failed) == 1:
+        first = failed[0]
+        return f"{what}: {first.metric or 'nothing was judged'}{_where(first)} {_why(first)}".strip()
+    return f"{what}: {len(failed)} values do not keep the rules"
+
+
+def _where(finding: Finding) -> str:
+    return "" if finding.slice in ("", "overall") else f" on {finding.slice}"
+
+
+def _why(finding: Finding) -> str:
+    if finding.measured is None or finding.allowed is None:
+        return ""
+    return f"is {figure(finding.measured)}, the limit {figure(finding.allowed)}"
+
+
+def _lead(noun: Noun, failed: Sequence[Finding]) -> Content:
+    if failed:
+        return failed[0].reason[:300]
+    nearest = [item for finding in noun.findings if (item := (margin(finding), finding))[0] is not None]
+    if not nearest:
+        return None
+    least, finding = min(nearest, key=lambda item: item[0] or 0.0)
+    return [
+        "Nearest to its limit: ",
+        finding.metric,
+        name(_where(finding)) if _where(finding) else "",
+        f", by {figure(least, 3)}.",
+    ]
+
+
+def margin(finding: Finding) -> float | None:
+    """How far a value is on the right side of its limit; negative on the wrong one, None where nothing was compared."""
+    if finding.measured is None or finding.allowed is None or not math.isfinite(finding.measured):
+        return None
+    try:
+        up = parse_rule(finding.rule).op.startswith(">")
+    except HeadraceError:  # a verdict of a later grammar
+        return None
+    return finding.measured - finding.allowed if up else finding.allowed - finding.measured
+
+
+def _rule(rule: str, findings: Sequence[Finding]) -> Html:
+    ok = all(finding.ok for finding in findings)
+    word = tag("span", "holds" if ok else "does not hold", class_=f"tone {'good' if ok else 'bad'}")
+    head = tag("p", tag("code", rule or "no rules"), " ", word)
+    values = [value for finding in findings for value in (finding.measured, finding.allowed, finding.bound)]
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    pad = 0.08 * (high - low) or abs(low) * 0.02 or 0.5
+    columns = [Column("Slice"), Column("Rows", "num"), Column("", "chart"), Column("Measured", "num")]
+    columns += [Column("Limit", "num"), Column("Margin", "num", "How far it is on the right side"), Column("Says")]
+    rows: list[Row] = []
+    muted: list[bool] = []
+    ordered = sorted(findings, key=lambda item: (item.ok, not item.is_judged, _key(margin(item)), item.slice))
+    measured = iter(aligned([finding.measured for finding in ordered]))
+    allowed = iter(aligned([finding.allowed for finding in ordered]))
+    apart_texts = aligned([margin(finding) for finding in ordered], 3)
+    for finding, apart_text in zip(ordered, apart_texts, strict=True):
+        apart = margin(finding)
+        mark = Dot(finding.measured, limit=finding.allowed, is_bad=not finding.ok)
+        title = f"{finding.slice}: {figure(finding.measured)}, limit {figure(finding.allowed)}"
+        rows.append(
+            [
+                name(finding.slice or NOTHING),
+                Cell(count(finding.rows), finding.rows),
+                dot(title, mark, (low - pad, high + pad)) if finding.measured is not None and known else "",
+                Cell(next(measured), finding.measured),
+                Cell(next(allowed), finding.allowed),
+                Cell(("+" if apart is not None and apart > 0 else "") + apart_text, apart),
+                _says(finding),
+            ]
+        )
+        muted.append(not finding.is_judged and finding.ok)
+    caption = f"{plural(len(findings), 'value')} under this rule"
+    listed = table(caption, columns, rows, muted=muted, most_rows=_MOST_SLICES)
+    return tag("article", head, listed, class_="finding" if ok else "finding is-bad")
+
+
+def _key(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _says(finding: Finding) -> Content:
+    if finding.ok and finding.is_judged:
+        return "ok"
+    if not finding.ok:
+        return [tag("b", "not ok"), "" if finding.is_judged else f": {finding.reason}"]
+    return finding.reason
+
+
+def _judged(noun: Noun, context: Context) -> Html:
+    rows: list[Row] = [
+        ["Model", context.artifact(noun.model_digest)],
+        ["Evaluation", context.artifact(noun.evaluation_digest)],
+    ]
+    return table("What was judged", [Column("What"), Column("Artifact")], rows)

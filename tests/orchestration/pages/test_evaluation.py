@@ -1,0 +1,97 @@
+"""The page of an evaluation: curves that agree with the metrics, slices worst first, the champion beside."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import precision_recall_curve, roc_auc_score
+
+import headrace as hr
+from headrace.orchestration.pages._scores import Scores
+from tests.orchestration.pages.conftest import page
+from tests.report.looked_at import check_page
+
+
+def predictions(num_rows, seed=0, *, weighted=False):
+    """Labels and scores with ties."""
+    random = np.random.default_rng(seed)
+    score = np.round(random.random(num_rows), 3)
+    columns = {"label": (random.random(num_rows) < score).astype(float), "prediction": score.astype(np.float32)}
+    if weighted:
+        columns["weight"] = random.integers(0, 3, num_rows).astype(float)
+    return pa.table(columns)
+
+
+@pytest.mark.parametrize("num_rows", [50, 5000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_area_under_the_drawn_curve_is_the_metric(num_rows, weighted):
+    """The ROC curve is thinned to be drawn, and still has scikit-learn's area to a thousandth."""
+    table = predictions(num_rows, weighted=weighted)
+    weight = table["weight"].to_numpy() if weighted else None
+    points = Scores.of(table)._ranked["this model"].roc()
+    assert len(points) <= 162 and points[0] == (0.0, 0.0) and points[-1] == (1.0, 1.0)
+    area = np.trapezoid([y for _, y in points], [x for x, _ in points])
+    expected = roc_auc_score(table["label"], table["prediction"].to_numpy(), sample_weight=weight)
+    assert area == pytest.approx(expected, abs=1e-3)
+
+
+def test_thresholds_are_scikit_learns():
+    """Precision and recall at a threshold, ties at the threshold among what is said yes to."""
+    table = predictions(2000)
+    precision, recall, thresholds = precision_recall_curve(table["label"], table["prediction"].to_numpy())
+    ranked = Scores.of(table)._ranked["this model"]
+    for place in range(0, len(thresholds), 97):
+        true, false = ranked.at(float(thresholds[place]))
+        assert true / (true + false) == pytest.approx(precision[place])
+        assert true / ranked.num_positive == pytest.approx(recall[place])
+    assert ranked.at(2.0) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("labels", [[0.0, 0.0], [1.0, 1.0], [0.5, 3.0], []])
+def test_what_has_no_curves_has_none(labels):
+    """One class, values that are no classes, no rows: no curves, and no error."""
+    table = pa.table(
+        {"label": pa.array(labels, pa.float64()), "prediction": pa.array([0.5] * len(labels), pa.float32())}
+    )
+    assert Scores.of(table) is None
+
+
+def test_slices_are_sorted_worst_first_and_the_champion_is_named(nouns):
+    """The headline compares with the champion; slices of one cut share a table, whose first row is the weakest."""
+    evaluation = nouns["evaluation"]
+    root = check_page(page("evaluation", evaluation))
+    headline = next(root.all("h1")).text
+    assert headline.startswith("roc_auc ") and "the champion" in headline
+    titles = [h.text for h in root.all("h2")]
+    assert titles == ["Metrics", "Curves", "Thresholds", "Slices", "Made of"]
+    cut = next(table for table in root.all("table") if table.children[0].text.startswith("By "))
+    values = [
+        row.children[3].attributes["data-value"]
+        for row in cut.all("tr")
+        if row.children[0].attributes["scope"] == "row"
+    ]
+    numbers = [float(value) for value in values if value]
+    assert numbers == sorted(numbers) and len(values) == 5
+
+
+def test_an_undefined_metric_is_said():
+    """Predictions of one class: the headline says why there is no value."""
+    table = pa.table({"y": [1, 1], "p": [0.5, 0.6]})
+    evaluation = hr.evaluate_predictions(table, label="y", prediction="p", metrics=["roc_auc", "brier"])
+    root = check_page(page("evaluation", evaluation))
+    assert next(root.all("h1")).text == "roc_auc is not defined: needs both positive and negative rows"
+
+
+def test_many_slices_stay_small():
+    """Thousands of slices: the worst are listed, the others counted, and the page is small."""
+    random = np.random.default_rng(0)
+    columns = {
+        "y": random.integers(0, 2, 9000),
+        "p": random.random(9000),
+        "city": [f"city {at % 3000}" for at in range(9000)],
+    }
+    evaluation = hr.evaluate_predictions(
+        pa.table(columns), label="y", prediction="p", metrics=["brier", "log_loss"], slices=["city"]
+    )
+    text = page("evaluation", evaluation)
+    assert len(text) < 1_000_000
+    assert "2,600 more rows are left out here" in check_page(text).text

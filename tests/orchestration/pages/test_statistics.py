@@ -1,0 +1,74 @@
+"""The page of statistics: what stands out is said, the newest span is drawn over those before it."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import headrace as hr
+from headrace.fold import Distribution
+from headrace.orchestration.pages._spread import Spread
+from tests.orchestration.pages.conftest import SECRET, awkward, page
+from tests.report.looked_at import check_page
+
+
+@pytest.fixture
+def months(tmp_path):
+    """Three spans, in the last of which x has moved."""
+    for name, shift in (("2024-01", 0.0), ("2024-02", 0.0), ("2024-03", 3.0)):
+        pq.write_table(awkward(shift=shift).drop_columns(["nothing"]), tmp_path / f"{name}.parquet")
+    return hr.ingest(str(tmp_path / "{span}.parquet"), label="late", key=["id"], sensitive=["email"])
+
+
+def test_what_moved_is_said_and_drawn(months):
+    """The column that moved is the first thing to look at; each span has its outline, the newest in colour."""
+    root = check_page(page("statistics", hr.analyze(months)))
+    first = next(item for item in root.all("ul") if "list" in item.classes).children[0].text
+    assert first.startswith("x: moved in 2024-03")
+    tile = next(item for item in root.all("article") if item.text.startswith("x"))
+    outlines = [item for item in tile.all("path") if "line" in item.classes]
+    assert [item.children[0].text for item in outlines] == ["2024-01", "2024-02", "2024-03"]
+    assert ["accent" in item.classes for item in outlines] == [False, False, True]
+
+
+def test_what_stands_out_is_said(nouns):
+    """Nulls throughout, a column that names rows, gaps: each said once, with the columns it is true of."""
+    text = check_page(page("statistics", nouns["statistics"])).text
+    assert "nothing, empty: nothing but nulls" in text
+    assert "id, email: hardly any value comes twice" in text
+    assert "Sensitive: its values are not shown." in text and SECRET not in text
+
+
+def test_spreads_are_shares_of_the_values():
+    """Bins cover all values but the tails that are cut off, and what is cut off is said."""
+    values = np.concatenate([np.random.default_rng(0).normal(size=5000), [1e6]])
+    statistics = hr.analyze(hr.Dataset.from_arrow(pa.table({"x": values})))
+    found = statistics.distribution("x")
+    spread = Spread("x", found)
+    assert spread.edges[-1] < 10 and 0.98 < sum(spread.shares(found)) < 1
+    assert "lie outside: from" in spread.remark and "1,000,000" in spread.remark
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0, 0.0), (100, 1.0)])
+def test_the_distance_of_two_sets_of_rows(shift, expected):
+    """0 for the same rows, 1 for rows that share nothing; nulls count as a value of their own."""
+
+    def of(values):
+        statistics = hr.analyze(hr.Dataset.from_arrow(pa.table({"x": values})))
+        return statistics.distribution("x")
+
+    values = list(range(40))
+    moved = [value + shift for value in values]
+    spread = Spread("x", of([*values, *moved]))
+    assert spread.distance(of(values), of(moved)) == pytest.approx(expected)
+    assert spread.distance(of([*values, None]), of(values)) == pytest.approx(1 / 41)
+    assert spread.distance(of(values), of(pa.array([], pa.int64()))) is None
+
+
+def test_text_that_was_sketched_is_drawn():
+    """More distinct texts than are kept: the most frequent of a sample, all others together."""
+    values = [f"{at}" for at in range(70_000)] + ["often"] * 30_000
+    statistics = hr.analyze(hr.Dataset.from_arrow(pa.table({"t": values})))
+    assert isinstance(statistics.folds[0], Distribution) and not statistics.distribution("t").is_exact
+    root = check_page(page("statistics", statistics))
+    assert "others" in root.text and "The most frequent of a sample" in root.text

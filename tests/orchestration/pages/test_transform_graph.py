@@ -1,0 +1,30 @@
+"""The page of a transform graph: every node drawn, what was fitted said, nobody's values listed."""
+
+import headrace as hr
+from headrace import ops
+from tests.orchestration.pages.conftest import SECRET, page
+from tests.report.looked_at import check_page
+
+
+def test_every_column_operation_and_feature_is_drawn(nouns):
+    """As many boxes as there are nodes that are no literals, and features; edges between them."""
+    graph = nouns["transform_graph"]
+    root = check_page(page("transform_graph", graph))
+    boxes = [item for item in root.all("rect") if any(name.startswith("box") for name in item.classes)]
+    nodes = [node for node in graph.expressions.nodes if node.op != "literal"]
+    assert len(boxes) == len(nodes) + len(graph.feature_names)
+    assert "mean" in root.text and "z_score(x.x)" in root.text
+
+
+def test_values_of_text_are_counted_not_listed(nouns):
+    """A graph does not know which columns are sensitive."""
+    graph = hr.transform(lambda x: {"who": ops.vocabulary(x.email)}, nouns["dataset"])
+    text = page("transform_graph", graph)
+    assert SECRET not in text and " values" in check_page(text).text
+
+
+def test_a_large_graph_is_a_table(nouns):
+    """More than can be drawn is listed."""
+    graph = hr.transform(lambda x: {f"f{at}": x.x * float(at) for at in range(120)}, nouns["dataset"])
+    root = check_page(page("transform_graph", graph))
+    assert [h.text for h in root.all("h2")] == ["Features", "Raw columns"]
