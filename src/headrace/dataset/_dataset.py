@@ -29,7 +29,7 @@ from headrace.dataset.manifest import (
 )
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
 from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
-from headrace.dataset.rows import as_floats, filter_rows
+from headrace.dataset.rows import as_labels, filter_rows
 from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, read_as, summarize_span
 from headrace.dataset.selection import Selection
 from headrace.dataset.types import differences, one_schema, shared_schema
@@ -98,6 +98,7 @@ class Dataset:
         weight: str | None = None,
         time: str | None = None,
         sensitive: Sequence[str] = (),
+        positive: str | int | float | bool | None = None,
         split: Mapping[str, int] | None = None,
         span: str = "all",
     ) -> Self:
@@ -110,7 +111,7 @@ class Dataset:
             table = pa.Table.from_batches([table])
         if not isinstance(table, pa.Table):
             raise Misuse(f"from_arrow got {type(table).__name__}", expected="a pyarrow.Table")
-        roles = Roles(label, _names(key), weight, time, _names(sensitive))
+        roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         schema = ArrowReader(table, "the table").arrow_schema
         one = Span(span, 1, schema, (Fragment("arrow", "0", table.num_rows),))
         return cls((one,), roles, _split(split), _tables=(table,))
@@ -125,6 +126,7 @@ class Dataset:
         weight: str | None = None,
         time: str | None = None,
         sensitive: Sequence[str] = (),
+        positive: str | int | float | bool | None = None,
         split: Mapping[str, int] | None = None,
         span: str = "all",
     ) -> Self:
@@ -137,7 +139,7 @@ class Dataset:
         readers = {(span, index): ParquetReader(path.absolute()) for index, path in enumerate(paths)}
         schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers.values()])
         fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
-        roles = Roles(label, _names(key), weight, time, _names(sensitive))
+        roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
 
     def __repr__(self) -> str:
@@ -313,10 +315,14 @@ class Dataset:
         return pa.Table.from_batches(pieces, schema=schema)
 
     def label_values(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
-        """The label of each row as float64[num_rows]; NaN where null. For integer, number and boolean labels."""
+        """The label of each row as float64[num_rows]; NaN where null. With a positive value 1 and 0, by `Roles`.
+
+        Raises Misuse without a label, InvalidInput for one that is neither a number nor a boolean and has no positive
+        value, or one of another kind.
+        """
         if self.roles.label is None:
             raise Misuse("this data set has no label", fix="name one: label='...'")
-        return as_floats(batch.column(self.roles.label), f"label {self.roles.label!r}")
+        return as_labels(batch.column(self.roles.label), self.roles.label, self.roles.positive)
 
     # Other data sets
 

@@ -22,6 +22,7 @@ def ingest(
     weight: str | None = None,
     time: str | None = None,
     sensitive: Sequence[str] = (),
+    positive: str | int | float | bool | None = None,
     split: Mapping[str, int] | None = None,
     rename: Mapping[str, str] | None = None,
     base: Path | None = None,
@@ -34,7 +35,7 @@ def ingest(
         A path such as "data/flights/{span}.parquet"; without `{span}` all files are the one span "all".
     spans : str or sequence of str
         "all", "last 6", "2013-01..2013-06", one name, or a list of names.
-    label, key, weight, time, sensitive
+    label, key, weight, time, sensitive, positive
         The roles of columns, see `headrace.dataset.Roles`; UnknownName for a column in no span.
     split : mapping of str to int, optional
         Weights, such as {"train": 8, "eval": 2}; rows are drawn by the hash of their key.
@@ -49,7 +50,7 @@ def ingest(
     files of one span differ. Cost: each file's footer.
     """
     plan = Parquet(str(pattern), spans, None if base is None else str(base)).plan()
-    roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)))
+    roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)), positive)
     by_span: dict[str, list[FragmentReader]] = {}
     fragments: dict[str, list[Fragment]] = {}
     for planned in plan.fragments:

@@ -87,6 +87,7 @@ def combine(arguments: dict[str, Any], context: Context) -> Any:
         arguments["weight"],
         arguments["time"],
         names(arguments["sensitive"]),
+        arguments.get("positive"),
     )
     return combine_spans(
         [(name, written) for name, written in arguments["spans"]],

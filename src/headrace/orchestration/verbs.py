@@ -139,6 +139,7 @@ def ingest(
     weight: str | None = None,
     time: str | None = None,
     sensitive: Sequence[str] = (),
+    positive: str | int | float | bool | None = None,
     split: Mapping[str, int] | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> Any:

@@ -29,6 +29,7 @@ def assemble(
     sample: pa.Table | None = None,
     ignored: Sequence[str] = (),
     sensitive: Sequence[str] = (),
+    positive: str | int | float | bool | None = None,
 ) -> Model:
     """Put transform and predictor into one graph, and make it a model.
 
@@ -38,7 +39,7 @@ def assemble(
         `columns`, `feature_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
-    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive
+    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive, positive
         What the signature records; see `Signature`.
     sample : pyarrow.Table, optional
         Raw rows in a canonical order, some of which become golden rows.
@@ -67,6 +68,7 @@ def assemble(
         outputs=tuple(outputs),
         ignored=tuple(ignored),
         sensitive=tuple(sensitive),
+        positive=positive,
     )
     return Model(builder.finish(outputs), signature, native_files=predictor.native_files(), sample=sample)
 
@@ -109,6 +111,13 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
             where=f"split {split!r}" if split else "data set",
             expected=f"rows whose label {dataset.roles.label!r} is not null",
         )
+    positive = dataset.roles.positive
+    if positive is not None and not fitted.features.label.any():
+        raise InvalidInput(
+            f"no row's label is {positive!r}, the value that counts as 1",
+            where=f"label {dataset.roles.label!r}",
+            expected="a value that occurs, written exactly as in the data",
+        )
     used, validation = {split}, None
     if "validation" in names:
         judged = materialise(graph, dataset, "validation", num_threads=num_threads)
@@ -127,6 +136,7 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         sample=fitted.sample,
         ignored=_unused(graph, dataset),
         sensitive=dataset.roles.sensitive,
+        positive=dataset.roles.positive,
     )
 
 
