@@ -12,9 +12,8 @@ _ID = re.compile(
     r"(?i:(^|[_ .-])(id|uuid|guid|key|rowid|rownames?|index)$|^unnamed: ?\d+$)|[a-z](Id|ID|Key)$|^(Id|ID)$"
 )
 _PERSON = re.compile(
-    r"(?i)(^|[_ .-])(e?mail|phone|mobile|ssn|passport|iban|address|street|"
-    r"(first|last|sur|full|user|family|maiden)[_ ]?name|name|ip|birth_?date|date_?of_?birth)"
-    r"($|[_ .-])"
+    r"(?i)((^|[_ .-])(e?mail|(tele)?phone|mobile|ssn|passport|iban|ip)($|[_ .-])|"
+    r"(^|[_ .-])(address|street|name|birth_?date|date_?of_?birth)$|(first|last|sur|full|user|family|maiden)name$)"
 )
 _GROUP = re.compile(
     r"(?i)(^|[_ .-])(sex|gender|race|ethnicity|ethnic|religion|nationality|citizenship|disability|marital(_?status)?)"

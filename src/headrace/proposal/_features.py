@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from headrace.proposal._columns import is_group, is_identifier, num_missing
 from headrace.schema import format_moment
 from headrace.statistics import FeatureStatistics, Statistics
 
-__all__ = ["FeatureChoice", "LeftOut", "choose_features"]
+__all__ = ["FeatureChoice", "LeftOut", "choose_features", "has_hours"]
 
 _FEW = 20  # whole numbers with so few values mean something as they are
 _MANY = 50  # texts beyond so many are hashed
 _LONG_TAIL = 5.0  # skewness
-_GAPS = 0.05  # share of rows without a value
+_GAPS = 0.2  # share of rows without a value
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 
 
@@ -49,25 +49,38 @@ class LeftOut:
 
 
 def choose_features(
-    statistics: Statistics, label: str, key: Sequence[str], sensitive: Sequence[str]
+    statistics: Statistics, label: str, key: Sequence[str], sensitive: Sequence[str], types: Mapping[str, str]
 ) -> tuple[tuple[FeatureChoice, ...], tuple[LeftOut, ...]]:
-    """Features in the columns' order, and the columns left out; every column but the label is in one of the two."""
+    """Features in the columns' order, and the columns left out; every column but the label is in one of the two.
+
+    `types` names every column of the data set, in order, with its type as text.
+    """
     features: list[FeatureChoice] = []
     left_out: list[LeftOut] = []
-    names = set(statistics.feature_names)
-    for column in statistics.feature_names:
+    names = {name for name in types if _is_name(name)}
+    for column, type_text in types.items():
         if column == label:
             continue
+        if column not in statistics.feature_names:
+            left_out.append(LeftOut(column, "missing in some spans, or of another type there"))
+            continue
         seen = statistics[column]
-        reason = _unusable(seen, key, sensitive)
+        reason = f"{type_text}: cast or flatten it before" if seen.type == "other" else _unusable(seen, key, sensitive)
         if reason:
             left_out.append(LeftOut(column, reason))
             continue
         for suffix, template, why in _choices(seen):
-            name = column if not suffix else _unused(f"{column}_{suffix}", names)
+            name = column
+            if suffix or not _is_name(column):
+                name = _unused("_".join(filter(None, [column.replace("\0", "") or "unnamed", suffix])), names)
             names.add(name)
             features.append(FeatureChoice(name, column, template, why))
     return tuple(features), tuple(left_out)
+
+
+def _is_name(column: str) -> bool:
+    """Whether a feature can have the column's name."""
+    return bool(column) and "\0" not in column
 
 
 def _unused(name: str, names: set[str]) -> str:
@@ -77,10 +90,8 @@ def _unused(name: str, names: set[str]) -> str:
 
 
 def _unusable(seen: FeatureStatistics, key: Sequence[str], sensitive: Sequence[str]) -> str:
-    """Why a column cannot be a feature; "" where it can."""
+    """Why a column of a kind that features can be made of is none; "" where it is one."""
     present = seen.num_rows - num_missing(seen)
-    if seen.type == "other":
-        return "no feature can be made of its type; cast or flatten it before"
     if not present:
         return "null in every row"
     if seen.num_distinct == 1 and not num_missing(seen) and not seen.num_infinite:
@@ -149,14 +160,17 @@ def _number(seen: FeatureStatistics, gaps: str) -> tuple[str, str]:
     return "ops.z_score({x})", f"{span}{gaps}{hint}"
 
 
+def has_hours(seen: FeatureStatistics) -> bool:
+    """Whether moments are more than days."""
+    return any(int(moment or 0) % _DAY_US for moment in (seen.min, seen.max, seen.mode))
+
+
 def _times(seen: FeatureStatistics, gaps: str) -> Iterator[tuple[str, str, str]]:
     """Hour and day of the week, where they vary: a moment itself never comes again."""
     low, high = int(seen.min or 0), int(seen.max or 0)
-    days = " to ".join((format_moment(moment) or str(moment))[:10] for moment in (low, high))
-    has_hours = any(int(moment) % _DAY_US for moment in (low, high, *seen.quantiles))
-    if has_hours:
-        yield "hour", f'{{x}}.cast("integer") // {_HOUR_US:_} % 24', f"of the day, UTC; {days}{gaps}"
+    if has_hours(seen):
+        yield "hour", f'{{x}}.cast("integer") // {_HOUR_US:_} % 24', f"UTC{gaps}"
     if high - low >= 7 * _DAY_US:
-        yield "weekday", f'({{x}}.cast("integer") // {_DAY_US:_} + 3) % 7', f"0 is Monday; {days}{gaps}"
-    elif not has_hours:
-        yield "", "ops.z_score({x})", f"{days}{gaps}"
+        yield "weekday", f'({{x}}.cast("integer") // {_DAY_US:_} + 3) % 7', f"0 is Monday{gaps}"
+    elif not has_hours(seen):
+        yield "", "ops.z_score({x})", f"{format_moment(low)} to {format_moment(high)}{gaps}"

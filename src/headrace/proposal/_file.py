@@ -17,18 +17,19 @@ _MANY = 12  # features beyond so many are written as lists
 _A_LIST = 4
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
+_MISSING = "{x}.is_null()"
 # template -> (constant, what its columns have in common)
 _LISTS = {
     "ops.z_score({x})": ("NUMBERS", "numbers"),
     "ops.bucketize({x}, num_buckets=50)": ("LONG_TAILED", "numbers with a long tail"),
     "{x}": ("AS_THEY_ARE", "few values, or true and false"),
     "ops.vocabulary({x})": ("CATEGORIES", "texts of few values"),
-    "{x}.is_null()": ("GAPS", "null in many rows"),
+    _MISSING: ("GAPS", "null in many rows"),
 }
 
 
 def pipeline_text(proposal: Proposal) -> str:
-    """The file's text: ruff's and black's format but for lines up to 110 characters.
+    """The file's text, set to be read: what is alike on one line, lines up to 110 characters but for their comments.
 
     Names of columns that are no Python names are written as `x["such names"]`; what a comment says of a column was seen
     in the data. Equal proposals, equal text.
@@ -60,9 +61,14 @@ def pipeline_text(proposal: Proposal) -> str:
 def _lists(features: Sequence[FeatureChoice]) -> Iterator[tuple[str, list[FeatureChoice]]]:
     """Template -> its features, where there are enough of them for a list."""
     for template in _LISTS:
-        members = [item for item in features if item.template == template]
+        members = [item for item in features if item.template == template and item.name == _key(item)]
         if len(members) >= _A_LIST:
             yield template, members
+
+
+def _key(item: FeatureChoice) -> str:
+    """What a feature in a list is called."""
+    return f"{item.column}_missing" if item.template == _MISSING else item.column
 
 
 def _constants(lists: dict[str, list[FeatureChoice]]) -> Iterator[str]:
@@ -76,42 +82,44 @@ def _constants(lists: dict[str, list[FeatureChoice]]) -> Iterator[str]:
 def _features(features: Sequence[FeatureChoice], lists: dict[str, list[FeatureChoice]]) -> Iterator[str]:
     for template, members in lists.items():
         constant, what = _LISTS[template]
-        key = "name" if template != "{x}.is_null()" else 'f"{name}_missing"'
+        key = 'f"{name}_missing"' if template == _MISSING else "name"
         expression = template.replace("{x}", "x[name]")
         yield f"        **{{{key}: {expression} for name in {constant}}},  # {len(members)} columns: {what}"
     for item in features:
-        if item.template not in lists:
+        if item not in lists.get(item.template, ()):
             expression = item.template.replace("{x}", _access(item.column))
             yield f"        {quoted(item.name)}: {expression},  # {item.reason}"
 
 
 def _left_out(proposal: Proposal) -> Iterator[str]:
-    said = [f"{quoted(item.column)} ({item.reason})" for item in proposal.left_out]
+    reasons: dict[str, list[str]] = {}
+    for item in proposal.left_out:
+        reasons.setdefault(item.reason, []).append(quoted(item.column))
+    said = [f"{', '.join(columns)} ({reason})," for reason, columns in reasons.items()]
     if said:
-        yield from _wrapped("    # Left out: ", said, ".", prefix="    # ")
+        yield from _filled(["Left out:", *said[:-1], f"{said[-1][:-1]}."], "    # ")
 
 
-def _wrapped(opening: str, items: Sequence[str], closing: str, *, prefix: str = "    ") -> Iterator[str]:
-    """Items with commas between, on as few lines as there need be; the brackets of a wrapped list stand alone."""
-    whole = opening + ", ".join(items) + closing
+def _wrapped(opening: str, items: Sequence[str], closing: str, *, indent: str = "") -> Iterator[str]:
+    """A list or a call: on one line if it fits, else its items on as few as there need be, between the brackets."""
+    whole = f"{indent}{opening}{', '.join(items)}{closing}"
     if len(whole) <= _WIDTH:
         yield whole
         return
-    is_list = closing == "]"
-    line = prefix if is_list else opening
-    if is_list:
-        yield opening
-    begin = line
-    for index, item in enumerate(items):
-        is_last = index == len(items) - 1
-        piece = item + ("," if is_list or not is_last else closing)
-        if line != begin and len(line) + len(piece) > _WIDTH:
+    yield indent + opening
+    yield from _filled([f"{item}," for item in items], f"{indent}    ")
+    yield indent + closing
+
+
+def _filled(pieces: Sequence[str], prefix: str) -> Iterator[str]:
+    """Pieces with a space between, on lines that begin with the prefix."""
+    line = prefix
+    for piece in pieces:
+        if line != prefix and len(line) + len(piece) > _WIDTH:
             yield line.rstrip()
-            line = begin = prefix
-        line += piece + ("" if is_last else " ")
+            line = prefix
+        line += f"{piece} "
     yield line.rstrip()
-    if is_list:
-        yield closing
 
 
 def _body(proposal: Proposal) -> Iterator[str]:
@@ -126,7 +134,7 @@ def _body(proposal: Proposal) -> Iterator[str]:
     if proposal.sensitive:
         roles.append(f"sensitive={_list(proposal.sensitive)}")
     roles.append(f"split={json.dumps(proposal.split)}")
-    yield from _call("raw = hr.ingest(", roles)
+    yield from _wrapped("raw = hr.ingest(", roles, ")", indent="    ")
     yield f"    schema = hr.load_schema({quoted(proposal.schema_file)}, otherwise=hr.infer_schema(hr.analyze(raw)))"
     previous = ", previous=hr.previous(raw)" if proposal.has_spans else ""
     yield f"    examples = hr.validate(raw, schema{previous}).accepted"
@@ -137,23 +145,10 @@ def _body(proposal: Proposal) -> Iterator[str]:
     if proposal.slices:
         judged.append(f"slices={_list(proposal.slices)}")
     judged.append(f"champion=hr.champion({quoted(proposal.endpoint)})")
-    yield from _call("report = hr.evaluate(", judged)
-    yield from _call("verdict = hr.gate(", ["model", "report", f"rules={_list(proposal.rules)}"])
+    yield from _wrapped("report = hr.evaluate(", judged, ")", indent="    ")
+    judged = ["model", "report", f"rules={_list(proposal.rules)}"]
+    yield from _wrapped("verdict = hr.gate(", judged, ")", indent="    ")
     yield f"    hr.push(model, verdict, endpoint={quoted(proposal.endpoint)})"
-
-
-def _call(opening: str, arguments: Sequence[str]) -> Iterator[str]:
-    whole = f"    {opening}{', '.join(arguments)})"
-    if len(whole) <= _WIDTH:
-        yield whole
-        return
-    yield f"    {opening}"
-    inside = f"        {', '.join(arguments)}"
-    if len(inside) <= _WIDTH:
-        yield inside
-    else:
-        yield from (f"        {argument}," for argument in arguments)
-    yield "    )"
 
 
 def _list(names: Sequence[str]) -> str:

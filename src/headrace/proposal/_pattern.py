@@ -93,7 +93,7 @@ def check_name(name: str) -> str:
 
 def _is_taken(name: str) -> bool:
     """Whether Python or an installed package has a module of that name, which the pipeline's file would hide."""
-    if keyword.iskeyword(name) or name in sys.stdlib_module_names:
+    if keyword.iskeyword(name) or name in sys.stdlib_module_names or name == "headrace":
         return True
     folders = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     return PathFinder.find_spec(name, folders) is not None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.proposal._columns import choose_key, choose_sensitive, choose_slices, choose_time
-from headrace.proposal._features import FeatureChoice, LeftOut, choose_features
+from headrace.proposal._features import FeatureChoice, LeftOut, choose_features, has_hours
 from headrace.proposal._label import Label
 from headrace.schema import format_moment
 from headrace.statistics import FeatureStatistics, Statistics
@@ -99,7 +99,7 @@ def propose(
     schema_file: str,
     endpoint: str,
     key: Sequence[str] = (),
-    uneven: Collection[str] = (),
+    types: Mapping[str, str],
 ) -> Proposal:
     """A pipeline over the rows that statistics describe.
 
@@ -113,8 +113,8 @@ def propose(
         See `Proposal`.
     key : sequence of str
         The columns that name a row; by default the one that seems to.
-    uneven : collection of str
-        Columns that not all spans have, in types that go together: they are in no statistics.
+    types : mapping of str to str
+        Every column of the data set, in order, and its type; one that spans differ in is in no statistics.
 
     Raises UnknownName for a key that is not there, InvalidInput when no column can be a feature, with the reason for
     each. Cost: milliseconds a column.
@@ -124,9 +124,7 @@ def propose(
             raise UnknownName("column", column, statistics.feature_names, where="--key")
     key = tuple(key) or choose_key(statistics, label.name)
     sensitive = choose_sensitive(statistics, label.name)
-    features, left_out = choose_features(statistics, label.name, key, sensitive)
-    lacking = [name for name in uneven if name not in statistics.feature_names]
-    left_out += tuple(LeftOut(name, "missing in some spans, or of another type there") for name in lacking)
+    features, left_out = choose_features(statistics, label.name, key, sensitive, types)
     if not features:
         reasons = "; ".join(f"{item.column!r}: {item.reason}" for item in left_out[:10])
         raise InvalidInput(
@@ -140,7 +138,7 @@ def propose(
         schema_file=schema_file,
         endpoint=endpoint,
         num_rows=statistics[label.name].num_rows,
-        num_columns=len(statistics.feature_names) + len(lacking),
+        num_columns=len(types),
         label=label,
         key=key,
         time=choose_time(statistics),
@@ -166,7 +164,8 @@ def _typical(seen: FeatureStatistics) -> Any:
     if seen.median is None:
         return None
     if seen.type == "timestamp":
-        return format_moment(int(seen.median) // 1_000_000 * 1_000_000)
+        unit_us = 1_000_000 if has_hours(seen) else 86_400_000_000
+        return format_moment(int(seen.median) // unit_us * unit_us)
     if seen.type == "boolean":
         return bool(seen.mode)
     return int(seen.median) if seen.type == "integer" else float(f"{seen.median:.6g}")

@@ -13,6 +13,7 @@ from headrace.cli.output import add_output, write_json
 from headrace.errors import InvalidInput, MissingExtra
 
 if TYPE_CHECKING:
+    from headrace.dataset import Dataset
     from headrace.proposal import Proposal
 
 __all__ = ["add_arguments", "execute"]
@@ -81,7 +82,7 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
         schema_file=arguments.schema,
         endpoint=endpoint,
         key=arguments.key,
-        uneven=dataset.uneven_columns,
+        types=_types(dataset),
     )
     text = pipeline_text(proposal)
     disk.make_folder(schema_file.parent)
@@ -95,6 +96,12 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
         width = max(len(heading) for heading, _ in lines)
         sys.stdout.write("".join(f"{heading:{width}}  {line}\n" for heading, line in lines))
     return 0
+
+
+def _types(dataset: Dataset) -> dict[str, str]:
+    """Every column's type; "" where spans differ in it."""
+    shared = dataset.shared_schema
+    return {name: str(shared.field(name).type) if name in shared.names else "" for name in dataset.column_names}
 
 
 def _lines(proposal: Proposal, file: str, num_lines: int, num_spans: int) -> list[tuple[str, str]]:
