@@ -158,7 +158,47 @@ CELLS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def by_state(text: str) -> tuple[list[list[str]], int | None]:
+    """Rows by a machine of states, character by character, and the line that a quote opened in and never closed."""
+    rows, row, value, state, line, opened = [], [], "", "start", 1, 1
+    for place, item in enumerate(text + "\n"):
+        if state == "quoted":
+            state = "closing" if item == '"' else state
+            value += "" if item == '"' else item
+        elif state == "closing" and item == '"':
+            value, state = value + '"', "quoted"
+        elif item == '"' and state == "start":
+            state = "quoted"
+        elif item == ",":
+            row, value, state = [*row, value], "", "start"
+        elif item in "\r\n":
+            if row or value or state != "start":
+                rows.append([*row, value])
+            row, value, state = [], "", "start"
+        else:
+            value, state = value + item, "bare"
+        line += item == "\n" or (item == "\r" and text[place + 1 : place + 2] != "\n")
+        opened = line if not row and not value and state == "start" else opened
+    return rows, opened if state == "quoted" else None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=st.text(st.sampled_from('a,"\n\r'), max_size=40), block_bytes=st.integers(1, 12))
+def test_quotes_wherever_they_stand(text: str, block_bytes: int, tmp_path: Path) -> None:
+    """Any tangle of quotes, delimiters and ends of lines is the rows a plain machine of states sees, or is refused."""
+    rows, unclosed = by_state(text)
+    path = write(tmp_path, ("x,y\n" + text).encode())
+    if unclosed is not None or any(len(row) != 2 for row in rows):
+        with pytest.raises(InvalidInput, match="values? in a row|does not end"):
+            for size in (block_bytes, 1 << 20):
+                read(path, block_bytes=size)
+        return
+    for size in (block_bytes, 1 << 20):
+        found = [batch.to_pylist() for batch in CsvFile(path, block_bytes=size)._texts()]
+        assert [[value or "" for value in row.values()] for batch in found for row in batch] == rows
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=20), block_bytes=st.integers(1, 40))
 def test_python_writes_and_we_read(rows: list[tuple[Any, ...]], block_bytes: int, tmp_path: Path) -> None:
     """What Python's csv module wrote and DuckDB reads as text is what we read, whatever the block."""

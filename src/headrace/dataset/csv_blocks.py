@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from headrace.errors import InvalidInput
 
 __all__ = ["BLOCK_BYTES", "DELIMITERS", "Block", "find_bad_row", "first_row_end", "read_blocks"]
@@ -24,6 +27,7 @@ DELIMITERS = ",;\t|"
 
 _LONGEST_ROW_BYTES = 1 << 26
 _BOM = b"\xef\xbb\xbf"
+Places = npt.NDArray[np.int64]
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -136,70 +140,68 @@ def _check_text(block: Block, path: Path) -> None:
         )
 
 
-def _quoted(delimiters: str) -> re.Pattern[bytes]:
-    """Finds quoted values; the group is empty in one that does not end."""
-    before = re.escape(delimiters.encode())
-    return re.compile(rb"(?:(?<=[" + before + rb'\r\n])|\A)"[^"]*+(?:""[^"]*+)*+("?)')
-
-
-def _quoted_spans(data: bytes, delimiters: str) -> list[tuple[int, int]]:
-    """Where quoted values begin and end; one that does not end goes beyond the data."""
+def _toggles(data: bytes, delimiters: str) -> Places:
+    """Where text begins and ends to be quoted, in turns: what has an odd number of them before it is quoted."""
     if b'"' not in data:
-        return []
-    found = _quoted(delimiters).finditer(data)
-    return [(match.start(), match.end() if match[1] else len(data) + 1) for match in found]
+        return np.zeros(0, np.int64)
+    codes = np.frombuffer(data, np.uint8)
+    quotes: Places = np.flatnonzero(codes == ord('"'))
+    opening = quotes[::2]
+    before = np.isin(codes[opening - 1], np.frombuffer(delimiters.encode() + b"\r\n", np.uint8)) | (opening == 0)
+    before[1:] |= opening[1:] == quotes[1::2][: len(opening) - 1] + 1  # "" inside a value: closed and opened again
+    if before.all():
+        return quotes
+    # Some quotes stand inside bare values, where they are text: one by one.
+    pattern = re.compile(b"[" + re.escape(delimiters.encode()) + rb'\r\n]"[^"]*+(?:""[^"]*+)*+("?)')
+    found = []
+    for match in pattern.finditer(b"\n" + data):
+        found += [match.start(), match.end() - 2] if match[1] else [match.start()]
+    return np.array(found, np.int64)
+
+
+def _is_quoted(place: int, toggles: Places) -> bool:
+    return bool(np.searchsorted(toggles, place) % 2)
 
 
 def _last_row_end(data: bytes, delimiters: str, *, is_last: bool) -> int:
     """Where the last whole row ends; 0 where there is none."""
-    spans = _quoted_spans(data, delimiters)
-    if is_last and not (spans and spans[-1][1] > len(data)):
+    toggles = _toggles(data, delimiters)
+    if is_last and len(toggles) % 2 == 0:
         return len(data)
     limit = len(data)
     while True:
-        newline = data.rfind(b"\n", 0, limit)
         back = data.rfind(b"\r", 0, limit)
         if back == len(data) - 1 and not is_last:  # its LF may come yet
             back = data.rfind(b"\r", 0, back)
-        place = max(newline, back)
-        while spans and spans[-1][0] > place:
-            spans.pop()
-        if not spans or place >= spans[-1][1] or place < 0:
+        place = max(data.rfind(b"\n", 0, limit), back)
+        if place < 0 or not _is_quoted(place, toggles):
             return place + 1
-        limit = spans[-1][0]
+        limit = int(toggles[np.searchsorted(toggles, place) - 1])
 
 
 def first_row_end(data: bytes, delimiters: str) -> int:
     """Where the first row ends, its end of line left out; len(data) where it is the last one."""
-    spans = iter(_quoted_spans(data, delimiters))
-    span = next(spans, None)
-    for match in re.finditer(rb"[\r\n]", data):
-        while span is not None and span[1] <= match.start():
-            span = next(spans, None)
-        if span is None or match.start() < span[0]:
-            return match.start()
-    return len(data)
+    toggles = _toggles(data, delimiters)
+    ends = (match.start() for match in re.finditer(rb"[\r\n]", data))
+    return next((place for place in ends if not _is_quoted(place, toggles)), len(data))
 
 
 def find_bad_row(block: Block, delimiter: str, num_fields: int) -> tuple[int, int] | None:
     """The line and the number of values of the first row that has not `num_fields` values; None where all have.
 
-    Slow, for blocks that are known to hold one. Empty lines do not count.
+    Empty lines do not count.
     """
-    data, start = block.data, 0
-    spans = iter(_quoted_spans(data, delimiter))
-    span = next(spans, None)
-    count = 1
-    for match in re.finditer(rb"[\r\n" + re.escape(delimiter.encode()) + rb"]", data + b"\n"):
-        place = match.start()
-        while span is not None and span[1] <= place:
-            span = next(spans, None)
-        if span is not None and span[0] <= place:
-            continue
-        if match[0] == delimiter.encode():
-            count += 1
-            continue
-        if place > start and count != num_fields:
-            return block.line_at(start), count
-        start, count = place + 1, 1
-    return None
+    data = block.data + b"\n"
+    codes, toggles = np.frombuffer(data, np.uint8), _toggles(data, delimiter)
+
+    def bare(*wanted: str) -> Places:
+        places: Places = np.flatnonzero(np.isin(codes, [ord(item) for item in wanted]))
+        found: Places = places[np.searchsorted(toggles, places) % 2 == 0]
+        return found
+
+    ends = bare("\r", "\n")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    delimiters = bare(delimiter)
+    counts = 1 + np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts)
+    bad = np.flatnonzero((counts != num_fields) & (ends > starts))
+    return (block.line_at(int(starts[bad[0]])), int(counts[bad[0]])) if len(bad) else None
