@@ -17,7 +17,7 @@ def member_lines() -> list[str]:
     """One import line a member of the kinds that users name as classes."""
     from headrace.lookup import class_names
 
-    found = {**class_names("metric"), **class_names("trainer")}
+    found = {**class_names("metric"), **class_names("source"), **class_names("trainer")}
     return sorted(f"from {module} import {name} as {name}" for name, module in found.items())
 
 

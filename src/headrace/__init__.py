@@ -54,7 +54,7 @@ def __getattr__(name: str) -> _Any:
         if found is None:
             from headrace.errors import UnknownName
 
-            members = [*class_names("metric"), *class_names("trainer")]
+            members = [*class_names("metric"), *class_names("source"), *class_names("trainer")]
             problem = UnknownName("name in headrace", name, [*_NAMES, "ops", *members])
             raise AttributeError(str(problem))
         value = found

@@ -33,5 +33,7 @@ from headrace.evaluation.metrics.precision import Precision as Precision
 from headrace.evaluation.metrics.recall import Recall as Recall
 from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
+from headrace.ingestion.sources.csv import Csv as Csv
+from headrace.ingestion.sources.parquet import Parquet as Parquet
 
 __version__: str

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from headrace import progress
 from headrace.canonical import digest
+from headrace.dataset.csv_file import CsvFile, CsvFormat, join_shapes
 from headrace.dataset.hashing import ALGORITHM
 from headrace.dataset.manifest import (
     Manifest,
@@ -32,6 +33,7 @@ from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_spl
 from headrace.dataset.rows import as_labels, filter_rows
 from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, read_as, summarize_span
 from headrace.dataset.selection import Selection
+from headrace.dataset.temporary import TemporaryReader
 from headrace.dataset.types import differences, one_schema, shared_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.fold import ROW_ID, Rows
@@ -44,8 +46,8 @@ __all__ = ["Dataset"]
 class Dataset:
     """Rows that do not change: spans of fragments, roles of columns, a split, perhaps a schema.
 
-    Make one with `from_arrow`, `from_parquet` or `ingest`; every method answers with a new data set. Reading needs
-    memory for a batch, never for a file.
+    Make one with `from_arrow`, `from_parquet`, `from_csv` or `ingest`; every method answers with a new data set.
+    Reading needs memory for a batch, never for a file.
 
     Parameters
     ----------
@@ -138,6 +140,56 @@ class Dataset:
         paths = find_files(pattern)
         readers = {(span, index): ParquetReader(path.absolute()) for index, path in enumerate(paths)}
         schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers.values()])
+        fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
+        roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
+        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
+
+    @classmethod
+    def from_csv(
+        cls,
+        pattern: str | Path | Iterable[str | Path],
+        *,
+        label: str | None = None,
+        key: Sequence[str] = (),
+        weight: str | None = None,
+        time: str | None = None,
+        sensitive: Sequence[str] = (),
+        positive: str | int | float | bool | None = None,
+        split: Mapping[str, int] | None = None,
+        span: str = "all",
+        delimiter: str | None = None,
+        nulls: Sequence[str] = (),
+        names: Sequence[str] = (),
+    ) -> Self:
+        """A data set of the rows of CSV files: a path, a glob pattern or a list of paths, one span.
+
+        Types are the narrowest that take every row of every file: integer, number, boolean, timestamp (UTC), else text
+        as it is written; codes such as 007 are text, nothing between two delimiters is null
+        (`headrace.dataset.csv_values` has the rules).
+
+        Parameters
+        ----------
+        delimiter : str, optional
+            One of `,` `;` tab `|`; by default the one that line 1 holds most of.
+        nulls : sequence of str
+            What else means null when it stands there without quotes: ["NA"].
+        names : sequence of str
+            The columns of files without a header line.
+
+        The others are the roles (`Roles`) and the weights of the splits. The rows are written down as Parquet in a
+        temporary folder that goes when the data set does.
+
+        Raises InvalidInput that names file and line: no file, no header, a row of too many or too few values, bytes
+        that are no UTF-8, a quote never closed. InvalidSchema for files of other columns. Cost: each file is read
+        twice. Memory: a row group.
+        """
+        form = CsvFormat(delimiter, _names(nulls), _names(names))
+        files = [CsvFile(path.absolute(), form) for path in find_files(pattern, "CSV")]
+        schema = join_shapes([(str(file.path), file.arrow_schema) for file in files])
+        readers = {
+            (span, index): TemporaryReader((batch.select(schema.names) for batch in file.batches(schema)), schema)
+            for index, file in enumerate(progress.track(files, "csv", unit="files"))
+        }
         fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
         roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))

@@ -102,7 +102,7 @@ class Fragment:
     Parameters
     ----------
     source : str
-        "parquet", or "arrow" for a table in memory.
+        "parquet", or "arrow" for a table in memory; in a source's plan the name of the source.
     locator : str
         A path, absolute or relative to the folder of the manifest; the number of the table for "arrow".
     num_rows : int or None
