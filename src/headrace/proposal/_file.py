@@ -124,7 +124,10 @@ def _filled(pieces: Sequence[str], prefix: str) -> Iterator[str]:
 
 def _body(proposal: Proposal) -> Iterator[str]:
     label = proposal.label
-    roles = [quoted(proposal.pattern), f"label={quoted(label.name)}"]
+    source = quoted(proposal.pattern)
+    if proposal.nulls:
+        source = f"hr.Csv({source}, nulls={_list(proposal.nulls)})"
+    roles = [source, f"label={quoted(label.name)}"]
     if label.positive is not None:
         roles.append(f"positive={quoted(label.positive) if isinstance(label.positive, str) else repr(label.positive)}")
     if proposal.key:

@@ -16,7 +16,7 @@ from headrace.errors import InvalidInput
 
 __all__ = ["check_name", "find_pattern", "name_of"]
 
-_KINDS = (".parquet",)
+_KINDS = (".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _DATE = re.compile(r"\d{4}([-_.]?\d{2}){0,2}")
 
 
@@ -42,22 +42,27 @@ def find_pattern(source: str, folder: Path) -> str:
                 "no such file or folder", where=source, expected="a file, a folder, or a pattern of files"
             )
         return _relative(source, folder)
-    files = [file for file in sorted(path.rglob("*")) if file.suffix in _KINDS and file.is_file()]
-    kinds = sorted({file.suffix for file in files})
+    files = {file: _kind(file) for file in sorted(path.rglob("*")) if _kind(file) and file.is_file()}
+    kinds = sorted(set(files.values()))
     if len(kinds) != 1:
         raise InvalidInput(
             f"this folder holds files of {len(kinds)} kinds: {', '.join(kinds)}"
             if kinds
             else "no file can be read here",
             where=source,
-            expected=f"files that end in {' or '.join(_KINDS)}",
+            expected=f"files that end in {', '.join(_KINDS)}",
             fix=f"name one kind: '{source}/*{kinds[0]}'" if kinds else "",
         )
     inside = glob.escape(_relative(source, folder))
     if any(file.parent != path for file in files):
         return f"{inside}/**/*{kinds[0]}"
-    is_dated = len(files) > 1 and all(_DATE.fullmatch(file.stem) for file in files)
+    is_dated = len(files) > 1 and all(_DATE.fullmatch(file.name.removesuffix(kinds[0])) for file in files)
     return f"{inside}/{'{span}' if is_dated else '*'}{kinds[0]}"
+
+
+def _kind(file: Path) -> str:
+    """How its name ends, of the endings that can be read; "" where it is another."""
+    return next((kind for kind in _KINDS if file.name.endswith(kind)), "")
 
 
 def _relative(source: str, folder: Path) -> str:

@@ -29,6 +29,8 @@ class Proposal:
         Of the pipeline: a Python name.
     pattern : str
         Where its rows are, as `hr.ingest` takes it, relative to the pipeline's file.
+    nulls : tuple of str
+        Words that stand for null in a CSV.
     schema_file : str
         The file that says what rows must look like, relative to the pipeline's file.
     endpoint : str
@@ -57,6 +59,7 @@ class Proposal:
 
     name: str
     pattern: str
+    nulls: tuple[str, ...]
     schema_file: str
     endpoint: str
     num_rows: int
@@ -99,6 +102,7 @@ def propose(
     schema_file: str,
     endpoint: str,
     key: Sequence[str] = (),
+    nulls: Sequence[str] = (),
     types: Mapping[str, str],
 ) -> Proposal:
     """A pipeline over the rows that statistics describe.
@@ -113,6 +117,8 @@ def propose(
         See `Proposal`.
     key : sequence of str
         The columns that name a row; by default the one that seems to.
+    nulls : sequence of str
+        See `Proposal`.
     types : mapping of str to str
         Every column of the data set, in order, and its type; one that spans differ in is in no statistics.
 
@@ -135,6 +141,7 @@ def propose(
     return Proposal(
         name=name,
         pattern=pattern,
+        nulls=tuple(nulls),
         schema_file=schema_file,
         endpoint=endpoint,
         num_rows=statistics[label.name].num_rows,

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "execute"]
 
 _EXAMPLES = """examples:
-  headrace init churn.parquet                          # the label is found where it is plain
-  headrace init churn.parquet --label churned          # "yes" and "no", M and B, 1 and 2 are fine
-  headrace init iris.parquet --label species --positive setosa
-  headrace init houses.parquet --label price           # a quantity
+  headrace init churn.csv                        # the label is found where it is plain
+  headrace init churn.csv --label churned        # "yes" and "no", M and B, 1 and 2 are fine
+  headrace init iris.csv --label species --positive setosa
+  headrace init houses.parquet --label price     # a quantity
   headrace init 'data/flights/{span}.parquet' --label late --key flight --name flights
 """
 _LONGEST_REQUEST = 1000  # characters
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `init` takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
-    parser.add_argument("source", metavar="SOURCE", help="a Parquet file, a folder of them, or a pattern with {span}")
+    parser.add_argument("source", metavar="SOURCE", help="a CSV or Parquet file, a folder of them, or a pattern")
     parser.add_argument("--label", metavar="COLUMN", help="what is to be predicted")
     parser.add_argument("--positive", metavar="VALUE", help="the label's value that counts as 1")
     parser.add_argument("--quantity", action="store_true", help="predict the label's number though it has few values")
@@ -65,13 +65,19 @@ def execute(arguments: argparse.Namespace) -> int:
 def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str, file: Path, schema_file: Path) -> int:
     from headrace import disk
     from headrace.dataset import Roles
+    from headrace.dataset.csv_file import is_csv
     from headrace.ingestion import ingest
-    from headrace.proposal import choose_label, pipeline_text, propose
+    from headrace.ingestion.sources.csv import Csv
+    from headrace.proposal import choose_label, find_null_words, pipeline_text, propose
     from headrace.statistics import analyze
     from headrace.validation import infer_schema
 
     dataset = ingest(pattern, base=file.parent)
     statistics = analyze(dataset)
+    nulls = find_null_words(statistics) if is_csv(pattern) else ()
+    if nulls:  # read as null, they leave other types behind
+        dataset = ingest(Csv(pattern, nulls=nulls), base=file.parent)
+        statistics = analyze(dataset)
     label = choose_label(statistics, arguments.label, positive=arguments.positive, as_quantity=arguments.quantity)
     statistics = replace(statistics, roles=Roles(label.name))
     proposal = propose(
@@ -82,6 +88,7 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
         schema_file=arguments.schema,
         endpoint=endpoint,
         key=arguments.key,
+        nulls=nulls,
         types=_types(dataset),
     )
     text = pipeline_text(proposal)
@@ -115,6 +122,7 @@ def _lines(proposal: Proposal, file: str, num_lines: int, num_spans: int) -> lis
     found = [
         ("looked at", f"{proposal.pattern}: {rows}{spans}"),
         ("label", f"{label.name}, {task} ({label.reason}{shares}); another: --label, --positive"),
+        *([("nulls", f"{', '.join(map(repr, proposal.nulls))} in any column")] if proposal.nulls else []),
         *([("", f"null in {missing:,} rows, which are left out")] if missing else []),
         ("key", ", ".join(proposal.key) or "none found: rows are drawn by their place; --key names one"),
         ("features", f"{len(proposal.features)}, made of {len({item.column for item in proposal.features})} columns"),
