@@ -37,6 +37,7 @@ def test_the_only_column_with_two_values():
     ("columns", "said"),
     [
         ({"a": ["p", "q"] * 15, "b": [0, 1] * 15, "x": NUMBERS}, r"a \('p' or 'q'\), b \(0 or 1\), x \(0 to 9\)"),
+        ({"Sex": ["f", "m"] * 15, "x": NUMBERS}, r"Sex \('f' or 'm'\), x \(0 to 9\)"),
         ({"label": [0, 1] * 15, "y": [0, 1] * 15}, r"label \(0 or 1\), y \(0 or 1\)"),
         ({"x": NUMBERS, "kind": ["a", "b", "c"] * 10}, r"kind \(3 texts\), x \(0 to 9\)"),
         ({"class": [1, 2, 3] * 10, "died": [True, False] * 15}, r"class \(1 to 3\), died \(true or false\)"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import headrace as hr
 from headrace.errors import InvalidInput, UnknownName
 from headrace.orchestration import Pipeline
-from headrace.proposal import choose_label, pipeline_text, propose
+from headrace.proposal import choose_label, find_null_words, pipeline_text, propose
 from headrace.transformation import trace
 from tests.proposal.tables import customers, oddities
 
@@ -134,6 +134,16 @@ def test_an_op_for_each_sort_of_values(values, template):
     assert [item.template for item in found.features if item.column == "a"] == ([template] if template else [])
 
 
+@pytest.mark.parametrize(
+    ("form", "hint"), [("31/{}/2024 10:00", "write them as 2024-01-31"), ("{}.5", "cast it before"), ("no {}", "texts")]
+)
+def test_texts_that_are_something_else(form, hint):
+    """Days and numbers in a form of their own are told apart from mere texts."""
+    texts = [form.format(index % 12 if "/" in form else index) + " " * (index // 12) for index in range(100)]
+    (left,) = proposed(pa.table({"t": texts, "x": np.arange(100) % 7, "target": [0, 1] * 50})).left_out
+    assert left.reason.endswith(hint)
+
+
 def test_many_texts_are_hashed():
     """A column of many texts, each of them often, keeps the frequent ones and hashes the rest."""
     texts = [f"city {index % 150}" for index in range(1500)]
@@ -170,6 +180,15 @@ def test_keys_and_what_cannot_be():
     with pytest.raises(InvalidInput, match="no column to predict from") as caught:
         proposed(table.select(["customerID", "currency", "churned"]), "churned")
     assert "'currency': one value in all rows" in str(caught.value)
+
+
+def test_words_for_null():
+    """A word among numbers is null, the same word among texts is none; it is said to the source."""
+    columns = {"age": ["1", "NA", "3.5", "?"], "at": ["2024-01-31", "-", None, "NA"], "land": ["NA", "CH", ".", "US"]}
+    assert find_null_words(hr.analyze(hr.Dataset.from_arrow(pa.table(columns)))) == ("NA", "?", "-")
+    assert find_null_words(hr.analyze(hr.Dataset.from_arrow(pa.table({"a": ["NA", "NA"], "b": [1, 2]})))) == ()
+    text = pipeline_text(proposed(customers(), "churned", nulls=["NA"]))
+    assert 'hr.Csv("it.parquet", nulls=["NA"])' in text
 
 
 def test_few_rows_are_said():

@@ -6,7 +6,7 @@ import re
 
 from headrace.statistics import FeatureStatistics, Statistics
 
-__all__ = ["choose_key", "choose_sensitive", "choose_slices", "choose_time", "is_identifier", "num_missing"]
+__all__ = ["choose_key", "choose_sensitive", "choose_slices", "choose_time", "is_group", "is_identifier", "num_missing"]
 
 _ID = re.compile(
     r"(?i:(^|[_ .-])(id|uuid|guid|key|rowid|rownames?|index)$|^unnamed: ?\d+$)|[a-z](Id|ID|Key)$|^(Id|ID)$"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ _FEW = 20  # whole numbers with so few values mean something as they are
 _MANY = 50  # texts beyond so many are hashed
 _LONG_TAIL = 5.0  # skewness
 _GAPS = 0.2  # share of rows without a value
+_DATE = re.compile(r" *\d{1,4}([/.-])\d{1,2}\1\d{1,4}(?!\d)")
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 
 
@@ -106,9 +108,15 @@ def _unusable(seen: FeatureStatistics, key: Sequence[str], sensitive: Sequence[s
     if seen.num_invalid_utf8:
         return "holds bytes that are no UTF-8"
     if seen.type == "text" and distinct > _MANY and distinct * 2 > present:
-        numbers = all(_is_number(text) for text, _ in seen.top_values)
-        return f"{distinct:,} different texts" + (", numbers all of them: cast it before" if numbers else "")
+        return f"{distinct:,} different texts{_hint([text for text, _ in seen.top_values])}"
     return ""
+
+
+def _hint(texts: Sequence[str]) -> str:
+    """What texts would be, were they written otherwise."""
+    if all(_DATE.match(text) for text in texts):
+        return ", days all of them: write them as 2024-01-31"
+    return ", numbers all of them: cast it before" if all(map(_is_number, texts)) else ""
 
 
 def _is_number(text: str) -> bool:

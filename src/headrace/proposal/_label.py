@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model.signature import Task
+from headrace.proposal._columns import is_group
 from headrace.statistics import FeatureStatistics, Statistics
 
 __all__ = ["Label", "choose_label", "is_two_valued"]
@@ -65,7 +66,7 @@ def choose_label(
     """The label asked for, or the one that is plainly meant; never a guess among several.
 
     A column is plainly meant when it alone has a label's name ("target", "label", "y" ...), or is the only one with two
-    values.
+    values; but not by these alone when it sorts people, by sex say.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def choose_label(
     two_valued = [name for name in statistics.feature_names if is_two_valued(statistics[name])]
     if len(named) == 1 and (set(two_valued) <= set(named) or _is_plain(statistics[named[0]])):
         return _judge(statistics[named[0]], "its name says so", positive, as_quantity)
-    if not named and len(two_valued) == 1:
+    if not named and len(two_valued) == 1 and not is_group(statistics[two_valued[0]]):
         return _judge(statistics[two_valued[0]], "the only column with two values", positive, as_quantity)
     raise InvalidInput(
         "it cannot be told which column is to be predicted",
