@@ -191,6 +191,22 @@ def test_words_for_null():
     assert 'hr.Csv("it.parquet", nulls=["NA"])' in text
 
 
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ({"row": np.arange(100), "patient id": [f"P{index % 60}" for index in range(100)]}, ("patient id",)),
+        ({"n": np.arange(1, 101)}, ("n",)),
+        ({"PassengerId": np.arange(1, 101), "deckId": np.arange(100) % 3}, ("PassengerId",)),
+        ({"id": [None, *range(99)]}, ()),
+        ({"score": np.random.default_rng(0).permutation(1000)[:100]}, ()),
+        ({"part_id": np.arange(100) % 4}, ()),
+    ],
+)
+def test_keys(columns, key):
+    """Who the row is about comes before its number; few values, nulls and mere numbers name nothing."""
+    assert proposed(pa.table({**columns, "x": np.arange(100) % 7, "target": [0, 1] * 50})).key == key
+
+
 def test_few_rows_are_said():
     """A table too small to learn from is not refused, but the person is told."""
     small = pa.table({"a": np.arange(30.0), "target": [0, 1] * 15})

@@ -46,17 +46,17 @@ def choose_key(statistics: Statistics, label: str) -> tuple[str, ...]:
     """The column that names a row, by which it is drawn into train or eval; () = the row's place does.
 
     One whose name says so: different in each row, or else with many values, so that rows about one thing stay together
-    on one side of the split. Among several the one with most values.
+    on one side of the split. Among several the one with most values; a number of rows only where there is no other.
     """
-    best: tuple[int, str] | None = None
+    best: tuple[bool, int, str] = (False, 0, "")
     for name in statistics.feature_names:
         seen = statistics[name]
         distinct = seen.num_distinct or 0
         if name == label or seen.type not in ("integer", "text") or seen.num_missing:
             continue
         if (is_identifier(seen) and distinct * 20 >= seen.num_rows and distinct > 1) or _is_dense(seen):
-            best = max(best or (0, ""), (distinct, name), key=lambda item: item[0])
-    return (best[1],) if best else ()
+            best = max(best, (not _is_dense(seen), distinct, name), key=lambda item: item[:2])
+    return (best[2],) if best[1] else ()
 
 
 def choose_time(statistics: Statistics) -> str | None:

@@ -73,8 +73,8 @@ def _relative(source: str, folder: Path) -> str:
 def name_of(pattern: str) -> str:
     """A name for the pipeline, after the file, or the folder above a pattern: a Python name that nothing else has.
 
-    >>> name_of("data/Churn 2024.parquet"), name_of("flights/{span}.parquet"), name_of("test.parquet")
-    ('churn_2024', 'flights', 'test_pipeline')
+    >>> name_of("data/Churn 2024.csv"), name_of("flights/{span}.parquet"), name_of("random.csv")
+    ('churn_2024', 'flights', 'random_pipeline')
     """
     parts = [part for part in Path(pattern).parts if not any(mark in part for mark in "{*?[/")]
     stem = parts[-1].partition(".")[0] if parts else ""
