@@ -17,7 +17,8 @@ def member_lines() -> list[str]:
     """One import line a member of the kinds that users name as classes."""
     from headrace.lookup import class_names
 
-    found = {**class_names("metric"), **class_names("policy"), **class_names("trainer")}
+    kinds = ("metric", "policy", "source", "trainer")
+    found = {name: module for kind in kinds for name, module in class_names(kind).items()}
     return sorted(f"from {module} import {name} as {name}" for name, module in found.items())
 
 

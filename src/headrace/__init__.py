@@ -56,7 +56,8 @@ def __getattr__(name: str) -> _Any:
         if found is None:
             from headrace.errors import UnknownName
 
-            members = [*class_names("metric"), *class_names("policy"), *class_names("trainer")]
+            kinds = ("metric", "policy", "source", "trainer")
+            members = [name for kind in kinds for name in class_names(kind)]
             problem = UnknownName("name in headrace", name, [*_NAMES, "ops", *members])
             raise AttributeError(str(problem))
         value = found

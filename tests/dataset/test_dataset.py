@@ -201,6 +201,41 @@ def test_label_values() -> None:
         Dataset.from_arrow(pa.table({"y": ["a"]})).label_values(_read(data)[0].batch)
 
 
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        (pa.array(["M", None, "B"]), "M"),
+        (pa.array(["M", None, "B"]).dictionary_encode(), "M"),
+        (pa.array([2, None, 1]), 2),
+        (pa.array([2.5, None, 1.0]), 2.5),
+        (pa.array([3.0, None, 1.0]), 3),
+        (pa.array([False, None, True]), False),
+    ],
+)
+def test_a_positive_value_counts_as_one(values: pa.Array, positive: Any) -> None:
+    """The positive value is 1, any other 0, null stays null, whatever kind the label is of."""
+    data = Dataset.from_arrow(pa.table({"y": values}), label="y", positive=positive)
+    found = np.concatenate([data.label_values(rows.batch) for rows in _read(data)])
+    assert str(found.tolist()) == "[1.0, nan, 0.0]"
+    assert np.isnan(data.label_values(pa.record_batch({"y": pa.nulls(1)}))).all()
+    assert data.digest != Dataset.from_arrow(pa.table({"y": values}), label="y").digest
+
+
+def test_a_positive_value_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """A value the label cannot hold is named with the label's type; one without a label, and NaN, are refused."""
+    for values, positive in ((["1", "0"], 1), ([1, 0], "1"), ([1, 0], True), ([True, False], 1)):
+        data = Dataset.from_arrow(pa.table({"y": values}), label="y", positive=positive)
+        with pytest.raises(InvalidInput, match=f"positive = {positive!r}, but label 'y' is of type"):
+            data.label_values(_read(data)[0].batch)
+    for roles in ({"positive": "a"}, {"label": "y", "positive": float("nan")}, {"label": "y", "positive": b"a"}):
+        with pytest.raises(InvalidInput, match="positive ="):
+            Dataset.from_arrow(pa.table({"y": ["a"]}), **roles)
+    made = Dataset.from_arrow(pa.table({"y": ["a", "b"]}), label="y", positive="a")
+    (tmp_path / "saved").mkdir()
+    made.save(tmp_path / "saved")
+    assert Dataset.load(tmp_path / "saved").roles == made.roles
+
+
 def test_to_arrow_is_the_rows(tmp_path: Path) -> None:
     """The table that went in comes out, from memory and from files, whole or by column; an empty one too."""
     table = make_rows(1000)

@@ -119,6 +119,35 @@ def test_champion_and_baseline_stand_on_the_same_rows(make_model, dataset):
     assert alone.champion is None
 
 
+def test_the_baseline_of_regression_is_the_mean_label(make_model, table):
+    """Metrics of any label have the same baseline: the mean label, for every row of every slice."""
+    numbers = table.set_column(table.column_names.index("y"), "y", pa.array(range(table.num_rows)).cast(pa.float64()))
+    data = Dataset.from_arrow(numbers, label="y", key=["id"])
+    names = ["root_mean_squared_error", "mean_absolute_error"]
+    found = evaluate(make_model(), data, metrics=names, slices=["carrier"], allow_training_rows=True)
+    mean = np.mean(numbers["y"].to_numpy())
+    for values in found.slices:
+        label = np.array([row["y"] for row in numbers.to_pylist() if row["carrier"] == values["carrier"]])
+        base = found.baseline.slice(values)
+        assert base["root_mean_squared_error"].value == pytest.approx(np.sqrt(np.mean((label - mean) ** 2)))
+        assert base["mean_absolute_error"].value == pytest.approx(np.mean(np.abs(label - mean)))
+    assert found.baseline["root_mean_squared_error"].value == pytest.approx(np.std(numbers["y"].to_numpy()))
+    assert [row.num_rows for row in found.baseline.cells[0].values.values()] == [table.num_rows] * 2
+
+
+def test_a_positive_value_makes_names_labels(make_model, table):
+    """Text labels with a positive value are judged as 0 and 1; without one the error says how to name it."""
+    words = pa.array([None if y is None else "late" if y else "on time" for y in table["y"].to_pylist()])
+    named = table.set_column(table.column_names.index("y"), "y", words)
+    roles = {"label": "y", "key": ["id"]}
+    plain = evaluate(make_model(), Dataset.from_arrow(table, **roles), metrics=METRICS)
+    found = evaluate(make_model(), Dataset.from_arrow(named, **roles, positive="late"), metrics=METRICS)
+    assert repr(found.cells) == repr(plain.cells)
+    assert found.predictions["label"].equals(plain.predictions["label"])
+    with pytest.raises(InvalidInput, match='positive="yes"'):
+        evaluate(make_model(), Dataset.from_arrow(named, **roles), metrics=METRICS)
+
+
 def test_no_engine_order_or_fragments_can_be_seen(make_model, table, tmp_path):
     """One worker or three, one fragment or five: the same evaluation, digest and all, when rows keep their keys."""
     model = make_model()

@@ -149,6 +149,27 @@ def test_sensitive_columns_are_recorded(tmp_path):
     assert Model.load(tmp_path / "model").signature == masked.signature
 
 
+def test_a_positive_value_is_learnt_and_recorded(tmp_path):
+    """A label of names is learnt as the positive one against the others, and the model says whose probability it is."""
+    table = flights()
+    words = pa.array([None if late is None else "yes" if late else "no" for late in table["late"].to_pylist()])
+    named = table.set_column(table.column_names.index("late"), "late", words)
+    roles = {"label": "late", "key": ["id"]}
+    data = hr.Dataset.from_arrow(table, **roles)
+    plain, numbers, _ = spied(transform(features, data), data)
+    data = hr.Dataset.from_arrow(named, **roles, positive="yes")
+    model, names, _ = spied(transform(features, data), data)
+    assert names.label.tolist() == numbers.label.tolist()
+    assert model.signature.positive == "yes"
+    assert "positive" not in plain.signature.to_plain()
+    model.save(tmp_path / "model")
+    assert Model.load(tmp_path / "model").signature == model.signature
+    assert "probability of 'yes'" in (tmp_path / "model" / "card.md").read_text()
+    missing = hr.Dataset.from_arrow(named, **roles, positive="Yes")
+    with pytest.raises(InvalidInput, match="no row's label is 'Yes'"):
+        spied(transform(features, missing), missing)
+
+
 def test_fragments_batches_and_threads_cannot_be_seen(tmp_path):
     """The same rows in one table, one file or seven, by one thread or many: one model, golden rows and all."""
     table = flights(500)

@@ -26,6 +26,7 @@ __all__ = ["COMMANDS", "GROUPS", "main"]
 
 # name -> its line of help; the command is the module of that name in `commands`.
 COMMANDS: dict[str, str] = {
+    "init": "look at a table, and write a pipeline over it that runs",
     "run": "run a pipeline; what is known is taken from the store",
     "plan": "say what a run would do, and do nothing",
     "resume": "finish a run that was cut off or failed",

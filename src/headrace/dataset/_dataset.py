@@ -19,6 +19,7 @@ import pyarrow as pa
 from headrace import lookup, progress
 from headrace.calls import an, user_line
 from headrace.canonical import digest
+from headrace.dataset.csv_file import CsvFile, CsvFormat, join_shapes
 from headrace.dataset.hashing import ALGORITHM
 from headrace.dataset.manifest import (
     Manifest,
@@ -30,9 +31,10 @@ from headrace.dataset.manifest import (
 )
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
 from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
-from headrace.dataset.rows import as_floats, filter_rows
+from headrace.dataset.rows import as_labels, filter_rows
 from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, read_as, summarize_span
 from headrace.dataset.selection import Selection
+from headrace.dataset.temporary import TemporaryReader
 from headrace.dataset.types import differences, one_schema, shared_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.fold import ROW_ID, Rows
@@ -45,8 +47,8 @@ __all__ = ["Dataset"]
 class Dataset:
     """Rows that do not change: spans of fragments, roles of columns, a split, perhaps a schema.
 
-    Make one with `from_arrow`, `from_parquet` or `ingest`; every method answers with a new data set. Reading needs
-    memory for a batch, never for a file.
+    Make one with `from_arrow`, `from_parquet`, `from_csv` or `ingest`; every method answers with a new data set.
+    Reading needs memory for a batch, never for a file.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ class Dataset:
         weight: str | None = None,
         time: str | None = None,
         sensitive: Sequence[str] = (),
+        positive: str | int | float | bool | None = None,
         split: Mapping[str, int] | None = None,
         span: str = "all",
     ) -> Self:
@@ -116,7 +119,7 @@ class Dataset:
                 expected="a pyarrow.Table",
                 fix="hr.Dataset.from_parquet reads files" if isinstance(table, (str, Path)) else "pyarrow.table(...)",
             )
-        roles = Roles(label, _names(key), weight, time, _names(sensitive))
+        roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         schema = ArrowReader(table, "the table").arrow_schema
         one = Span(span, 1, schema, (Fragment("arrow", "0", table.num_rows),))
         return cls((one,), roles, _split(split), _tables=(table,))
@@ -131,6 +134,7 @@ class Dataset:
         weight: str | None = None,
         time: str | None = None,
         sensitive: Sequence[str] = (),
+        positive: str | int | float | bool | None = None,
         split: Mapping[str, int] | None = None,
         span: str = "all",
     ) -> Self:
@@ -143,7 +147,57 @@ class Dataset:
         readers = {(span, index): ParquetReader(path.absolute()) for index, path in enumerate(paths)}
         schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers.values()])
         fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
-        roles = Roles(label, _names(key), weight, time, _names(sensitive))
+        roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
+        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
+
+    @classmethod
+    def from_csv(
+        cls,
+        pattern: str | Path | Iterable[str | Path],
+        *,
+        label: str | None = None,
+        key: Sequence[str] = (),
+        weight: str | None = None,
+        time: str | None = None,
+        sensitive: Sequence[str] = (),
+        positive: str | int | float | bool | None = None,
+        split: Mapping[str, int] | None = None,
+        span: str = "all",
+        delimiter: str | None = None,
+        nulls: Sequence[str] = (),
+        names: Sequence[str] = (),
+    ) -> Self:
+        """A data set of the rows of CSV files: a path, a glob pattern or a list of paths, one span.
+
+        Types are the narrowest that take every row of every file: integer, number, boolean, timestamp (UTC), else text
+        as it is written; codes such as 007 are text, nothing between two delimiters is null
+        (`headrace.dataset.csv_values` has the rules).
+
+        Parameters
+        ----------
+        delimiter : str, optional
+            One of `,` `;` tab `|`; by default the one that line 1 holds most of.
+        nulls : sequence of str
+            What else means null when it stands there without quotes: ["NA"].
+        names : sequence of str
+            The columns of files without a header line.
+
+        The others are the roles (`Roles`) and the weights of the splits. The rows are written down as Parquet in a
+        temporary folder that goes when the data set does.
+
+        Raises InvalidInput that names file and line: no file, no header, a row of too many or too few values, bytes
+        that are no UTF-8, a quote never closed. InvalidSchema for files of other columns. Cost: each file is read
+        twice. Memory: a row group.
+        """
+        form = CsvFormat(delimiter, _names(nulls), _names(names))
+        files = [CsvFile(path.absolute(), form) for path in find_files(pattern, "CSV")]
+        schema = join_shapes([(str(file.path), file.arrow_schema) for file in files])
+        readers = {
+            (span, index): TemporaryReader((batch.select(schema.names) for batch in file.batches(schema)), schema)
+            for index, file in enumerate(progress.track(files, "csv", unit="files"))
+        }
+        fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
+        roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
 
     def __repr__(self) -> str:
@@ -324,10 +378,14 @@ class Dataset:
         return pa.Table.from_batches(pieces, schema=schema)
 
     def label_values(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
-        """The label of each row as float64[num_rows]; NaN where null. For integer, number and boolean labels."""
+        """The label of each row as float64[num_rows]; NaN where null. With a positive value 1 and 0, by `Roles`.
+
+        Raises Misuse without a label, InvalidInput for one that is neither a number nor a boolean and has no positive
+        value, or one of another kind.
+        """
         if self.roles.label is None:
             raise Misuse("this data set has no label", fix="name one: label='...'")
-        return as_floats(batch.column(self.roles.label), f"label {self.roles.label!r}")
+        return as_labels(batch.column(self.roles.label), self.roles.label, self.roles.positive)
 
     # Other data sets
 

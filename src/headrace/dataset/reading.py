@@ -37,8 +37,8 @@ class FragmentReader(Protocol):
         """Nulls in a column, where that is known without reading it."""
 
 
-def find_files(pattern: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files that a path, a glob pattern or a list of these means, sorted.
+def find_files(pattern: str | Path | Iterable[str | Path], kind: str = "Parquet") -> list[Path]:
+    """The files that a path, a glob pattern or a list of these means, sorted; `kind` is for the message.
 
     Raises InvalidInput, with what was looked for, when there is none.
     """
@@ -49,10 +49,10 @@ def find_files(pattern: str | Path | Iterable[str | Path]) -> list[Path]:
         named = [text] if Path(text).is_file() else glob.glob(text, recursive=True)  # noqa: PTH207  # takes absolute patterns
         paths = sorted(Path(path) for path in named if Path(path).is_file())
         if not paths:
-            raise InvalidInput("no file found", where=str(Path(text).absolute()), expected="at least one Parquet file")
+            raise InvalidInput("no file found", where=str(Path(text).absolute()), expected=f"at least one {kind} file")
         found += paths
     if not found:
-        raise InvalidInput("no file was named", expected="at least one Parquet file")
+        raise InvalidInput("no file was named", expected=f"at least one {kind} file")
     return found
 
 

@@ -35,6 +35,9 @@ class Roles:
         When the row happened.
     sensitive : tuple of str
         Columns that identify or protect people; shown nowhere unless asked for.
+    positive : str, int, float, bool or None
+        The label's value that counts as 1, where a label has names for its values ("yes", "M") or other numbers than 0
+        and 1; every other value counts as 0, null stays null. None = the label's values are the numbers themselves.
 
     >>> Roles(label="late", key=["flight"]).key
     ('flight',)
@@ -45,6 +48,7 @@ class Roles:
     weight: str | None = None
     time: str | None = None
     sensitive: tuple[str, ...] = ()
+    positive: str | int | float | bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("key", "sensitive"):
@@ -57,6 +61,13 @@ class Roles:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise InvalidInput(f"role {name} = {value!r}", expected="the name of one column")
+        positive: Any = self.positive
+        if positive is None:
+            return
+        if not isinstance(positive, (str, int, float)) or positive != positive:
+            raise InvalidInput(f"positive = {positive!r}", expected="one value of the label, such as 'yes'")
+        if self.label is None:
+            raise InvalidInput(f"positive = {positive!r} without a label", fix="name the label: label='...'")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -74,12 +85,15 @@ class Roles:
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for the manifest and for digests."""
+        # Left out where there is none: data sets made before there was this role keep their digests.
+        positive = {} if self.positive is None else {"positive": self.positive}
         return {
             "label": self.label,
             "key": list(self.key),
             "weight": self.weight,
             "time": self.time,
             "sensitive": list(self.sensitive),
+            **positive,
         }
 
 
@@ -90,7 +104,7 @@ class Fragment:
     Parameters
     ----------
     source : str
-        "parquet", or "arrow" for a table in memory.
+        "parquet", or "arrow" for a table in memory; in a source's plan the name of the source.
     locator : str
         A path, absolute or relative to the folder of the manifest; the number of the table for "arrow".
     num_rows : int or None

@@ -1,4 +1,4 @@
-"""Small work on rows: filter them, read a column as float64, read weights."""
+"""Small work on rows: filter them, read a column as float64, read labels and weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headrace.errors import InvalidInput
 from headrace.fold import Rows
 from headrace.schema import kind_of
 
-__all__ = ["as_floats", "as_weights", "filter_rows", "from_bools", "to_bools"]
+__all__ = ["as_floats", "as_labels", "as_weights", "filter_rows", "from_bools", "to_bools"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -58,6 +58,47 @@ def as_floats(column: pa.Array, what: str, where: str = "") -> npt.NDArray[np.fl
     if found.null_count:
         values = np.where(to_bools(pc.is_null(found)), np.nan, values)
     return values
+
+
+def as_labels(
+    column: pa.Array, name: str, positive: str | int | float | bool | None, where: str = ""
+) -> npt.NDArray[np.float64]:
+    """A label as float64[num_rows], NaN where null: its numbers, or 1 where it is the positive value and 0 elsewhere.
+
+    Raises InvalidInput for a label that is no number and has no positive value, or one of another kind.
+    """
+    kind = kind_of(column.type)
+    if kind == "null":
+        return np.full(len(column), np.nan)
+    if positive is None:
+        if kind == "text":
+            raise InvalidInput(
+                f"label {name!r} is of type {column.type}",
+                where=where,
+                expected="numbers or booleans, or the value that counts as 1",
+                fix='name it beside the label, as in positive="yes"',
+            )
+        return as_floats(column, f"label {name!r}", where)
+    if kind not in _KINDS_OF[type(positive)]:
+        raise InvalidInput(
+            f"positive = {positive!r}, but label {name!r} is of type {column.type}",
+            where=where,
+            expected="a value of the label's own kind",
+        )
+    if kind != "text":
+        values = as_floats(column, f"label {name!r}", where)
+        return np.where(np.isnan(values), np.nan, (values == float(positive)).astype(np.float64))
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return as_floats(pc.equal(column, pa.scalar(positive, column.type)), f"label {name!r}", where)
+
+
+_KINDS_OF: dict[type, tuple[str, ...]] = {
+    bool: ("boolean",),
+    int: ("integer", "number"),
+    float: ("integer", "number"),
+    str: ("text",),
+}
 
 
 def as_weights(column: pa.Array, name: str, where: str) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
-from headrace.evaluation._measure import measure, to_array
+from headrace.evaluation._measure import CONSTANT, measure, to_array
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.fold import ROW_ID
 from headrace.model import Model
@@ -24,7 +24,7 @@ from headrace.slicing import SliceSpec, parse_slices
 __all__ = ["evaluate", "evaluate_predictions"]
 
 _PREDICTION, _CHAMPION = "@prediction", "@champion"
-_OWN = (LABEL, _PREDICTION, _CHAMPION, WEIGHT)
+_OWN = (LABEL, _PREDICTION, _CHAMPION, CONSTANT, WEIGHT)
 
 Slices = Sequence[str | Sequence[str]]
 
@@ -219,7 +219,7 @@ def _finish(
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
     weight = WEIGHT if WEIGHT in table.column_names else None
     judged = [_PREDICTION, *([_CHAMPION] if _CHAMPION in table.column_names else [])]
-    found, baseline = measure(Dataset.from_arrow(table, weight=weight), metrics, specs, LABEL, judged, engine)
+    found, baseline = measure(table, metrics, specs, LABEL, judged, engine, weight=weight)
     columns = [LABEL, *([weight] if weight else []), *judged]
     # In one chunk, so that the file's bytes do not tell how the rows came together.
     predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}}).combine_chunks()

@@ -46,7 +46,7 @@ class Evaluation(Results):
     champion_reason : str
         Why it is None though there is a champion: it does not take these rows.
     baseline : Results
-        A constant, the mean label of all rows judged, on the same rows; NaN for metrics of labels other than 0 and 1.
+        A constant, the mean label of all rows judged, on the same rows.
     """
 
     kind: ClassVar[str] = "evaluation"

@@ -19,10 +19,12 @@ from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
 
-__all__ = ["Columns", "measure", "to_array"]
+__all__ = ["CONSTANT", "Columns", "measure", "to_array"]
 
 Floats = npt.NDArray[np.float64]
 Columns = Sequence[str]
+
+CONSTANT = "@constant"
 
 
 def to_array(values: npt.NDArray[Any]) -> pa.Array:
@@ -33,22 +35,26 @@ def to_array(values: npt.NDArray[Any]) -> pa.Array:
 
 
 def measure(
-    dataset: Dataset,
+    table: pa.Table,
     metrics: Sequence[Metric],
     specs: Sequence[SliceSpec],
     label: str,
     predictions: Columns,
     engine: Engine,
+    *,
+    weight: str | None = None,
 ) -> tuple[list[Results], Results]:
-    """Every metric of every column of predictions, overall and by slice, and those of the baseline; one pass.
+    """Every metric of every column of predictions, overall and by slice, and those of the baseline.
 
-    All rows of the data set have a label.
+    All rows of the table have a label. One pass; one more for the baseline of metrics of other labels than 0 and 1.
     """
     folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
+    dataset = Dataset.from_arrow(table, weight=weight)
     grouped = engine.fold_by_key(folds, [SliceSpec(()), *specs], dataset, dataset.parts())
     cells: list[list[SliceResults]] = [[] for _ in predictions]
     base: list[SliceResults] = []
     share = float("nan")
+    constants: dict[str, list[list[Value]]] = {}
     for number, groups in enumerate(grouped):
         results = [fold.extract(state) for fold, state in zip(folds, groups.states, strict=True)]
         names = _slices(groups.keys, groups.num_groups)
@@ -59,8 +65,40 @@ def measure(
         of_model = list(zip(metrics, results[: len(metrics)], strict=True))
         if number == 0:
             share = _share(of_model)
-        base += _cells(names, metrics, [_baseline(metric, result, share) for metric, result in of_model])
+            constants = _constants(table, metrics, specs, label, engine, weight, _mean(of_model))
+        values = [
+            _baseline(metric, result, share) if metric.is_binary else constants[metric.name][number]
+            for metric, result in of_model
+        ]
+        base += _cells(names, metrics, values)
     return [Results(tuple(found)) for found in cells], Results(tuple(base))
+
+
+def _constants(
+    table: pa.Table,
+    metrics: Sequence[Metric],
+    specs: Sequence[SliceSpec],
+    label: str,
+    engine: Engine,
+    weight: str | None,
+    mean: float,
+) -> dict[str, list[list[Value]]]:
+    """What predicting the mean label for every row would get, by metric and set of slices.
+
+    Metrics of any label alone: how far a constant is from them, only the rows know.
+    """
+    chosen = [metric for metric in metrics if not metric.is_binary]
+    if not chosen:
+        return {}
+    kept = [label, *([weight] if weight else []), *dict.fromkeys(name for spec in specs for name in spec.columns)]
+    rows = table.select(kept).append_column(CONSTANT, to_array(np.full(table.num_rows, mean)))
+    dataset = Dataset.from_arrow(rows, weight=weight)
+    folds = [metric.needs(label, CONSTANT) for metric in chosen]
+    found: dict[str, list[list[Value]]] = {metric.name: [] for metric in chosen}
+    for groups in engine.fold_by_key(folds, [SliceSpec(()), *specs], dataset, dataset.parts()):
+        for metric, fold, state in zip(chosen, folds, groups.states, strict=True):
+            found[metric.name].append(_values(metric, fold.extract(state)))
+    return found
 
 
 def _cells(names: list[dict[str, Plain]], metrics: Sequence[Metric], values: list[list[Value]]) -> list[SliceResults]:
@@ -123,11 +161,19 @@ def _share(results: Sequence[tuple[Metric, MetricResult]]) -> float:
     return float("nan")
 
 
+def _mean(results: Sequence[tuple[Metric, MetricResult]]) -> float:
+    """The mean label over all rows, whatever the labels; NaN when there is none."""
+    for metric, result in results:
+        if not metric.is_binary and result.weight[0] > 0.0:
+            return float(result.positive[0] / result.weight[0])
+    return float("nan")
+
+
 def _baseline(metric: Metric, result: MetricResult, share: float) -> list[Value]:
     """What predicting `share` for every row would get. Two weighted rows stand for the rows of a group."""
     num_groups = len(result.num_rows)
     values = np.full(num_groups, np.nan)
-    if metric.is_binary and share == share:
+    if share == share:
         columns = {"label": np.repeat([1.0, 0.0], num_groups), "prediction": np.full(2 * num_groups, share)}
         batch = pa.RecordBatch.from_arrays([to_array(column) for column in columns.values()], list(columns))
         weights = np.concatenate([result.positive, result.weight - result.positive])
@@ -135,9 +181,7 @@ def _baseline(metric: Metric, result: MetricResult, share: float) -> list[Value]
         fold = metric.needs("label", "prediction")
         state = fold.add(fold.create(num_groups), Rows(batch, None, weights), groups)
         values = _evaluate(metric, fold.extract(state))
-    rows = result.num_rows.tolist()
-    missing = "" if metric.is_binary else "only metrics of 0 and 1 labels have a baseline"
     return [
-        Value(value, num_rows, reason=(missing or metric.undefined) if value != value else "")
-        for value, num_rows in zip(values.tolist(), rows, strict=True)
+        Value(value, num_rows, reason=metric.undefined if value != value else "")
+        for value, num_rows in zip(values.tolist(), result.num_rows.tolist(), strict=True)
     ]

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Part
-from headrace.dataset.rows import as_floats, filter_rows
+from headrace.dataset.rows import as_labels, filter_rows
 from headrace.engine import Engine, Work
 from headrace.engine.keeping import Unit, units_of
 from headrace.engine.states import versions
@@ -41,11 +41,14 @@ class Predict(Work):
         The label's column.
     keep : tuple of str
         Columns passed on, for slices.
+    positive : str, int, float, bool or None
+        The label's value that counts as 1, see `Roles`.
     """
 
     models: tuple[tuple[str, Model], ...]
     label: str
     keep: tuple[str, ...]
+    positive: str | int | float | bool | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ class Predict(Work):
 
     def __call__(self, rows: Rows) -> Rows:
         """The labelled rows: @label float64, predictions float32, and the columns passed on."""
-        labels = as_floats(rows.batch.column(self.label), f"label {self.label!r}")
+        labels = as_labels(rows.batch.column(self.label), self.label, self.positive)
         is_labelled = ~np.isnan(labels)
         rows = filter_rows(rows, is_labelled)
         found = {LABEL: to_array(labels[is_labelled])}
@@ -120,7 +123,7 @@ def predict(
             lacking.setdefault(tuple(name for name in models if name not in found[number]), []).append(number)
     for names, numbers in lacking.items():
         owner = {part: number for number in numbers for part in units[number].parts}
-        work = Predict(tuple((name, models[name]) for name in names), label, keep)
+        work = Predict(tuple((name, models[name]) for name in names), label, keep, dataset.roles.positive)
         pieces: dict[int, list[pa.RecordBatch]] = {number: [] for number in numbers}
         for part, rows in engine.map(work, dataset, list(owner)):
             pieces[owner[part]].append(_piece(rows, work))
@@ -137,7 +140,7 @@ def predict(
         tables.append(pa.table(columns))
         spans.append(pa.repeat(unit.name[0], rows.num_rows))
     if not tables:
-        work = Predict(tuple(models.items()), label, keep)
+        work = Predict(tuple(models.items()), label, keep, dataset.roles.positive)
         tables = [pa.Table.from_batches([_no_rows(dataset, work)])]
     return pa.concat_tables(tables), pa.chunked_array(spans, pa.string())
 
@@ -163,6 +166,7 @@ class _Keeper:
         self._what: dict[str, Any] = {
             _ROWS: {
                 "judged": typed([label]),
+                **({} if roles.positive is None else {"positive": roles.positive}),
                 "weight": roles.weight,
                 "key": list(roles.key),
                 "columns": [list(keep), typed(keep)],

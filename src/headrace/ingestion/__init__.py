@@ -21,18 +21,21 @@ beside each other under their digests.
 
 from headrace.ingestion._contract import Batches, Plan, Planned, Source
 from headrace.ingestion._from_source import from_source
-from headrace.ingestion._ingest import ingest
+from headrace.ingestion._ingest import choose_source, ingest
 from headrace.ingestion.materialize import WrittenSpan, combine_spans, write_span
+from headrace.ingestion.one_span import OneSpan
 from headrace.ingestion.spans import ResolvedSpan, SpanFile, find_spans, resolve_spans, select_spans
 
 __all__ = [
     "Batches",
+    "OneSpan",
     "Plan",
     "Planned",
     "ResolvedSpan",
     "Source",
     "SpanFile",
     "WrittenSpan",
+    "choose_source",
     "combine_spans",
     "find_spans",
     "from_source",

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
+from headrace import progress
 from headrace.dataset import Dataset, Fragment, Roles, Span
+from headrace.dataset.csv_file import is_csv
 from headrace.dataset.reading import FragmentReader, ParquetReader, RenamedReader
-from headrace.dataset.types import one_schema
+from headrace.dataset.temporary import TemporaryReader
+from headrace.errors import Misuse
+from headrace.ingestion._contract import Source
+from headrace.ingestion.one_span import OneSpan
+from headrace.ingestion.sources.csv import Csv
 from headrace.ingestion.sources.parquet import Parquet
 
-__all__ = ["ingest"]
+__all__ = ["choose_source", "ingest"]
 
 
 def ingest(
-    pattern: str | Path,
+    pattern: str | Path | Source,
     *,
     spans: str | Sequence[str] = "all",
     label: str | None = None,
@@ -22,19 +31,25 @@ def ingest(
     weight: str | None = None,
     time: str | None = None,
     sensitive: Sequence[str] = (),
+    positive: str | int | float | bool | None = None,
     split: Mapping[str, int] | None = None,
     rename: Mapping[str, str] | None = None,
     base: Path | None = None,
 ) -> Dataset:
-    """A data set over the Parquet files a pattern finds, read where they are; nothing is copied.
+    """A data set of what a path pattern, or a source, finds.
+
+    Parquet is read where it is and nothing is copied; everything else is read through and written down in a temporary
+    folder (`headrace.dataset.temporary`). In a pipeline both become artifacts.
 
     Parameters
     ----------
-    pattern : str or Path
-        A path such as "data/flights/{span}.parquet"; without `{span}` all files are the one span "all".
+    pattern : str, Path or Source
+        A path such as "data/flights/{span}.parquet"; without `{span}` all files are the one span "all". One that ends
+        in .csv or .tsv, or these and .gz, means CSV files. A source says more:
+        `hr.Csv("data/{span}.csv", delimiter=";", nulls=["NA"])`.
     spans : str or sequence of str
         "all", "last 6", "2013-01..2013-06", one name, or a list of names.
-    label, key, weight, time, sensitive
+    label, key, weight, time, sensitive, positive
         The roles of columns, see `headrace.dataset.Roles`; UnknownName for a column in no span.
     split : mapping of str to int, optional
         Weights, such as {"train": 8, "eval": 2}; rows are drawn by the hash of their key.
@@ -45,25 +60,58 @@ def ingest(
         Where a relative pattern starts; the working folder by default.
 
     Spans may differ in shape: `validate` names the differences, whoever else reads the data set gets one clear error.
-    Raises InvalidInput when there is no file, one is not Parquet, or two columns share a name; InvalidSchema when the
-    files of one span differ. Cost: each file's footer.
+    Raises InvalidInput when there is no file, one cannot be read, or two columns share a name; InvalidSchema when the
+    files of one span differ. Cost: each footer of Parquet; each CSV is read twice.
     """
-    plan = Parquet(str(pattern), spans, None if base is None else str(base)).plan()
-    roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)))
-    by_span: dict[str, list[FragmentReader]] = {}
-    fragments: dict[str, list[Fragment]] = {}
-    for planned in plan.fragments:
-        reader: FragmentReader = ParquetReader(Path(planned.fragment.locator))
-        if rename:
-            reader = RenamedReader(reader, rename)
-        by_span.setdefault(planned.span, []).append(reader)
-        fragments.setdefault(planned.span, []).append(planned.fragment)
-    records = [
-        Span(name, 1, one_schema([(reader.name, reader.arrow_schema) for reader in readers]), tuple(fragments[name]))
-        for name, readers in by_span.items()
-    ]
-    opened = {(name, index): reader for name, readers in by_span.items() for index, reader in enumerate(readers)}
-    return Dataset(tuple(records), roles, None if split is None else dict(split), _readers=dict(opened))
+    source = choose_source(pattern, spans, base)
+    roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)), positive)
+    by_span: dict[str, list[Fragment]] = {}
+    for planned in source.plan().fragments:
+        by_span.setdefault(planned.span, []).append(planned.fragment)
+    records, opened = [], {}
+    for name, fragments in progress.track(by_span.items(), "ingest", total=len(by_span), unit="spans"):
+        if all(fragment.source == "parquet" for fragment in fragments):
+            readers = _in_place(fragments, rename or {})
+            schema = source.join([(reader.name, reader.arrow_schema) for reader in readers])
+        else:
+            read = OneSpan(source, fragments, rename or {})
+            schema = read.schema
+            readers = [TemporaryReader(read.batches(index), schema) for index in range(len(fragments))]
+            fragments = [Fragment("parquet", reader.name, sum(reader.piece_rows)) for reader in readers]
+        records.append(Span(name, 1, schema, tuple(fragments)))
+        opened.update({(name, index): reader for index, reader in enumerate(readers)})
+    return Dataset(tuple(records), roles, None if split is None else dict(split), _readers=opened)
+
+
+def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path | None = None) -> Source:
+    """The source a pattern means by its ending; a source itself, with the spans that were asked for, and from `base`.
+
+    Raises Misuse for anything else.
+
+    >>> choose_source("data/{span}.csv", "last 2")
+    Csv(pattern='data/{span}.csv', spans='last 2', base=None, delimiter=None, nulls=(), names=())
+    """
+    if isinstance(pattern, (str, os.PathLike)):
+        path = os.fspath(pattern)
+        kind: type[Csv | Parquet] = Csv if is_csv(path) else Parquet
+        return kind(path, spans, None if base is None else str(base))
+    if isinstance(pattern, type) or not (dataclasses.is_dataclass(pattern) and hasattr(pattern, "plan")):
+        raise Misuse(
+            f"ingest got {type(pattern).__name__}",
+            expected="a path pattern, or a source such as hr.Csv(...)",
+            fix="Dataset.from_arrow takes tables",
+        )
+    changes: dict[str, Any] = {}
+    if base is not None:
+        changes["base"] = str(base / (getattr(pattern, "base", None) or ""))
+    if spans != "all":
+        changes["spans"] = spans
+    return cast("Source", dataclasses.replace(cast("Any", pattern), **changes))
+
+
+def _in_place(fragments: Sequence[Fragment], rename: Mapping[str, str]) -> list[FragmentReader]:
+    readers: list[FragmentReader] = [ParquetReader(Path(fragment.locator)) for fragment in fragments]
+    return [RenamedReader(reader, rename) for reader in readers] if rename else readers
 
 
 def _names(value: Sequence[str]) -> Sequence[str]:

@@ -19,9 +19,10 @@ from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.digest import RowsDigest
 from headrace.dataset.parquet_file import write_parquet
 from headrace.dataset.reading import ParquetReader
-from headrace.dataset.types import one_schema, parse_type, renamed_schema, type_text
+from headrace.dataset.types import parse_type, type_text
 from headrace.errors import HeadraceError, InvalidInput, StoreTooNew
 from headrace.ingestion._contract import Source
+from headrace.ingestion.one_span import OneSpan
 from headrace.ingestion.sources.parquet import Parquet
 from headrace.ingestion.spans import ResolvedSpan
 
@@ -111,32 +112,25 @@ def write_span(
         The files' names of columns -> those that they are written under; see `ingest`.
 
     Raises InvalidInput naming the file that cannot be read, InvalidSchema when the files of this one span differ in
-    shape. Cost: one decoding and one encoding of every row. Memory: a row group.
+    shape. Cost: one decoding and one encoding of every row, and what the source needs to know their types: for CSV one
+    more reading. Memory: a row group.
     """
     source = source or Parquet("")
-    fragments = [Fragment("parquet", file.path, None) for file in span.files]
     _check_unchanged(span)
-    renamed = rename or {}
-    shapes = [
-        (fragment.locator, renamed_schema(source.read(fragment).schema, renamed, fragment.locator))
-        for fragment in fragments
-    ]
-    schema = one_schema(shapes)
-    found = RowsDigest(schema, ["span"])
+    read = OneSpan(source, [Fragment("file", file.path, None) for file in span.files], rename or {})
+    found = RowsDigest(read.schema, ["span"])
 
-    def counted(fragment: Fragment) -> Iterator[pa.RecordBatch]:
-        for batch in source.read(fragment).batches:
-            names = [renamed.get(name, name) for name in batch.schema.names]
-            batch = batch.rename_columns(names).select(schema.names)
+    def counted(index: int) -> Iterator[pa.RecordBatch]:
+        for batch in read.batches(index):
             found.add(batch, None)
             yield batch
 
     rows = [
-        write_parquet(folder / f"{index}.parquet", counted(fragment), schema)
-        for index, fragment in enumerate(progress.track(fragments, f"ingest {span.name}", unit="files"))
+        write_parquet(folder / f"{index}.parquet", counted(index), read.schema)
+        for index in progress.track(range(len(span.files)), f"ingest {span.name}", unit="files")
     ]
     _check_unchanged(span)
-    written = WrittenSpan(folder.absolute(), schema, tuple(rows), found.finish())
+    written = WrittenSpan(folder.absolute(), read.schema, tuple(rows), found.finish())
     disk.write_file(folder / _NAME, to_canonical(written.to_plain()))
     return written
 

@@ -42,6 +42,8 @@ class Signature:
         The data set's other columns, the label apart: clients send whole raw rows, and these are not looked at.
     sensitive : tuple of str
         The data set's columns that identify or protect people: their values are never written to a request log.
+    positive : str, int, float, bool or None
+        The label's value whose probability `prediction` is; None where the label was a number itself.
     """
 
     columns: tuple[InputColumn, ...]
@@ -55,6 +57,7 @@ class Signature:
     outputs: tuple[str, ...] = ("prediction", "margin", "features")
     ignored: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
+    positive: str | int | float | bool | None = None
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -79,6 +82,8 @@ class Signature:
         }
         if self.sensitive:  # left out where there is none: models made before there was this role keep their digests
             plain["sensitive"] = list(self.sensitive)
+        if self.positive is not None:
+            plain["positive"] = self.positive
         return plain
 
     @classmethod
@@ -104,6 +109,7 @@ class Signature:
                 outputs=tuple(plain["outputs"]),
                 ignored=tuple(plain["ignored"]),
                 sensitive=tuple(plain.get("sensitive", ())),
+                positive=plain.get("positive"),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import HeadraceError, StoreError
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature
+from headrace.orchestration.spans import source_of
 
 if TYPE_CHECKING:
     from headrace.orchestration.pipelines import Pipeline
@@ -136,7 +137,8 @@ def _files_of(graph: Graph, folder: Path) -> set[str]:
     found = set()
     for node in graph.nodes:
         if node.call == "ingest":
-            found.add(_pattern(folder, node.arguments["pattern"].replace("{span}", "*")))
+            source = source_of(node.arguments, folder)
+            found.add(_pattern(Path(source.base), source.pattern.replace("{span}", "*")))
         elif node.call == "load_schema":
             found.add(escape(str(folder / node.arguments["path"])))
     for step in graph.steps.values():

@@ -38,7 +38,7 @@ def make_plan(
     outside = resolve_outside(graph, pipeline.folder, known_files(earlier))
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
     resolved = resolve(graph, outside, identity, store, waivers=waivers)
-    graph = expand(graph, resolved)
+    graph = expand(graph, resolved, pipeline.folder)
     code |= _code(graph)
     project = find_project(pipeline.folder)
     return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity)
@@ -59,7 +59,7 @@ def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
                 fix="start a new run: `headrace run`",
             )
     resolved = {name: dict(value) for name, value in run.resolved.items()}
-    graph = expand(graph, resolved)
+    graph = expand(graph, resolved, pipeline.folder)
     project = find_project(pipeline.folder)
     return Plan(graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError, StoreError
+from headrace.orchestration.arguments import real_objects
 from headrace.orchestration.plan import Plan, PlannedStep
 from headrace.orchestration.tracing import Node
 
@@ -20,7 +20,7 @@ __all__ = ["new_shapes"]
 def new_shapes(plan: Plan, store: Store | None, new: Mapping[str, PlannedStep]) -> Iterator[str]:
     """One line for each thing that is different in the files of the new span steps.
 
-    They are compared with the newest span accepted before. Cost: the footer of each new file.
+    They are compared with the newest span accepted before. Cost: the footer of each new file; a CSV is read once.
     """
     for node in plan.graph.nodes:
         if node.call != "ingest":
@@ -56,18 +56,19 @@ def _accepted(plan: Plan, stream: str, store: Store | None) -> Dataset | None:
 def _new_span(
     plan: Plan, node: Node, span: dict[str, Any], accepted: Dataset | None, step: PlannedStep
 ) -> Iterator[str]:
-    from headrace.dataset.reading import ParquetReader, RenamedReader
-    from headrace.dataset.types import one_schema
+    from headrace.dataset import Fragment
+    from headrace.ingestion import OneSpan
+    from headrace.ingestion.sources.parquet import Parquet
 
     name = span["name"]
     try:
-        rename = plan.graph[f"{node.name}[{name}]"].arguments.get("rename", {})
-        readers = [RenamedReader(ParquetReader(Path(file[0])), rename) for file in span["files"]]
-        schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers])
+        how = plan.graph[f"{node.name}[{name}]"].arguments
+        source = real_objects(how["source"]) if "source" in how else Parquet("")
+        read = OneSpan(source, [Fragment("file", file[0], None) for file in span["files"]], how.get("rename", {}))
     except HeadraceError as error:
         yield f"span {name}: it cannot be read: {error}"
         return
-    num_rows = sum(sum(reader.piece_rows) for reader in readers)
+    schema, num_rows = read.schema, read.num_rows or 0
     if num_rows == 0:
         yield f"span {name}: no rows"
     if accepted is None:

@@ -7,17 +7,19 @@ spans of a first run are written side by side.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
+from headrace.orchestration.arguments import plain_objects, real_objects
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
     from headrace.orchestration.worker import Context
 
-__all__ = ["combine", "expand", "known_files", "resolve_ingest", "unlabelled", "write"]
+__all__ = ["combine", "expand", "known_files", "resolve_ingest", "source_of", "unlabelled", "write"]
 
 Known = Mapping[tuple[str, int, int], str]
 _OF_SPANS = ("pattern", "spans", "rename")
@@ -27,11 +29,31 @@ def resolve_ingest(node: Node, folder: Path, known: Known) -> dict[str, Any]:
     """The spans an ingest step means now, as plain data; `identity` is of names and contents alone."""
     from headrace.ingestion import resolve_spans
 
-    found = resolve_spans(node.arguments["pattern"], node.arguments["spans"], base=folder, known=known)
+    source = source_of(node.arguments, folder)
+    found = resolve_spans(source.pattern, source.spans, base=Path(source.base), known=known)
     return {
         "identity": digest([span.digest for span in found]),
         "spans": [span.to_plain() for span in found],
     }
+
+
+def source_of(arguments: Mapping[str, Any], folder: Path) -> Any:
+    """The source that an ingest step reads, relative paths from `folder`."""
+    from headrace.ingestion import choose_source
+
+    return choose_source(real_objects(arguments["pattern"]), arguments["spans"], folder)
+
+
+def reading(arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """How the files of an ingest step are read, as arguments of the steps of its spans: where they lie is not in it.
+
+    Nothing for Parquet that is read as it is.
+    """
+    found: dict[str, Any] = {"rename": arguments["rename"]} if arguments.get("rename") else {}
+    source = source_of(arguments, folder)
+    if type(source).__name__ != "Parquet":
+        found["source"] = plain_objects(replace(source, pattern="", spans="all", base=None))
+    return found
 
 
 def known_files(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, int], str]:
@@ -45,16 +67,15 @@ def known_files(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, i
     return found
 
 
-def expand(graph: Graph, resolved: dict[str, dict[str, Any]]) -> Graph:
+def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> Graph:
     """The graph with a step for each span before its ingest step; what each is to read goes to `resolved`."""
     nodes: list[Node] = []
     for node in graph.nodes:
         if node.call == "ingest":
-            written = []
+            written, how = [], reading(node.arguments, folder)
             for span in resolved[node.name]["spans"]:
                 name = f"{node.name}[{span['name']}]"
-                rename = {"rename": node.arguments["rename"]} if node.arguments.get("rename") else {}
-                nodes.append(Node(name, "ingest_span", rename, {"span": "span"}, node.line))
+                nodes.append(Node(name, "ingest_span", how, {"span": "span"}, node.line))
                 # Where a file lies and when it was written decide nothing; its bytes do.
                 resolved[name] = {"span": span, "sha256": [file[3] for file in span["files"]]}
                 written.append([span["name"], Reference(name, "span")])
@@ -70,7 +91,9 @@ def write(arguments: dict[str, Any], context: Context) -> Any:
     from headrace.ingestion import ResolvedSpan, write_span
 
     folder = disk.make_folder(context.attempt.folder / "span")
-    return write_span(ResolvedSpan.from_plain(context.resolved["span"]), folder, rename=arguments.get("rename"))
+    source = real_objects(arguments.get("source"))
+    span = ResolvedSpan.from_plain(context.resolved["span"])
+    return write_span(span, folder, source=source, rename=arguments.get("rename"))
 
 
 def combine(arguments: dict[str, Any], context: Context) -> Any:
@@ -87,6 +110,7 @@ def combine(arguments: dict[str, Any], context: Context) -> Any:
         arguments["weight"],
         arguments["time"],
         names(arguments["sensitive"]),
+        arguments.get("positive"),
     )
     return combine_spans(
         [(name, written) for name, written in arguments["spans"]],

@@ -107,7 +107,7 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     if "features" in values:
         values["features"], notes["places"] = plain_features(values["features"])
-    for name in ("trainer", "metrics", "limits"):
+    for name in ("pattern", "trainer", "metrics", "limits"):
         if name in values:
             values[name] = plain_objects(values[name])
     for name, value in values.items():
@@ -121,7 +121,7 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
 
 @_verb("headrace.ingestion:ingest", {"dataset": "dataset"})
 def ingest(
-    pattern: str | os.PathLike[str],
+    pattern: Any,
     *,
     spans: str | Sequence[str] = "all",
     label: str | None = None,
@@ -129,10 +129,14 @@ def ingest(
     weight: str | None = None,
     time: str | None = None,
     sensitive: Sequence[str] = (),
+    positive: str | int | float | bool | None = None,
     split: Mapping[str, int] | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> Any:
-    """Bring files in as a data set: one span a file pattern's `{span}`; see `headrace.ingestion.ingest`."""
+    """Bring rows in as a data set, one span a file pattern's `{span}`; see `headrace.ingestion.ingest`.
+
+    `pattern` is a path ("data/{span}.parquet", "data/{span}.csv") or a source (`hr.Csv("data/*.csv", nulls=["NA"])`).
+    """
 
 
 @_verb("headrace.statistics:analyze", {"statistics": "statistics"}, {"dataset": "dataset"})

@@ -10,7 +10,7 @@ import pytest
 
 from headrace.dataset import Fragment
 from headrace.dataset.types import logical_schema
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, InvalidSchema
 from headrace.ingestion import Source
 from headrace.testing.engine_cases import make_rows
 
@@ -24,6 +24,7 @@ class SourceCases:
         def deliver(self, folder, spans): ...     # write each span's table
         def source(self, folder): ...             # a source that finds what was delivered
         def damage(self, folder, span): ...       # make one span's table unreadable
+        def kept(self, table): ...                # only for a format that keeps less than names, types and values
     """
 
     def deliver(self, folder: Path, spans: Mapping[str, pa.Table]) -> None:
@@ -38,9 +39,13 @@ class SourceCases:
         """Make what was delivered for a span unreadable."""
         raise NotImplementedError
 
+    def kept(self, table: pa.Table) -> pa.Table:
+        """What a delivered table reads as; the table itself where the format keeps types."""
+        return table
+
     @staticmethod
-    def _table(source: Source, fragment: Fragment) -> pa.Table:
-        found = source.read(fragment)
+    def _table(source: Source, fragment: Fragment, schema: pa.Schema | None = None) -> pa.Table:
+        found = source.read(fragment, schema)
         return pa.Table.from_batches([batch.cast(found.schema) for batch in found.batches], schema=found.schema)
 
     def test_what_was_delivered_is_read(self, tmp_path: Path) -> None:
@@ -51,13 +56,16 @@ class SourceCases:
         plan = source.plan()
         assert list(dict.fromkeys(planned.span for planned in plan.fragments)) == list(tables)
         for span, table in tables.items():
-            found = [self._table(source, planned.fragment) for planned in plan.fragments if planned.span == span]
-            rows = pa.concat_tables(found)
+            fragments = [planned.fragment for planned in plan.fragments if planned.span == span]
+            schema = source.join([(fragment.locator, source.read(fragment).schema) for fragment in fragments])
+            rows = pa.concat_tables([self._table(source, fragment, schema) for fragment in fragments])
+            table = self.kept(table)
             assert rows.schema == logical_schema(table.schema, "")
             assert str(rows.to_pylist()) == str(table.to_pylist())
         for planned in plan.fragments:
-            if planned.fragment.num_rows is not None:
-                assert planned.fragment.num_rows == self._table(source, planned.fragment).num_rows
+            num_rows = self._table(source, planned.fragment).num_rows
+            assert planned.fragment.num_rows in (None, num_rows)
+            assert source.read(planned.fragment).num_rows in (None, num_rows)
 
     def test_planning_again_gives_the_same(self, tmp_path: Path) -> None:
         """A plan is plain data: nothing new, the same plan; reading twice gives the same rows."""
@@ -79,6 +87,15 @@ class SourceCases:
         second = self.source(tmp_path).plan(first.next_cursor)
         assert {planned.span for planned in second.fragments} == {"2013-03"}
         assert second.next_cursor != first.next_cursor
+
+    def test_files_of_other_columns_do_not_join(self, tmp_path: Path) -> None:
+        """A span whose fragments do not have the same columns is an InvalidSchema that names fragment and column."""
+        one, other = pa.schema([("x", pa.int64())]), pa.schema([("x", pa.int64()), ("more", pa.int64())])
+        source = self.source(tmp_path)
+        assert source.join([("one", one), ("two", one)]) == one
+        for shapes in ([("one", one), ("two", other)], [("two", other), ("one", one)]):
+            with pytest.raises(InvalidSchema, match=r"'more' is .*(two.*one|one.*two)"):
+                source.join(shapes)
 
     def test_nothing_delivered(self, tmp_path: Path) -> None:
         """A source that never had anything says what it looked for."""

@@ -31,6 +31,7 @@ def assemble(
     ignored: Sequence[str] = (),
     sensitive: Sequence[str] = (),
     history: History | None = None,
+    positive: str | int | float | bool | None = None,
 ) -> Model:
     """Put transform and predictor into one graph, and make it a model.
 
@@ -40,7 +41,7 @@ def assemble(
         `columns`, `feature_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
-    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive
+    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive, positive
         What the signature records; see `Signature`.
     sample : pyarrow.Table, optional
         Raw rows in a canonical order, some of which become golden rows.
@@ -71,6 +72,7 @@ def assemble(
         outputs=tuple(outputs),
         ignored=tuple(ignored),
         sensitive=tuple(sensitive),
+        positive=positive,
     )
     files = predictor.native_files()
     if history is not None and history.curves:
@@ -116,6 +118,13 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
             where=f"split {split!r}" if split else "data set",
             expected=f"rows whose label {dataset.roles.label!r} is not null",
         )
+    positive = dataset.roles.positive
+    if positive is not None and not fitted.features.label.any():
+        raise InvalidInput(
+            f"no row's label is {positive!r}, the value that counts as 1",
+            where=f"label {dataset.roles.label!r}",
+            expected="a value that occurs, written exactly as in the data",
+        )
     used, validation = {split}, None
     if "validation" in names:
         judged = materialise(graph, dataset, "validation", num_threads=num_threads)
@@ -136,6 +145,7 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         ignored=_unused(graph, dataset),
         sensitive=dataset.roles.sensitive,
         history=history,
+        positive=dataset.roles.positive,
     )
 
 

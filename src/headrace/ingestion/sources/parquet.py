@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from headrace.dataset import Fragment
 from headrace.dataset.reading import ParquetReader
+from headrace.dataset.types import one_schema
 from headrace.ingestion._contract import Batches, Plan, Planned
 from headrace.ingestion.spans import find_spans, select_spans
 
@@ -53,12 +54,16 @@ class Parquet:
         ]
         return Plan(tuple(planned), planned[-1].span if planned else cursor)
 
-    def read(self, fragment: Fragment) -> Batches:
-        """One file, row group after row group. Memory: a batch of 65,536 rows."""
+    def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
+        """One file, row group after row group, in its own types. Memory: a batch of 65,536 rows."""
         reader = ParquetReader(Path(fragment.locator))
 
         def batches() -> Iterator[pa.RecordBatch]:
             for piece in range(len(reader.piece_rows)):
                 yield from reader.batches(piece, reader.arrow_schema.names, _BATCH_ROWS)
 
-        return Batches(reader.arrow_schema, batches())
+        return Batches(reader.arrow_schema, batches(), sum(reader.piece_rows))
+
+    def join(self, shapes: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
+        """The schema that all files have: InvalidSchema names the columns in which they differ."""
+        return one_schema(shapes)
