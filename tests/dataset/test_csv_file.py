@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headrace.dataset.csv_file import CsvFile, CsvFormat, join_shapes
-from headrace.errors import InvalidInput, InvalidSchema
+from headrace.errors import InvalidInput, InvalidSchema, UnknownName
 
 BLOCKS = (1, 3, 7, 64, 1 << 20)
 
@@ -77,6 +77,14 @@ def test_nulls_and_names_and_delimiter_can_be_said(tmp_path: Path) -> None:
     form = CsvFormat(delimiter=";", nulls=("NA",), names=("a", "b"))
     assert read(path, form).to_pydict() == {"a": [1, None], "b": ["NA,5", "NA"]}
     assert read(path, CsvFormat(names="ab", delimiter="|")).column_names == ["ab"]
+
+
+def test_codes_can_be_declared(tmp_path: Path) -> None:
+    """A column that is said to be text is, whatever it looks like; a typo is answered with the name that was meant."""
+    path = write(tmp_path, b"code,n\n113,1\n,2\n")
+    assert read(path, CsvFormat(text=("code",))).to_pydict() == {"code": ["113", None], "n": [1, 2]}
+    with pytest.raises(UnknownName, match=r"'cdoe'.*line 1.*did you mean 'code'"):
+        read(path, CsvFormat(text=("cdoe",)))
 
 
 FAULTS = [
@@ -189,7 +197,7 @@ def test_quotes_wherever_they_stand(text: str, block_bytes: int, tmp_path: Path)
     rows, unclosed = by_state(text)
     path = write(tmp_path, ("x,y\n" + text).encode())
     if unclosed is not None or any(len(row) != 2 for row in rows):
-        with pytest.raises(InvalidInput, match="values? in a row|does not end"):
+        with pytest.raises(InvalidInput, match=r"values? in a row|does not end"):
             for size in (block_bytes, 1 << 20):
                 read(path, block_bytes=size)
         return

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from headrace import lookup, progress
-from headrace.calls import an, user_line
+from headrace.calls import user_line
 from headrace.canonical import digest
-from headrace.dataset.csv_file import CsvFile, CsvFormat, join_shapes
+from headrace.dataset.csv_file import CsvFormat, read_csv
 from headrace.dataset.hashing import ALGORITHM
 from headrace.dataset.manifest import (
     Manifest,
@@ -34,7 +34,7 @@ from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_spl
 from headrace.dataset.rows import as_labels, filter_rows
 from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, read_as, summarize_span
 from headrace.dataset.selection import Selection
-from headrace.dataset.temporary import TemporaryReader
+from headrace.dataset.tables import as_table
 from headrace.dataset.types import differences, one_schema, shared_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.fold import ROW_ID, Rows
@@ -94,7 +94,7 @@ class Dataset:
     @classmethod
     def from_arrow(
         cls,
-        table: pa.Table,
+        table: Any,
         *,
         label: str | None = None,
         key: Sequence[str] = (),
@@ -105,20 +105,12 @@ class Dataset:
         split: Mapping[str, int] | None = None,
         span: str = "all",
     ) -> Self:
-        """A data set over a table in memory (or a record batch); nothing is copied.
+        """A data set over a table in memory: pyarrow, Polars, pandas, DuckDB (`headrace.dataset.tables`).
 
         Parameters are the roles (`Roles`), the weights of the splits and the name of the one span. Raises UnknownName
         for a role without a column, InvalidInput for duplicate or reserved column names.
         """
-        if isinstance(table, pa.RecordBatch):
-            table = pa.Table.from_batches([table])
-        if not isinstance(table, pa.Table):
-            raise Misuse(
-                f"from_arrow got {an(type(table).__name__)}",
-                where=user_line(),
-                expected="a pyarrow.Table",
-                fix="hr.Dataset.from_parquet reads files" if isinstance(table, (str, Path)) else "pyarrow.table(...)",
-            )
+        table = as_table(table, "from_arrow")
         roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         schema = ArrowReader(table, "the table").arrow_schema
         one = Span(span, 1, schema, (Fragment("arrow", "0", table.num_rows),))
@@ -166,39 +158,31 @@ class Dataset:
         delimiter: str | None = None,
         nulls: Sequence[str] = (),
         names: Sequence[str] = (),
+        text: Sequence[str] = (),
     ) -> Self:
         """A data set of the rows of CSV files: a path, a glob pattern or a list of paths, one span.
 
         Types are the narrowest that take every row of every file: integer, number, boolean, timestamp (UTC), else text
-        as it is written; codes such as 007 are text, nothing between two delimiters is null
-        (`headrace.dataset.csv_values` has the rules).
+        as it is written, such as the code 007 (`headrace.dataset.csv_values` has the rules). Nothing between two
+        delimiters is null.
 
         Parameters
         ----------
-        delimiter : str, optional
-            One of `,` `;` tab `|`; by default the one that line 1 holds most of.
-        nulls : sequence of str
-            What else means null when it stands there without quotes: ["NA"].
-        names : sequence of str
-            The columns of files without a header line.
+        delimiter, nulls, names, text
+            How the files are written, see `headrace.dataset.csv_file.CsvFormat`.
 
-        The others are the roles (`Roles`) and the weights of the splits. The rows are written down as Parquet in a
-        temporary folder that goes when the data set does.
+        The others are the roles (`Roles`) and the weights of the splits.
 
-        Raises InvalidInput that names file and line: no file, no header, a row of too many or too few values, bytes
-        that are no UTF-8, a quote never closed. InvalidSchema for files of other columns. Cost: each file is read
-        twice. Memory: a row group.
+        Raises InvalidInput that names file and line: no header, a row of too many or too few values, bytes that are no
+        UTF-8, a quote never closed; InvalidSchema for files of other columns. Cost: each file is read twice; its rows
+        lie in a temporary folder until the data set goes. Memory: a row group.
         """
-        form = CsvFormat(delimiter, _names(nulls), _names(names))
-        files = [CsvFile(path.absolute(), form) for path in find_files(pattern, "CSV")]
-        schema = join_shapes([(str(file.path), file.arrow_schema) for file in files])
-        readers = {
-            (span, index): TemporaryReader((batch.select(schema.names) for batch in file.batches(schema)), schema)
-            for index, file in enumerate(progress.track(files, "csv", unit="files"))
-        }
-        fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
+        form = CsvFormat(delimiter, _names(nulls), _names(names), _names(text))
+        schema, readers = read_csv([path.absolute() for path in find_files(pattern, "CSV")], form)
+        fragments = tuple(Fragment("parquet", reader.name, sum(reader.piece_rows)) for reader in readers)
         roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
-        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
+        opened: dict[tuple[str, int], FragmentReader] = {(span, index): one for index, one in enumerate(readers)}
+        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=opened)
 
     def __repr__(self) -> str:
         names = [span.name for span in self.spans]
@@ -376,6 +360,15 @@ class Dataset:
             for rows in self.read(part, names)
         ]
         return pa.Table.from_batches(pieces, schema=schema)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """All rows, batch after batch, for whoever takes Arrow: `polars.DataFrame(data)`, `duckdb.sql("from data")`.
+
+        Memory: a batch. Raises as `to_arrow`.
+        """
+        schema = self.arrow_schema
+        batches = (rows.batch.cast(schema) for part in self.parts() for rows in self.read(part, schema.names))
+        return pa.RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested_schema)
 
     def label_values(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
         """The label of each row as float64[num_rows]; NaN where null. With a positive value 1 and 0, by `Roles`.

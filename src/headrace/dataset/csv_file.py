@@ -12,12 +12,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from headrace import progress
 from headrace.dataset.csv_blocks import BLOCK_BYTES, DELIMITERS, Block, find_bad_row, first_row_end, read_blocks
 from headrace.dataset.csv_values import TYPES, convert, join, narrow
+from headrace.dataset.temporary import TemporaryReader
 from headrace.dataset.types import logical_schema
-from headrace.errors import InvalidInput, InvalidSchema
+from headrace.errors import InvalidInput, InvalidSchema, UnknownName
 
-__all__ = ["CsvFile", "CsvFormat", "is_csv", "join_shapes"]
+__all__ = ["CsvFile", "CsvFormat", "is_csv", "join_shapes", "read_csv"]
 
 _SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -41,10 +43,12 @@ class CsvFormat:
     ----------
     delimiter : str or None
         One of `,` `;` tab `|`; None = the one that line 1 holds most of outside quotes, a comma where it holds none.
-    nulls : tuple of str
+    nulls : sequence of str
         What means null when it is written without quotes, beside nothing at all: ("NA",).
-    names : tuple of str
+    names : sequence of str
         The columns of files that have no header line; () = line 1 names them.
+    text : sequence of str
+        Columns that are text whatever they look like: codes, of which 007 shows it and 113 does not.
 
     >>> CsvFormat(delimiter=":")
     Traceback (most recent call last):
@@ -52,13 +56,14 @@ class CsvFormat:
     """
 
     delimiter: str | None = None
-    nulls: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    nulls: Sequence[str] = ()
+    names: Sequence[str] = ()
+    text: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter not in DELIMITERS):
             raise InvalidInput(f"delimiter {self.delimiter!r}", expected="one of , ; tab |")
-        for role in ("nulls", "names"):
+        for role in ("nulls", "names", "text"):
             value = getattr(self, role)
             found = (value,) if isinstance(value, str) else tuple(value or ())
             if not all(isinstance(item, str) for item in found):
@@ -92,11 +97,14 @@ class CsvFile:
         if self.form.names:
             if len(found) != len(self.form.names):
                 raise _ragged(where, len(found), len(self.form.names), "names=", self.delimiter)
-            self.names = self.form.names
+            self.names = tuple(self.form.names)
         else:
             self.names = tuple(name.strip() for name in found)
             _check_names(self.names, where)
         logical_schema(pa.schema([pa.field(name, pa.string()) for name in self.names]), where)
+        for name in self.form.text:
+            if name not in self.names:
+                raise UnknownName("column", name, self.names, where=where)
 
     def _first_line(self) -> tuple[str, int]:
         """The first line that is not empty, and its number."""
@@ -110,7 +118,8 @@ class CsvFile:
 
     @functools.cached_property
     def _scanned(self) -> tuple[pa.Schema, int]:
-        kinds, num_rows = ["null"] * len(self.names), 0
+        kinds = ["text" if name in self.form.text else "null" for name in self.names]
+        num_rows = 0
         for batch in self._texts():
             num_rows += batch.num_rows
             kinds = [
@@ -256,3 +265,14 @@ def join_shapes(shapes: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
             )
     kinds = [functools.reduce(join, (_KINDS[schema.field(name).type] for _, schema in shapes)) for name in names]
     return pa.schema([pa.field(name, TYPES[kind]) for name, kind in zip(names, kinds, strict=True)])
+
+
+def read_csv(paths: Sequence[Path], form: CsvFormat) -> tuple[pa.Schema, list[TemporaryReader]]:
+    """Files of one span: the types that take all of their rows, and the rows, written down for a while."""
+    files = [CsvFile(path, form) for path in paths]
+    schema = join_shapes([(str(file.path), file.arrow_schema) for file in files])
+    readers = [
+        TemporaryReader((batch.select(schema.names) for batch in file.batches(schema)), schema)
+        for file in progress.track(files, "csv", unit="files")
+    ]
+    return schema, readers

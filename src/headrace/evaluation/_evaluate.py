@@ -11,6 +11,7 @@ import pyarrow as pa
 from headrace.dataset import Dataset, Part
 from headrace.dataset.manifest import part_name
 from headrace.dataset.rows import as_floats, as_weights, from_bools
+from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
@@ -107,7 +108,7 @@ def evaluate(
 
 
 def evaluate_predictions(
-    table: pa.Table,
+    table: Any,
     *,
     label: str,
     prediction: str,
@@ -122,7 +123,7 @@ def evaluate_predictions(
 
     Parameters
     ----------
-    table : pyarrow.Table
+    table : pyarrow.Table, or any table `headrace.dataset.tables.as_table` takes
         One row a prediction.
     label, prediction, weight : str
         Its columns: booleans, integers or floats. A row without a label is left out and counted; one without a
@@ -143,10 +144,7 @@ def evaluate_predictions(
     (1.0, 'needs both positive and negative rows')
     """
     chosen = make_metrics(metrics)
-    if isinstance(table, pa.RecordBatch):
-        table = pa.Table.from_batches([table])
-    if not isinstance(table, pa.Table):
-        raise Misuse(f"evaluate_predictions got {type(table).__name__}", expected="a pyarrow.Table")
+    table = as_table(table, "evaluate_predictions")
     for name in (label, prediction, weight):
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")

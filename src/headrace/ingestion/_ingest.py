@@ -89,7 +89,7 @@ def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path |
     Raises Misuse for anything else.
 
     >>> choose_source("data/{span}.csv", "last 2")
-    Csv(pattern='data/{span}.csv', spans='last 2', base=None, delimiter=None, nulls=(), names=())
+    Csv(pattern='data/{span}.csv', spans='last 2', base=None, delimiter=None, nulls=(), names=(), text=())
     """
     if isinstance(pattern, (str, os.PathLike)):
         path = os.fspath(pattern)

@@ -137,12 +137,13 @@ class Model:
         return self.predict_lanes(lanes, self.signature.outputs)
 
     def predict(self, table: Any) -> pa.Table:
-        """Predictions for the rows of an Arrow table or record batch.
+        """Predictions for the rows of a table.
 
         Parameters
         ----------
-        table : pyarrow.Table or RecordBatch
-            Must hold the model's columns (null values where the schema allowed them); others are left alone.
+        table : pyarrow.Table or RecordBatch, or any table `headrace.dataset.tables.as_table` takes
+            A DataFrame of pandas or Polars, say. Must hold the model's columns (null values where the schema allowed
+            them); others are left alone.
 
         Returns
         -------
@@ -151,6 +152,7 @@ class Model:
 
         Raises as `Codec.from_batch` does. Cost: about 5 us a row for 200 trees; memory for 16,384 rows at a time.
         """
+        table = self.codec.table_of(table, "predict")
         names = [name for name in self.signature.outputs if name != "features"]
         batches: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
         for first in range(0, max(table.num_rows, 1), _BATCH_ROWS):
@@ -162,6 +164,14 @@ class Model:
             values = np.ascontiguousarray(np.concatenate(batches[name]))
             columns.append(pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)]))
         return pa.table(columns, names)
+
+    def __call__(self, table: Any) -> npt.NDArray[np.float32]:
+        """The predictions alone, float32[num_rows]: what scikit-learn's `predict_proba(X)[:, 1]` is for binary labels.
+
+        `table` and errors as for `predict`, which also has the margin.
+        """
+        found: npt.NDArray[np.float32] = self.predict(table)["prediction"].to_numpy()
+        return found
 
     def replay(self, *, tolerance: float | None = None, where: str = "golden rows") -> None:
         """Answer the golden rows in a fresh session and compare. Raises HostDiffers naming row and column."""

@@ -13,7 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from headrace.dataset.tables import as_table
 from headrace.errors import InvalidRequest
 from headrace.model._arrow import read_batch
 from headrace.model._rows import Lanes, RowReader
@@ -84,6 +87,24 @@ class Codec:
         self.layout = layout_of(self.columns)
         self._ignored = frozenset(ignored)
         self._rows = RowReader(self.columns, self._ignored)
+
+    def table_of(self, value: Any, user: str) -> Any:
+        """A table of any package (`headrace.dataset.tables.as_table`) as `from_batch` takes it; Arrow's own unchanged.
+
+        pandas makes floats of integers that have nulls: floats in an integer column, all whole and below 2^53, are made
+        integers again. `user` is who asks, for the message.
+        """
+        if isinstance(value, (pa.Table, pa.RecordBatch)):
+            return value
+        table = as_table(value, user)
+        for column in self.columns:
+            place = table.schema.get_field_index(column.name)
+            if column.kind == "integer" and place >= 0 and pa.types.is_floating(table.schema.field(place).type):
+                floats = table.column(place).cast(pa.float64())
+                is_whole = pc.and_(pc.equal(floats, pc.floor(floats)), pc.less(pc.abs(floats), float(1 << 53)))
+                if pc.all(is_whole, min_count=0).as_py():
+                    table = table.set_column(place, column.name, floats.cast(pa.int64()))
+        return table
 
     def from_batch(self, batch: Any) -> Lanes:
         """Lanes of an Arrow RecordBatch or Table, which may hold other columns too.

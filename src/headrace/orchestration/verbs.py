@@ -82,11 +82,13 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
         def call(*arguments: Any, **named: Any) -> Any:
             bound = bind(f"hr.{verb.name}", signature, arguments, named)
             trace = current_trace()
+            if trace is None:
+                _take_tables(verb, bound.arguments)
             check_nouns(verb.name, verb.takes, bound.arguments, is_traced=trace is not None)
             check_texts(verb.name, bound.arguments, [] if trace is None else trace.nodes)
             if trace is None:
                 try:
-                    return verb.load()(*arguments, **named)
+                    return verb.load()(*bound.args, **bound.kwargs)
                 except HeadraceError as error:
                     error.locate(user_line())
                     raise
@@ -98,6 +100,18 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
         return call  # type: ignore[return-value]  # the same signature
 
     return wrap
+
+
+def _take_tables(verb: Verb, arguments: dict[str, Any]) -> None:
+    """A table of any package stands for a data set without roles."""
+    from headrace.dataset.tables import is_table
+
+    for name in (name for name, kind in verb.takes.items() if kind == "dataset"):
+        value = arguments.get(name)
+        if getattr(value, "kind", None) != "dataset" and not isinstance(value, type) and is_table(value):
+            from headrace.dataset import Dataset
+
+            arguments[name] = Dataset.from_arrow(value)
 
 
 def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:

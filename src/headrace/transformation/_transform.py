@@ -157,7 +157,7 @@ class TransformGraph:
 
         Parameters
         ----------
-        table : pyarrow.Table or RecordBatch
+        table : pyarrow.Table or RecordBatch, or any table `headrace.dataset.tables.as_table` takes
             Holds at least `columns`, other columns are not looked at.
 
         Returns
@@ -168,6 +168,7 @@ class TransformGraph:
         Raises what `Codec.from_batch` raises, naming row and column.
         Cost: about 0.5 us a row for 12 columns on one core; large tables use all cores.
         """
+        table = self.codec.table_of(table, "apply")
         whole = np.empty((table.num_rows, len(self.feature_names)), dtype=np.float32, order="F")
         batches = [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=_TASK_ROWS)
         starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]

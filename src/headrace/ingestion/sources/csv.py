@@ -34,6 +34,8 @@ class Csv:
         What means null when it is written without quotes, beside nothing at all: ["NA"].
     names : sequence of str
         The columns of files that have no header line; () = line 1 names them.
+    text : sequence of str
+        Columns that are text whatever they look like: codes, of which 007 shows it and 113 does not.
 
     Types are the narrowest that take every row of every file of a **span** (`headrace.dataset.csv_values`): an integer
     column of one file and a float column of another are floats in both, and what does not go together is text, as it is
@@ -50,12 +52,13 @@ class Csv:
     delimiter: str | None = None
     nulls: Sequence[str] = ()
     names: Sequence[str] = ()
+    text: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self._form()  # refuses what cannot be, where it was written
 
     def _form(self) -> CsvFormat:
-        return CsvFormat(self.delimiter, tuple(self.nulls), tuple(self.names))
+        return CsvFormat(self.delimiter, self.nulls, self.names, self.text)
 
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder."""
