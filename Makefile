@@ -1,4 +1,4 @@
-# make setup | demo | test | check | bench CASE=name | prove CASE=name
+# make setup | demo | test | check | wheels | bench CASE=name | prove CASE=name
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export PYTHONHASHSEED ?= random
 # Empty is unset: what is ours is compiled once too, not by every process that a test or benchmark starts.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo check test bench prove clean stub
+.PHONY: help setup demo check test bench prove clean stub wheels
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make check               lint, types, floors and the fast tests (under 2 minutes)"
 	@echo "make test                everything that must hold, as CI runs it"
 	@echo "make bench CASE=row      one row of the table of figures; without CASE it lists them"
+	@echo "make wheels              whether all third parties have wheels for Linux, macOS and each Python (asks the index)"
 	@echo "make prove CASE=kill     a long matrix at full count; without CASE it lists them"
 
 setup: $(STAMP)
@@ -38,6 +39,9 @@ bench: setup
 
 prove: setup
 	@$(BIN)/python proofs/run.py $(CASE) $(ARGS)
+
+wheels: setup
+	@$(BIN)/python tools/wheels.py
 
 stub: setup
 	@$(BIN)/python tools/stub.py
