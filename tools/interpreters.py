@@ -52,7 +52,7 @@ _QUIET: dict[str, object] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEV
 
 
 def build(folder: Path) -> Path:
-    """The wheel of this tree in that folder, with all that it must hold. Raises SystemExit when something is missing."""
+    """The wheel of this tree in that folder, with all that it must hold. SystemExit when something is missing."""
     shutil.rmtree(ROOT / "build", ignore_errors=True)  # what an earlier build left there would be packed again
     uv = str(Path(sys.executable).parent / "uv")
     subprocess.run([uv, "build", "--quiet", "--wheel", "--python", sys.executable, "-o", folder, ROOT], check=True)
