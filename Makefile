@@ -1,4 +1,4 @@
-# make setup | demo | test | check | docs | bench CASE=name | prove CASE=name
+# make setup | demo | test | check | docs | wheels | bench CASE=name | prove CASE=name
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export PYTHONHASHSEED ?= random
 # Empty is unset: what is ours is compiled once too, not by every process that a test or benchmark starts.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo check test bench prove docs clean stub
+.PHONY: help setup demo check test bench prove docs clean stub wheels
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make check               lint, types, floors and the fast tests (under 2 minutes)"
 	@echo "make test                everything that must hold, as CI runs it"
 	@echo "make bench CASE=row      one row of the table of figures; without CASE it lists them"
+	@echo "make wheels              whether all third parties have wheels for Linux, macOS and each Python (asks the index)"
 	@echo "make prove CASE=kill     a long matrix at full count; without CASE it lists them"
 	@echo "make docs                the documentation as a site in site/, to be read offline"
 
@@ -43,6 +44,9 @@ prove: setup
 docs: setup
 	@sh tools/environment.sh docs
 	@$(BIN)/python tools/docs.py
+
+wheels: setup
+	@$(BIN)/python tools/wheels.py
 
 stub: setup
 	@$(BIN)/python tools/stub.py

@@ -15,7 +15,7 @@ def main() -> None:
     if len(sys.argv) < 2:
         print("cases: " + ", ".join(cases))
         return
-    name, arguments = sys.argv[1], sys.argv[2:]
+    name, arguments = sys.argv[1].replace("-", "_"), sys.argv[2:]
     if name != "all" and name not in cases:
         raise SystemExit(f"no case named {name!r}; there are: {', '.join(cases)}")
     failed = []

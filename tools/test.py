@@ -47,6 +47,7 @@ def main() -> None:
     run("proofs at 1/50", python, "proofs/run.py", "all", "--share", "50", "--seed", "1")
     run("tiny benchmarks", python, "benchmarks/run.py", "all", "--tiny", "--no-peers")
     run("all tests", python, "-m", "pytest", "-n", "2")
+    run("the wheel on other Pythons", python, "tools/interpreters.py")
 
 
 if __name__ == "__main__":
