@@ -14,6 +14,7 @@ html_static_path = ["_static"]
 html_css_files = ["headrace.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False
 # Search would fetch each page it found to quote from it, which a browser refuses to a page opened as a file.
 html_show_search_summary = False
 pygments_style = "tango"

@@ -38,6 +38,8 @@ def main() -> None:
     python = sys.executable
     run("static checks", python, "tools/check.py", "--static")
     run("beam environment", "sh", "tools/environment.sh", "beam")
+    run("documentation environment", "sh", "tools/environment.sh", "docs")
+    run("documentation", python, "tools/docs.py", "--check")
     first = demo("demo, first")
     second = demo("demo, second")
     if first["skew_max_abs"] != 0 or second["skew_max_abs"] != 0:
