@@ -54,7 +54,8 @@ COMMANDS: dict[str, str] = {
 
 # What a person wants -> the commands for it, in the order of a day's work.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "run": ("run", "plan", "resume", "cancel", "up", "worker"),
+    "start": ("init", "run", "plan"),
+    "go on": ("resume", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "keep": ("gc", "doctor", "completion"),
