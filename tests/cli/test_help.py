@@ -36,7 +36,7 @@ def test_examples_parse(name):
     assert len(lines) >= 2
     for line in lines:
         found = re.search(r"headrace ([^|)]*)", line)
-        command, *words = shlex.split(found[1].rstrip('"'))
+        command, *words = shlex.split(found[1].rstrip('"'), comments=True)
         assert command == name
         parser_of(name, COMMANDS[name]).parse_args(words)
 

@@ -129,6 +129,8 @@ def test_logs_of_a_step(home):
     failed = json.loads(home("run", "looked_at_flow.py", "--set", "x=0", "-o", "json")[1])["run"]
     assert home("logs", "one")[1].startswith("in one\n") and "ZeroDivisionError" in home("logs", "one")[1]
     assert home("logs", failed, "one")[1] == home("logs", "one")[1] == home("logs", "@failed", "one")[1]
+    (found,) = json.loads(home("logs", "-o", "json")[1])["logs"]
+    assert found["step"] == "one" and found["text"].startswith("in one\n")
     code, out, err = home("logs", failed, "two")
     assert (code, out) == (0, "") and "has not run" in err
     code, _, err = home("logs", failed, "three")
@@ -177,7 +179,7 @@ def test_schemas(home):
     code, _, err = home("schemas", "accept")
     assert code == 2 and "there is a schema file already" in err and "--replace" in err
     assert home("run", "looked_at_judged.py", "--in-process")[0] == 0
-    assert home("schemas", "accept", "--replace")[0] == 0
+    assert json.loads(home("schemas", "accept", "--replace", "-o", "json")[1])["features"] == 2
     assert home("schemas")[0] == 2
 
 

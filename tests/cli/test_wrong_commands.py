@@ -181,7 +181,7 @@ FILES = [
     (
         "no data",
         INGESTS.replace("PATTERN", "'data/{span}.parquet'").replace("SPANS", "'all'"),
-        "no file found (bad.py, line 6, HERE/data/{span}.parquet); expected at least one Parquet file",
+        "no file found (bad.py, line 6, HERE/data/{span}.parquet); expected at least one file",
     ),
     (
         "a placeholder",

@@ -206,10 +206,10 @@ def test_a_schema_file_or_otherwise(tmp_path):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("hr.analyze(3)", "dataset of hr.analyze is a int, not a handle"),
-        ("hr.validate(raw, raw)", r"schema of hr.validate is a dataset \(ingest.dataset\).*expected a schema"),
+        ("hr.analyze(3)", "dataset of hr.analyze is an int, not a handle"),
+        ("hr.validate(raw, raw)", r"schema of hr.validate is a data set \(ingest.dataset\).*expected a schema"),
         ("hr.analyze(raw, engine=object())", "takes no engine"),
-        ("hr.analyze()", "missing a required argument"),
+        ("hr.analyze()", r"hr.analyze\(\) lacks dataset"),
         ("hr.train(open, hr.transform(lambda x: {'a': x.x}, raw), raw)", "plain data"),
         ("if hr.validate(raw, hr.load_schema('s.yaml')).ok: pass", "no output 'ok'"),
         ("hr.transform(lambda x: {'a': x.x if x.x else 1}, raw)", "line"),

@@ -47,16 +47,18 @@ COMMANDS: dict[str, str] = {
     "endpoints": "what is served, by which version, and going back to an earlier one",
     "requests": "what endpoints were asked and answered, and why one answer was what it was",
     "monitor": "compare what endpoints are asked with what their models were fitted on",
+    "gc": "remove what no recent run and no endpoint refers to",
     "doctor": "check the installation and the store, or print what the store's runs made",
     "completion": "print what makes a shell complete headrace's words",
 }
 
 # What a person wants -> the commands for it, in the order of a day's work.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "run": ("run", "plan", "resume", "cancel", "up", "worker"),
+    "start": ("init", "run", "plan"),
+    "go on": ("resume", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
-    "keep": ("doctor", "completion"),
+    "keep": ("gc", "doctor", "completion"),
 }
 
 _EPILOG = "exit codes: 0 done, 1 a step or gate said no, 2 usage, 3 waiting for approval, 4 store or infrastructure"

@@ -40,7 +40,7 @@ class Finding:
 
 
 def installation() -> Iterator[Finding]:
-    """What this Python has of what headrace needs. Cost: reading the packages' metadata; none is imported."""
+    """What this Python has of what headrace needs. Cost: reading the packages' metadata, and loading the kernels."""
     from headrace import __version__
 
     yield Finding("headrace", "ok", __version__)
@@ -108,16 +108,17 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _kernels() -> Finding:
-    """By the file alone: the library says itself, when it is used, that it is of another version."""
-    import importlib.util
+    import io
+    from contextlib import redirect_stderr
 
-    spec = importlib.util.find_spec("headrace.fold.kernels")
-    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    built = [path for folder in folders for path in Path(folder).glob("_native*") if path.suffix in (".so", ".pyd")]
-    if built:
-        return Finding("compiled kernels", "ok", built[0].name)
+    with redirect_stderr(io.StringIO()):  # it says the same, in other words
+        from headrace.fold.kernels.native import library
+
+        is_loaded = library() is not None
+    if is_loaded:
+        return Finding("compiled kernels", "ok", "loaded")
     fix = "install a C compiler, then: pip install --force-reinstall --no-deps headrace"
-    return Finding("compiled kernels", "warn", "not built: NumPy does their work, several times slower", fix)
+    return Finding("compiled kernels", "warn", "not built, or of another version: NumPy is several times slower", fix)
 
 
 def place(home: Path) -> Iterator[Finding]:

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace import lookup, progress
-from headrace.calls import user_line
 from headrace.canonical import digest
 from headrace.dataset.csv_file import CsvFormat, read_csv
 from headrace.dataset.hashing import ALGORITHM
@@ -114,7 +113,7 @@ class Dataset:
         roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         schema = ArrowReader(table, "the table").arrow_schema
         one = Span(span, 1, schema, (Fragment("arrow", "0", table.num_rows),))
-        return cls((one,), roles, _split(split), _tables=(table,))
+        return cls((one,), roles, check_split(split), _tables=(table,))
 
     @classmethod
     def from_parquet(
@@ -140,7 +139,7 @@ class Dataset:
         schema = one_schema([(reader.name, reader.arrow_schema) for reader in readers.values()])
         fragments = tuple(Fragment("parquet", r.name, sum(r.piece_rows)) for r in readers.values())
         roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
-        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=dict(readers))
+        return cls((Span(span, 1, schema, fragments),), roles, check_split(split), _readers=dict(readers))
 
     @classmethod
     def from_csv(
@@ -182,7 +181,7 @@ class Dataset:
         fragments = tuple(Fragment("parquet", reader.name, sum(reader.piece_rows)) for reader in readers)
         roles = Roles(label, _names(key), weight, time, _names(sensitive), positive)
         opened: dict[tuple[str, int], FragmentReader] = {(span, index): one for index, one in enumerate(readers)}
-        return cls((Span(span, 1, schema, fragments),), roles, _split(split), _readers=opened)
+        return cls((Span(span, 1, schema, fragments),), roles, check_split(split), _readers=opened)
 
     def __repr__(self) -> str:
         names = [span.name for span in self.spans]
@@ -493,9 +492,3 @@ class Dataset:
 
 def _names(value: Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value or ())
-
-
-def _split(split: Mapping[str, int] | None) -> dict[str, int] | None:
-    if split is not None and not isinstance(split, Mapping):
-        raise Misuse(f"split is {split!r}", where=user_line(), expected="weights by name: {'train': 8, 'eval': 2}")
-    return None if split is None else dict(split)

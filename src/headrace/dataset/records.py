@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from headrace.errors import InvalidInput, UnknownName
+from headrace.calls import user_line
+from headrace.errors import InvalidInput, Misuse, UnknownName
 
 __all__ = ["ALL", "Fragment", "Part", "Roles", "Span", "check_split"]
 
@@ -169,6 +170,8 @@ def check_split(split: Mapping[str, int] | None) -> dict[str, int] | None:
     """
     if split is None:
         return None
+    if not isinstance(split, Mapping):
+        raise Misuse(f"split is {split!r}", where=user_line(), expected="weights by name: {'train': 8, 'eval': 2}")
     if not split:
         raise InvalidInput("split names no part", expected="weights such as {'train': 8, 'eval': 2}, or None")
     for name, weight in split.items():

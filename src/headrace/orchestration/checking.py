@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -101,16 +100,17 @@ def _check_handle(verb: str, name: str, kind: str, value: Any) -> None:
 
 def _kind_of(value: Any) -> str:
     kind = getattr(value, "kind", None)
-    arrow = sys.modules.get("pyarrow")
-    if arrow is not None and isinstance(value, (arrow.Table, arrow.RecordBatch)):
-        return "table"
-    return kind if isinstance(kind, str) and not isinstance(value, type) else ""
+    if isinstance(kind, str) and not isinstance(value, type):
+        return kind
+    # A DataFrame of whatever package: `headrace.dataset.tables` takes it.
+    is_table = hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+    return "table" if is_table and not isinstance(value, type) else ""
 
 
 def _said(value: Any) -> str:
     """What was given, as a person says it."""
     kind = _kind_of(value)
-    if kind in WORDS:
+    if kind in WORDS and kind != "table":
         return words_of(kind)
     if isinstance(value, (str, os.PathLike)):
         return f"the text {str(value)!r}"
@@ -119,7 +119,7 @@ def _said(value: Any) -> str:
     if callable(value) and hasattr(value, "__name__"):
         return f"the function {value.__name__}"
     module = type(value).__module__.partition(".")[0]
-    return an(type(value).__name__ if module in ("builtins", "headrace") else f"{module} {type(value).__name__}")
+    return an(type(value).__name__ if module in ("builtins", "headrace") else f"{module}.{type(value).__name__}")
 
 
 def _fix(kind: str, value: Any) -> str:

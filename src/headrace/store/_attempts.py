@@ -14,7 +14,7 @@ from headrace.errors import LeaseLost, StoreBusy
 from headrace.store import _lease, points
 from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
 from headrace.store._keys import read_key, write_key
-from headrace.store._publish import Files, Published, is_whole, publish
+from headrace.store._publish import Files, Published, is_whole, publish, touch
 from headrace.store._records import decode, encode
 from headrace.store._runs import Runs
 from headrace.store._snapshot import write_accepted, write_waived
@@ -223,7 +223,7 @@ class Attempts(Runs):
     ) -> CacheRow | None:
         """`cached`, recorded as this run's attempt at the step (state "cached", `source_id` says whose outputs)."""
         with self._database.read() as connection:
-            row = self._cached(connection, key)
+            row = self._cached(connection, key, is_wanted=True)
         if row is None:
             return None
         attempt_id = uuid.uuid4().hex
@@ -286,7 +286,7 @@ class Attempts(Runs):
         for item in write_waived(connection, pipeline, attempt_id, waived):
             self._append(connection, "finding-waived", asdict(item), run_id=run_id, attempt_id=attempt_id)
 
-    def _cached(self, connection: sqlite3.Connection, key: str) -> CacheRow | None:
+    def _cached(self, connection: sqlite3.Connection, key: str, *, is_wanted: bool = False) -> CacheRow | None:
         row = connection.execute(
             "SELECT attempt_id, run_id, step, result FROM cache JOIN attempts USING (attempt_id) WHERE cache.key = ?",
             (key,),
@@ -295,6 +295,8 @@ class Attempts(Runs):
             return None
         outputs = self._outputs(connection, row[0])
         known = self._known(connection, [item.digest for item in outputs.values()])
+        for digest in known if is_wanted else ():
+            touch(self._home.artifact(digest))
         if not all(is_whole(self._home.artifact(digest), files) for digest, files in known.items()):
             return None
         return CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]))

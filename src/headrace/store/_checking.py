@@ -12,7 +12,7 @@ from headrace.store._format import read_version
 from headrace.store._publish import problems
 from headrace.store._records import decode
 
-__all__ = ["Checking"]
+__all__ = ["Checking", "is_recent"]
 
 
 class Checking(Catalog):
@@ -25,9 +25,12 @@ class Checking(Catalog):
         """
         with self._database.read() as connection:
             rows = connection.execute("SELECT digest, files FROM artifacts ORDER BY digest").fetchall()
+            removed = connection.execute("SELECT body FROM events WHERE kind = 'artifact-removed'").fetchall()
+        gone = {str(decode(body)["digest"]) for (body,) in removed}
         return [
             Problem(digest, file, what)
             for digest, files in rows
+            if digest not in gone or self._home.artifact(digest).is_dir()
             for file, what in problems(self._home.artifact(digest), decode(files))
         ]
 
@@ -72,17 +75,18 @@ class Checking(Catalog):
         folders = [path for path in sorted(self._home.attempts.iterdir()) if path.is_dir()]
         with self._database.read() as connection:
             running = {row[0] for row in connection.execute("SELECT attempt_id FROM attempts WHERE state = 'running'")}
-        found = [path for path in folders if path.name not in running and not _is_recent(path)]
+        found = [path for path in folders if path.name not in running and not is_recent(path)]
         artifacts = [path for path in sorted(self._home.artifacts.iterdir()) if path.is_dir()]
         with self._database.read() as connection:
             known = {digest for (digest,) in connection.execute("SELECT digest FROM artifacts")}
-        return found + [path for path in artifacts if path.name not in known and not _is_recent(path)]
+        return found + [path for path in artifacts if path.name not in known and not is_recent(path)]
 
 
 _RECENT_S = 3600.0  # `save_artifact` works without an attempt, and a commit renames before it records
 
 
-def _is_recent(path: Path) -> bool:
+def is_recent(path: Path) -> bool:
+    """Whether a folder was made, or touched, within the hour: somebody may be about to refer to it."""
     try:
         return path.stat().st_mtime > _lease.now_us() / 1e6 - _RECENT_S
     except OSError:  # it was removed meanwhile

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from headrace.store import points
 from headrace.store._contract import Staged
 from headrace.store._home import Home
 
-__all__ = ["MANIFEST", "Published", "is_whole", "problems", "publish"]
+__all__ = ["MANIFEST", "Published", "is_whole", "problems", "publish", "touch"]
 
 # Not "manifest.json": that name belongs to the artifact's own files.
 MANIFEST = "artifact.json"
@@ -58,7 +60,7 @@ def publish(home: Home, staged: Mapping[str, Staged], known: Mapping[str, Files]
     described: dict[str, tuple[Staged, Files]] = {}
     for name, output in sorted(staged.items()):
         folder = home.artifact(output.digest)
-        if output.digest in known and is_whole(folder, known[output.digest]):
+        if output.digest in known and touch(folder) and is_whole(folder, known[output.digest]):
             continue
         if output.folder is None:
             raise StoreError(
@@ -81,6 +83,13 @@ def publish(home: Home, staged: Mapping[str, Staged], known: Mapping[str, Files]
         name: published.get(output.digest, Published(output.kind, output.digest, None))
         for name, output in staged.items()
     }
+
+
+def touch(folder: Path) -> bool:
+    """Say that somebody is about to refer to an artifact, so that it is not removed; look whether it is whole after."""
+    with contextlib.suppress(OSError):  # it is gone, which the look will show, or we may only read: then nobody refers
+        os.utime(folder)
+    return True
 
 
 def is_whole(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -138,6 +147,7 @@ def _move(home: Home, output: Staged, files: Files) -> Files:
     while True:
         if target.exists():
             # No row names it (or what the row names is damaged): a killed attempt renamed it, or another commits it.
+            touch(target)
             first = _read_manifest(target)
             if first is not None and not any(problems(target, first)):
                 return first

@@ -9,18 +9,18 @@ from typing import Self, TypeVar
 
 from headrace import disk
 from headrace.errors import InvalidInput, StoreError
-from headrace.store._checking import Checking
+from headrace.store._collecting import Collecting
 from headrace.store._contract import Artifact, Savable, Staged
 from headrace.store._database import Database
 from headrace.store._home import Home
-from headrace.store._publish import is_whole, publish
+from headrace.store._publish import is_whole, publish, touch
 
 __all__ = ["Store"]
 
 Noun = TypeVar("Noun")
 
 
-class Store(Checking):
+class Store(Collecting):
     """Artifacts by content, and the records of runs, attempts, leases, cache, events and endpoints.
 
     Open one with `Store.open`; use it from any thread, and in a `with` statement to close it. What each call promises
@@ -131,6 +131,7 @@ class Store(Checking):
     def save_artifact(self, artifact: Savable) -> str:
         """Put an object into the store outside any run; returns its digest. One that is there already is left."""
         digest = artifact.digest
+        touch(self._home.artifact(digest))
         if self.has_artifact(digest):
             return digest
         self._refuse_when_read_only()

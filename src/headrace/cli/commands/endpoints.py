@@ -76,6 +76,7 @@ def _row(endpoint: Endpoint) -> dict[str, Any]:
         "version": endpoint.version,
         "model": endpoint.model_digest,
         "pushed": ago(endpoint.created_us),
+        "created_us": endpoint.created_us,
     }
 
 

@@ -16,30 +16,28 @@ if TYPE_CHECKING:
     from headrace.dataset import Dataset
     from headrace.proposal import Proposal
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["EXAMPLES", "add_arguments", "execute"]
 
-_EXAMPLES = """examples:
-  headrace init churn.csv                        # the label is found where it is plain
-  headrace init churn.csv --label churned        # "yes" and "no", M and B, 1 and 2 are fine
-  headrace init iris.csv --label species --positive setosa
-  headrace init houses.parquet --label price     # a quantity
-  headrace init 'data/flights/{span}.parquet' --label late --key flight --name flights
-"""
+EXAMPLES = (
+    "headrace init churn.csv                        # the label is found where it is plain",
+    'headrace init churn.csv --label churned        # "yes" and "no", M and B, 1 and 2 are fine',
+    "headrace init iris.csv --label species --positive setosa",
+    "headrace init houses.parquet --label price     # a quantity",
+    "headrace init 'data/flights/{span}.parquet' --label late --key flight --name flights",
+)
 _LONGEST_REQUEST = 1000  # characters
 _MOST_NAMED = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `init` takes."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _EXAMPLES
     parser.add_argument("source", metavar="SOURCE", help="a CSV or Parquet file, a folder of them, or a pattern")
     parser.add_argument("--label", metavar="COLUMN", help="what is to be predicted")
     parser.add_argument("--positive", metavar="VALUE", help="the label's value that counts as 1")
     parser.add_argument("--quantity", action="store_true", help="predict the label's number though it has few values")
     parser.add_argument("--key", action="append", default=[], metavar="COLUMN", help="names a row; may be given twice")
-    parser.add_argument("--name", help="of the pipeline and its file; by default after the source")
-    parser.add_argument("--endpoint", help="where its models serve; by default the pipeline's name")
+    parser.add_argument("--name", metavar="NAME", help="of the pipeline and its file; by default after the source")
+    parser.add_argument("--endpoint", metavar="ENDPOINT", help="where its models serve; by default the pipeline's name")
     parser.add_argument("--schema", default="schema.yaml", metavar="FILE", help="the schema's file (schema.yaml)")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     add_output(parser)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from headrace import progress
+from headrace.cli.output import add_output, write_json
 from headrace.cli.project import RUN_HELP, find_run, opened
 from headrace.errors import UnknownName
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `logs` takes."""
     parser.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
     parser.add_argument("step", nargs="?", metavar="STEP", help="one step; all that printed something by default")
+    add_output(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -42,9 +44,15 @@ def execute(arguments: argparse.Namespace) -> int:
         steps = [planned["name"] for planned in run.plan["steps"]]
         if step in steps:
             progress.say(f"step {step} of run {run.run_id} has not run: it printed nothing")
+            if arguments.output == "json":
+                write_json({"run": run.run_id, "logs": []})
             return 0
         raise UnknownName("log", str(step), [*steps, *own], where=f"run {run.run_id}")
     wanted = [named] if named is not None else [name for name in files if name not in own]
+    if arguments.output == "json":
+        texts = {name: files[name].read_text(encoding="utf-8", errors="replace") for name in wanted}
+        write_json({"run": run.run_id, "logs": [{"step": name, "text": text} for name, text in texts.items()]})
+        return 0
     for name in wanted:
         text = files[name].read_text(encoding="utf-8", errors="replace")
         if text and named is None:

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     accept.add_argument("--replace", action="store_true", help="though there is a file; comments in it are lost")
     add_output(show)
+    add_output(accept)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -58,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 raise InvalidInput(
                     "there is a schema file already", where=str(path), fix="change it there, or say --replace"
                 )
-            return _accept(arguments.allow, schema, dataset, validation, path)
+            return _accept(arguments, schema, dataset, validation, path)
     if arguments.output == "json":
         write_json(schema.to_plain())
     else:
@@ -68,18 +69,21 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _accept(allowed: list[str], schema: Schema, dataset: Any, validation: Any, path: Path) -> int:
+def _accept(arguments: argparse.Namespace, schema: Schema, dataset: Any, validation: Any, path: Path) -> int:
     from dataclasses import replace
 
     from headrace.validation.amending import amend
 
     items = {item.name: item for item in validation.items}
+    allowed: list[str] = arguments.allow
     for name in allowed:
         if name not in items:
             raise UnknownName("finding", name, [key for key, item in items.items() if item.severity != "info"])
         schema = amend(schema, items[name], dataset)
     replace(schema, is_reviewed=True).save(path)
     progress.say(f"{path}: {len(schema.features)} features{', amended' if allowed else ''}; later runs judge by it")
+    if arguments.output == "json":
+        write_json({"file": str(path), "features": len(schema.features), "allowed": allowed})
     return 0
 
 

@@ -1,0 +1,258 @@
+"""Garbage: what is referred to stays, whoever refers to it and whenever; a kill in the middle does no harm."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from headrace.orchestration.values import Value
+from headrace.store import Accepted, Staged, Store
+from headrace.store._checking import is_recent
+
+
+def made(store, run_id, step, value, *, old=True, accepted=()):
+    """A step of a run that makes a value; its digest. `old`: nobody has touched it for a day."""
+    attempt = store.begin_attempt(run_id, step, f"key of {step} {value}")
+    thing = Value(value)
+    folder = attempt.folder / "output"
+    folder.mkdir()
+    thing.save(folder)
+    store.commit(
+        attempt, {"output": Staged("value", thing.digest, folder)}, {}, f"key of {step} {value}", accepted=accepted
+    )
+    if old:
+        age(store, thing.digest)
+    return thing.digest
+
+
+def age(store, digest):
+    """As if an artifact had lain there for a day."""
+    folder = store.home.artifact(digest)
+    os.utime(folder, (1, folder.stat().st_mtime - 86400))
+
+
+def run(store, value, pipeline="flow"):
+    """A run that ended, with one step; (its id, its output)."""
+    run_id = store.create_run(pipeline, {"steps": []})
+    digest = made(store, run_id, "one", value)
+    store.finish_run(run_id, "succeeded")
+    return run_id, digest
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    with Store.open(tmp_path / ".headrace") as store:
+        yield store
+
+
+def test_the_last_runs_stay(store):
+    """The newest of each pipeline stay whole, older ones keep their records; a dry run changes nothing."""
+    digests = [run(store, number)[1] for number in range(5)]
+    other = run(store, "other", "another")[1]
+    planned = store.garbage(keep_runs=2)
+    assert {item.name for item in planned} == set(digests[:3]) and all(item.size_bytes > 0 for item in planned)
+    assert all(store.has_artifact(digest) for digest in digests)
+    assert {item.name for item in store.collect(keep_runs=2)} == set(digests[:3])
+    assert [store.has_artifact(digest) for digest in [*digests, other]] == [False] * 3 + [True] * 3
+    assert store.collect(keep_runs=2) == [] and list(store.home.attempts.iterdir()) == []
+    assert store.verify() == [] and len(store.runs()) == 6
+    assert store.cached("key of one 0") is None and store.cached("key of one 4") is not None
+
+
+def test_what_is_gone_is_made_again(store):
+    """A step whose output was removed is no longer known; made again, it is whole, and kept with its new run."""
+    _, first = run(store, 1)
+    run(store, 2)
+    assert len(store.collect(keep_runs=1)) == 1
+    assert run(store, 1)[1] == first
+    assert store.has_artifact(first) and store.verify() == []
+    assert [item.name for item in store.garbage(keep_runs=1)] != [first]
+
+
+def test_runs_that_go_on_and_what_they_look_up_stay(store):
+    """Queued and running ones, whatever their age; their inputs and what they resolved too."""
+    (_, looked_up), (_, taken) = run(store, "looked up"), run(store, "taken")
+    going = store.create_run("flow", {"steps": []}, resolved={"champion": {"digest": looked_up}})
+    attempt = store.begin_attempt(going, "two", "key", inputs={"x": taken})
+    done = made(store, going, "three", "done")
+    for number in range(3):
+        run(store, number)
+    gone = {item.name for item in store.collect(keep_runs=1)}
+    assert not gone & {looked_up, taken, done} and len(gone) == 2
+    assert attempt.folder.is_dir()
+
+
+def test_versions_of_endpoints_stay(store):
+    """Every model that was ever pushed, and its verdict: a rollback goes back to any; so does the live one's run."""
+
+    class Model(Value):
+        kind = "model"
+
+    class Verdict(Value):
+        kind = "verdict"
+
+    pushed = []
+    for number in range(2):
+        run_id, beside = run(store, f"statistics {number}")
+        model, verdict = Model(f"m{number}"), Verdict(f"v{number}")
+        for thing in (model, verdict):
+            store.save_artifact(thing)
+            age(store, thing.digest)
+        store.push("late", model.digest, verdict.digest, expected_version=number or None, run_id=run_id)
+        pushed += [model.digest, verdict.digest, beside]
+    run(store, "newest")
+    assert [item.name for item in store.collect(keep_runs=1)] == [pushed[2]]  # beside the version that is not live
+
+
+def test_what_was_accepted_last_stays(store):
+    """The newest data sets of a stream: the next run compares with them, and with what they consist of."""
+    digests = []
+    for number in range(4):
+        run_id = store.create_run("flow", {"steps": []})
+        span = made(store, run_id, "span", f"rows {number}")
+        data = made(store, run_id, "data", {"span": span})  # its JSON names the span, as a manifest does
+        accepted = Accepted("raw", data, span, (f"2013-0{number}",))
+        made(store, run_id, "validate", f"ok {number}", accepted=[accepted])
+        store.finish_run(run_id, "succeeded")
+        digests.append((span, data))
+    run(store, "newest")
+    store.collect(keep_runs=1)
+    assert [[store.has_artifact(digest) for digest in pair] for pair in digests] == [[False] * 2] * 2 + [[True] * 2] * 2
+
+
+def test_who_is_about_to_refer_is_safe(store):
+    """Taking from the cache, committing what is there already, saving it: each touches it, so it is not removed."""
+    _, first = run(store, 1)
+    for number in range(2, 5):
+        run(store, number)
+    assert first in {item.name for item in store.garbage(keep_runs=1)}
+    going = store.create_run("flow", {"steps": []})
+    assert store.reuse(going, "one", "key of one 1") is not None
+    age(store, first)
+    assert first not in {item.name for item in store.garbage(keep_runs=1)}  # the running run refers to it
+    store.finish_run(going, "succeeded")
+    run(store, 9)
+    store.save_artifact(Value(1))
+    assert is_recent(store.home.artifact(first))
+    assert first not in {item.name for item in store.collect(keep_runs=1)}
+
+
+def test_leftovers_go_when_they_are_old(store):
+    """Folders of killed attempts and bytes nobody recorded; what is younger than an hour may be somebody's."""
+    old, young = store.home.attempts / "old", store.home.artifacts / ("a" * 64)
+    unrecorded = store.home.artifacts / ("b" * 64)
+    for folder in (old, young, unrecorded):
+        folder.mkdir()
+        (folder / "file").write_bytes(b"12345")
+    for folder in (old, unrecorded):
+        os.utime(folder, (1, 1))
+    found = store.collect()
+    assert {(item.kind, item.size_bytes) for item in found} == {("attempt", 5), ("unrecorded", 5)}
+    assert (old.exists(), unrecorded.exists(), young.exists()) == (False, False, True)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from headrace import disk
+from headrace.store import Store
+
+store = Store.open(Path(sys.argv[1]))
+count, rename, remove = 0, disk.rename, disk.remove_folder
+
+def step(*arguments, **named):
+    global count
+    count += 1
+    if count == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return named.pop("then")(*arguments, **named)
+
+disk.rename = lambda *a, **n: step(*a, **n, then=rename)
+disk.remove_folder = lambda *a, **n: step(*a, **n, then=remove)
+store.collect(keep_runs=1)
+print(count)
+"""
+
+
+def test_killed_at_any_step(tmp_path):
+    """Before each rename and each removal: no damage, the next collection finishes, and nothing kept is lost."""
+    place = 1
+    while True:
+        home = tmp_path / str(place)
+        with Store.open(home) as store:
+            digests = [run(store, number)[1] for number in range(4)]
+        done = subprocess.run([sys.executable, "-c", KILLED, str(home), str(place)], capture_output=True, text=True)
+        with Store.open(home) as store:
+            assert store.verify() == [] and store.has_artifact(digests[3])
+            store.collect(keep_runs=1)
+            assert [store.has_artifact(digest) for digest in digests] == [False, False, False, True]
+            for path in store.home.attempts.iterdir():
+                os.utime(path, (1, 1))
+            store.collect(keep_runs=1)
+            assert list(store.home.attempts.iterdir()) == [] and store.verify() == []
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        place += 1
+    assert place == 7  # three renames and three removals
+
+
+def test_beside_runs_that_go_on(tmp_path):
+    """While collections go on, runs that take what is there, or make it again, always find what they refer to."""
+    home = Path(tmp_path / ".headrace")
+    stop = threading.Event()
+    problems = []
+
+    def collect():
+        with Store.open(home) as store:
+            while not stop.is_set():
+                store.collect(keep_runs=1)
+
+    with Store.open(home) as store:
+        run(store, 0)
+        thread = threading.Thread(target=collect)
+        thread.start()
+        try:
+            for number in range(40):
+                going = store.create_run("flow", {"steps": []})
+                value = number % 3
+                if store.reuse(going, "one", f"key of one {value}") is None:
+                    made(store, going, "one", value)
+                (row,) = store.attempts(going)
+                problems += [item for item in row.outputs.values() if not store.has_artifact(item.digest)]
+                store.finish_run(going, "succeeded")
+                for digest in [path.name for path in store.home.artifacts.iterdir()]:
+                    try:
+                        age(store, digest)
+                    except FileNotFoundError:
+                        continue
+        finally:
+            stop.set()
+            thread.join()
+        assert problems == [] and store.verify() == []
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    """`headrace gc --dry-run` says what would go, `headrace gc` removes it; both as JSON too."""
+    from headrace.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HEADRACE_HOME", str(tmp_path / ".headrace"))
+    with Store.open(tmp_path / ".headrace") as store:
+        for number in range(3):
+            run(store, number)
+    assert main(["gc", "--keep", "1", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3 and "would be removed: 2 value" in err
+    assert main(["gc", "--keep", "1", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["removed"]) == 2 and found["size_bytes"] > 0 and not found["is_dry_run"]
+    assert main(["gc", "--keep", "1"]) == 0
+    assert capsys.readouterr() == ("", "nothing to remove\n")
+    assert main(["gc", "--keep", "0"]) == 2
