@@ -147,7 +147,7 @@ def _splits(drawn: _Parts, seen: Sequence[_Seen]) -> str:
             apart = item.spread.distance(found[0], other) or 0.0
             if apart > furthest:
                 furthest, where = apart, f"{item.one.name[:60]} ({names[0]} and {names[index]})"
-    listed = " and ".join(names)
+    listed = ", ".join(names[:-1]) + f" and {names[-1]}"
     if not where:
         return f"Splits: {listed}."
     return (
@@ -233,7 +233,7 @@ def _columns(seen: Sequence[_Seen], noun: Noun) -> Html:
             value = getattr(one, figure_name) if plain else None
             row.append(Cell(figure(value), value))
         if has_shift:
-            row.append(Cell(NOTHING if item.shift is None else figure(item.shift, 2), item.shift))
+            row.append(Cell(NOTHING if item.shift is None else f"{item.shift:.2f}", item.shift))
         rows.append(row)
     return table(f"{plural(len(rows), 'column')}, over all rows", columns, rows)
 
