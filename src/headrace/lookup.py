@@ -17,11 +17,11 @@ import importlib.metadata
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from headrace.errors import MissingExtra, UnknownName
 
-__all__ = ["KINDS", "class_names", "find", "find_class", "names"]
+__all__ = ["KINDS", "Shown", "class_names", "find", "find_class", "names"]
 
 # kind -> the folder of its members, and the module name adapters of that kind have in adapters/<extra>/.
 KINDS: dict[str, tuple[str, str]] = {
@@ -127,3 +127,13 @@ def find_class(class_name: str) -> type[Any] | None:
                 if cls.__name__ == class_name:
                     return cls
     return None
+
+
+class Shown:
+    """What shows itself in a notebook: nouns inherit it. The page of its `kind` is drawn by a room far above."""
+
+    kind: ClassVar[str]
+
+    def _repr_html_(self) -> str:
+        html: str = find("page", self.kind)().card(self)
+        return html

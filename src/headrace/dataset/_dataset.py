@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace import lookup, progress
+from headrace import progress
 from headrace.canonical import digest
 from headrace.dataset.csv_file import CsvFormat, read_csv
 from headrace.dataset.hashing import ALGORITHM
@@ -37,13 +37,14 @@ from headrace.dataset.tables import as_table
 from headrace.dataset.types import differences, one_schema, shared_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.fold import ROW_ID, Rows
+from headrace.lookup import Shown
 from headrace.schema import Schema
 
 __all__ = ["Dataset"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Shown):
     """Rows that do not change: spans of fragments, roles of columns, a split, perhaps a schema.
 
     Make one with `from_arrow`, `from_parquet`, `from_csv` or `ingest`; every method answers with a new data set.
@@ -187,11 +188,6 @@ class Dataset:
         names = [span.name for span in self.spans]
         shown = names[0] if len(names) == 1 else f"{len(names)} spans {names[0]} to {names[-1]}"
         return f"<Dataset {shown}, {self.num_rows:,} rows>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     # What it holds
 

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from headrace import canonical, disk, lookup
+from headrace import canonical, disk
 from headrace.dataset.digest import RowsDigest
 from headrace.errors import InvalidInput, StoreTooNew
 from headrace.evaluation._results import Results, SliceResults
+from headrace.lookup import Shown
 from headrace.rules import Measurements, Value
 
 __all__ = ["Evaluation"]
@@ -23,7 +24,7 @@ _PREDICTIONS = "predictions.parquet"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Evaluation(Results):
+class Evaluation(Results, Shown):
     """What `evaluate` found; `evaluation["roc_auc"].value`, `evaluation.slice({"carrier": "AA"})["roc_auc"].value`.
 
     Parameters
@@ -65,11 +66,6 @@ class Evaluation(Results):
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {value.value:.4f}" for name, value in self.cells[0].values.items())
         return f"<Evaluation {found}; {self.num_rows:,} rows, {self.num_slices} slices>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     @property
     def measurements(self) -> Measurements:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace import disk, lookup
+from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
+from headrace.lookup import Shown
 from headrace.model._rows import Lanes
 from headrace.model.card import card_of
 from headrace.model.checks import MAX_ONNX_BYTES, check_graph
@@ -35,7 +36,7 @@ _OWN_FILES = ("model.onnx", "golden.parquet", "card.md", "signature.json")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-class Model:
+class Model(Shown):
     """A codec and one ONNX graph, transform included, under one canonical execution.
 
     What computed the training features is inside, so the same graph answers in evaluation and in serving, byte for
@@ -82,11 +83,6 @@ class Model:
         label = f" of {signature.label}" if signature.label else ""
         size = f"{len(self.columns)} columns, {len(self.feature_names)} features, fitted on {signature.num_rows:,} rows"
         return f"<Model {signature.task}{label}: {size}>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     @property
     def columns(self) -> tuple[InputColumn, ...]:

@@ -53,16 +53,16 @@ def dot(title: str, mark: Dot, across: tuple[float, float], *, width: float = 17
         line = "is-bad-line" if mark.is_bad else "accent"
         parts.append(tag("line", x1=x(mark.lower), x2=x(mark.upper), y1=9, y2=9, class_=f"line {line}"))
     if mark.other is not None:
-        hint = tag("title", f"champion {figure(mark.other)}")
-        parts.append(tag("circle", hint, cx=x(mark.other), cy=9, r=4, class_="hollow"))
+        parts.append(_mark(x(mark.other), mark.other, across, "hollow", f"champion {figure(mark.other)}"))
     if mark.value is not None:
         parts.append(_mark(x(mark.value), mark.value, across, f"{shape}-fill"))
     return picture(width, 18, title, parts)
 
 
-def _mark(x: float, value: float, across: tuple[float, float], shape: str) -> Html:
+def _mark(x: float, value: float, across: tuple[float, float], shape: str, words: str = "") -> Html:
     """A dot; an arrow at the edge for what lies beyond it."""
+    hint = tag("title", words) if words else ""
     if across[0] <= value <= across[1]:
-        return tag("circle", cx=x, cy=9, r=4, class_=shape)
+        return tag("circle", hint, cx=x, cy=9, r=4, class_=shape)
     step = -7 if value < across[0] else 7
-    return tag("path", d=f"M{x:.1f} 9L{x - step:.1f} 4.5V13.5Z", class_=shape)
+    return tag("path", hint, d=f"M{x:.1f} 9L{x - step:.1f} 4.5V13.5Z", class_=shape)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from headrace import canonical, disk, lookup
+from headrace import canonical, disk
 from headrace.errors import InvalidInput, StoreTooNew
+from headrace.lookup import Shown
 from headrace.rules._judge import Finding
 
 __all__ = ["Verdict"]
@@ -17,7 +18,7 @@ _FILE = "verdict.json"
 
 
 @dataclass(frozen=True, repr=False)
-class Verdict:
+class Verdict(Shown):
     """What `gate` found.
 
     Parameters
@@ -55,11 +56,6 @@ class Verdict:
         if not failed:
             return f"<Verdict yes: {rules}, {len(self.findings)} findings, all ok>"
         return f"<Verdict no: {rules}, {len(failed)} of {len(self.findings)} findings not ok: {failed[0].reason}>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, with the version of the format."""

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from headrace import disk, lookup
+from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import KINDS, Kind, kind_of
+from headrace.lookup import Shown
 from headrace.schema.yaml_file import FORMAT, read_yaml, write_yaml
 
 __all__ = ["Feature", "Schema"]
@@ -162,7 +163,7 @@ class Feature:
 
 
 @dataclass(frozen=True, repr=False)
-class Schema:
+class Schema(Shown):
     """The features of a data set, in column order: an artifact, and a YAML file that people read and edit.
 
     Parameters
@@ -191,11 +192,6 @@ class Schema:
 
     def __repr__(self) -> str:
         return f"<Schema of {len(self.features)} features{'' if self.is_reviewed else ', not reviewed'}>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     def __getitem__(self, name: str) -> Feature:
         for feature in self.features:

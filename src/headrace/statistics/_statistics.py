@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 
-from headrace import disk, lookup
+from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Roles
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import Distribution, DistributionResult, GroupDistribution, State, decode, encode
+from headrace.lookup import Shown
 from headrace.slicing import slice_name
 from headrace.statistics.feature_statistics import FeatureStatistics
 
@@ -94,7 +95,7 @@ def _index(name: str, names: list[str]) -> int:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Statistics:
+class Statistics(Shown):
     """What a data set looks like.
 
     Made by `analyze`. It keeps fold states, not figures: a split, a span or the union of several statistics is merged
@@ -131,11 +132,6 @@ class Statistics:
 
     def __repr__(self) -> str:
         return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     @property
     def feature_names(self) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from headrace import lookup
 from headrace.fold import ErrorBound, GroupDistribution
+from headrace.lookup import Shown
 from headrace.schema import Kind
 
 __all__ = ["FeatureStatistics"]
@@ -22,7 +22,7 @@ _NUMERIC = ("integer", "number", "boolean", "timestamp")
 
 
 @dataclass(frozen=True, repr=False)
-class FeatureStatistics:
+class FeatureStatistics(Shown):
     """What one column looks like; a figure that its type does not have, or that has no value, is None.
 
     Parameters
@@ -60,6 +60,8 @@ class FeatureStatistics:
         The figures that are approximate, because the column has more than 65,536 distinct values; empty when exact.
         Quantiles and histogram then are, too, within 2^-9 of each value.
     """
+
+    kind: ClassVar[str] = "feature_statistics"
 
     name: str
     type: Kind
@@ -100,11 +102,6 @@ class FeatureStatistics:
             shown["top"] = self.top_values[0][0]
         listed = ", ".join(f"{word} {_short(value)}" for word, value in shown.items())
         return f"<FeatureStatistics {self.name}: {self.type}, {self.num_rows:,} rows, {listed}>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", "feature_statistics")().card(self)
-        return html
 
     @classmethod
     def from_distribution(cls, name: str, one: GroupDistribution) -> FeatureStatistics:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace import disk, lookup
+from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.errors import InvalidInput
+from headrace.lookup import Shown
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
@@ -33,7 +34,7 @@ _BATCH_ROWS = 8192
 _TASK_ROWS = 32768
 
 
-class TransformGraph:
+class TransformGraph(Shown):
     """Raw columns in, a float32 matrix of features out; fitted, immutable, an artifact.
 
     Parameters
@@ -65,11 +66,6 @@ class TransformGraph:
 
     def __repr__(self) -> str:
         return f"TransformGraph({len(self.feature_names)} features of {len(self.columns)} columns)"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     @property
     def columns(self) -> tuple[InputColumn, ...]:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from headrace import disk, lookup
+from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, NotAccepted
+from headrace.lookup import Shown
 from headrace.validation._contract import Example, Item
 from headrace.validation.waivers import Waiver
 
@@ -22,7 +23,7 @@ _SINCE_2 = ("before", "after", "num_rows")  # what format 1 did not say of an it
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Validation:
+class Validation(Shown):
     """What `validate` found: items, and the data set for those who come after, if it was accepted.
 
     Parameters
@@ -60,11 +61,6 @@ class Validation:
 
     def __repr__(self) -> str:
         return f"<Validation {'accepted' if self.ok else 'not accepted'}: {self.num_rows:,} rows, {self.summary}>"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        html: str = lookup.find("page", self.kind)().card(self)
-        return html
 
     @property
     def ok(self) -> bool:

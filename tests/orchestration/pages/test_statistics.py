@@ -24,7 +24,7 @@ def test_what_moved_is_said_and_drawn(months):
     """The column that moved is the first thing to look at; each span has its outline, the newest in colour."""
     root = check_page(page("statistics", hr.analyze(months)))
     first = next(item for item in root.all("ul") if "list" in item.classes).children[0].text
-    assert first.startswith("x: moved in 2024-03")
+    assert first.startswith("Moved in 2024-03 (") and ": x " in first
     tile = next(item for item in root.all("article") if item.text.startswith("x"))
     outlines = [item for item in tile.all("path") if "line" in item.classes]
     assert [item.children[0].text for item in outlines] == ["2024-01", "2024-02", "2024-03"]
@@ -34,8 +34,8 @@ def test_what_moved_is_said_and_drawn(months):
 def test_what_stands_out_is_said(nouns):
     """Nulls throughout, a column that names rows, gaps: each said once, with the columns it is true of."""
     text = check_page(page("statistics", nouns["statistics"])).text
-    assert "nothing, empty: nothing but nulls" in text
-    assert "id, email: hardly any value comes twice" in text
+    assert "Nothing but nulls: nothing, empty" in text
+    assert "Hardly any value twice (nothing can be learnt from it): id, email" in text
     assert "Sensitive: its values are not shown." in text and SECRET not in text
 
 

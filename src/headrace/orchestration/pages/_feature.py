@@ -12,6 +12,9 @@ from headrace.statistics import FeatureStatistics
 
 __all__ = ["figures_of", "spark_of"]
 
+_WORTH_A_STRIP = 0.001  # of rows missing in some span
+_UNEVEN = 0.2  # how much fewer are missing in another, of these
+
 
 def figures_of(
     one: FeatureStatistics, *, is_hidden: bool = False, missing: Sequence[tuple[str, float]] = ()
@@ -25,8 +28,9 @@ def figures_of(
     if not is_hidden:
         pairs += _more(one)
     drawn: list[Content] = [tag("dl", [tag("div", tag("dt", word), tag("dd", text)) for word, text in pairs])]
-    if any(value for _, value in missing):
-        most = max(value for _, value in missing)
+    shares = [value for _, value in missing]
+    if shares and max(shares) - min(shares) >= _UNEVEN * max(shares) and max(shares) >= _WORTH_A_STRIP:
+        most = max(shares)
         cells = [(span, value / most, share(value)) for span, value in missing]
         title = f"{one.name}: missing by span, at most {share(most)}"
         low, high = min(missing, key=lambda item: item[1]), max(missing, key=lambda item: item[1])
@@ -41,7 +45,8 @@ def _more(one: FeatureStatistics) -> list[tuple[str, str]]:
     if one.type == "boolean" and one.mean is not None:
         return [("true", share(one.mean))]
     if one.type == "text" and one.mean_length is not None:
-        return [("length", f"{figure(one.min_length)} to {figure(one.max_length)}")]
+        lengths = f"{figure(one.min_length)} to {figure(one.max_length)}"
+        return [("length", figure(one.max_length) if one.min_length == one.max_length else lengths)]
     if one.type not in ("integer", "number") or one.min is None:
         return []
     more = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headrace.fold import GroupDistribution
 from headrace.orchestration.pages._feature import figures_of, spark_of
+from headrace.orchestration.pages._remarks import remarks, share_missing
 from headrace.orchestration.pages._spread import Rows, Spread
 from headrace.report import (
     Cell,
@@ -33,12 +33,6 @@ __all__ = ["Statistics"]
 
 _MOST_DRAWN = 80
 _MOST_SPANS_DRAWN = 24
-_MOST_REMARKS = 12
-_MOST_NAMED = 8
-_FEW = 100
-_MUCH_MISSING = 0.01
-_SHIFTED = 0.15
-_SKEWED = 8.0
 
 
 @dataclass(frozen=True)
@@ -72,8 +66,9 @@ class Statistics(Page):
         """The page. Cost: a few milliseconds a column and span, for the first 80 columns."""
         parts = _Parts(noun)
         seen = [_see(noun, parts, column, index, context) for index, column in enumerate(noun.feature_names)]
-        remarks = _remarks(seen, noun)
-        sections = [Section("Worth a look", _listed(remarks), is_brief=True)] if remarks else []
+        shifts = {item.one.name: item.shift for item in seen if item.shift is not None}
+        noticed = remarks([item.one for item in seen], shifts, newest=noun.span_names[-1] if noun.span_names else "")
+        sections = [Section("Worth a look", noticed, is_brief=True)] if noticed is not None else []
         sections.append(Section("All columns", _columns(seen, noun), is_brief=True))
         if not context.is_brief:
             sections.insert(len(sections) - 1, Section("Distributions", _tiles(seen, noun), _how(noun)))
@@ -105,16 +100,12 @@ def _see(noun: Noun, parts: _Parts, column: str, index: int, context: Context) -
         found = {span: part.distribution(column) for span, part in parts.spans.items()}
         *_, newest = found
         sets = tuple(Rows(span, "accent" if span == newest else "pale", item) for span, item in found.items())
-        missing = tuple((span, _share_missing(item)) for span, item in found.items())
+        missing = tuple((span, share_missing(item)) for span, item in found.items())
         shift = spread.distance(found[newest], parts.earlier.distribution(column))
     elif parts.splits:
         shapes = zip(parts.splits.items(), ("accent", "second", "third"), strict=False)
         sets = tuple(Rows(split, shape, part.distribution(column)) for (split, part), shape in shapes)
     return _Seen(one, role, hidden, spread, sets, missing, shift)
-
-
-def _share_missing(found: GroupDistribution | FeatureStatistics) -> float:
-    return found.num_missing / found.num_rows if found.num_rows else 0.0
 
 
 def _role(noun: Noun, column: str) -> str:
@@ -131,8 +122,8 @@ def _headline(noun: Noun, seen: Sequence[_Seen]) -> str:
     lacking = [item for item in seen if item.one.num_missing]
     if not lacking:
         return f"{shape}; nothing is missing"
-    worst = max(lacking, key=lambda item: _share_missing(item.one))
-    most = f"{worst.one.name[:60]} lacks {share(_share_missing(worst.one))} of its values"
+    worst = max(lacking, key=lambda item: share_missing(item.one))
+    most = f"{worst.one.name[:60]} lacks {share(share_missing(worst.one))} of its values"
     return (
         f"{shape}; {plural(len(lacking), 'column has', 'columns have')} gaps, and {most}"
         if len(lacking) > 1
@@ -156,7 +147,7 @@ def _splits(drawn: _Parts, seen: Sequence[_Seen]) -> str:
             apart = item.spread.distance(found[0], other) or 0.0
             if apart > furthest:
                 furthest, where = apart, f"{item.one.name[:60]} ({names[0]} and {names[index]})"
-    listed = " and ".join(names)
+    listed = ", ".join(names[:-1]) + f" and {names[-1]}"
     if not where:
         return f"Splits: {listed}."
     return (
@@ -175,52 +166,6 @@ def _facts(noun: Noun, seen: Sequence[_Seen]) -> Mapping[str, Content]:
     if noun.roles.label:
         facts["Label"] = name(noun.roles.label, longest=40)
     return facts
-
-
-def _remarks(seen: Sequence[_Seen], noun: Noun) -> list[tuple[str, list[str]]]:
-    """What a careful reader would notice, as (words, columns it is true of), the gravest first."""
-    newest = noun.span_names[-1] if noun.span_names else ""
-    found: dict[str, list[str]] = {}
-    for item in sorted(seen, key=lambda item: -(item.shift or 0.0)):
-        if item.shift is not None and item.shift >= _SHIFTED:
-            much = share(item.shift)
-            words = f"moved in {newest}: to look like the spans before, {much} of its rows would have to change"
-            found.setdefault(words, []).append(item.one.name)
-    for item in seen:
-        for words in _noticed(item.one):
-            found.setdefault(words, []).append(item.one.name)
-    return list(found.items())
-
-
-def _noticed(one: FeatureStatistics) -> Iterator[str]:
-    lack = _share_missing(one)
-    if one.num_rows and one.num_present == 0:
-        yield "nothing but nulls"
-    elif lack >= _MUCH_MISSING:
-        yield f"missing in {share(lack)} of rows"
-    if one.num_distinct == 1 and one.num_present:
-        yield "always the same value"
-    if one.num_nan or one.num_infinite:
-        yield f"{plural(one.num_nan or 0, 'NaN', 'NaN')}, {plural(one.num_infinite or 0, 'infinity', 'infinities')}"
-    if one.num_invalid_utf8:
-        yield f"no valid UTF-8 in {plural(one.num_invalid_utf8, 'row')}"
-    if one.type in ("text", "integer") and one.num_present > _FEW and (one.num_distinct or 0) >= 0.99 * one.num_present:
-        yield "hardly any value comes twice: it names rows, and nothing can be learnt from it"
-    if one.skewness is not None and abs(one.skewness) > _SKEWED and one.type in ("integer", "number"):
-        yield f"a long tail {'above' if one.skewness > 0 else 'below'} (skewness {figure(one.skewness, 3)})"
-
-
-def _listed(remarks: Sequence[tuple[str, list[str]]]) -> Html:
-    shown = []
-    for words, columns in remarks[:_MOST_REMARKS]:
-        named: list[Content] = []
-        for index, column in enumerate(columns[:_MOST_NAMED]):
-            named += [", " if index else "", tag("b", name(column, longest=60))]
-        more = len(columns) - _MOST_NAMED
-        shown.append(tag("li", named, f" and {count(more)} more" if more > 0 else "", f": {words}."))
-    if len(remarks) > _MOST_REMARKS:
-        shown.append(tag("li", f"{count(len(remarks) - _MOST_REMARKS)} more things of this sort; the table has them."))
-    return tag("ul", shown, class_="list")
 
 
 def _how(noun: Noun) -> str:
@@ -275,7 +220,7 @@ def _columns(seen: Sequence[_Seen], noun: Noun) -> Html:
     for item in seen:
         one = item.one
         kind = [one.type, tag("span", f" {item.role}", class_="quiet") if item.role else ""]
-        lack = _share_missing(one)
+        lack = share_missing(one)
         row: list[Content | Cell] = [
             name(one.name, longest=60),
             kind,
@@ -288,7 +233,7 @@ def _columns(seen: Sequence[_Seen], noun: Noun) -> Html:
             value = getattr(one, figure_name) if plain else None
             row.append(Cell(figure(value), value))
         if has_shift:
-            row.append(Cell(NOTHING if item.shift is None else figure(item.shift, 2), item.shift))
+            row.append(Cell(NOTHING if item.shift is None else f"{item.shift:.2f}", item.shift))
         rows.append(row)
     return table(f"{plural(len(rows), 'column')}, over all rows", columns, rows)
 

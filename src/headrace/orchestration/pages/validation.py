@@ -32,7 +32,7 @@ __all__ = ["Validation"]
 
 _MOST_FINDINGS = 60
 _MOST_DRAWN = 16
-_NULLS_MOVED = 0.005
+_NULLS_MOVED = 0.02  # of the rows: less is not drawn
 _SHARES = ("presence", "range", "domain", "nan", "drift_nulls")  # whose figures are shares of rows
 _TONES: dict[str, Tone] = {"error": "bad", "warning": "warn", "waived": "plain", "info": "plain"}
 
