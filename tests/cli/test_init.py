@@ -1,8 +1,12 @@
 """`headrace init`: from a table to an answered prediction, in the files and commands that a stranger meets."""
 
+import argparse
+import errno
 import json
 import re
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import datasets
 
+from headrace.cli import main
+from headrace.cli.commands import init
+from headrace.testing.faults import failures
 from tests.cli.test_commands import headrace
 from tests.proposal.tables import customers, oddities
 from tests.serving.conftest import running
@@ -127,17 +134,31 @@ def test_what_cannot_be_told_is_asked_for(tmp_path):
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet"}
 
 
-def test_help_has_examples(tmp_path):
-    """Each example of the help is a command that the parser takes."""
-    from headrace.cli.commands import init
+def test_both_files_or_none(tmp_path, monkeypatch, capsys):
+    """A disk that refuses at any write leaves no file of the two behind."""
+    pq.write_table(customers(100), tmp_path / "churn.parquet")
+    monkeypatch.chdir(tmp_path)
+    num_failed = 0
+    for faults in failures(monkeypatch, errno.ENOSPC):
+        code = main(["init", "churn.parquet", "--label", "churned"])
+        if faults.has_failed:
+            num_failed += 1
+            assert code == 4 and "No space left" in capsys.readouterr().err
+            assert [path.name for path in tmp_path.iterdir()] == ["churn.parquet"]
+    assert (code, num_failed >= 4) == (0, True)
+    assert {path.name for path in tmp_path.iterdir()} == {"churn.parquet", "churn.py", "schema.yaml"}
 
+
+def test_help_has_examples(tmp_path):
+    """Each example of the help is a command that the parser takes; help waits for no third party."""
     code, out, _ = headrace(tmp_path, "init", "--help")
     assert code == 0
     examples = re.findall(r"^  headrace (init .*?)(?:  +#.*)?$", out, re.MULTILINE)
     assert len(examples) >= 4
-    import argparse
-
     parser = argparse.ArgumentParser()
     init.add_arguments(parser)
     for example in examples:
         assert parser.parse_args(shlex.split(example)[1:]).source
+    code = "import sys; from headrace.cli import main; main(['init', '--help']); print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"

@@ -91,9 +91,14 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
     )
     text = pipeline_text(proposal)
     disk.make_folder(schema_file.parent)
-    # The pipeline last: where it is, all that it names is.
-    infer_schema(statistics).save(schema_file)
-    disk.write_file(file, text.encode())
+    new = [path for path in (schema_file, file) if not path.exists()]
+    try:
+        infer_schema(statistics).save(schema_file)
+        disk.write_file(file, text.encode())
+    except BaseException:  # both files or none
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
     if arguments.output == "json":
         write_json(_plain(proposal, file.name))
     else:
