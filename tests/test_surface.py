@@ -81,6 +81,6 @@ def test_core_dependencies_are_these():
         project = tomllib.load(stream)["project"]
     named = [item.split(">")[0].split("<")[0] for item in project["dependencies"]]
     assert named == ["pyarrow", "numpy", "onnx", "onnxruntime", "orjson", "ruamel.yaml", "granian", "uvloop", "cronsim"]
-    assert sorted(project["optional-dependencies"]) == ["beam", "xgboost"]
+    assert sorted(project["optional-dependencies"]) == ["beam", "duckdb", "xgboost"]
     why = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
     assert [name for name in named if name not in why] == []

@@ -25,6 +25,7 @@ from headrace.transformation import Columns as Columns
 from headrace.transformation import Expression as Expression
 
 # Members: one file each, found by name.
+from headrace.adapters.duckdb.source import DuckDB as DuckDB
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier

@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
-_PACKAGES = {"beam": "Apache Beam", "xgboost": "XGBoost"}
+_PACKAGES = {"beam": "Apache Beam", "duckdb": "DuckDB", "xgboost": "XGBoost"}
 
 _ROOT = Path(__file__).parent
 

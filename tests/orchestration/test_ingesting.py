@@ -73,3 +73,19 @@ def test_what_is_no_source_is_refused_at_its_line(months):
     project = months("object()")
     with pytest.raises(Misuse, match=r"pattern.*object.*flow_\d+\.py, line"):
         project.pipeline().plan()
+
+
+def test_a_database_is_a_source_too(months):
+    """A query is part of the step; an unchanged database is not read again."""
+    import duckdb
+
+    project = months('""')
+    with duckdb.connect(str(project.folder / "flows.db")) as connection:
+        connection.execute("create table flows as select i id, i / 2 y from range(9) r(i)")
+    project.write(FLOW.replace("SOURCE", 'hr.DuckDB("flows.db", table="flows")').replace("last 2", "all"))
+    assert run(project).ok
+    assert set(states(run(project)).values()) == {"cached"}
+    query = 'hr.DuckDB("flows.db", query="select id, y from flows where id > 3 order by id")'
+    project.write(FLOW.replace("SOURCE", query).replace("last 2", "all"))
+    assert actions(project.pipeline().plan())["ingest[all]"] == "will run"
+    assert run(project).ok

@@ -1,0 +1,1 @@
+"""The duckdb extra: a source of tables and queries in DuckDB databases."""
