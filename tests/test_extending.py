@@ -93,7 +93,7 @@ def test_the_files_pass_every_check_of_ours(tmp_path):
     (house / "tools").mkdir()
     shutil.copy(ROOT / "tools" / "stub.py", house / "tools")
     run(house, sys.executable, "tools/stub.py")
-    for name in ("ErrorRate", "Newest", "Stump"):
+    for name in ("ErrorRate", "Feather", "Newest", "Stump"):
         assert f"import {name} as {name}" in (house / "src/headrace/__init__.pyi").read_text()
     run(house, str(BIN / "ruff"), "check", "--no-cache", *files)
     run(house, str(BIN / "ruff"), "format", "--no-cache", "--check", *files)

@@ -40,7 +40,15 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
             "headrace.validation:Waiver",
         ),
     ),
-    "model": ("Transform graphs and models", ("headrace.transformation:TransformGraph", "headrace.model:Model")),
+    "transformation": (
+        "Features",
+        (
+            "headrace.transformation:Columns",
+            "headrace.transformation:Expression",
+            "headrace.transformation:TransformGraph",
+        ),
+    ),
+    "model": ("Models", ("headrace.model:Model",)),
     "evaluation": (
         "Evaluations and verdicts",
         (
@@ -70,9 +78,13 @@ _KINDS: dict[str, tuple[str, str]] = {
         "Signatures of faults",
         'Looked for by `hr.validate` where there is a previous data set; a finding is named "drift_" and this.',
     ),
-    "source": ("Sources", "Where rows come from."),
+    "source": (
+        "Sources",
+        'Given to `hr.ingest`, where a path does not say enough: `hr.Csv("{span}.csv", delimiter=";")`.',
+    ),
     "policy": ("Policies", "Which version answers whom: see [a policy](../extending/policy.md)."),
     "engine": ("Engines", "Where folds and maps run: `engine=` of the verbs."),
+    "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
 }
 

@@ -20,7 +20,6 @@ beside each other under their digests.
 """
 
 from headrace.ingestion._contract import Batches, Plan, Planned, Source
-from headrace.ingestion._from_source import from_source
 from headrace.ingestion._ingest import choose_source, ingest
 from headrace.ingestion.materialize import WrittenSpan, combine_spans, write_span
 from headrace.ingestion.one_span import OneSpan
@@ -38,7 +37,6 @@ __all__ = [
     "choose_source",
     "combine_spans",
     "find_spans",
-    "from_source",
     "ingest",
     "resolve_spans",
     "select_spans",
