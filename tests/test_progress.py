@@ -117,6 +117,14 @@ def test_rates_and_times():
     assert Done("fit", 0, 10, "trials", 5.0).line().endswith("0/10 trials")
 
 
+def test_a_narrow_line_has_a_shorter_bar():
+    """What it says counts more than the bar."""
+    done = Done("fit", 5, 10, "trials", 5.0)
+    assert done.line(60) == done.line() == "fit  [============            ] 5/10 trials  1/s  5 s left"
+    assert done.line(50) == "fit  [=====     ] 5/10 trials  1/s  5 s left"
+    assert done.line(40) == "fit  5/10 trials  1/s  5 s left"
+
+
 def test_a_listener_is_told_instead():
     """Whoever listens hears how far it is, and that it has ended; nothing is drawn."""
     heard = []

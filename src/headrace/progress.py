@@ -35,7 +35,8 @@ __all__ = [
 
 Item = TypeVar("Item")
 
-_QUIET_S, _REDRAW_S, _BAR = 0.5, 0.1, 24
+_QUIET_S, _REDRAW_S = 0.5, 0.1
+_BARS = (24, 10)  # cells, whichever the terminal has room for
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -167,8 +168,8 @@ class Done:
         """As plain data, for another process."""
         return asdict(self)
 
-    def line(self) -> str:
-        """What, how many, how fast, and how long it will still take.
+    def line(self, width: int = 0) -> str:
+        """What, how many, how fast, and how long it will still take; with a shorter bar, or none, to fit `width` cells.
 
         >>> Done("trees", 50, 200, "trees", 10.0).line()
         'trees  [======                  ] 50/200 trees  5/s  30 s left'
@@ -179,10 +180,14 @@ class Done:
         fast = f"{rate:,.0f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else ""
         if not self.total:
             return f"{self.what}  {self.count:,} {self.unit}  {fast}".rstrip()
-        filled = round(_BAR * min(1.0, self.count / self.total))
-        bar = f"[{'=' * filled}{' ' * (_BAR - filled)}]"
         left = f"{duration(max(0, self.total - self.count) / rate)} left" if rate else ""
-        return f"{self.what}  {bar} {self.count:,}/{self.total:,} {self.unit}  {fast}  {left}".rstrip()
+        rest = f"{self.count:,}/{self.total:,} {self.unit}  {fast}  {left}".rstrip()
+        for bar in _BARS:
+            filled = round(bar * min(1.0, self.count / self.total))
+            line = f"{self.what}  [{'=' * filled}{' ' * (bar - filled)}] {rest}"
+            if not width or width_of(line) <= width:
+                return line
+        return f"{self.what}  {rest}"
 
 
 def duration(seconds: float) -> str:
@@ -244,7 +249,7 @@ def track(items: Iterable[Item], what: str, *, total: int | None = None, unit: s
             if listener is not None:
                 listener(done)
             else:
-                show([done.line()])
+                show([done.line(columns() - 1)])
     finally:
         if drawn:
             if listener is not None:
