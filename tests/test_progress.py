@@ -134,7 +134,7 @@ def test_a_listener_is_told_instead():
             time.sleep(0.2)
     finally:
         send_to(None)
-    assert heard[-1] is None and (heard[0].what, heard[0].total) == ("slow", 4) and 0 < heard[0].count < 4
+    assert heard[-1] is None and (heard[0].what, heard[0].total) == ("slow", 4) and 0 < heard[0].number < 4
 
 
 FLOW = """

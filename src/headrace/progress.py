@@ -15,8 +15,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
-from typing import Any, TextIO, TypeVar
+from typing import Any, NamedTuple, TextIO, TypeVar
 
 __all__ = [
     "Done",
@@ -140,15 +139,14 @@ def show(lines: Sequence[str]) -> None:
         _screen.draw(lines)
 
 
-@dataclass(frozen=True)
-class Done:
-    """How far some work is.
+class Done(NamedTuple):
+    """How far some work is. A tuple, because help must not wait for `dataclasses`.
 
     Parameters
     ----------
     what : str
         What is being done, in a word or two.
-    count : int
+    number : int
         How many were done.
     total : int or None
         How many there will be, where that is known.
@@ -159,14 +157,14 @@ class Done:
     """
 
     what: str
-    count: int
+    number: int
     total: int | None
     unit: str
     seconds: float
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for another process."""
-        return asdict(self)
+        return self._asdict()
 
     def line(self, width: int = 0) -> str:
         """What, how many, how fast, and how long it will still take; with a shorter bar, or none, to fit `width` cells.
@@ -176,14 +174,14 @@ class Done:
         >>> Done("read", 1234, None, "files", 2.0).line()
         'read  1,234 files  617/s'
         """
-        rate = self.count / self.seconds if self.seconds > 0 else 0.0
+        rate = self.number / self.seconds if self.seconds > 0 else 0.0
         fast = f"{rate:,.0f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else ""
         if not self.total:
-            return f"{self.what}  {self.count:,} {self.unit}  {fast}".rstrip()
-        left = f"{duration(max(0, self.total - self.count) / rate)} left" if rate else ""
-        rest = f"{self.count:,}/{self.total:,} {self.unit}  {fast}  {left}".rstrip()
+            return f"{self.what}  {self.number:,} {self.unit}  {fast}".rstrip()
+        left = f"{duration(max(0, self.total - self.number) / rate)} left" if rate else ""
+        rest = f"{self.number:,}/{self.total:,} {self.unit}  {fast}  {left}".rstrip()
         for bar in _BARS:
-            filled = round(bar * min(1.0, self.count / self.total))
+            filled = round(bar * min(1.0, self.number / self.total))
             line = f"{self.what}  [{'=' * filled}{' ' * (bar - filled)}] {rest}"
             if not width or width_of(line) <= width:
                 return line

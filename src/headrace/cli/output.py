@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import os
 import sys
-import textwrap
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from headrace import progress
 from headrace.progress import width_of
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["add_output", "ago", "is_coloured", "size", "write_json", "write_table"]
 
@@ -57,6 +57,8 @@ def is_coloured(stream: TextIO) -> bool:
 
 def write_json(value: Any) -> None:
     """Write one JSON document, never coloured."""
+    import json
+
     sys.stdout.write(json.dumps(_strict(value), indent=2, allow_nan=False) + "\n")
 
 
@@ -127,6 +129,8 @@ def _wrapped(text: str, width: int) -> list[str]:
     """The text in lines of a width; commands and paths stay whole, to be copied."""
     if width_of(text) <= width:
         return [text]
+    import textwrap
+
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
