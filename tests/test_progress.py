@@ -117,6 +117,14 @@ def test_rates_and_times():
     assert Done("fit", 0, 10, "trials", 5.0).line().endswith("0/10 trials")
 
 
+def test_a_narrow_line_has_a_shorter_bar():
+    """What it says counts more than the bar."""
+    done = Done("fit", 5, 10, "trials", 5.0)
+    assert done.line(60) == done.line() == "fit  [============            ] 5/10 trials  1/s  5 s left"
+    assert done.line(50) == "fit  [=====     ] 5/10 trials  1/s  5 s left"
+    assert done.line(40) == "fit  5/10 trials  1/s  5 s left"
+
+
 def test_a_listener_is_told_instead():
     """Whoever listens hears how far it is, and that it has ended; nothing is drawn."""
     heard = []
@@ -126,7 +134,7 @@ def test_a_listener_is_told_instead():
             time.sleep(0.2)
     finally:
         send_to(None)
-    assert heard[-1] is None and (heard[0].what, heard[0].total) == ("slow", 4) and 0 < heard[0].count < 4
+    assert heard[-1] is None and (heard[0].what, heard[0].total) == ("slow", 4) and 0 < heard[0].number < 4
 
 
 FLOW = """

@@ -23,6 +23,7 @@ TRUTH = (
     "has no truth value while features are traced (LINE); write & | ~ for and, or, not; ops.where(condition, a, b) for"
     " if, min and max; (x == 1) | (x == 2) for in; (a < x) & (x < b) for a < x < b"
 )
+TABLE = "expected a pyarrow.Table, or a DataFrame of pandas 2.2 or later, Polars, DuckDB: with __arrow_c_stream__"
 DATASET = "expected a data set; hr.Dataset.from_arrow(table, label=...) makes one"
 
 
@@ -160,7 +161,22 @@ EAGER: list[tuple[str, str, str]] = [
         " first",
     ),
     # Things in the place of others.
-    ("a table, not a data set", "hr.analyze(table)", f"dataset of hr.analyze is a pyarrow.Table (LINE); {DATASET}"),
+    ("a list, not a data set", "hr.analyze([1, 2])", f"dataset of hr.analyze is a list (LINE); {DATASET}"),
+    (
+        "a dict, not a table",
+        "hr.Dataset.from_arrow({'a': [1]})",
+        f"from_arrow got a dict (LINE); {TABLE}; pyarrow.table(...) makes one of columns",
+    ),
+    (
+        "a list, not a table",
+        "hr.Dataset.from_arrow([{'a': 1}])",
+        f"from_arrow got a list (LINE); {TABLE}; pyarrow.Table.from_pylist(...) makes one of rows",
+    ),
+    (
+        "a path, not a table",
+        "hr.Dataset.from_arrow('data.parquet')",
+        f"from_arrow got a str (LINE); {TABLE}; hr.Dataset.from_parquet and hr.Dataset.from_csv read files",
+    ),
     (
         "a path, not a data set",
         "hr.analyze('x.parquet')",

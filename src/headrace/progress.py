@@ -15,8 +15,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
-from typing import Any, TextIO, TypeVar
+from typing import Any, NamedTuple, TextIO, TypeVar
 
 __all__ = [
     "Done",
@@ -35,7 +34,8 @@ __all__ = [
 
 Item = TypeVar("Item")
 
-_QUIET_S, _REDRAW_S, _BAR = 0.5, 0.1, 24
+_QUIET_S, _REDRAW_S = 0.5, 0.1
+_BARS = (24, 10)  # cells, whichever the terminal has room for
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -139,15 +139,14 @@ def show(lines: Sequence[str]) -> None:
         _screen.draw(lines)
 
 
-@dataclass(frozen=True)
-class Done:
-    """How far some work is.
+class Done(NamedTuple):
+    """How far some work is. A tuple, because help must not wait for `dataclasses`.
 
     Parameters
     ----------
     what : str
         What is being done, in a word or two.
-    count : int
+    number : int
         How many were done.
     total : int or None
         How many there will be, where that is known.
@@ -158,31 +157,35 @@ class Done:
     """
 
     what: str
-    count: int
+    number: int
     total: int | None
     unit: str
     seconds: float
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for another process."""
-        return asdict(self)
+        return self._asdict()
 
-    def line(self) -> str:
-        """What, how many, how fast, and how long it will still take.
+    def line(self, width: int = 0) -> str:
+        """What, how many, how fast, and how long it will still take; with a shorter bar, or none, to fit `width` cells.
 
         >>> Done("trees", 50, 200, "trees", 10.0).line()
         'trees  [======                  ] 50/200 trees  5/s  30 s left'
         >>> Done("read", 1234, None, "files", 2.0).line()
         'read  1,234 files  617/s'
         """
-        rate = self.count / self.seconds if self.seconds > 0 else 0.0
+        rate = self.number / self.seconds if self.seconds > 0 else 0.0
         fast = f"{rate:,.0f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else ""
         if not self.total:
-            return f"{self.what}  {self.count:,} {self.unit}  {fast}".rstrip()
-        filled = round(_BAR * min(1.0, self.count / self.total))
-        bar = f"[{'=' * filled}{' ' * (_BAR - filled)}]"
-        left = f"{duration(max(0, self.total - self.count) / rate)} left" if rate else ""
-        return f"{self.what}  {bar} {self.count:,}/{self.total:,} {self.unit}  {fast}  {left}".rstrip()
+            return f"{self.what}  {self.number:,} {self.unit}  {fast}".rstrip()
+        left = f"{duration(max(0, self.total - self.number) / rate)} left" if rate else ""
+        rest = f"{self.number:,}/{self.total:,} {self.unit}  {fast}  {left}".rstrip()
+        for bar in _BARS:
+            filled = round(bar * min(1.0, self.number / self.total))
+            line = f"{self.what}  [{'=' * filled}{' ' * (bar - filled)}] {rest}"
+            if not width or width_of(line) <= width:
+                return line
+        return f"{self.what}  {rest}"
 
 
 def duration(seconds: float) -> str:
@@ -244,7 +247,7 @@ def track(items: Iterable[Item], what: str, *, total: int | None = None, unit: s
             if listener is not None:
                 listener(done)
             else:
-                show([done.line()])
+                show([done.line(columns() - 1)])
     finally:
         if drawn:
             if listener is not None:

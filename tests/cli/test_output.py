@@ -81,6 +81,21 @@ def test_a_terminal_is_never_wrapped():
     assert on_terminal(TABLE, NO_COLOR="1", PYTHONIOENCODING="ascii").splitlines()[1].endswith("x~")
 
 
+def test_what_is_to_be_copied_is_wrapped():
+    """Columns that are to be read whole go on below; long words stay in one piece; the others stay in line."""
+    code = """
+from headrace.cli.output import write_table
+rows = [{"check": "beam", "state": "warn", "fix": "install it, then type pip install 'headrace[beam]'"}]
+write_table(rows, ["check", "state", "fix"], wraps=["fix"])
+"""
+    assert on_terminal(code, columns=36, NO_COLOR="1").splitlines() == [
+        "CHECK  STATE  FIX",
+        "beam   warn   install it, then type",
+        "              pip install",
+        "              'headrace[beam]'",
+    ]
+
+
 def test_colours():
     """On a terminal, unless NO_COLOR or TERM=dumb; elsewhere with CLICOLOR_FORCE or FORCE_COLOR alone."""
     assert "\x1b[31mfailed" in on_terminal(TABLE)

@@ -286,6 +286,19 @@ def test_what_is_asked_of_a_store(project):
         assert code == 2 and err.startswith(f"headrace: {expected}")
 
 
+def test_an_artifact_that_is_damaged(project):
+    """4, told apart from one that was never there, and how it is made again."""
+    from headrace.orchestration.values import Value
+
+    with Store.open(project.folder / ".headrace") as store:
+        digest = store.save_artifact(Value(1))
+        (store.home.artifact(digest) / "value.json").write_bytes(b"12345")
+        with pytest.raises(OSError, match=f"artifact {digest[:12]} is damaged .*`headrace run` makes it again"):
+            store.load_artifact(digest, Value)
+        with pytest.raises(OSError, match=r"no artifact 000000000000 in the store .*`headrace run` makes it again"):
+            store.load_artifact("0" * 64, Value)
+
+
 def test_a_port_that_is_taken(project):
     """4, and how to choose another."""
     with Store.open(project.folder / ".headrace"):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from headrace import progress
 from headrace.progress import width_of
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["add_output", "ago", "is_coloured", "size", "write_json", "write_table"]
 
@@ -56,6 +57,8 @@ def is_coloured(stream: TextIO) -> bool:
 
 def write_json(value: Any) -> None:
     """Write one JSON document, never coloured."""
+    import json
+
     sys.stdout.write(json.dumps(_strict(value), indent=2, allow_nan=False) + "\n")
 
 
@@ -70,11 +73,14 @@ def _strict(value: Any) -> Any:
     return value
 
 
-def write_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, heading: bool = True) -> None:
+def write_table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, heading: bool = True, wraps: Sequence[str] = ()
+) -> None:
     """Write rows in aligned columns, with a heading: numbers to the right, and on a terminal no line too wide for it.
 
     A column is one of numbers when all its values are, or are written like one ("1,024", "0.50"). What does not fit a
-    terminal is cut, the widest column first, and ends in an ellipsis; a file or a pipe gets all of it.
+    terminal is cut, the widest column first, and ends in an ellipsis, or, in the columns named by `wraps`, goes on
+    below; a file or a pipe gets all of it in one line.
     """
     texts = [[_text(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(columns, *texts, strict=True)]
@@ -83,14 +89,19 @@ def write_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, he
     coloured = is_coloured(sys.stdout)
     lines = []
     for line in [*([[name.upper() for name in columns]] if heading else []), *texts]:
-        cells = []
-        for text, width, right in zip(line, widths, is_number, strict=True):
-            shown = progress.cut(text, width, sys.stdout)
-            pad = " " * (width - width_of(shown))
-            cell = pad + shown if right else shown + pad
-            colour = _COLOURS.get(text)
-            cells.append(f"\x1b[{colour}m{cell}\x1b[0m" if coloured and colour else cell)
-        lines.append((" " * _GAP).join(cells).rstrip())
+        pieces = [
+            _wrapped(text, width) if name in wraps else [progress.cut(text, width, sys.stdout)]
+            for text, width, name in zip(line, widths, columns, strict=True)
+        ]
+        for number in range(max(map(len, pieces))):
+            cells = []
+            for text, several, width, right in zip(line, pieces, widths, is_number, strict=True):
+                shown = several[number] if number < len(several) else ""
+                pad = " " * (width - width_of(shown))
+                cell = pad + shown if right else shown + pad
+                colour = _COLOURS.get(text) if shown else None
+                cells.append(f"\x1b[{colour}m{cell}\x1b[0m" if coloured and colour else cell)
+            lines.append((" " * _GAP).join(cells).rstrip())
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -112,6 +123,15 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return bare[:1] in "0123456789+-."  # neither "nan" nor "infinity" nor, by chance, a digest of digits and an e
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of a width; commands and paths stay whole, to be copied."""
+    if width_of(text) <= width:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _fitted(widths: list[int], limit: int) -> list[int]:

@@ -37,6 +37,7 @@ def write_result(result: RunResult, output: str) -> int:
                 for item in result.steps.values()
             ],
             ["step", "state", "seconds", "note"],
+            wraps=["note"],
         )
     if result.state == "cancelled":
         return 130 if result.stopped_by != 15 else 143

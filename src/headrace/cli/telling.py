@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 
 from headrace import progress
 from headrace.cli.output import is_coloured
@@ -72,6 +71,8 @@ def _laid_out(error: Exception, message: str, then: str, width: int) -> str:
 
 def _wrapped(text: str, width: int, indent: str) -> str:
     """The text in lines of a width, all but the first indented; paths and commands stay whole, to be copied."""
+    import textwrap
+
     lines: list[str] = []
     for line in text.splitlines() or [""]:
         lines += textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]

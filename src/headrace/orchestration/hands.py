@@ -89,11 +89,13 @@ class Hands:
         """Show what runs, for how long, and how far it is."""
         if not self.is_drawn:
             return
-        now = time.monotonic()
+        now, width = time.monotonic(), progress.columns() - 1
         lines = []
         for name, running in self.running.items():
             done = self.children.progress.get(name)
-            lines.append(f"{name}: {duration(now - running.started) if done is None else done.line()}")
+            lines.append(
+                f"{name}: {duration(now - running.started) if done is None else done.line(width - len(name) - 2)}"
+            )
         progress.show(lines)
 
     @property

@@ -57,7 +57,9 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         write_json([asdict(finding) for finding in findings])
     else:
-        write_table([asdict(finding) for finding in findings], ["check", "state", "found", "fix"])
+        write_table(
+            [asdict(finding) for finding in findings], ["check", "state", "found", "fix"], wraps=["found", "fix"]
+        )
     return 4 if any(finding.state == "fail" for finding in findings) else 0
 
 

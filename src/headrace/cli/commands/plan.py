@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace) -> int:
         rows += [{"why": more} for more in step.why[1:_MOST_REASONS]]
         if len(step.why) > _MOST_REASONS:
             rows.append({"why": f"and {len(step.why) - _MOST_REASONS} more: -o json lists them"})
-    write_table(rows, ["step", "action", "why"])
+    write_table(rows, ["step", "action", "why"], wraps=["why"])
     sys.stdout.write("\n" + "".join(f"{line}\n" for line in _summary(plan)))
     return 0
 

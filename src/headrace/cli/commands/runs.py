@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from headrace.cli.catalog import SHOWN
-from headrace.cli.commands.status import run_rows, step_rows
+from headrace.cli.commands.status import run_rows, seconds_text, step_rows
 from headrace.cli.output import add_output, ago, write_json, write_table
 from headrace.cli.project import RUN_HELP, find_run, is_cut_off, opened
 
@@ -57,8 +57,8 @@ def execute(arguments: argparse.Namespace) -> int:
     rows = []
     for step in whole["steps"]:
         made = [f"{name} {digest[:SHOWN]}" for name, digest in step["outputs"].items()]
-        rows.append({**step, "outputs": ", ".join(made)})
-    write_table(rows, ["step", "state", "tries", "seconds", "outputs", "note"])
+        rows.append({**step, "outputs": ", ".join(made), "seconds": seconds_text(step["seconds"])})
+    write_table(rows, ["step", "state", "tries", "seconds", "outputs", "note"], wraps=["outputs", "note"])
     return 0
 
 

@@ -14,7 +14,7 @@ from headrace.cli.results import note_of
 if TYPE_CHECKING:
     from headrace.store import RunRow, Store
 
-__all__ = ["EXAMPLES", "add_arguments", "execute", "run_rows", "step_rows"]
+__all__ = ["EXAMPLES", "add_arguments", "execute", "run_rows", "seconds_text", "step_rows"]
 
 EXAMPLES = (
     "headrace status",
@@ -49,9 +49,15 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         write_json(rows)
         return 0
-    write_table(rows, columns)
+    shown = [{**row, "seconds": seconds_text(row.get("seconds"))} for row in rows]
+    write_table(shown, columns, wraps=["note"])
     sys.stdout.write("".join(f"{line}\n" for line in (["", *told] if told else [])))
     return 0
+
+
+def seconds_text(seconds: Any) -> str:
+    """Seconds in a table: a hundredth is enough, and all line up."""
+    return f"{seconds:.2f}" if isinstance(seconds, (int, float)) else ""
 
 
 def _heading(store: Store, run: RunRow) -> str:
