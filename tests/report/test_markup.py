@@ -3,7 +3,7 @@
 import html
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.report import name, tag
@@ -30,6 +30,7 @@ def test_text_is_escaped(text):
     assert "\u202e" not in made and "\x00" not in made and "\ud800" not in made
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_shown_is_what_was_said(text):
     """Every text comes back, but for what no page can hold, which is written out."""

@@ -95,3 +95,30 @@ def test_many_slices_stay_small():
     text = page("evaluation", evaluation)
     assert len(text) < 1_000_000
     assert "2,600 more rows are left out here" in check_page(text).text
+
+
+def test_errors_of_predicted_values():
+    """A model of values has its errors drawn: what came by what was predicted, and how errors are spread."""
+    random = np.random.default_rng(2)
+    x = random.normal(size=3000)
+    table = pa.table({"y": 2 * x + random.normal(0, 0.5, 3000), "p": 2 * x})
+    evaluation = hr.evaluate_predictions(table, label="y", prediction="p", metrics=["mean_absolute_error"])
+    root = check_page(page("evaluation", evaluation))
+    assert [h.text for h in root.all("h2")] == ["Metrics", "Errors", "Made of"]
+    groups = next(item for item in root.all("table") if item.children[0].text == "By what was predicted")
+    means = [float(cell.attributes["data-value"]) for cell in groups.all("td")]
+    assert len(means) == 4 * 12
+    predicted, came, off = means[1::4], means[2::4], means[3::4]
+    assert predicted == sorted(predicted) and np.allclose(predicted, came, atol=0.15)
+    assert np.mean(off) == pytest.approx(evaluation["mean_absolute_error"].value, rel=1e-3)
+
+
+@pytest.mark.parametrize("values", [[], [3.5], [3.5] * 50])
+def test_few_or_equal_errors(values):
+    """Too few rows are not drawn, errors that are all the same are said."""
+    table = pa.table(
+        {"y": pa.array(values, pa.float64()), "p": pa.array([value - 1 for value in values], pa.float64())}
+    )
+    evaluation = hr.evaluate_predictions(table, label="y", prediction="p", metrics=["mean_absolute_error"])
+    root = check_page(page("evaluation", evaluation))
+    assert ("Every prediction is off by" in root.text) == (len(values) == 50)

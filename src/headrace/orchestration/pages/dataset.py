@@ -33,7 +33,7 @@ class Dataset(Page):
             total = sum(noun.split.values())
             facts["Split"] = [tag("span", f"{split} {share(weight / total)} ") for split, weight in noun.split.items()]
         if noun.roles.label:
-            facts["Label"] = name(noun.roles.label, longest=40)
+            facts["Label"] = [name(noun.roles.label, longest=40), _positive(noun)]
         return Report(
             "dataset",
             context.name_of(noun),
@@ -44,6 +44,11 @@ class Dataset(Page):
             facts=facts,
             sections=tuple(sections),
         )
+
+
+def _positive(noun: Noun) -> Content:
+    positive = noun.roles.positive
+    return None if positive is None else tag("small", "1 where it is ", name(str(positive), longest=40))
 
 
 def _lead(noun: Noun) -> Content:
@@ -58,7 +63,7 @@ def _lead(noun: Noun) -> Content:
 def _spans(noun: Noun, context: Context) -> Html:
     splits = [split for split in noun.split_names if split is not None]
     known = noun.known_summary.rows
-    totals = [sum(noun._fragment_rows(span, index) for index in range(len(span.fragments))) for span in noun.spans]
+    totals = [noun.select_spans([span.name]).num_rows for span in noun.spans]
     largest = max(totals, default=0) or 1
     columns = [
         Column("Span"),

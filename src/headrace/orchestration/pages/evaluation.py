@@ -8,6 +8,7 @@ from typing import Any
 
 from headrace.evaluation import Evaluation as Noun
 from headrace.evaluation import SliceResults
+from headrace.orchestration.pages._residuals import Residuals
 from headrace.orchestration.pages._scores import Scores
 from headrace.report import (
     Cell,
@@ -27,7 +28,7 @@ from headrace.report import (
     tag,
 )
 from headrace.report.figures import NOTHING, aligned, count, figure, plural, signed
-from headrace.rules import Value, slice_text
+from headrace.rules import Slice, Value, slice_text
 
 __all__ = ["Evaluation"]
 
@@ -49,11 +50,8 @@ class Evaluation(Page):
             sections.append(
                 Section("Slices", body, "The weakest first. Click a heading for another order.", is_brief=True)
             )
-        scores = Scores.of(noun.predictions)
-        if scores is not None and not context.is_brief:
-            sections.insert(1, Section("Curves", scores.draw(), scores.note))
-            sections.insert(2, Section("Thresholds", scores.thresholds(), "What deciding at a threshold would mean."))
         if not context.is_brief:
+            sections[1:1] = _behind(noun)
             sections.append(Section("Made of", _made_of(noun, context)))
         headline, tone, word = _headline(noun)
         return Report(
@@ -66,6 +64,16 @@ class Evaluation(Page):
             facts=_facts(noun),
             sections=tuple(sections),
         )
+
+
+def _behind(noun: Noun) -> list[Section]:
+    """The predictions behind the figures: curves of two classes, errors of values; nothing where there are too few."""
+    scores = Scores.of(noun.predictions)
+    if scores is not None:
+        says = "What deciding at a threshold would mean."
+        return [Section("Curves", scores.draw(), scores.note), Section("Thresholds", scores.thresholds(), says)]
+    residuals = Residuals.of(noun.predictions)
+    return [] if residuals is None else [Section("Errors", residuals.draw(), residuals.note)]
 
 
 def _better(noun: Noun, metric: str) -> bool:
@@ -159,12 +167,12 @@ def _weakest(noun: Noun, cuts: dict[tuple[str, ...], list[SliceResults]]) -> Con
         return None
     worst = (min if _better(noun, first) else max)(judged, key=lambda cell: cell[first].value)
     where = f"{figure(worst[first].value)} on {plural(worst.num_rows, 'row')}"
-    return ["Weakest slice: ", name(_name(noun, worst)), f", {where}."]
+    return ["Weakest slice: ", name(slice_text(_names(noun)[id(worst)])), f", {where}."]
 
 
-def _name(noun: Noun, cell: SliceResults) -> str:
-    pairs = next(pairs for pairs, found in noun._by_slice.items() if found is cell)
-    return slice_text(pairs)
+def _names(noun: Noun) -> dict[int, Slice]:
+    """Of each cell the slice as rules write it."""
+    return dict(zip(map(id, noun.cells), noun.table, strict=True))
 
 
 def _slice_legend(noun: Noun) -> Html:
@@ -181,8 +189,8 @@ def _slices(noun: Noun, columns: tuple[str, ...], cells: Sequence[SliceResults],
         heads += (
             [Column(metric, "chart"), Column("value", "num", metric)] if metric in drawn else [Column(metric, "num")]
         )
-    champion = {} if noun.champion is None else noun.champion._by_slice
-    names = {id(cell): pairs for pairs, cell in noun._by_slice.items()}
+    champion = {} if noun.champion is None else noun.champion.table
+    names = _names(noun)
     ranges = {metric: _range(noun, metric, cells) for metric in drawn}
     up = _better(noun, noun.metric_names[0])
     ordered = sorted(cells, key=lambda cell: _rank(cell[noun.metric_names[0]].value, up))

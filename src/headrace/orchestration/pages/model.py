@@ -38,7 +38,7 @@ class Model(Page):
         signature = noun.signature
         trainer = signature.trainer.get("trainer", "A model")
         label = (signature.label or "its label")[:60]
-        what = f"how likely it is that {label} is 1" if signature.task == "binary" else label
+        what = f"how likely it is that {label} is {_one(noun)}" if signature.task == "binary" else label
         headline = f"{trainer} predicts {what}, from {plural(len(noun.columns), 'raw column')}"
         sections = [Section("Takes", _columns(noun), "What a row, or a request, must hold.", is_brief=True)]
         sections.append(Section("Computes and answers", _answers(noun)))
@@ -66,6 +66,12 @@ class Model(Page):
             },
             sections=tuple(sections),
         )
+
+
+def _one(noun: Noun) -> str:
+    """What the label is where it counts as 1."""
+    positive = noun.signature.positive
+    return "1" if positive is None else str(positive)[:60]
 
 
 def _history(noun: Noun) -> dict[str, list[tuple[int, float]]]:
@@ -124,7 +130,7 @@ def _columns(noun: Noun) -> Html:
 def _answers(noun: Noun) -> list[Content]:
     signature = noun.signature
     words = {
-        "prediction": "the probability of 1" if signature.task == "binary" else "the value",
+        "prediction": f"the probability of {_one(noun)}" if signature.task == "binary" else "the value",
         "margin": "the sum before it is made a probability",
         "features": f"{count(len(noun.feature_names))} numbers: " + ", ".join(noun.feature_names)[:500],
     }
