@@ -1,6 +1,5 @@
 """`headrace init`: from a table to an answered prediction, in the files and commands that a stranger meets."""
 
-import argparse
 import errno
 import json
 import re
@@ -15,7 +14,6 @@ import pytest
 from sklearn import datasets
 
 from headrace.cli import main
-from headrace.cli.commands import init
 from headrace.testing.faults import failures
 from tests.cli.test_commands import headrace
 from tests.proposal.tables import customers, oddities
@@ -149,16 +147,8 @@ def test_both_files_or_none(tmp_path, monkeypatch, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"churn.parquet", "churn.py", "schema.yaml"}
 
 
-def test_help_has_examples(tmp_path):
-    """Each example of the help is a command that the parser takes; help waits for no third party."""
-    code, out, _ = headrace(tmp_path, "init", "--help")
-    assert code == 0
-    examples = re.findall(r"^  headrace (init .*?)(?:  +#.*)?$", out, re.MULTILINE)
-    assert len(examples) >= 4
-    parser = argparse.ArgumentParser()
-    init.add_arguments(parser)
-    for example in examples:
-        assert parser.parse_args(shlex.split(example)[1:]).source
+def test_help_is_light():
+    """Help of init waits for no third party."""
     code = "import sys; from headrace.cli import main; main(['init', '--help']); print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
