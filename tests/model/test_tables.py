@@ -85,6 +85,7 @@ def test_predictions_made_elsewhere_come_as_frames(frame: pd.DataFrame, fitted) 
     judged = frame[["target", "site"]].assign(p=model(frame))
     found = hr.evaluate_predictions(judged, label="target", prediction="p", metrics=["roc_auc"], slices=["site"])
     assert found["roc_auc"].value == pytest.approx(roc_auc_score(frame["target"], judged["p"]))
+    assert hr.analyze(frame.assign(kind="x"))["kind"].num_distinct == 1  # a column may be named like an attribute
     assert hr.analyze(frame)["mean_texture"].num_missing == 1
     assert hr.validate(dataset=pl.DataFrame(pa.table(frame)), schema=hr.infer_schema(hr.analyze(frame))).ok
 
@@ -92,9 +93,9 @@ def test_predictions_made_elsewhere_come_as_frames(frame: pd.DataFrame, fitted) 
 def test_wrong_uses_are_answered_with_the_fix(frame: pd.DataFrame, fitted) -> None:
     """An array without names, a frame without roles, one without a column."""
     graph, model = fitted
-    with pytest.raises(Misuse, match=r"predict got ndarray.*DataFrame\(X, columns"):
+    with pytest.raises(Misuse, match=r"predict got an? ndarray.*DataFrame\(X, columns"):
         model(frame.to_numpy())
-    with pytest.raises(Misuse, match="apply got list"):
+    with pytest.raises(Misuse, match="apply got a list"):
         graph.apply([1])
     with pytest.raises(Misuse, match=r"no label.*label="):
         hr.train(hr.XGBoost(), graph, frame)

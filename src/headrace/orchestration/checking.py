@@ -126,7 +126,10 @@ def _fix(kind: str, value: Any) -> str:
     if kind == "dataset" and _kind_of(value) == "validation":
         return ".accepted is the data set that passed"
     if kind == "dataset" and isinstance(value, (str, os.PathLike)):
-        return f"hr.Dataset.from_parquet({str(value)!r}, label=...) reads one"
+        from headrace.dataset.csv_file import is_csv
+
+        reader = "from_csv" if is_csv(str(value)) else "from_parquet"
+        return f"hr.Dataset.{reader}({str(value)!r}, label=...) reads one"
     return WORDS[kind][1] if kind in WORDS else ""
 
 

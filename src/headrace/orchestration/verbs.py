@@ -103,15 +103,20 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
 
 
 def _take_tables(verb: Verb, arguments: dict[str, Any]) -> None:
-    """A table of any package stands for a data set without roles."""
-    from headrace.dataset.tables import is_table
+    """A table of any package stands for a data set without roles, and for one of pyarrow."""
+    from headrace.dataset.tables import as_table, is_table
 
-    for name in (name for name, kind in verb.takes.items() if kind == "dataset"):
+    for name, kind in verb.takes.items():
         value = arguments.get(name)
-        if getattr(value, "kind", None) != "dataset" and not isinstance(value, type) and is_table(value):
+        if isinstance(value, type) or not is_table(value):
+            continue
+        if kind == "table":
+            arguments[name] = as_table(value, f"hr.{verb.name}")
+        elif kind == "dataset":
             from headrace.dataset import Dataset
 
-            arguments[name] = Dataset.from_arrow(value)
+            # Not by its attribute `kind`: a DataFrame has its columns as attributes.
+            arguments[name] = value if isinstance(value, Dataset) else Dataset.from_arrow(value)
 
 
 def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
