@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,10 +50,10 @@ class Node:
     timeout_s: float | None = field(default=None, compare=False)
     notes: dict[str, Any] = field(default_factory=dict, compare=False)
 
-    @property
-    def needs(self) -> list[Reference]:
+    @functools.cached_property
+    def needs(self) -> tuple[Reference, ...]:
         """The outputs of other steps that this one takes, in the order of its parameters."""
-        return list(dict.fromkeys(references(self.arguments)))
+        return tuple(dict.fromkeys(references(self.arguments)))
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: what a plan records."""
