@@ -99,7 +99,8 @@ FAULTS = [
     (b"a,b\n1,2\n3,\0\0\n", r"zero byte \(.*x\.csv, line 3\)"),
     ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
     (b"a,b,a\n1,2,3\n", r"two columns are named 'a' \(.*x\.csv, line 1\)"),
-    (b"\n,b\n0,2\n", r"column 1 of 2 has no name \(.*x\.csv, line 2\).*index=False"),
+    (b"\na,\n0,2\n", r"column 2 of 2 has no name \(.*x\.csv, line 2\).*only a first column"),
+    (b",index\n0,2\n", r"column 1 of 2 has no name"),
     (b"@row_id\n1\n", "reserved"),
     (b"5.1,3.5,setosa\n4.9,3.0,setosa\n", r"'5\.1' as the name of a column .*names=\[\.\.\.\]"),
     (b"5,3\n4,3\n", r"'5' as the name of a column"),
@@ -235,3 +236,9 @@ def test_polars_and_duckdb_read_the_same(tmp_path: Path) -> None:
     assert found.equals(other)
     third = duckdb.read_csv(str(path), sample_size=-1).to_arrow_table().cast(found.schema)
     assert found.equals(third)
+
+
+def test_a_first_column_without_a_name_is_an_index(tmp_path: Path) -> None:
+    """What pandas and R write by default is read, and the column has a name."""
+    path = write(tmp_path, b",a\n0,x\n1,y\n")
+    assert CsvFile(path).arrow_schema.names == ["index", "a"]

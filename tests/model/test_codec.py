@@ -111,7 +111,8 @@ BAD = [
     ("is_weekend", "true"),
     ("time_hour", 0),
     ("time_hour", ""),
-    ("time_hour", "2013-01-31"),
+    ("time_hour", "2013-01"),
+    ("time_hour", "2013-02-30"),
     ("time_hour", "2013-01-31T05:00:00"),
     ("time_hour", "2013-02-30T05:00:00Z"),
     ("time_hour", "2013-01-31T24:00:00Z"),
@@ -393,6 +394,8 @@ def test_a_deep_body_is_an_ordinary_error():
         "1969-12-31T23:59:59.9Z",
         "2013-01-31T05:06:07.000001-11:30",
         "2012-02-29T05:06:07Z",
+        "2012-02-29",
+        "0001-01-01",
     ],
 )
 def test_timestamps_against_numpy(text):

@@ -99,7 +99,7 @@ class CsvFile:
                 raise _ragged(where, len(found), len(self.form.names), "names=", self.delimiter)
             self.names = tuple(self.form.names)
         else:
-            self.names = tuple(name.strip() for name in found)
+            self.names = _named(tuple(name.strip() for name in found))
             _check_names(self.names, where)
         logical_schema(pa.schema([pa.field(name, pa.string()) for name in self.names]), where)
         for name in self.form.text:
@@ -223,6 +223,11 @@ def _sniff(text: str) -> str:
     return max(DELIMITERS, key=bare.count)
 
 
+def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, a first one that is empty as `index`: pandas and R leave the column of their row names so."""
+    return ("index", *names[1:]) if names[0] == "" and len(names) > 1 and "index" not in names else names
+
+
 def _check_names(names: Sequence[str], where: str) -> None:
     for place, name in enumerate(names, 1):
         if not name:
@@ -230,7 +235,7 @@ def _check_names(names: Sequence[str], where: str) -> None:
                 f"column {place} of {len(names)} has no name",
                 where=where,
                 expected="a header line that names every column",
-                fix="name it; pandas leaves its index without a name: to_csv(..., index=False)",
+                fix="name it; only a first column may go without, as pandas and R write their index",
             )
     numbers = [name for name in names if _NUMBER.fullmatch(name)]
     count = [str(place) for place in range(len(names) + 1)]

@@ -23,7 +23,7 @@ EXPECTED = {
     "integer": "a whole number of 64 bits",
     "boolean": "true or false",
     "text": "a text",
-    "timestamp": 'an RFC 3339 timestamp such as "2013-01-31T05:00:00Z"',
+    "timestamp": 'an RFC 3339 timestamp such as "2013-01-31T05:00:00Z", or a day',
 }
 
 _INT64_LIMIT = 1 << 63
@@ -34,6 +34,7 @@ _EPOCH = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 # Python's own parser takes week dates, ordinal dates and missing zones too, by version; RFC 3339 does not.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.([0-9]+))?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -77,6 +78,8 @@ def is_bad_text(text: str) -> bool:
 def parse_timestamp(text: str) -> int:
     """RFC 3339 text as int64 microseconds UTC; digits after the sixth are cut off (towards the past).
 
+    A day alone is its first moment, as it is where a CSV file is read.
+
     Raises ValueError. A leap second (":60") and the year 0 do not exist here.
 
     >>> parse_timestamp("1970-01-01T01:00:00.0000019+01:00")
@@ -92,6 +95,8 @@ def parse_timestamp(text: str) -> int:
         or text[13] != ":"
         or text[16] != ":"
     ):
+        if _DAY.fullmatch(text):
+            return (datetime.datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
         match = _RFC_3339.fullmatch(text)
         if match is None:
             raise ValueError("not RFC 3339")
