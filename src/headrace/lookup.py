@@ -16,6 +16,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,6 +45,12 @@ _PACKAGES = {"beam": "Apache Beam", "duckdb": "DuckDB", "xgboost": "XGBoost"}
 _ROOT = Path(__file__).parent
 
 
+@functools.lru_cache(1)
+def _outside(_path: tuple[str, ...]) -> Any:  # Python 3.11 and 3.12 have two classes with one `select`
+    """The entry points of all that is installed, read once for all kinds: every distribution has a file to open."""
+    return importlib.metadata.entry_points()
+
+
 @functools.cache
 def _modules(kind: str) -> dict[str, str]:
     """Name -> importable module, without importing any."""
@@ -54,7 +61,7 @@ def _modules(kind: str) -> dict[str, str]:
             found[file.stem] = "headrace." + folder.replace("/", ".") + "." + file.stem
     for file in sorted((_ROOT / "adapters").glob(f"*/{adapter}.py")):
         found[file.parent.name] = f"headrace.adapters.{file.parent.name}.{adapter}"
-    for point in importlib.metadata.entry_points(group=f"headrace.{kind}"):
+    for point in _outside(tuple(sys.path)).select(group=f"headrace.{kind}"):
         found.setdefault(point.name, point.value)
     return found
 
