@@ -53,14 +53,26 @@ def installation() -> Iterator[Finding]:
         if match is None:
             continue
         name, accepted, marker = match[1], match[2].strip(), (match[3] or "").strip()
+        if not _applies(marker):
+            continue
         extra = re.search(r"""extra\s*==\s*['"]([^'"]+)""", marker)
         if extra is not None:
             extras.setdefault(extra[1], []).append((name, accepted))
-        elif "win32" not in marker or sys.platform != "win32":
+        else:
             yield _package(name, accepted)
     yield _kernels()
     for extra_name, needed in sorted(extras.items()):
         yield _extra(extra_name, needed)
+
+
+def _applies(marker: str) -> bool:
+    """Whether what a marker says of the platform, which is all that ours say beside extras, holds here.
+
+    >>> _applies("sys_platform == 'nowhere'"), _applies("extra == 'beam'")
+    (False, True)
+    """
+    found = re.findall(r"""sys_platform\s*(==|!=)\s*['"](\w+)""", marker)
+    return all((sys.platform == name) == (sign == "==") for sign, name in found)
 
 
 def _package(name: str, accepted: str) -> Finding:
