@@ -3,8 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from tests.pages import ROOT, fences, pages
 HOW_TO = ROOT / "docs" / "how-to"
 SESSIONS = [page for page in pages() if any(fence.language == "console" for fence in fences(page))]
 MARK = "---the command has ended---"
+TIMEOUT_S = 240
 
 pytestmark = pytest.mark.slow
 
@@ -42,15 +46,22 @@ class Shell:
         self.bash.stdin.write(f"{{ {command}\n}} 2>&1 < /dev/null; code=$?; echo; echo '{MARK}' $code\n")
         self.bash.stdin.flush()
         lines = []
-        for line in self.bash.stdout:
-            if line.startswith(MARK):
-                return "".join(lines).rstrip("\n"), int(line.split()[-1])
-            lines.append(line)
-        raise AssertionError("bash has ended:\n" + "".join(lines))
+        # A command that never ends, such as a server that was not put behind an &, ends the session.
+        guard = threading.Timer(TIMEOUT_S, os.killpg, (self.bash.pid, signal.SIGKILL))
+        guard.start()
+        try:
+            for line in self.bash.stdout:
+                if line.startswith(MARK):
+                    return "".join(lines).rstrip("\n"), int(line.split()[-1])
+                lines.append(line)
+        finally:
+            guard.cancel()
+        raise AssertionError(f"$ {command}\nhas not ended in {TIMEOUT_S} s, or ended bash:\n" + "".join(lines))
 
     def close(self):
         """End bash and whatever it started."""
-        os.killpg(self.bash.pid, 15)
+        with suppress(ProcessLookupError):
+            os.killpg(self.bash.pid, signal.SIGTERM)
         self.bash.stdin.close()
         self.bash.stdout.close()
         self.bash.wait(timeout=30)
