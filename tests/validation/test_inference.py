@@ -120,3 +120,10 @@ def test_several_spans_and_splits_validate() -> None:
     assert schema["c"].domain == ("a", "b") and schema["id"].domain is None
     validation = validate(data, schema)
     assert validation.ok and validation.num_unlabelled == 50
+
+
+def test_no_value_of_a_sensitive_column_is_written_down() -> None:
+    """A schema is sent around: what is sensitive has a kind and no domain."""
+    table = pa.table({"sex": ["f", "m"] * 500, "city": ["A", "B"] * 500})
+    schema = infer_schema(analyze(Dataset.from_arrow(table, sensitive=["sex"])))
+    assert schema["sex"].kind == "text" and schema["sex"].domain is None and schema["city"].domain == ("A", "B")

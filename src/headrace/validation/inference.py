@@ -25,7 +25,7 @@ def infer_schema(statistics: Statistics) -> Schema:
     - *domain*: for text whose values look complete: at most 100 distinct, at most one in ten of them in fewer than 20
       rows, none seen only once, and none in only one span where there are several. The chance that the next row brings
       a new value is estimated by the values met once, in rows (Good) and in spans (Chao): where there are none,
-      another value would be news. Identifiers, free text and long-tailed codes get no domain.
+      another value would be news. Identifiers, free text, long-tailed codes and sensitive columns get no domain.
     - *allow_nan*: false where no NaN was seen.
     - *min, max*: never. The range seen is not the range meant: the next month's delay may well be the longest yet.
     - *not_in*: ("serving",) for the label.
@@ -54,6 +54,9 @@ def infer_schema(statistics: Statistics) -> Schema:
     A. Chao, Estimating the population size for capture-recapture data with unequal catchability, 1987.
     """
     label = statistics.roles.label
+    # A schema is a file that people send around: no value of a sensitive column goes into it.
+    complete = {name for name in statistics.feature_names if statistics[name].type == "text"}
+    complete -= set(statistics.roles.sensitive)
     features = []
     for name in statistics.feature_names:
         seen = statistics[name]
@@ -62,7 +65,7 @@ def infer_schema(statistics: Statistics) -> Schema:
                 name,
                 seen.type,
                 min_present=_min_present(seen.num_missing, seen.num_rows),
-                domain=_domain(statistics, name, seen) if seen.type == "text" else None,
+                domain=_domain(statistics, name, seen) if name in complete else None,
                 allow_nan=seen.type != "number" or bool(seen.num_nan),
                 not_in=("serving",) if name == label else (),
             )
