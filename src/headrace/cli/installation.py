@@ -53,14 +53,22 @@ def installation() -> Iterator[Finding]:
         if match is None:
             continue
         name, accepted, marker = match[1], match[2].strip(), (match[3] or "").strip()
+        if not _is_for_here(marker):
+            continue
         extra = re.search(r"""extra\s*==\s*['"]([^'"]+)""", marker)
         if extra is not None:
             extras.setdefault(extra[1], []).append((name, accepted))
-        elif "win32" not in marker or sys.platform != "win32":
+        else:
             yield _package(name, accepted)
     yield _kernels()
     for extra_name, needed in sorted(extras.items()):
         yield _extra(extra_name, needed)
+
+
+def _is_for_here(marker: str) -> bool:
+    """Whether a requirement is for this system: XGBoost's package has another name on macOS."""
+    systems = re.findall(r"""sys_platform\s*(==|!=)\s*['"](\w+)""", marker)
+    return all((sys.platform == name) == (sign == "==") for sign, name in systems)
 
 
 def _package(name: str, accepted: str) -> Finding:
