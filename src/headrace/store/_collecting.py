@@ -160,10 +160,10 @@ def _roots(connection: sqlite3.Connection, keep_runs: int) -> Iterator[str]:
             runs.add(live.run_id)
     for run_id in runs:
         for text in connection.execute(
-            "SELECT digest FROM attempt_outputs JOIN attempts USING (attempt_id) WHERE run_id = ?1"
-            " UNION ALL SELECT inputs FROM attempts WHERE run_id = ?1"
-            " UNION ALL SELECT value FROM resolved_inputs WHERE run_id = ?1",
-            (run_id,),
+            "SELECT digest FROM attempt_outputs JOIN attempts USING (attempt_id) WHERE run_id = :run"
+            " UNION ALL SELECT inputs FROM attempts WHERE run_id = :run"
+            " UNION ALL SELECT value FROM resolved_inputs WHERE run_id = :run",
+            {"run": run_id},
         ):
             yield from _DIGEST.findall(text[0])
     for row in connection.execute("SELECT model_digest, verdict_digest FROM endpoint_versions"):
