@@ -180,7 +180,7 @@ class Client(threading.Thread):
         self.port, self.expected = port, dict[int, str]()
         self.counts: collections.Counter[str] = collections.Counter()
         self.wrong: list[str] = []
-        self.answers: list[tuple[str, float]] = []  # request id, and when it was answered
+        self.answers: list[tuple[str, float, float]] = []  # request id, when it was asked and when answered
         self.newest = 0
         self.is_stopping = False
 
@@ -191,9 +191,10 @@ class Client(threading.Thread):
         while not self.is_stopping:
             try:
                 connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+                asked = time.monotonic()
                 connection.request("POST", "/v1/models/late:predict", body)
                 answer = connection.getresponse()
-                self.check(answer, answer.read().decode())
+                self.check(answer, answer.read().decode(), asked)
             except (OSError, http.client.HTTPException):
                 self.counts["unanswered"] += 1
                 if connection is not None:
@@ -204,13 +205,13 @@ class Client(threading.Thread):
         if connection is not None:
             connection.close()
 
-    def check(self, answer: http.client.HTTPResponse, text: str) -> None:
+    def check(self, answer: http.client.HTTPResponse, text: str, asked: float) -> None:
         """An answer is wholly that of the version it names."""
         if answer.status != 200:
             self.counts[f"status {answer.status}"] += 1
             return
         self.counts["answered"] += 1
-        self.answers.append((str(answer.getheader("headrace-request-id")), time.monotonic()))
+        self.answers.append((str(answer.getheader("headrace-request-id")), asked, time.monotonic()))
         number, told = int(answer.getheader("headrace-version") or 0), json.loads(text)["predictions"]
         if [json.dumps(one) for one in told] != [self.expected.get(number)] * 3:
             self.wrong.append(f"version {number} answered {text}, not {self.expected.get(number)}")
@@ -429,9 +430,11 @@ class Days:
             for text in pq.read_table(file, columns=["request_id"])["request_id"].to_pylist()
         }
         wrong = []
-        for identity, answered in self.client.answers:
+        for identity, asked, answered in self.client.answers:
             if identity not in known:
-                before = min((shot - answered for shot in self.shots if shot >= answered), default=float("inf"))
+                # What a worker sent before it was killed may be read a moment after.
+                shots = [max(0.0, shot - answered) for shot in self.shots if shot >= asked]
+                before = min(shots, default=float("inf"))
                 self.lost.append(before)
                 if before > 1.0:
                     wrong.append(f"request {identity} was answered and is not in the log: {before:.2f} s before a kill")
