@@ -29,7 +29,7 @@ def test_graph_follows_data(project):
     graph = project.pipeline().trace(n=4)
     assert [node.name for node in graph.nodes] == ["make", "make_2", "add"]
     assert graph["make_2"].arguments == {"n": 4, "deep": {"x": [Reference("make", "output"), 2]}}
-    assert graph["make_2"].needs == [Reference("make", "output")]
+    assert graph["make_2"].needs == (Reference("make", "output"),)
     assert graph["add"].arguments == {"a": Reference("make", "output"), "b": 1}
     assert graph["add"].call == f"{project.stem}:add"
     assert graph["add"].line == project.line("add(first)")
