@@ -417,3 +417,21 @@ def test_whole_raw_rows_may_be_sent():
     assert codec.from_rows([{"distance": 1.5, "month": 1}])["text"].tolist() == [[NULL_TEXT]]
     with pytest.raises(InvalidRequest, match="unknown column 'moth'"):
         codec.from_rows([{**row, "moth": 1}])
+
+
+def test_nan_is_refused_where_a_schema_refuses_it():
+    """Where neither null nor NaN is allowed no road takes NaN; where null is, NaN is the same thing."""
+    strict, loose = InputColumn("x", "number", False, allow_nan=False), InputColumn("x", "number", allow_nan=False)
+    nan = float("nan")
+    table = pa.RecordBatch.from_pydict({"x": pa.array([1.0, nan])})
+    roads = (
+        lambda codec: codec.from_json(b'{"instances": [{"x": 1.0}, {"x": NaN}]}'),
+        lambda codec: codec.from_rows([{"x": 1.0}, {"x": nan}]),
+        lambda codec: codec.from_batch(table),
+        lambda codec: codec.from_tensors({"x": np.array([1.0, nan])}),
+    )
+    for road in roads:
+        assert np.isnan(road(Codec([loose]))["number"][1, 0])
+        with pytest.raises(InvalidInput, match="NaN where none is allowed"):
+            road(Codec([strict]))
+    assert InputColumn(**strict.to_plain()) == strict and "allow_nan" not in loose.to_plain()

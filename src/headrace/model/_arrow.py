@@ -123,6 +123,8 @@ def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> La
         else:
             whole = canonical_array(array, name=column.name).cast(pa.int64())
             values = _plain(whole.fill_null(0), np.int64)
+        if column.refuses_nan and np.isnan(values).any():
+            raise _refuse(column, int(np.flatnonzero(np.isnan(values))[0]), "NaN where none is allowed")
         _refuse_range(column, values, valid)
         lanes[column.lane][:, place] = values
         if column.has_present_bit:

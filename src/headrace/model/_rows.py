@@ -96,7 +96,7 @@ class RowReader:
         ranges = [
             (index, -np.inf if column.min is None else column.min, np.inf if column.max is None else column.max)
             for index, column in enumerate(columns)
-            if column.min is not None or column.max is not None
+            if column.min is not None or column.max is not None or column.refuses_nan
         ]
         self._ranges = [item for item in ranges if columns[item[0]].kind in ("number", "integer")]
         # A range over timestamps or booleans is judged on what was read, not on what was sent: the slow reading does.
@@ -143,7 +143,7 @@ class RowReader:
                     return None
                 for index, low, high in ranges:
                     value = values[index]
-                    if value is not None and (value < low or value > high):
+                    if value is not None and not low <= value <= high:  # NaN lies nowhere
                         return None
                 numbers.append(numbers_of(values))
                 if has_texts:

@@ -98,6 +98,8 @@ def read_tensors(tensors: Mapping[str, Any], columns: Sequence[InputColumn], lay
         num_rows = len(values)
         if not valid.all() and not column.is_nullable:
             raise refuse(column, int(np.flatnonzero(~valid)[0]), "null where none is allowed")
+        if column.refuses_nan and np.isnan(values).any():
+            raise refuse(column, int(np.flatnonzero(np.isnan(values))[0]), "NaN where none is allowed")
         for limit, beyond in ((column.min, np.less), (column.max, np.greater)):
             if limit is not None and (beyond(values, limit) & valid).any():
                 row = int(np.flatnonzero(beyond(values, limit) & valid)[0])

@@ -184,6 +184,8 @@ def reader_of(column: InputColumn) -> Callable[[Any, int], tuple[Any, bool]]:
             if not column.is_nullable:
                 raise refuse(column, row, "null where none is allowed")
             return null, False
+        if found != found and column.refuses_nan:
+            raise refuse(column, row, "NaN where none is allowed")
         if (low is not None and found < low) or (high is not None and found > high):
             raise refuse(column, row, f"{show(value)} is out of range")
         return found, True

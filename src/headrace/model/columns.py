@@ -50,6 +50,8 @@ class InputColumn:
         Whether a null (or, in a request, a missing key) is allowed.
     min, max : int or float or None
         The range an integer, number or timestamp (int64 microseconds UTC) must lie in, ends included; NaN passes.
+    allow_nan : bool
+        Whether a number that may not be null may be NaN. Where null is allowed NaN is, because it is the same there.
 
     Raises InvalidInput for a kind that cannot enter a model.
 
@@ -62,6 +64,7 @@ class InputColumn:
     is_nullable: bool = True
     min: int | float | None = None
     max: int | float | None = None
+    allow_nan: bool = True
 
     def __post_init__(self) -> None:
         if self.kind not in _LANE_OF:
@@ -82,15 +85,21 @@ class InputColumn:
         """Whether `present` holds a bit for the column: a nullable integer, timestamp or boolean."""
         return self.is_nullable and self.lane == "integer"
 
+    @property
+    def refuses_nan(self) -> bool:
+        """Whether NaN is no value here."""
+        return self.kind == "number" and not self.is_nullable and not self.allow_nan
+
     def to_plain(self) -> dict[str, Any]:
-        """As plain data, for the signature."""
-        return {
+        """As plain data, for the signature; NaN is mentioned where it is refused."""
+        plain = {
             "name": self.name,
             "kind": self.kind,
             "is_nullable": self.is_nullable,
             "min": self.min,
             "max": self.max,
         }
+        return plain | {"allow_nan": False} if self.refuses_nan else plain
 
 
 @dataclass(frozen=True)
@@ -140,5 +149,7 @@ def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
         if name not in features:
             raise UnknownName("column", name, features)
         feature = features[name]
-        columns.append(InputColumn(name, feature.kind, feature.is_nullable, feature.min, feature.max))
+        columns.append(
+            InputColumn(name, feature.kind, feature.is_nullable, feature.min, feature.max, feature.allow_nan)
+        )
     return tuple(columns)
