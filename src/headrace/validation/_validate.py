@@ -233,7 +233,7 @@ def _count(
 def _drift(context: Context, previous: Dataset | None, engine: Engine) -> tuple[list[Item], list[Located]]:
     """What drifted, and the faults found."""
     if previous is None:
-        message = "drift not compared yet: there is no previous data set"
+        message = "drift not compared: there is no previous data set"
         return [Item("drift", None, None, "info", None, None, message)], []
     features = {feature.name: feature.kind for feature in context.schema.features}
     return find_drift(context.dataset, previous, engine, features=features)
