@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Span
+from headrace.fold import CopiesResult
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import FeatureStatistics
 
@@ -132,12 +133,15 @@ class Context:
         All names the schema has, judged here or not.
     found : mapping of (code, feature) to Found
         What the pass over the rows counted.
+    copies : CopiesResult or None
+        How many rows repeat another in every column; None where it was not asked: rows that a key places, or no split.
     """
 
     dataset: Dataset
     schema: Schema
     known: frozenset[str]
     found: Mapping[tuple[str, str], Found] = field(default_factory=dict)
+    copies: CopiesResult | None = None
 
     def spans_with(self, name: str) -> list[tuple[Span, pa.DataType]]:
         """The spans that have the column, each with its Arrow type there."""
