@@ -51,17 +51,23 @@ class LeftOut:
 
 
 def choose_features(
-    statistics: Statistics, label: str, key: Sequence[str], sensitive: Sequence[str], types: Mapping[str, str]
+    statistics: Statistics,
+    label: str,
+    key: Sequence[str],
+    sensitive: Sequence[str],
+    types: Mapping[str, str],
+    leaks: Sequence[str] = (),
 ) -> tuple[tuple[FeatureChoice, ...], tuple[LeftOut, ...]]:
     """Features in the columns' order, and the columns left out; every column but the label is in one of the two.
 
-    `types` names every column of the data set, in order, with its type as text.
+    `types` names every column of the data set, in order, with its type as text; `leaks` those that alone tell the
+    label, which come first among the columns left out.
     """
     features: list[FeatureChoice] = []
-    left_out: list[LeftOut] = []
+    left_out = [LeftOut(column, "alone tells the label: is it known when you predict?") for column in leaks]
     names = {name for name in types if _is_name(name)}
     for column, type_text in types.items():
-        if column == label:
+        if column == label or column in leaks:
             continue
         if column not in statistics.feature_names:
             left_out.append(LeftOut(column, "missing in some spans, or of another type there"))
