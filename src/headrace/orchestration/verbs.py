@@ -184,8 +184,8 @@ def previous(dataset: Any) -> Any:
     """The data set to compare this one with, or None; looked up when a run is planned.
 
     The newest accepted one of this pipeline that ends before it; where none does, as with a file that is delivered
-    again and again, the last accepted one of the same spans with other content. The same content again finds the same.
-    Outside a pipeline only what ends before counts.
+    again and again, the last accepted one of the same spans with other content. Content that comes back finds what it
+    found the first time. Outside a pipeline only what ends before counts.
     """
 
 

@@ -74,10 +74,10 @@ def previous(connection: sqlite3.Connection, pipeline: str, stream: str, spans: 
 def earlier_delivery(
     connection: sqlite3.Connection, pipeline: str, stream: str, spans: Sequence[str], identity: str
 ) -> Accepted | None:
-    """The data set of just these spans that was accepted last and came from other content than `identity`.
+    """The data set of just these spans that was accepted last before this content was, and came from other content.
 
-    What a run's data came from is the `identity` that it resolved for the stream. Cost: the rows of what was accepted
-    of these spans, from the newest back, until one came from other content.
+    What a run's data came from is the `identity` that it resolved for the stream. Content that comes back finds what it
+    found the first time, so that nothing is made anew. Cost: the rows of what was accepted of these spans.
     """
     rows = connection.execute(
         "SELECT accepted.stream, dataset_digest, schema_digest, spans, resolved_inputs.value FROM accepted"
@@ -86,10 +86,13 @@ def earlier_delivery(
         " WHERE pipeline = ? AND stream = ? AND ends = ? AND spans = ? ORDER BY accepted_id DESC",
         (pipeline, stream, _ends(spans), encode(list(spans))),
     )
-    for *found, resolved in rows:
-        if resolved is None or decode(resolved).get("identity") != identity:
-            return Accepted(found[0], found[1], found[2], tuple(decode(found[3])))
-    return None
+    earlier = None
+    for *found, resolved in rows:  # from the newest back
+        if resolved is not None and decode(resolved).get("identity") == identity:
+            earlier = None  # what came after it is no earlier delivery
+        elif earlier is None:
+            earlier = Accepted(found[0], found[1], found[2], tuple(decode(found[3])))
+    return earlier
 
 
 def write_waived(
