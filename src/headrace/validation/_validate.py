@@ -19,6 +19,7 @@ from headrace.validation._contract import Check, Context, Found, Item, RowCheck
 from headrace.validation._faults import FaultCounts, FaultState, reads_as
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
+from headrace.validation._strays import strays_of
 from headrace.validation._validation import Validation
 from headrace.validation.drift import find_drift
 from headrace.validation.waivers import Waiver, waive
@@ -146,7 +147,7 @@ def validate(
     if wrong:
         for key, rows in find_examples(context, wrong).items():
             found[key] = replace(found[key], examples=rows)
-    context = replace(context, found=found, copies=copies)
+    context = replace(context, found=found, copies=copies, strays=strays_of(context.dataset, context.schema))
     notes += [*_notes(context, num_unlabelled, serving), *drift, *_told(context, located)]
     items = _in_order(waive([item for check in checks for item in check.check(context)] + notes, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
