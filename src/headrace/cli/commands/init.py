@@ -71,6 +71,8 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
     from headrace.validation import infer_schema
 
     dataset = ingest(pattern, base=file.parent)
+    if not dataset.num_rows:
+        raise InvalidInput("no rows", where=pattern, expected="rows to learn from", fix="name a file that has some")
     statistics = analyze(dataset)
     nulls = find_null_words(statistics) if is_csv(pattern) else ()
     if nulls:  # read as null, they leave other types behind
