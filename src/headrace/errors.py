@@ -135,14 +135,14 @@ class UnknownName(HeadraceError, LookupError):
     "no metric named 'brie'; did you mean 'brier'? (there are: brier, log_loss)"
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "", expected: str = "") -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
         near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.6)
         fix = f"did you mean {near[0]!r}?" if near else ""
         if 0 < len(self.known) <= 30:
             there = f"there are: {', '.join(self.known)}"
             fix = f"{fix} ({there})" if fix else there
-        super().__init__(f"no {kind} named {name!r}", where=where, fix=fix)
+        super().__init__(f"no {kind} named {name!r}", where=where, expected=expected, fix=fix)
 
 
 class MissingExtra(HeadraceError, ImportError):

@@ -152,3 +152,19 @@ def test_help_is_light():
     code = "import sys; from headrace.cli import main; main(['init', '--help']); print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_a_file_without_rows(tmp_path):
+    """A header alone: that there are no rows is said, not that a label is missing."""
+    (tmp_path / "rows.csv").write_text("a,b\n")
+    code, _, err = headrace(tmp_path, "init", "rows.csv", "--label", "a")
+    assert (code, "no rows" in err) == (2, True) and not (tmp_path / "rows.py").exists()
+
+
+def test_a_decimal_comma(tmp_path):
+    """Numbers as some countries write them are named for what they are, with what to do."""
+    rows = [f"{index % 7},{index % 10};{index % 2};{index % 13}" for index in range(200)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a;late;n", *rows]))
+    code, out, err = headrace(tmp_path, "init", "rows.csv", "--label", "late")
+    assert code == 0, err
+    assert "a: numbers with a decimal comma: write them with a point, 1.5 for 1,5" in out

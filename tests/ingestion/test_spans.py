@@ -88,8 +88,10 @@ def test_selectors(spans: str | list[str], expected: list[str]) -> None:
 @pytest.mark.parametrize("spans", ["2013-08", "2013-06..2013-08", ["2013-01", "2014-01"], "last", "last 0", "last -1"])
 def test_a_missing_span_is_an_error(spans: str | list[str]) -> None:
     """A span that was asked for and is not there is named: never silently less."""
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownName) as caught:
         select_spans(MONTHS, spans)
+    if isinstance(spans, str) and ".." not in spans:
+        assert "expected 'all', 'last 6', 'A..B' (both included), one name, or a list of names" in str(caught.value)
 
 
 def test_selectors_that_mean_nothing() -> None:

@@ -69,7 +69,7 @@ def test_what_is_no_validation_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_summary_is_one_line() -> None:
     """The summary counts what was found and gives the first error."""
-    assert judge({"n": [1.0]}, N).summary == "nothing wrong"
+    assert judge({"n": [1.0]}, N).summary == "nothing wrong; drift not compared: there is no previous data set"
     assert judge({"n": [99.0], "new": [1]}, N).summary.startswith("1 error, 1 warning; column 'n' is out of range")
 
 

@@ -8,12 +8,14 @@ from headrace.fold.exponent_accumulator import Moments, MomentsResult
 from headrace.fold.hyperloglog import DistinctCount, DistinctResult
 from headrace.fold.lifting import SimpleFold, lift
 from headrace.fold.ordered_grid import Quantiles
+from headrace.fold.row_copies import CopiesResult, RowCopies
 from headrace.fold.sample import Sample, SampleResult
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 from headrace.fold.sums import Sums, SumsResult
 
 __all__ = [
     "ROW_ID",
+    "CopiesResult",
     "Counts",
     "CountsResult",
     "DistinctCount",
@@ -27,6 +29,7 @@ __all__ = [
     "Moments",
     "MomentsResult",
     "Quantiles",
+    "RowCopies",
     "Rows",
     "Sample",
     "SampleResult",

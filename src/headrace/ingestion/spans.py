@@ -17,6 +17,7 @@ __all__ = ["ResolvedSpan", "SpanFile", "find_spans", "resolve_spans", "select_sp
 
 _SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_FORMS = "'all', 'last 6', 'A..B' (both included), one name, or a list of names"
 _LAST = re.compile(r"last ([1-9]\d*)")
 
 
@@ -144,14 +145,16 @@ def select_spans(names: Sequence[str], spans: str | Sequence[str]) -> list[str]:
             return list(names)[-int(match[1]) :]
         first, dots, last = spans.partition("..")
         if dots and spans not in names:
-            ends = [list(names).index(_known(end, names)) for end in (first, last)]
+            ends = [list(names).index(_known(end, names)) for end in (first.strip(), last.strip())]
             if ends[0] > ends[1]:
                 raise InvalidInput(f"spans {spans!r} end before they begin")
             return list(names)[ends[0] : ends[1] + 1]
+        if spans not in names:
+            raise UnknownName("span", spans, names, expected=_FORMS)
         spans = [spans]
     wanted = {_known(str(name), names) for name in spans}
     if not wanted:
-        raise InvalidInput("no span was asked for", expected="'all', 'last 6', 'A..B' or a list of names")
+        raise InvalidInput("no span was asked for", expected=_FORMS)
     return [name for name in names if name in wanted]
 
 

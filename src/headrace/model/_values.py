@@ -20,7 +20,7 @@ Reader = Callable[[Any], Any]
 
 EXPECTED = {
     "number": "a number",
-    "integer": "a whole number of 64 bits",
+    "integer": "a whole number of 64 bits such as 2013",
     "boolean": "true or false",
     "text": "a text",
     "timestamp": 'an RFC 3339 timestamp such as "2013-01-31T05:00:00Z", or a day',
@@ -176,8 +176,10 @@ def reader_of(column: InputColumn) -> Callable[[Any, int], tuple[Any, bool]]:
         try:
             found = None if value is None else read(value)
         except (ValueError, OverflowError):
-            what = f"{show(value)} is not {EXPECTED[column.kind]}"
-            if isinstance(value, str) and column.kind == "text":
+            what = f"{show(value)} is no {column.kind}"
+            if isinstance(value, str) and column.kind in ("number", "integer", "boolean"):
+                what = f"{show(value)} is a text"
+            elif isinstance(value, str) and column.kind == "text":
                 what = f"{show(value)} begins with U+0000 or holds a lone surrogate"
             raise refuse(column, row, what) from None
         if found is None:

@@ -9,6 +9,7 @@ from headrace.canonical import digest
 from headrace.errors import InvalidInput
 from headrace.orchestration import spans
 from headrace.orchestration.arguments import real_objects
+from headrace.orchestration.files import Files
 from headrace.orchestration.verbs import VERBS
 from headrace.orchestration.waivers import binding
 from headrace.orchestration.worker import Context, Done
@@ -78,7 +79,8 @@ def _validate(arguments: dict[str, Any], context: Context) -> Done:
     if warnings:
         done.result["warnings"] = [f"{item.name}: {item.message}" for item in warnings[:_MOST_ITEMS]]
     if not validation.ok:
-        done.result["items"] = [item.message for item in validation.errors[:_MOST_ITEMS]]
+        files = Files(context.store.run(context.attempt.run_id).resolved, context.resolved["stream"])
+        done.result["items"] = [item.message + files.place(item) for item in validation.errors[:_MOST_ITEMS]]
         done.result["names"] = [item.name for item in validation.errors[:_MOST_ITEMS]]
         done.result["num_items"] = len(validation.errors)
         return done

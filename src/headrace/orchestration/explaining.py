@@ -236,7 +236,10 @@ def _looked_up(run: RunRow, step: str) -> str:
     if call == "previous":
         if found["digest"] is None:
             return "looked up when the run was planned: no data set was accepted before this one"
-        return f"looked up when the run was planned: data set {found['digest'][:12]}, accepted before this one"
+        delivery = ", an earlier delivery of the same spans" if found.get("is_earlier_delivery") else ""
+        return (
+            f"looked up when the run was planned: data set {found['digest'][:12]}, accepted before this one{delivery}"
+        )
     if call == "load_schema":
         path = planned["arguments"]["path"]
         if found["from"] == "accepted":

@@ -128,7 +128,10 @@ def _found(node: Node, resolved: Mapping[str, Any]) -> list[str]:
         version = resolved["version"]
         return [f"{node.arguments['endpoint']} serves nothing yet" if version is None else f"version {version}"]
     if node.call == "previous":
-        return ["nothing was accepted before" if resolved["digest"] is None else f"data set {resolved['digest'][:12]}"]
+        if resolved["digest"] is None:
+            return ["nothing was accepted before"]
+        delivery = ", an earlier delivery of the same spans" if resolved.get("is_earlier_delivery") else ""
+        return [f"data set {resolved['digest'][:12]}{delivery}"]
     path = node.arguments.get("path")
     words = {"accepted": "the schema accepted last", "otherwise": "nothing accepted yet: otherwise="}
     return [f"no file {path}; {words[resolved['from']]}"]

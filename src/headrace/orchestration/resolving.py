@@ -4,7 +4,7 @@
 |---|---|---|
 | ingest | which spans there are, and what files they are | yes |
 | load_schema | the file; else the schema accepted last; else `otherwise` | the file |
-| previous | the newest accepted data set that ends before this one | no |
+| previous | the newest accepted data set that ends before this one; else an earlier delivery of it | no |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
 | push | the version that is live | no |
 | validate | which ingest step its data comes from; what persons let pass in it | in the graph; no |
@@ -71,7 +71,13 @@ def resolve(
     endpoints = sorted({node.arguments["endpoint"] for node in graph.nodes if node.call in ("champion", "push")})
     snapshot = None
     if store is not None:
-        snapshot = store.snapshot(graph.pipeline, plan_id=identity, endpoints=endpoints, streams=streams)
+        snapshot = store.snapshot(
+            graph.pipeline,
+            plan_id=identity,
+            endpoints=endpoints,
+            streams=streams,
+            identities={name: outside[name]["identity"] for name in streams},
+        )
     resolved: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         entry = _resolve_node(graph, node, outside, snapshot, store)
@@ -103,7 +109,11 @@ def _resolve_node(
     if node.call == "previous":
         stream = _stream(graph, node.arguments["dataset"])
         accepted = snapshot.previous.get(stream) if snapshot and stream else None
-        return {"digest": accepted.dataset_digest if accepted else None}
+        if accepted is None or stream is None:
+            return {"digest": None}
+        # Nothing ends before it, so that what has its spans is the same, delivered earlier and otherwise.
+        is_same = list(accepted.spans) == [span["name"] for span in outside[stream]["spans"]]
+        return {"digest": accepted.dataset_digest, "is_earlier_delivery": is_same}
     if node.call == "validate":
         return {"stream": _stream(graph, node.arguments["dataset"])}
     if node.call == "load_schema":

@@ -181,7 +181,12 @@ def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
 
 @_verb("headrace.orchestration.eager:previous", {"dataset": "dataset"}, {"dataset": "dataset"})
 def previous(dataset: Any) -> Any:
-    """The newest accepted data set that ends before this one, or None; looked up when a run is planned."""
+    """The data set to compare this one with, or None; looked up when a run is planned.
+
+    The newest accepted one of this pipeline that ends before it; where none does, as with a file that is delivered
+    again and again, the last accepted one of the same spans with other content. Content that comes back finds what it
+    found the first time. Outside a pipeline only what ends before counts.
+    """
 
 
 @_verb("headrace.orchestration.eager:champion", {"model": "model"})

@@ -12,6 +12,7 @@ names that users type, and imports none of them.
 from headrace.proposal._features import FeatureChoice, LeftOut
 from headrace.proposal._file import pipeline_text
 from headrace.proposal._label import Label, choose_label
+from headrace.proposal._leaks import find_leaks, look_at_rows
 from headrace.proposal._nulls import find_null_words
 from headrace.proposal._pattern import check_name, find_pattern, name_of
 from headrace.proposal._proposal import Proposal, propose
@@ -23,8 +24,10 @@ __all__ = [
     "Proposal",
     "check_name",
     "choose_label",
+    "find_leaks",
     "find_null_words",
     "find_pattern",
+    "look_at_rows",
     "name_of",
     "pipeline_text",
     "propose",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from headrace.statistics import FeatureStatistics, Statistics
 
@@ -83,12 +84,15 @@ def is_group(seen: FeatureStatistics) -> bool:
     return _GROUP.search(seen.name) is not None
 
 
-def choose_slices(statistics: Statistics, label: str) -> tuple[str, ...]:
-    """Up to two columns by whose values a report is read: groups of people first, then those with fewest values."""
+def choose_slices(statistics: Statistics, unusable: Sequence[str]) -> tuple[str, ...]:
+    """Up to two columns by whose values a report is read: groups of people first, then those with fewest values.
+
+    Not by the label, nor by what alone tells it: a slice of one label has nothing to measure.
+    """
     found = []
     for index, name in enumerate(statistics.feature_names):
         seen = statistics[name]
         is_likely = seen.type == "text" or seen.type == "boolean" or is_group(seen)
-        if name != label and is_likely and 2 <= (seen.num_distinct or 0) <= _MOST_SLICES:
+        if name not in unusable and is_likely and 2 <= (seen.num_distinct or 0) <= _MOST_SLICES:
             found.append((not is_group(seen), seen.type == "boolean", seen.num_distinct, index, name))
     return tuple(name for *_, name in sorted(found)[:_SLICED_BY])

@@ -17,6 +17,7 @@ _MANY = 50  # texts beyond so many are hashed
 _LONG_TAIL = 5.0  # skewness
 _GAPS = 0.2  # share of rows without a value
 _DATE = re.compile(r" *\d{1,4}([/.-])\d{1,2}\1\d{1,4}(?!\d)")
+_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 
 
@@ -51,17 +52,23 @@ class LeftOut:
 
 
 def choose_features(
-    statistics: Statistics, label: str, key: Sequence[str], sensitive: Sequence[str], types: Mapping[str, str]
+    statistics: Statistics,
+    label: str,
+    key: Sequence[str],
+    sensitive: Sequence[str],
+    types: Mapping[str, str],
+    leaks: Sequence[str] = (),
 ) -> tuple[tuple[FeatureChoice, ...], tuple[LeftOut, ...]]:
     """Features in the columns' order, and the columns left out; every column but the label is in one of the two.
 
-    `types` names every column of the data set, in order, with its type as text.
+    `types` names every column of the data set, in order, with its type as text; `leaks` those that alone tell the
+    label, which come first among the columns left out.
     """
     features: list[FeatureChoice] = []
-    left_out: list[LeftOut] = []
+    left_out = [LeftOut(column, "alone tells the label: is it known when you predict?") for column in leaks]
     names = {name for name in types if _is_name(name)}
     for column, type_text in types.items():
-        if column == label:
+        if column == label or column in leaks:
             continue
         if column not in statistics.feature_names:
             left_out.append(LeftOut(column, "missing in some spans, or of another type there"))
@@ -102,6 +109,8 @@ def _unusable(seen: FeatureStatistics, key: Sequence[str], sensitive: Sequence[s
         return "names the row"
     if seen.name in sensitive:
         return "identifies people"
+    if seen.type == "text" and seen.top_values and _has_decimal_commas([text for text, _ in seen.top_values]):
+        return "numbers with a decimal comma: write them with a point, 1.5 for 1,5"
     distinct = seen.num_distinct or 0
     if is_identifier(seen) and seen.type in ("integer", "text") and distinct * 2 > present:
         return f"an identifier: {distinct:,} values"
@@ -117,6 +126,10 @@ def _hint(texts: Sequence[str]) -> str:
     if all(_DATE.match(text) for text in texts):
         return ", days all of them: write them as 2024-01-31"
     return ", numbers all of them: cast it before" if all(map(_is_number, texts)) else ""
+
+
+def _has_decimal_commas(texts: Sequence[str]) -> bool:
+    return any("," in text for text in texts) and all(_COMMA.fullmatch(text.strip()) for text in texts)
 
 
 def _is_number(text: str) -> bool:

@@ -139,8 +139,7 @@ def _body(proposal: Proposal) -> Iterator[str]:
     roles.append(f"split={json.dumps(proposal.split)}")
     yield from _wrapped("raw = hr.ingest(", roles, ")", indent="    ")
     yield f"    schema = hr.load_schema({quoted(proposal.schema_file)}, otherwise=hr.infer_schema(hr.analyze(raw)))"
-    previous = ", previous=hr.previous(raw)" if proposal.has_spans else ""
-    yield f"    examples = hr.validate(raw, schema{previous}).accepted"
+    yield "    examples = hr.validate(raw, schema, previous=hr.previous(raw)).accepted"
     yield "    graph = hr.transform(features, examples)"
     objective = "" if label.task == "binary" else ', objective="reg:squarederror"'
     yield f"    model = hr.train(hr.XGBoost(max_depth=max_depth{objective}), graph, examples)"

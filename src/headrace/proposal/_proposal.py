@@ -17,6 +17,7 @@ __all__ = ["Proposal", "propose"]
 
 _SMALL = 1000  # rows
 _TOO_FEW = 50
+_COPIES = 0.01  # more of the rows than that
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Proposal:
         Weights.
     metrics, rules : tuple of str
         What is measured, and what must hold before a model serves.
+    share_copies : float
+        Of all rows, those that repeat another in every column (0..1).
     request : dict of str to plain value
         An instance as a client would send it: typical values of the columns that features read.
     """
@@ -74,6 +77,7 @@ class Proposal:
     split: dict[str, int]
     metrics: tuple[str, ...]
     rules: tuple[str, ...]
+    share_copies: float
     request: dict[str, Any]
 
     @property
@@ -90,6 +94,11 @@ class Proposal:
             found.append(f"{self.label.num_rows} rows have a label: too few to learn from, or to judge by")
         elif self.label.share is not None and held_out * min(self.label.share, 1 - self.label.share) < 10:
             found.append("fewer than 10 of the rows held out would be of the rarer value: figures will be rough")
+        if not self.key and self.share_copies > _COPIES:
+            found.append(
+                f"{100 * self.share_copies:.2g} % of the rows repeat another in every column: without a key copies "
+                "fall into train and eval alike, and figures flatter the model"
+            )
         return tuple(found)
 
 
@@ -104,6 +113,8 @@ def propose(
     key: Sequence[str] = (),
     nulls: Sequence[str] = (),
     types: Mapping[str, str],
+    leaks: Sequence[str] = (),
+    share_copies: float = 0.0,
 ) -> Proposal:
     """A pipeline over the rows that statistics describe.
 
@@ -121,6 +132,10 @@ def propose(
         See `Proposal`.
     types : mapping of str to str
         Every column of the data set, in order, and its type; one that spans differ in is in no statistics.
+    leaks : sequence of str
+        Columns that alone tell the label: `find_leaks`.
+    share_copies : float
+        See `Proposal`.
 
     Raises UnknownName for a key that is not there, InvalidInput when no column can be a feature, with the reason for
     each. Cost: milliseconds a column.
@@ -130,7 +145,9 @@ def propose(
             raise UnknownName("column", column, statistics.feature_names, where="--key")
     key = tuple(key) or choose_key(statistics, label.name)
     sensitive = choose_sensitive(statistics, label.name)
-    features, left_out = choose_features(statistics, label.name, key, sensitive, types)
+    features, left_out = choose_features(
+        statistics, label.name, key, sensitive, types, [name for name in leaks if name not in key]
+    )
     if not features:
         reasons = "; ".join(f"{item.column!r}: {item.reason}" for item in left_out[:10])
         raise InvalidInput(
@@ -150,7 +167,7 @@ def propose(
         key=key,
         time=choose_time(statistics),
         sensitive=sensitive,
-        slices=choose_slices(statistics, label.name),
+        slices=choose_slices(statistics, [label.name, *leaks]),
         features=features,
         left_out=left_out,
         split={"train": 8, "eval": 2} if label.num_rows >= _SMALL else {"train": 7, "eval": 3},
@@ -160,6 +177,7 @@ def propose(
         rules=(f"{metric} >= baseline + 0.05", f"{metric} >= champion - 0.02")
         if is_binary
         else (f"{metric} <= baseline * 0.95", f"{metric} <= champion * 1.05"),
+        share_copies=share_copies,
         request={column: _typical(statistics[column]) for column in dict.fromkeys(item.column for item in features)},
     )
 

@@ -340,7 +340,8 @@ class Snapshot:
     champions : mapping of endpoint name to Endpoint or None
         What to beat: the live version, or, where this very plan made it, the one it replaced.
     previous : mapping of stream to Accepted or None
-        The newest accepted data set that ends before this one.
+        The newest accepted data set that ends before this one; where there is none, and it was asked for, an earlier
+        delivery: the last of the same spans with other content that was accepted before this content was.
     accepted : mapping of stream to Accepted or None
         The last one accepted at all: its schema is what `load_schema` falls back on.
     waived : mapping of stream to tuple of Waived

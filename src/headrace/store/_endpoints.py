@@ -9,11 +9,19 @@ from collections.abc import Mapping, Sequence
 
 from headrace.errors import ChampionMoved, InvalidInput, StoreError, UnknownName
 from headrace.store import points
-from headrace.store._contract import Endpoint, Move, Snapshot
+from headrace.store._contract import Accepted, Endpoint, Move, Snapshot
 from headrace.store._home import check_digest
 from headrace.store._lease import now_us
 from headrace.store._sharing import Sharing
-from headrace.store._snapshot import champion, current, last_accepted, previous, version_of, waived
+from headrace.store._snapshot import (
+    champion,
+    current,
+    earlier_delivery,
+    last_accepted,
+    previous,
+    version_of,
+    waived,
+)
 
 __all__ = ["Endpoints", "check_endpoint_name"]
 
@@ -135,6 +143,7 @@ class Endpoints(Sharing):
         plan_id: str = "",
         endpoints: Sequence[str] = (),
         streams: Mapping[str, Sequence[str]] | None = None,
+        identities: Mapping[str, str] | None = None,
     ) -> Snapshot:
         """All that a plan of this pipeline resolves from the store, as of one moment.
 
@@ -148,13 +157,23 @@ class Endpoints(Sharing):
             The endpoints it names.
         streams : mapping of stream to the span names resolved for it
             The ingest steps it names.
+        identities : mapping of stream to str, optional
+            What identifies the content resolved for it: where nothing ends before it, an earlier delivery of the same
+            spans is its previous data set.
         """
-        streams = streams or {}
+        streams, identities = streams or {}, identities or {}
+
+        def before(name: str) -> Accepted | None:
+            found = previous(connection, pipeline, name, streams[name])
+            if found is None and name in identities:
+                found = earlier_delivery(connection, pipeline, name, streams[name], identities[name])
+            return found
+
         with self._database.read() as connection:
             return Snapshot(
                 live={name: current(connection, name) for name in endpoints},
                 champions={name: champion(connection, name, plan_id) for name in endpoints},
-                previous={name: previous(connection, pipeline, name, spans) for name, spans in streams.items()},
+                previous={name: before(name) for name in streams},
                 accepted={name: last_accepted(connection, pipeline, name) for name in streams},
                 waived={name: waived(connection, pipeline, name) for name in streams},
             )

@@ -10,7 +10,17 @@ from headrace.store._contract import Accepted, Endpoint, Waived
 from headrace.store._lease import now_us
 from headrace.store._records import decode, encode
 
-__all__ = ["champion", "current", "last_accepted", "previous", "version_of", "waived", "write_accepted", "write_waived"]
+__all__ = [
+    "champion",
+    "current",
+    "earlier_delivery",
+    "last_accepted",
+    "previous",
+    "version_of",
+    "waived",
+    "write_accepted",
+    "write_waived",
+]
 
 
 def _ends(spans: Sequence[str]) -> str:
@@ -59,6 +69,30 @@ def previous(connection: sqlite3.Connection, pipeline: str, stream: str, spans: 
         (pipeline, stream, _ends(spans)),
     ).fetchone()
     return None if row is None else Accepted(row[0], row[1], row[2], tuple(decode(row[3])))
+
+
+def earlier_delivery(
+    connection: sqlite3.Connection, pipeline: str, stream: str, spans: Sequence[str], identity: str
+) -> Accepted | None:
+    """The data set of just these spans that was accepted last before this content was, and came from other content.
+
+    What a run's data came from is the `identity` that it resolved for the stream. Content that comes back finds what it
+    found the first time, so that nothing is made anew. Cost: the rows of what was accepted of these spans.
+    """
+    rows = connection.execute(
+        "SELECT accepted.stream, dataset_digest, schema_digest, spans, resolved_inputs.value FROM accepted"
+        " JOIN attempts ON attempts.attempt_id = accepted.attempt_id"
+        " LEFT JOIN resolved_inputs ON resolved_inputs.run_id = attempts.run_id AND resolved_inputs.name = stream"
+        " WHERE pipeline = ? AND stream = ? AND ends = ? AND spans = ? ORDER BY accepted_id DESC",
+        (pipeline, stream, _ends(spans), encode(list(spans))),
+    )
+    earlier = None
+    for *found, resolved in rows:  # from the newest back
+        if resolved is not None and decode(resolved).get("identity") == identity:
+            earlier = None  # what came after it is no earlier delivery
+        elif earlier is None:
+            earlier = Accepted(found[0], found[1], found[2], tuple(decode(found[3])))
+    return earlier
 
 
 def write_waived(

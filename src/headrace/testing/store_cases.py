@@ -384,11 +384,11 @@ class StoreCases:
             with pytest.raises(InvalidInput, match="not an endpoint's name"):
                 store.push(bad, verdict, verdict, expected_version=None)
 
-    def accept(self, store: Store, run_id: str, spans: tuple[str, ...], schema: str) -> Accepted:
+    def accept(self, store: Store, run_id: str, spans: tuple[str, ...], schema: str, rows: str = "data") -> Accepted:
         """Commit a step that accepts a data set of these spans under a schema."""
-        dataset = Note("data " + ",".join(spans), kind="dataset")
+        dataset = Note(f"{rows} {','.join(spans)}", kind="dataset")
         item = Accepted("raw", dataset.digest, Note(schema).digest, spans)
-        attempt = store.begin_attempt(run_id, "validate", digest([list(spans), schema]))
+        attempt = store.begin_attempt(run_id, "validate", digest([list(spans), schema, rows]))
         outputs = {
             "dataset": self.stage(attempt, "dataset", dataset),
             "schema": self.stage(attempt, "schema", Note(schema)),
@@ -409,6 +409,27 @@ class StoreCases:
         assert store.snapshot("p", streams={"raw": ["day 9", "day 10"]}).previous["raw"] == ninth
         assert store.snapshot("p", streams={"raw": ["day 2"]}).previous["raw"] is None
         assert store.snapshot("q", streams={"raw": ["day 11"]}).previous["raw"] is None
+
+    def test_an_earlier_delivery_stands_in_for_a_previous_data_set(self, store: Store) -> None:
+        """Where nothing ends before: the last of just these spans accepted before this content was, if asked."""
+
+        def deliver(rows: str) -> Accepted:
+            run_id = store.create_run("p", {}, resolved={"raw": {"identity": rows}})
+            return self.accept(store, run_id, ("all",), "schema", rows)
+
+        def previous(identity: str, *spans: str) -> Accepted | None:
+            streams = {"raw": spans or ("all",)}
+            return store.snapshot("p", streams=streams, identities={"raw": identity}).previous["raw"]
+
+        assert previous("one") is None
+        one = deliver("one")
+        assert previous("one") is None and previous("two") == one
+        two = deliver("two")
+        assert (previous("two"), previous("one"), previous("three")) == (one, None, two)
+        deliver("one")
+        assert (previous("one"), previous("two"), previous("three")) == (None, one, one)
+        assert previous("three", "aaa") is None
+        assert store.snapshot("p", streams={"raw": ["all"]}).previous["raw"] is None
 
     def test_a_plan_does_not_have_to_beat_itself(self, store: Store) -> None:
         """Champion = the live version; if this very plan ever made a version, the one that replaced."""

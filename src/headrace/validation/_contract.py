@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Span
+from headrace.fold import CopiesResult
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import FeatureStatistics
 
@@ -119,6 +120,25 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Strays:
+    """The values of a text column, in all spans where it is text, that are not of the kind asked for.
+
+    Parameters
+    ----------
+    num_values : int
+        Values that were read, nulls aside.
+    num_strays : int
+        Those of another kind; at 100 counting stops.
+    examples : tuple of Example
+        The first ten; without their values where the column is sensitive.
+    """
+
+    num_values: int
+    num_strays: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
 class Context:
     """What a check may look at.
 
@@ -132,12 +152,18 @@ class Context:
         All names the schema has, judged here or not.
     found : mapping of (code, feature) to Found
         What the pass over the rows counted.
+    copies : CopiesResult or None
+        How many rows repeat another in every column; None where it was not asked: rows that a key places, or no split.
+    strays : mapping of str to Strays
+        Of columns that are text and should not be: the values that make them so.
     """
 
     dataset: Dataset
     schema: Schema
     known: frozenset[str]
     found: Mapping[tuple[str, str], Found] = field(default_factory=dict)
+    copies: CopiesResult | None = None
+    strays: Mapping[str, Strays] = field(default_factory=dict)
 
     def spans_with(self, name: str) -> list[tuple[Span, pa.DataType]]:
         """The spans that have the column, each with its Arrow type there."""

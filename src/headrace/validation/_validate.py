@@ -11,6 +11,7 @@ import numpy as np
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, UnknownName
+from headrace.fold import CopiesResult, RowCopies
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
@@ -18,6 +19,7 @@ from headrace.validation._contract import Check, Context, Found, Item, RowCheck
 from headrace.validation._faults import FaultCounts, FaultState, reads_as
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
+from headrace.validation._strays import strays_of
 from headrace.validation._validation import Validation
 from headrace.validation.drift import find_drift
 from headrace.validation.waivers import Waiver, waive
@@ -109,6 +111,7 @@ def validate(
         if isinstance(check, RowCheck) and check.applies(feature)
     ]
     found, num_unlabelled = _count(context, judged, statistics, engine)
+    copies = _copies(context.dataset, engine)
     notes: list[Item] = []
     drift, located = _drift(context, previous, engine)
     quarantined, num_quarantined = None, 0
@@ -144,7 +147,7 @@ def validate(
     if wrong:
         for key, rows in find_examples(context, wrong).items():
             found[key] = replace(found[key], examples=rows)
-    context = replace(context, found=found)
+    context = replace(context, found=found, copies=copies, strays=strays_of(context.dataset, context.schema))
     notes += [*_notes(context, num_unlabelled, serving), *drift, *_told(context, located)]
     items = _in_order(waive([item for check in checks for item in check.check(context)] + notes, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
@@ -230,10 +233,21 @@ def _count(
     return found, int(totals[label][1:].sum()) if label is not None else 0
 
 
+def _copies(dataset: Dataset, engine: Engine) -> CopiesResult | None:
+    """How many rows repeat another, where their places alone decide which split they are in: a key keeps equal rows
+    together. Not where spans differ in shape, or a column holds what cannot be compared."""
+    kinds = {item.name: kind_of(item.type) for item in dataset.shared_schema}
+    if dataset.roles.key or len(dataset.split or ()) < 2 or dataset.uneven_columns or "other" in kinds.values():
+        return None
+    bare = without_roles(dataset)
+    fold = RowCopies(tuple(kinds))
+    return fold.extract(engine.fold([fold], bare, bare.parts())[0]) if kinds else None  # type: ignore[arg-type]
+
+
 def _drift(context: Context, previous: Dataset | None, engine: Engine) -> tuple[list[Item], list[Located]]:
     """What drifted, and the faults found."""
     if previous is None:
-        message = "drift not compared yet: there is no previous data set"
+        message = "drift not compared: there is no previous data set"
         return [Item("drift", None, None, "info", None, None, message)], []
     features = {feature.name: feature.kind for feature in context.schema.features}
     return find_drift(context.dataset, previous, engine, features=features)

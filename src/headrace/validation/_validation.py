@@ -93,7 +93,7 @@ class Validation(Shown):
 
     @property
     def summary(self) -> str:
-        """One line: how many items of each severity, and the first error."""
+        """One line: how many items of each severity, and the first error, or that drift was not looked for."""
         counts = Counter(item.severity for item in self.items)
         words = [
             f"{counts[word]} {word}{'s' if counts[word] > 1 and word != 'waived' else ''}"
@@ -101,7 +101,9 @@ class Validation(Shown):
             if counts[word]
         ]
         line = ", ".join(words) or "nothing wrong"
-        return f"{line}; {self.errors[0].message}" if self.errors else line
+        unlooked = [item for item in self.items if item.code == "drift" and item.feature is None]
+        said = self.errors[:1] or unlooked[:1]
+        return f"{line}; {said[0].message}" if said else line
 
     def _dataset(self, name: str) -> Dataset | None:
         subject = self._subjects.get(name)

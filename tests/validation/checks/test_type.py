@@ -98,3 +98,15 @@ def test_does_not_fire_for_another_encoding(data_type: pa.DataType) -> None:
     """Text is text, however it is encoded, even from span to span."""
     data = of_spans({"jan": {"a": pa.array(["x", None], data_type)}, "feb": {"a": pa.array(["x"], pa.string())}})
     assert judge(data, Feature("a", "text", domain=("x",))).ok
+
+
+def test_the_values_that_make_a_column_text_are_shown() -> None:
+    """One word among numbers: which, in which row, of how many; nothing where all of them read as numbers."""
+    words = {"jan": {"n": ["1", None, "forty", "2.5"]}, "feb": {"n": ["3", "x", "4", "4"]}}
+    item = item_of(judge(of_spans(words), Feature("n", "number")), "type")
+    assert item is not None and item.message.endswith("2 of 7 values are no number, the first 'forty'")
+    assert [(row.span, row.row_index, row.value) for row in item.rows] == [("jan", 2, "forty"), ("feb", 1, "x")]
+    item = item_of(judge(of_spans({"jan": {"n": ["1", "2"]}}), Feature("n", "number")), "type")
+    assert item is not None and item.rows == () and "values" not in item.message
+    item = item_of(judge(of_spans({"jan": {"n": ["x"] * 300}}), Feature("n", "number")), "type")
+    assert item is not None and "100 values and more are no number" in item.message and len(item.rows) == 10

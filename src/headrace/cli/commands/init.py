@@ -66,11 +66,13 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
     from headrace.dataset.csv_file import is_csv
     from headrace.ingestion import ingest
     from headrace.ingestion.sources.csv import Csv
-    from headrace.proposal import choose_label, find_null_words, pipeline_text, propose
+    from headrace.proposal import choose_label, find_leaks, find_null_words, look_at_rows, pipeline_text, propose
     from headrace.statistics import analyze
     from headrace.validation import infer_schema
 
     dataset = ingest(pattern, base=file.parent)
+    if not dataset.num_rows:
+        raise InvalidInput("no rows", where=pattern, expected="rows to learn from", fix="name a file that has some")
     statistics = analyze(dataset)
     nulls = find_null_words(statistics) if is_csv(pattern) else ()
     if nulls:  # read as null, they leave other types behind
@@ -78,6 +80,7 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
         statistics = analyze(dataset)
     label = choose_label(statistics, arguments.label, positive=arguments.positive, as_quantity=arguments.quantity)
     statistics = replace(statistics, roles=Roles(label.name))
+    rows, share_copies = look_at_rows(dataset, statistics)
     proposal = propose(
         statistics,
         label,
@@ -88,6 +91,8 @@ def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str
         key=arguments.key,
         nulls=nulls,
         types=_types(dataset),
+        leaks=find_leaks(rows, label),
+        share_copies=share_copies,
     )
     text = pipeline_text(proposal)
     disk.make_folder(schema_file.parent)

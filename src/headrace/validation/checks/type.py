@@ -9,7 +9,8 @@ import pyarrow as pa
 from headrace.dataset import Span
 from headrace.dataset.types import common_type
 from headrace.schema import kind_of
-from headrace.validation._contract import Check, Context, Item, kinds_named, spans_named
+from headrace.validation._contract import Check, Context, Item, Strays, kinds_named, spans_named
+from headrace.validation._strays import MOST
 
 __all__ = ["Type"]
 
@@ -20,7 +21,8 @@ class Type(Check):
     Spans may differ in type where nothing is lost by it: integers of another width, moments of another zone or unit,
     whole numbers where the schema says number, a column without any value. That is a warning, and the message says as
     what they are read. `value` is what was found, `threshold` the kind asked for; the message names spans and types.
-    Rows of a span of another kind are not judged further in that column. Cost: no row is read.
+    Rows of a span of another kind are not judged further in that column. Where a column is text, the values that make
+    it so are counted and shown, as far as the data are not written as text altogether. Cost: no row is read by it.
     """
 
     code = "type"
@@ -56,8 +58,22 @@ class Type(Check):
                     f"column {feature.name!r} is {kinds_named([item for _, item in wrong])} in {where}; "
                     f"the schema says {feature.kind}: deliver that, or change the schema to kind: {' or '.join(kinds)}"
                 )
+            strays = context.strays.get(feature.name)
+            if strays is not None:
+                message += f"; {_told(strays, feature.kind)}"
             found = ", ".join(dict.fromkeys(kind_of(item) for _, item in wrong)) or ", ".join(by_type)
-            yield Item(self.code, feature.name, None, "error", found, feature.kind, message)
+            rows = () if strays is None else strays.examples
+            yield Item(self.code, feature.name, None, "error", found, feature.kind, message, rows)
+
+
+def _told(strays: Strays, kind: str) -> str:
+    """How many values are of another kind, and the first of them."""
+    first = strays.examples[0]
+    shown = "a value" if first.value is None else repr(str(first.value)[:60])
+    if strays.num_strays < MOST:
+        are = "is" if strays.num_strays == 1 else "are"
+        return f"{strays.num_strays} of {strays.num_values:,} values {are} no {kind}, the first {shown}"
+    return f"{MOST} values and more are no {kind}, the first {shown}"
 
 
 _ZONES = "; moments without a zone do not say when they are: deliver them with one, such as UTC"
