@@ -69,7 +69,10 @@ class Model(Shown):
     ) -> None:
         self.onnx = onnx
         self.signature = signature
-        self.codec = Codec(signature.columns, signature.ignored)
+        # A client may send whole raw rows, as tables are: what the model does not read, its label among it, is not
+        # looked at. Any other name is refused, since it may be a column's, misspelt.
+        label = () if signature.label is None else (signature.label,)
+        self.codec = Codec(signature.columns, (*signature.ignored, *label))
         self.native_files = dict(native_files or {})
         for name in self.native_files:
             if not _FILE_NAME.fullmatch(name) or name in _OWN_FILES:
