@@ -57,6 +57,12 @@ class Model(Shown):
     """
 
     kind: ClassVar[str] = "model"
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "fit": "hr.train(trainer, graph, dataset): a model is what comes of it",
+        "predict_proba": "model(table): one number a row, for a binary label the probability",
+        "score": "hr.evaluate(model, dataset, metrics=[...])",
+        "transform": "hr.transform(features, dataset): the model holds the transform",
+    }
 
     def __init__(
         self,
