@@ -3,11 +3,15 @@
 import doctest
 import importlib
 import pkgutil
+import re
 
 import pytest
 
 import headrace
 from tests.pages import ROOT, fences, pages
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(\s*([^)\s]+)\s*\)")
 
 
 def modules():
@@ -41,3 +45,11 @@ def test_page_fences(page, tmp_path, monkeypatch):
         if not fence.mark and not is_session:
             # Our own documentation, executed on purpose.
             exec(code, namespace)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere_in_a_clone(page):
+    """What a page links to is a file of the repository, so that it can be followed without the built site."""
+    links = LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    targets = [link.partition("#")[0] for link in links if ":" not in link]
+    assert [target for target in targets if target and not (page.parent / target).exists()] == []

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 import headrace as hr
 from headrace import ops
@@ -41,3 +42,20 @@ def test_from_a_table_to_an_answer(tmp_path):
     rows = table.drop_columns(["left"])
     answers = hr.Model.load(tmp_path / "model").predict(rows)
     assert answers.equals(model.predict(rows)) and answers.num_rows == table.num_rows
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda: hr.Dataset.from_pandas, r"write hr.Dataset.from_arrow\(table, label=...\)"),
+        (lambda: hr.Dataset.from_arrow(customers()).read_csv, r"write hr.ingest\(path, label=...\)"),
+        (lambda: hr.Model.predict_proba, r"write model\(table\)"),
+        (lambda: hr.Model.nothing, "type object 'Model' has no attribute 'nothing'"),
+        (lambda: hr.Dataset.from_arrow(customers()).nothing, "'Dataset' object has no attribute 'nothing'"),
+    ],
+    ids=["from_pandas", "read_csv", "predict_proba", "class", "object"],
+)
+def test_names_of_other_libraries_are_answered(ask, told):
+    """A name known from elsewhere is answered with what is written here; any other as Python does."""
+    with pytest.raises(AttributeError, match=told):
+        ask()

@@ -56,6 +56,15 @@ def test_members_are_found_by_class_name():
     assert headrace.XGBoost.__name__ == "XGBoost"
 
 
+def test_members_are_in_dir():
+    """What an editor completes holds the members, and finding them imports none."""
+    code = "import sys, headrace; print(*dir(headrace)); print('pyarrow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, is_imported = done.stdout.splitlines()
+    assert {*NAMES, "XGBoost", "Csv", "DuckDB", "CostWeightedError", "Canary"} <= set(names.split())
+    assert is_imported == "False"
+
+
 def test_unknown_name_is_answered_with_the_nearest():
     """A typo gets the name that was meant."""
     with pytest.raises(AttributeError, match="did you mean 'analyze'"):

@@ -315,6 +315,24 @@ EAGER: list[tuple[str, str, str]] = [
         "this data set has no label, so nothing can be learnt (LINE); name one: label='...'",
     ),
     (
+        "a table to the trainer",
+        "hr.train(hr.XGBoost(n_estimators=2), graph, table)",
+        "dataset of hr.train is a Table, which has no label (LINE);"
+        ' hr.Dataset.from_arrow(table, label="...") makes a data set of a table of any package',
+    ),
+    (
+        "a table to be judged on",
+        "hr.evaluate(model, table, metrics=['roc_auc'])",
+        "dataset of hr.evaluate is a Table, which has no label (LINE);"
+        ' hr.Dataset.from_arrow(table, label="...") makes a data set of a table of any package',
+    ),
+    (
+        "another library's model",
+        "import fractions\nhr.train(fractions.Fraction(1), graph, data)",
+        "trainer of hr.train is a fractions.Fraction (LINE); expected hr.XGBoost(); another trainer is one file:"
+        " docs/extending/trainer.md",
+    ),
+    (
         "no rows",
         "hr.train(hr.XGBoost(n_estimators=2), graph, hr.Dataset.from_arrow(table.slice(0, 0), label='late'))",
         "there is no row to fit on (data set); expected rows whose label 'late' is not null",

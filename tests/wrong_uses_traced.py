@@ -44,6 +44,12 @@ PIPELINES: list[tuple[str, str, str]] = [
         "hr.train() got an unexpected keyword argument 'dataste' (LINE); did you mean 'dataset'?",
     ),
     (
+        "another library's model",
+        "hr.train(__import__('fractions').Fraction(1), hr.transform(features, raw), raw)",
+        "trainer of hr.train is a fractions.Fraction (LINE); expected hr.XGBoost(); another trainer is one file:"
+        " docs/extending/trainer.md",
+    ),
+    (
         "a trainer without brackets",
         "hr.train(hr.XGBoost, hr.transform(features, raw), raw)",
         "trainer of hr.train is the class XGBoost (LINE); call it: hr.XGBoost()",

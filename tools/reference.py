@@ -289,7 +289,10 @@ def _index(entries: list[_Entry], pages: dict[str, str]) -> str:
 
 
 def write_reference(folder: Path) -> list[str]:
-    """Write all pages into a new folder; returns the names that have an entry."""
+    """Write all pages into a folder; returns the names that have an entry.
+
+    The index takes the place of the page that stands in for it in a clone.
+    """
     from headrace import lookup
 
     entries: list[_Entry] = []
@@ -309,7 +312,7 @@ def write_reference(folder: Path) -> list[str]:
     pages["errors"] = _errors(entries)
     pages["settings"] = _settings()
     pages["command-line"] = _command_line()
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for page, text in {**pages, "index": _index(entries, pages)}.items():
         (folder / f"{page}.md").write_text(text.rstrip() + "\n", encoding="utf-8")
     return [entry.name for entry in entries]

@@ -50,20 +50,25 @@ def __getattr__(name: str) -> _Any:
         # `from headrace import disk` asks here first and then imports the submodule; no look-up for that.
         raise AttributeError(f"module 'headrace' has no attribute {name!r}")
     else:
-        from headrace.lookup import class_names, find_class
+        from headrace.lookup import find_class
 
         found = find_class(name)
         if found is None:
             from headrace.errors import UnknownName
 
-            kinds = ("metric", "policy", "source", "trainer")
-            members = [name for kind in kinds for name in class_names(kind)]
-            problem = UnknownName("name in headrace", name, [*_NAMES, "ops", *members])
+            problem = UnknownName("name in headrace", name, [*_NAMES, "ops", *_members()])
             raise AttributeError(str(problem))
         value = found
     globals()[name] = value
     return value
 
 
+def _members() -> list[str]:
+    """The members that users name as classes, by their files: none is imported."""
+    from headrace.lookup import class_names
+
+    return [name for kind in ("metric", "policy", "source", "trainer") for name in class_names(kind)]
+
+
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_members()})

@@ -17,8 +17,9 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headrace.errors import MissingExtra, UnknownName
 
@@ -136,10 +137,35 @@ def find_class(class_name: str) -> type[Any] | None:
     return None
 
 
-class Shown:
-    """What shows itself in a notebook: nouns inherit it. The page of its `kind` is drawn by a room far above."""
+class _Told(type):
+    """Classes whose missing attributes are told as `Shown` says."""
+
+    elsewhere: Mapping[str, str] = {}
+
+    if not TYPE_CHECKING:  # a checker would take every name for one that is there
+
+        def __getattr__(cls, name: str) -> Any:
+            if name in cls.elsewhere:
+                raise AttributeError(f"{cls.__name__} has no attribute {name!r}; write {cls.elsewhere[name]}")
+            return type.__getattribute__(cls, name)  # once more, for Python's own message
+
+
+class Shown(metaclass=_Told):
+    """What shows itself in a notebook: nouns inherit it. The page of its `kind` is drawn by a room far above.
+
+    `elsewhere` has names that people know from other libraries, and what is written here for them: asked for one, the
+    noun says so.
+    """
 
     kind: ClassVar[str]
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).elsewhere:
+                return getattr(type(self), name)
+            return object.__getattribute__(self, name)  # once more: a property's own error is not hidden
 
     def _repr_html_(self) -> str:
         html: str = find("page", self.kind)().card(self)

@@ -84,11 +84,13 @@ def test_what_is_said(tmp_path):
     assert (code, err) == (0, "")
     said = [re.split(r" {2,}", line, maxsplit=1) for line in out.splitlines()]
     assert [heading for heading, _ in said if heading] == [
-        *["looked at", "label", "key", "features", "left out", "left out", "left out", "gate", "wrote", "next"]
+        *["looked at", "label", "key", "features", "left out", "left out", "left out", "gate", "wrote", "next"],
+        "answers",
     ]
     assert "1,200 rows, 9 columns" in out and "1 is 'yes', a value that says so" in out
     assert "currency: one value in all rows" in out
-    command = shlex.split(out.splitlines()[-1])
+    assert said[-1][1] == """{"predictions":[the probability that churned is 'yes']}"""
+    command = shlex.split(out.splitlines()[-2])
     assert set(json.loads(command[-1])["instances"][0]) == {"gender", "tenure", "Monthly Charges", "contract", "joined"}
     assert "is_reviewed: false" in (tmp_path / "schema.yaml").read_text()
     written = (tmp_path / "churn.py").read_bytes()

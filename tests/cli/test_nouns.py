@@ -171,7 +171,13 @@ def test_predict_says_what_is_wrong_with_rows(command, pushed, tmp_path):
 
     assert "no column named 'carrier'" in refused(table.rename_columns(["delay", "carier", *table.column_names[2:]]))
     assert "did you mean 'flight'?" in refused(table, "rows.parquet", None, "--keep", "fligth")
-    assert "not CSV as the model needs it" in refused(name="rows.csv", text="delay,carrier\nsoon,AA\n")
+    head = ",".join(table.column_names)
+    good = "1.5,AA,,4,,2013-01-31T05:00:00Z,,true"
+    assert "no column named 'delay'" in refused(name="rows.csv", text=head.replace("delay", "dely") + "\n" + good)
+    err = refused(name="rows.csv", text=f'{head}\n\n{good}\n"1.5","A\nA",,4,,2013-01-31,,\nNA{good[3:]}\n')
+    assert "column 'delay' holds 'NA' (" in err and "rows.csv, line 6)" in err and "--nulls NA" in err
+    err = refused(name="rows.csv", text=f"{head}\n{good.replace('4', '4.5')}\n")
+    assert "column 'hour' holds '4.5' (" in err and "expected a whole number" in err and "--nulls" not in err
     assert "line 1 is not JSON" in refused(name="rows.jsonl", text="{]\n")
     assert "line 2 is not an object" in refused(name="rows.jsonl", text=json.dumps(_row(table)) + "\n[1]\n")
     assert "rows from 0" in refused(name="rows.jsonl", text=json.dumps({**_row(table), "hour": "x"}) + "\n")

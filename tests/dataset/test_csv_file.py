@@ -203,7 +203,7 @@ def test_quotes_wherever_they_stand(text: str, block_bytes: int, tmp_path: Path)
                 read(path, block_bytes=size)
         return
     for size in (block_bytes, 1 << 20):
-        found = [batch.to_pylist() for batch in CsvFile(path, block_bytes=size)._texts()]
+        found = [batch.to_pylist() for batch in CsvFile(path, block_bytes=size).texts()]
         assert [[value or "" for value in row.values()] for batch in found for row in batch] == rows
 
 
@@ -215,7 +215,7 @@ def test_python_writes_and_we_read(rows: list[tuple[Any, ...]], block_bytes: int
     csv.writer(sink).writerows([("a", "b", "c"), *rows])
     path = write(tmp_path, sink.getvalue().encode())
     file = CsvFile(path, CsvFormat(delimiter=","), block_bytes=block_bytes)
-    found = pa.Table.from_batches(file._texts(), pa.schema([(name, pa.string()) for name in "abc"]))
+    found = pa.Table.from_batches(file.texts(), pa.schema([(name, pa.string()) for name in "abc"]))
     as_written = [[None if cell is None or cell == "" else str(cell) for cell in row] for row in rows]
     given_back = [[cell or None for cell in row.values()] for row in found.to_pylist()]
     assert given_back == as_written

@@ -104,6 +104,19 @@ def test_what_changed_is_named(store, home, pushed, baseline, name, change):
     assert event.body["endpoint"] == "late"
 
 
+def test_texts_never_seen_are_named(store, home, pushed, baseline):
+    """One row of two thousand with a text that no row had is no alarm; it is named, and names of planes are not."""
+    table = rows(1)
+    carriers = table["carrier"].to_pylist()
+    table = table.set_column(1, "carrier", pa.array(["aa", *carriers[1:]]))
+    write(home, pushed.model, table)
+    seen = monitor(store, "late", baseline=baseline)
+    assert seen.ok
+    (item,) = [item for item in seen.items if item.code == "unseen_texts"]
+    assert (item.feature, item.severity, item.num_rows) == ("carrier", "info", 1)
+    assert item.message.endswith("in 1 of 2,000 rows: 'aa' (1)")
+
+
 def test_only_the_version_served_is_looked_at(store, home, pushed, baseline):
     """What another version answered is not this one's."""
     write(home, pushed.model, rows(1))

@@ -210,7 +210,7 @@ def test_a_schema_file_or_otherwise(tmp_path):
         ("hr.validate(raw, raw)", r"schema of hr.validate is a data set \(ingest.dataset\).*expected a schema"),
         ("hr.analyze(raw, engine=object())", "takes no engine"),
         ("hr.analyze()", r"hr.analyze\(\) lacks dataset"),
-        ("hr.train(open, hr.transform(lambda x: {'a': x.x}, raw), raw)", "plain data"),
+        ("hr.train(open, hr.transform(lambda x: {'a': x.x}, raw), raw)", "function open.*expected hr.XGBoost"),
         ("if hr.validate(raw, hr.load_schema('s.yaml')).ok: pass", "no output 'ok'"),
         ("hr.transform(lambda x: {'a': x.x if x.x else 1}, raw)", "line"),
     ],

@@ -13,13 +13,23 @@ def test_health(client):
 
 def test_unknown_is_denied(client):
     """A route, endpoint or method that is not ours is a clear no."""
-    assert client.get("/").status_code == 404
-    assert client.get("/v1/models/late/secrets").status_code == 404
+    for path in ("/favicon.ico", "/v1", "/v1/modelsx", "/v1/models/late/secrets"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "POST /v1/models/NAME:predict" in answer.json()["routes"]
     assert client.get("/v1/models/../late").status_code == 404
     assert client.delete("/v1/models/late").status_code == 405
     answer = client.post("/v1/models/lat:predict", json={"instances": [{}]})
     assert answer.status_code == 404
     assert "did you mean 'late'" in answer.json()["error"]
+
+
+def test_root_says_what_there_is(client):
+    """Whoever opens the address in a browser reads the endpoints and the routes."""
+    answer = client.get("/").json()
+    assert answer["endpoints"] == ["late"]
+    assert "GET /v1/models/NAME" in answer["routes"] and "GET /health/ready" in answer["routes"]
+    assert client.post("/", json={}).status_code == 404
 
 
 def test_other_host_is_refused(client):
@@ -38,10 +48,11 @@ def test_large_body_is_refused_unread(client):
 
 
 def test_token_is_needed_when_set(pushed):
-    """With HEADRACE_TOKEN every route but live and ready needs it."""
+    """With HEADRACE_TOKEN every route but live and ready needs it, and nobody without it learns what there is."""
     with running(pushed.home, environment={"HEADRACE_TOKEN": "s3cret"}) as (client, _):
         assert client.get("/health/live").status_code == 200
-        assert client.get("/v1/models/late").status_code == 401
+        for path in ("/", "/v1/models", "/v1/models/late", "/nothing"):
+            assert client.get(path).status_code == 401
         assert client.get("/v1/models/late", headers={"authorization": "Bearer wrong"}).status_code == 401
         assert client.get("/v1/models/late", headers={"authorization": "Bearer s3cret"}).status_code == 200
     assert "HEADRACE_TOKEN" not in os.environ

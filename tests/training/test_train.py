@@ -164,7 +164,7 @@ def test_a_positive_value_is_learnt_and_recorded(tmp_path):
     assert "positive" not in plain.signature.to_plain()
     model.save(tmp_path / "model")
     assert Model.load(tmp_path / "model").signature == model.signature
-    assert "probability of 'yes'" in (tmp_path / "model" / "card.md").read_text()
+    assert "is 'yes'\n" in (tmp_path / "model" / "card.md").read_text()
     missing = hr.Dataset.from_arrow(named, **roles, positive="Yes")
     with pytest.raises(InvalidInput, match="no row's label is 'Yes'"):
         spied(transform(features, missing), missing)

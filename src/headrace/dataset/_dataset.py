@@ -70,6 +70,13 @@ class Dataset(Shown):
     """
 
     kind: ClassVar[str] = "dataset"
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("from_pandas", "from_polars", "from_dataframe", "from_dict", "from_records"),
+            "hr.Dataset.from_arrow(table, label=...): it takes DataFrames of pandas, Polars and others",
+        ),
+        **dict.fromkeys(("read_csv", "read_parquet"), "hr.ingest(path, label=...)"),
+    }
 
     spans: tuple[Span, ...]
     roles: Roles = field(default_factory=Roles)

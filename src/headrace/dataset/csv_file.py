@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import functools
+import gzip
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -120,7 +122,7 @@ class CsvFile:
     def _scanned(self) -> tuple[pa.Schema, int]:
         kinds = ["text" if name in self.form.text else "null" for name in self.names]
         num_rows = 0
-        for batch in self._texts():
+        for batch in self.texts():
             num_rows += batch.num_rows
             kinds = [
                 kind if kind == "text" else narrow(values, kind)
@@ -146,7 +148,7 @@ class CsvFile:
         Arrow. Cost: the file is read once more.
         """
         schema = self.arrow_schema if schema is None else pa.schema([schema.field(name) for name in self.names])
-        for batch in self._texts():
+        for batch in self.texts():
             columns = []
             for item, values in zip(schema, batch.columns, strict=True):
                 try:
@@ -157,8 +159,8 @@ class CsvFile:
                     ) from error
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def _texts(self) -> Iterator[pa.RecordBatch]:
-        """All rows, every column as text."""
+    def texts(self) -> Iterator[pa.RecordBatch]:
+        """All rows in order, every column as text: for whoever knows the types. Memory: as `batches`."""
         names = list(self.names)
         skip_header = not self.form.names
         options = {
@@ -186,6 +188,17 @@ class CsvFile:
             except pa.ArrowInvalid as error:
                 raise self._explained(block, error) from error
             yield from table.combine_chunks().to_batches()
+
+    def line_of(self, row: int) -> int:
+        """The line that a row ends in, both counted as editors and `texts` do: rows from 0, lines from 1.
+
+        Cost: the file is read up to there, by Python: for messages only.
+        """
+        opened = gzip.open if self.path.suffix.lower() == ".gz" else open
+        with opened(self.path, "rt", encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter=self.delimiter)
+            has_content = (lines.line_num for cells in lines if cells or len(self.names) == 1)
+            return next(itertools.islice(has_content, row + (not self.form.names), None), lines.line_num)
 
     def _below_header(self, block: Block) -> tuple[Block, bool]:
         """What of the first block comes after the header; True while the header is still to come."""

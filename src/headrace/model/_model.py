@@ -57,6 +57,12 @@ class Model(Shown):
     """
 
     kind: ClassVar[str] = "model"
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "fit": "hr.train(trainer, graph, dataset): a model is what comes of it",
+        "predict_proba": "model(table): one number a row, for a binary label the probability",
+        "score": "hr.evaluate(model, dataset, metrics=[...])",
+        "transform": "hr.transform(features, dataset): the model holds the transform",
+    }
 
     def __init__(
         self,
@@ -69,7 +75,10 @@ class Model(Shown):
     ) -> None:
         self.onnx = onnx
         self.signature = signature
-        self.codec = Codec(signature.columns, signature.ignored)
+        # A client may send whole raw rows, as tables are: what the model does not read, its label among it, is not
+        # looked at. Any other name is refused, since it may be a column's, misspelt.
+        label = () if signature.label is None else (signature.label,)
+        self.codec = Codec(signature.columns, (*signature.ignored, *label))
         self.native_files = dict(native_files or {})
         for name in self.native_files:
             if not _FILE_NAME.fullmatch(name) or name in _OWN_FILES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,15 +13,16 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
+from headrace.dataset.csv_file import CsvFormat, is_csv
 from headrace.errors import HeadraceError, InvalidInput, UnknownName
 from headrace.model._model import Model
 from headrace.model._rows import Lanes
-from headrace.schema import arrow_type
+from headrace.model.csv_rows import csv_rows
 
 __all__ = ["FORMATS", "Asked", "ask", "format_of"]
 
 FORMATS = ("parquet", "csv", "jsonl")
-_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _BATCH_ROWS = 16_384
 
 
@@ -51,19 +52,26 @@ class Asked:
 
 def format_of(path: Path) -> str:
     """The format a file's name promises; InvalidInput for a name that promises none."""
-    found = _SUFFIXES.get(path.suffix.lower())
+    found = "csv" if is_csv(path) else _SUFFIXES.get(path.suffix.lower())
     if found is None:
         raise InvalidInput(
             f"{path.name!r} ends in no format that is known",
             where=str(path),
-            expected=", ".join(_SUFFIXES),
+            expected=", ".join([*_SUFFIXES, ".csv", ".tsv"]),
             fix="--format says which it is",
         )
     return found
 
 
 def ask(
-    model: Model, source: Path | BinaryIO, *, form: str, keep: Sequence[str] = (), name: str = "rows"
+    model: Model,
+    source: Path | BinaryIO,
+    *,
+    form: str,
+    keep: Sequence[str] = (),
+    name: str = "rows",
+    written: CsvFormat | None = None,
+    rename: Mapping[str, str] | None = None,
 ) -> Iterator[Asked]:
     """Ask a model about every row of a source, in order.
 
@@ -74,25 +82,38 @@ def ask(
     source : Path or binary stream
         A file; or what is read once from its beginning, which Parquet cannot be.
     form : str
-        "parquet", "csv" (a heading, then a row a line; the model's columns are read in the model's types, an empty
-        cell is null) or "jsonl" (an object a line).
+        "parquet", "csv" (read as the source of that name reads it, `headrace.model.csv_rows`) or "jsonl" (an object a
+        line). What is no column of the model, such as its label, is left alone.
     keep : sequence of str
         Columns that are passed on.
     name : str
         What messages call the source.
+    written : CsvFormat, optional
+        How CSV is written.
+    rename : mapping of str to str, optional
+        What columns of Parquet and CSV are called there -> what the model calls them, as `ingest` takes it.
 
     Raises UnknownName for a column that is missing, InvalidInput naming the source and the rows for a value that the
     model does not take. Cost: as `Model.predict`; memory for 16,384 rows.
     """
     names = [item for item in model.signature.outputs if item != "features"]
     first = 0
-    pieces = _of_rows(model, source, keep, name) if form == "jsonl" else _of_batches(model, source, form, keep, name)
+    if form == "jsonl":
+        pieces = _of_rows(model, source, keep, name)
+    elif form == "csv":
+        pieces = _of_batches(
+            model, csv_rows(model.columns, source, keep, name, written or CsvFormat(), rename or {}), keep
+        )
+    else:
+        pieces = _of_batches(model, _parquet(source, model, keep, name, rename or {}), keep)
     while True:
         try:
             found = next(pieces, None)
         except HeadraceError as error:
             if isinstance(error, UnknownName):
                 raise UnknownName(error.kind, error.name, error.known, where=name) from None
+            if (error.where or "").startswith(name):  # it says where itself, to the line
+                raise
             where = f"{name}, rows from {first:,}" + (f": {error.where}" if error.where else "")
             raise type(error)(error.what, where=where, expected=error.expected, fix=error.fix) from None
         if found is None:
@@ -104,9 +125,8 @@ def ask(
 
 
 def _of_batches(
-    model: Model, source: Path | BinaryIO, form: str, keep: Sequence[str], name: str
+    model: Model, batches: Iterator[pa.RecordBatch], keep: Sequence[str]
 ) -> Iterator[tuple[Lanes, dict[str, list[Any]]]]:
-    batches = _parquet(source, model, keep, name) if form == "parquet" else _csv(source, model, name)
     for batch in batches:
         for column in keep:
             if column not in batch.schema.names:
@@ -116,37 +136,24 @@ def _of_batches(
             yield model.codec.from_batch(piece), {column: piece.column(column).to_pylist() for column in keep}
 
 
-def _parquet(source: Path | BinaryIO, model: Model, keep: Sequence[str], name: str) -> Iterator[pa.RecordBatch]:
+def _parquet(
+    source: Path | BinaryIO, model: Model, keep: Sequence[str], name: str, rename: Mapping[str, str]
+) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq
 
     if not isinstance(source, Path):
         raise InvalidInput("Parquet cannot be read from a stream", where=name, fix="name the file")
     try:
         file = pq.ParquetFile(source)
-        known = file.schema_arrow.names
-        wanted = [*(column.name for column in model.columns), *keep]
+        known = {rename.get(column, column): column for column in file.schema_arrow.names}
+        wanted = list(dict.fromkeys([*(column.name for column in model.columns), *keep]))
         missing = [column for column in wanted if column not in known]
         if missing:
             raise UnknownName("column", missing[0], known)
-        yield from file.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(wanted)))
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[known[column] for column in wanted]):
+            yield batch.rename_columns([rename.get(column, column) for column in batch.schema.names])
     except (pa.ArrowException, OSError) as error:
         raise InvalidInput(f"not Parquet that can be read: {_first_line(error)}") from error
-
-
-def _csv(source: Path | BinaryIO, model: Model, name: str) -> Iterator[pa.RecordBatch]:
-    from pyarrow import csv
-
-    types = {column.name: arrow_type(column.kind) for column in model.columns}
-    options = csv.ConvertOptions(
-        column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
-    )
-    try:
-        yield from csv.open_csv(source if not isinstance(source, Path) else str(source), convert_options=options)
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidInput(
-            f"not CSV as the model needs it: {_first_line(error)}",
-            expected=", ".join(f"{column.name} ({column.kind})" for column in model.columns),
-        ) from error
 
 
 def _of_rows(

@@ -14,7 +14,7 @@ def card_of(signature: Signature, digest: str, num_golden: int) -> str:
         "",
         f"- task: {signature.task}"
         + (f", learns `{signature.label}`" if signature.label else "")
-        + _meaning(signature),
+        + f"; `prediction` is {signature.meaning}",
         f"- fitted on {signature.num_rows:,} rows; {signature.num_dropped:,} left out because their label was null",
         f"- {len(signature.feature_names)} features from {len(signature.columns)} raw columns",
         f"- {num_golden} golden rows are answered again, byte for byte, before it is served",
@@ -35,8 +35,3 @@ def card_of(signature: Signature, digest: str, num_golden: int) -> str:
         lines += ["", "## Fitted on", ""]
         lines += [f"- {part}: {value}" for part, value in sorted(signature.fitted_parts.items())]
     return "\n".join(lines) + "\n"
-
-
-def _meaning(signature: Signature) -> str:
-    """What a prediction is the probability of, where the label's values have names."""
-    return "" if signature.positive is None else f"; `prediction` is the probability of {signature.positive!r}"

@@ -65,6 +65,18 @@ class Signature:
         if "prediction" not in self.outputs:
             raise InvalidInput(f"outputs {self.outputs}", where="signature", expected="one called 'prediction'")
 
+    @property
+    def meaning(self) -> str:
+        """What `prediction` is, in words.
+
+        >>> Signature((), "binary", label="sex", positive="female").meaning
+        "the probability that sex is 'female'"
+        """
+        label = self.label or "the label"
+        if self.task == "regression" and self.positive is None:
+            return f"the value of {label}"
+        return f"the probability that {label} is {1 if self.positive is None else repr(self.positive)}"
+
     def to_plain(self) -> dict[str, Any]:
         """As plain data: what signature.json holds and the model's digest covers."""
         plain: dict[str, Any] = {

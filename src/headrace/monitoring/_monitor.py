@@ -14,6 +14,7 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.model import Model
 from headrace.monitoring._baseline import Baseline, find_baseline
 from headrace.monitoring._observation import Observation
+from headrace.monitoring._unseen import unseen_texts
 from headrace.serving.reading import read_requests
 from headrace.serving.shape import Shape
 from headrace.statistics import Statistics, analyze
@@ -78,8 +79,10 @@ def monitor(
         items.append(Item("drift", None, None, "info", None, None, message))
     else:
         model = store.load_artifact(served.model_digest, Model)
-        comparisons = _compare(model, found, statistics, endpoint)
+        names = _compared(model)
+        comparisons = _compare(names, found, statistics, endpoint)
         items += [item for one in comparisons for item in one.items]
+        items += unseen_texts(model, found.statistics, statistics, names)
     return Observation(
         endpoint,
         served.version,
@@ -148,13 +151,14 @@ def _judge(counts: dict[str, int], max_failed_share: float, max_refused_share: f
     return items
 
 
-def _compare(model: Model, baseline: Baseline, live: Statistics, endpoint: str) -> list[Comparison]:
+def _compared(model: Model) -> dict[str, str]:
+    """The columns whose values the log holds, and what it calls them."""
+    hidden = model.signature.sensitive
+    return {column.name: Shape.name_of(column.name) for column in model.columns if column.name not in hidden}
+
+
+def _compare(names: dict[str, str], baseline: Baseline, live: Statistics, endpoint: str) -> list[Comparison]:
     name = f"what {endpoint} is asked"
-    names = {
-        column.name: Shape.name_of(column.name)
-        for column in model.columns
-        if column.name not in model.signature.sensitive
-    }
     found = compare_statistics(baseline.statistics, _renamed(live, names), names, name=name)
     if baseline.predictions is not None:
         found += compare_statistics(baseline.predictions, live, ["prediction"], name=f"what {endpoint} answers")

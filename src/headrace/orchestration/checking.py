@@ -72,13 +72,29 @@ def check_nouns(verb: str, takes: Mapping[str, str], values: Mapping[str, Any], 
                     where=user_line(),
                     fix=f"call it: hr.{item.__name__}()",
                 )
-    trainer = values.get("trainer")
+    _check_trainer(verb, values.get("trainer"))
+
+
+def _check_trainer(verb: str, trainer: Any) -> None:
+    if trainer is None or isinstance(trainer, Handle):
+        return
     if isinstance(trainer, str):
         from headrace.lookup import class_names
 
         known = [f"hr.{name}()" for name in class_names("trainer") if name.lower() == trainer.lower().replace("_", "")]
         fix = f"did you mean {known[0]}?" if known else ""
         raise Misuse(f"trainer of hr.{verb} is the text {trainer!r}", where=user_line(), expected="a trainer", fix=fix)
+    from headrace.training import Trainer
+
+    if not isinstance(trainer, Trainer):
+        from headrace.lookup import class_names
+
+        raise Misuse(
+            f"trainer of hr.{verb} is {_said(trainer)}",
+            where=user_line(),
+            expected=" or ".join(f"hr.{name}()" for name in class_names("trainer")),
+            fix="another trainer is one file: docs/extending/trainer.md",
+        )
 
 
 def _check_handle(verb: str, name: str, kind: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from headrace.calls import bind, user_line
+from headrace.calls import an, bind, user_line
 from headrace.errors import HeadraceError, Misuse
 from headrace.orchestration.arguments import plain_features, plain_objects
 from headrace.orchestration.checking import check_nouns, check_texts
@@ -71,6 +71,9 @@ class Verb:
 
 VERBS: dict[str, Verb] = {}
 
+# Verbs that need to know which column is the label: a table as it stands cannot say.
+_LEARNING = ("train", "evaluate")
+
 
 def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = None) -> Callable[[Function], Function]:
     def wrap(function: Function) -> Function:
@@ -115,6 +118,12 @@ def _take_tables(verb: Verb, arguments: dict[str, Any]) -> None:
         elif kind == "dataset":
             from headrace.dataset import Dataset
 
+            if verb.name in _LEARNING and not isinstance(value, Dataset):
+                raise Misuse(
+                    f"{name} of hr.{verb.name} is {an(type(value).__name__)}, which has no label",
+                    where=user_line(),
+                    fix='hr.Dataset.from_arrow(table, label="...") makes a data set of a table of any package',
+                )
             # Not by its attribute `kind`: a DataFrame has its columns as attributes.
             arguments[name] = value if isinstance(value, Dataset) else Dataset.from_arrow(value)
 

@@ -52,6 +52,7 @@ class Protocol(ABC):
     """The contract; see the module's docstring."""
 
     prefix: ClassVar[str]
+    routes: ClassVar[tuple[str, ...]] = ()  # "POST /v1/models/NAME:predict", for whoever asks for one there is not
 
     @abstractmethod
     def answer(self, serving: Serving, request: Request) -> Answer | None:

@@ -1,15 +1,15 @@
 """The HTTP door: one callable that Granian calls for each request (its RSGI interface).
 
-Deny by default: a path that no protocol owns is 404; a Host header that is not ours is refused while we listen on
-loopback (a web page must not reach a local server by DNS rebinding); with a token set, every route but live and
-ready needs it; a body over the limit is refused before it is read.
+Deny by default: a path that no protocol owns is 404, with the routes there are (`/` lists them too); a Host header
+that is not ours is refused while we listen on loopback (a web page must not reach a local server by DNS rebinding);
+with a token set, every route but live and ready needs it; a body over the limit is refused before it is read.
 
 | status | when |
 |---|---|
 | 400 | the request cannot be answered as it stands: the message names row and column |
 | 401 | the token is missing or wrong |
 | 404 | no such route, endpoint or version |
-| 405 | the method is neither GET nor POST |
+| 405 | the route has another method: the message and the header `allow` say which |
 | 413 | the body is larger than the setting body_mb |
 | 421 | the Host header names another host |
 | 500 | our fault; the answer carries an id, the log the details |
@@ -68,6 +68,8 @@ class Door:
         self._known_hosts: set[str] = set()
         self._protocols: list[Protocol] = [find("protocol", name)() for name in names("protocol")]
         self._prefixes = tuple(one.prefix for one in self._protocols)
+        own = ("GET /health/live", "GET /health/ready")
+        self._routes = sorted((*own, *(route for one in self._protocols for route in one.routes)))
         self._threads = asyncio.Semaphore(1)
         self._live = Answer(200, b'{"live":true,"worker":%d}' % worker)
         self.is_ready = False
@@ -114,10 +116,17 @@ class Door:
                     headers=(("www-authenticate", "Bearer"),)
                 )
         if method not in ("GET", "POST"):
-            return _refusal(405, f"{method[:20]} is not answered here; GET and POST are")
+            return _refusal(405, f"{method[:20]} is not answered here; GET and POST are")._replace(
+                headers=(("allow", "GET, POST"),)
+            )
+        if path == "/" and method == "GET":
+            return Answer(200, orjson.dumps({"endpoints": sorted(self.serving.endpoints), "routes": self._routes}))
         if not path.startswith(self._prefixes):
-            return _refusal(404, "no such route")
+            return self._no_route()
         return None
+
+    def _no_route(self) -> Answer:
+        return Answer(404, orjson.dumps({"error": "no such route", "routes": self._routes}))
 
     def _is_ours(self, host: str) -> bool:
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
@@ -164,7 +173,7 @@ class Door:
                     answer = protocol.answer(self.serving, request)
                     if answer is not None:
                         return answer
-            return _refusal(404, "no such route")
+            return self._no_route()
         except UnknownName as error:
             return _refusal(404, str(error))
         except NotAccepted as error:

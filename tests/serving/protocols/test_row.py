@@ -103,6 +103,31 @@ def test_missing_nullable_column_is_null(client, pushed):
     assert ask(client, [without]) == ask(client, [{**row, "tail": None}])
 
 
+def test_whole_raw_rows_are_answered(client, pushed):
+    """The label in a row is not looked at: the answer is that of the row without it."""
+    row = pushed.rows()[1]
+    assert ask(client, [{**row, "late": True}]) == ask(client, [row]) == ask(client, [{**row, "late": "?"}])
+
+
+def test_the_other_method_is_told(client):
+    """405 says which method it is, with a request to copy; an unknown endpoint is still unknown."""
+    answer = client.get(PREDICT)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert 'use POST: POST /v1/models/late:predict {"instances": [{"delay": ..., ' in answer.json()["error"]
+    answer = client.post("/v1/models/late", json={"instances": [{}]})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert "POST /v1/models/late:predict" in answer.json()["error"]
+    assert client.post("/v1/models", json={}).status_code == 405
+    answer = client.get("/v1/models/lat:predict")
+    assert answer.status_code == 404 and "did you mean 'late'" in answer.json()["error"]
+
+
+def test_models_are_listed(client):
+    """Each endpoint with its version and what its prediction means."""
+    listed = [{"name": "late", "version": "1", "prediction": "the probability that late is 1"}]
+    assert client.get("/v1/models").json() == client.get("/v1/models/").json() == {"models": listed}
+
+
 def test_status_and_metadata(client):
     """A client can ask which version serves and what a row must have."""
     status = client.get("/v1/models/late").json()["model_version_status"][0]
@@ -110,3 +135,9 @@ def test_status_and_metadata(client):
     columns = {column["name"]: column["kind"] for column in client.get("/v1/models/late/metadata").json()["columns"]}
     assert columns["carrier"] == "text"
     assert "late" not in columns
+    for page in ("late", "late/metadata"):
+        found = client.get(f"/v1/models/{page}").json()
+        told = {name: found[name] for name in ("name", "task", "label", "positive", "prediction")}
+        meaning = "the probability that late is 1"
+        assert told == {"name": "late", "task": "binary", "label": "late", "positive": None, "prediction": meaning}
+        assert {"name": "hour", "kind": "integer", "nullable": True} in found["columns"]

@@ -143,6 +143,11 @@ def _lines(proposal: Proposal, file: str, num_lines: int, num_spans: int) -> lis
     found += [("beware", warning) for warning in (*proposal.warnings, *_missing_extra())]
     found.append(("wrote", f"{file} ({num_lines} lines), {proposal.schema_file} (to be reviewed)"))
     found += [("next" if not index else "", line) for index, line in enumerate(_next(proposal, file))]
+    positive = 1 if label.positive is None else repr(label.positive)
+    meaning = f"the value of {label.name}"
+    if label.task == "binary":
+        meaning = f"the probability that {label.name} is {positive}"
+    found.append(("answers", f'{{"predictions":[{meaning}]}}'))
     return found
 
 

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from headrace.cli.project import opened
 from headrace.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
+    from headrace.dataset.csv_file import CsvFormat
     from headrace.model import Model
     from headrace.model.asking import Asked
     from headrace.store import Store
@@ -26,7 +28,7 @@ __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
 EXAMPLES = (
     "headrace predict july.parquet --endpoint late --to predictions.parquet",
-    "headrace predict new.csv --model 3fa9 --keep flight --keep carrier",
+    "headrace predict new.csv --model 3fa9 --keep flight --keep carrier --nulls NA",
     "cat rows.jsonl | headrace predict --endpoint late -o json",
 )
 
@@ -39,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--model", metavar="MODEL", help="by a model's digest or the beginning of it")
     forms = ("parquet", "csv", "jsonl")
     parser.add_argument("--format", choices=forms, help="of FILE, by its name; of standard input, jsonl")
+    parser.add_argument(
+        "--nulls", action="append", metavar="TEXT", help="what means null in CSV, such as NA; by default as in training"
+    )
+    parser.add_argument(
+        "--delimiter", metavar="C", help="of CSV: , ; tab or |; by default as in training, or by line 1"
+    )
     parser.add_argument("--keep", action="append", default=[], metavar="COLUMN", help="a column to put beside them")
     parser.add_argument("--to", metavar="FILE", help="write them there: .parquet, .csv or .jsonl")
     add_output(parser)
@@ -47,15 +55,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print the predictions, or write them; always 0. Memory: a batch of rows."""
     from headrace.model.asking import ask, format_of
+    from headrace.orchestration.origin import origin_of
 
     with opened() as (store, _):
         model = _model(store, arguments)
+        origin = origin_of(store, model.digest)
     source = None if arguments.file in (None, "-") else Path(arguments.file)
     if source is not None and not source.is_file():
         raise InvalidInput("no such file", where=str(source), expected="a file of rows: Parquet, CSV or JSON lines")
     form = arguments.format or ("jsonl" if source is None else format_of(source))
     name = "standard input" if source is None else str(source)
-    answers = ask(model, source or sys.stdin.buffer, form=form, keep=arguments.keep, name=name)
+    answers = ask(
+        model,
+        source or sys.stdin.buffer,
+        form=form,
+        keep=arguments.keep,
+        name=name,
+        written=_written(arguments, origin.written),
+        rename=origin.rename,
+    )
     if arguments.to is None:
         (_print_json if arguments.output == "json" else _print_table)(answers)
         return 0
@@ -66,6 +84,16 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         progress.say(f"{number:,} predictions of model {model.digest[:12]} are in {target}")
     return 0
+
+
+def _written(arguments: argparse.Namespace, trained: CsvFormat) -> CsvFormat:
+    """How CSV is written: as the files the model was fitted on, but for what is said."""
+    changes: dict[str, Any] = {}
+    if arguments.nulls is not None:
+        changes["nulls"] = arguments.nulls
+    if arguments.delimiter is not None:
+        changes["delimiter"] = {"tab": "\t", "\\t": "\t"}.get(arguments.delimiter, arguments.delimiter)
+    return replace(trained, **changes)
 
 
 def _model(store: Store, arguments: argparse.Namespace) -> Model:

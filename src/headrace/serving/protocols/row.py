@@ -3,11 +3,14 @@
 | route | answer |
 |---|---|
 | POST /v1/models/NAME:predict | `{"predictions": [0.12, ...]}`, one a row, in order |
-| GET /v1/models/NAME | the version served, and the one that was refused, if any, with the reason |
-| GET /v1/models/NAME/metadata | the columns a row has, with kind and nullability |
+| GET /v1/models | the endpoints there are, each with what its prediction means |
+| GET /v1/models/NAME | the version served, what it takes and answers; the one that was refused, if any, and why |
+| GET /v1/models/NAME/metadata | the same of the version served, with its model's digest |
 
 A row is an object of raw columns: `{"instances": [{"carrier": "AA", "dep_delay": null, ...}]}`. A column that is
-missing is null where null is allowed; an unknown column, or a value of another type, is refused with status 400.
+missing is null where null is allowed; a column of the data that the model does not read, the label among them, may be
+there and is not looked at; any other name, or a value of another type, is refused with status 400. A text that no row
+of the data had is answered: new categories are a fact of life, and `headrace monitor` names them.
 Floats are written in the shortest form that reads back as the same float32; what is not finite is null, because JSON
 has no such numbers. An answer to `:predict` carries the headers `headrace-version`, the version all of it is from, and
 `headrace-request-id`, under which the request log has it.
@@ -28,6 +31,7 @@ from headrace.serving.core import Served, Serving
 
 __all__ = ["Row"]
 
+_LIST = "/v1/models"
 _MODELS = "/v1/models/"
 _PREDICT = ":predict"
 
@@ -35,16 +39,31 @@ _PREDICT = ":predict"
 class Row(Protocol):
     """Raw rows in JSON; see the module's docstring for the routes."""
 
-    prefix: ClassVar[str] = _MODELS
+    prefix: ClassVar[str] = _LIST
+    routes: ClassVar[tuple[str, ...]] = (
+        "GET /v1/models",
+        "GET /v1/models/NAME",
+        "GET /v1/models/NAME/metadata",
+        "POST /v1/models/NAME:predict",
+    )
 
     def answer(self, serving: Serving, request: Request) -> Answer | None:
         """Route by method and path."""
+        if not request.path.startswith(_MODELS):
+            return _list(serving, request.method) if request.path == _LIST else None
         rest = request.path[len(_MODELS) :]
+        name = rest[: -len(_PREDICT)] if rest.endswith(_PREDICT) else ""
+        is_predict = name != "" and "/" not in name and ":" not in name
         if request.method == "POST":
-            name = rest[: -len(_PREDICT)]
-            if not rest.endswith(_PREDICT) or "/" in name or ":" in name:
-                return None
-            return _predict(serving, serving.get(_name(name)), request)
+            if is_predict:
+                return _predict(serving, serving.get(_name(name)), request)
+            if rest in serving.endpoints:
+                return _method("GET", f"to ask it: {_example(serving.get(rest))}")
+            return None
+        if is_predict:
+            return _method("POST", f"use POST: {_example(serving.get(_name(name)))}")
+        if rest == "":
+            return _list(serving, request.method)
         name, _, page = rest.partition("/")
         if page == "":
             return _status(serving, _name(name))
@@ -55,6 +74,29 @@ class Row(Protocol):
 
 def _name(text: str) -> str:
     return unquote(text) if "%" in text else text
+
+
+def _method(allowed: str, advice: str) -> Answer:
+    return Answer(
+        405, orjson.dumps({"error": f"only {allowed} is answered here; {advice}"}), headers=(("allow", allowed),)
+    )
+
+
+def _example(served: Served) -> str:
+    """A request to copy: the columns in their places, the values to be filled in."""
+    columns = [column.name for column in served.model.columns]
+    row = ", ".join(f'"{name}": ...' for name in columns[:5]) + (", ..." if len(columns) > 5 else "")
+    return f'POST {_MODELS}{served.endpoint}{_PREDICT} {{"instances": [{{{row}}}]}}'
+
+
+def _list(serving: Serving, method: str) -> Answer:
+    if method != "GET":
+        return _method("GET", f"to ask an endpoint: POST {_MODELS}NAME{_PREDICT}")
+    found = [
+        {"name": name, "version": str(one.version), "prediction": one.model.signature.meaning}
+        for name, one in sorted(serving.endpoints.items())
+    ]
+    return Answer(200, orjson.dumps({"models": found}))
 
 
 def _predict(serving: Serving, served: Served, request: Request) -> Answer:
@@ -84,16 +126,29 @@ def _status(serving: Serving, name: str) -> Answer:
         states.append(_state(served.version, "AVAILABLE", "OK", ""))
     if refusal is not None:
         states.append(_state(refusal.version, "END", "FAILED_PRECONDITION", refusal.reason))
-    return Answer(200, orjson.dumps({"model_version_status": states}))
+    described = {} if served is None else _described(served)
+    return Answer(200, orjson.dumps({"model_version_status": states, **described}))
 
 
 def _state(version: int, state: str, code: str, message: str) -> dict[str, Any]:
     return {"version": str(version), "state": state, "status": {"error_code": code, "error_message": message}}
 
 
+def _described(served: Served) -> dict[str, Any]:
+    """What it takes and what its answer means."""
+    signature = served.model.signature
+    return {
+        "name": served.endpoint,
+        "task": signature.task,
+        "label": signature.label,
+        "positive": signature.positive,
+        "prediction": signature.meaning,
+        "columns": [
+            {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in signature.columns
+        ],
+    }
+
+
 def _metadata(served: Served) -> Answer:
-    columns: list[dict[str, Any]] = [
-        {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in served.model.columns
-    ]
-    body = {"name": served.endpoint, "version": str(served.version), "digest": served.digest, "columns": columns}
+    body = {"version": str(served.version), "digest": served.digest, **_described(served)}
     return Answer(200, orjson.dumps(body), headers=served.headers)
