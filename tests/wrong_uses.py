@@ -391,7 +391,7 @@ EAGER: list[tuple[str, str, str]] = [
     (
         "a push that the gate forbids",
         "with hr.open_store(folder / 'home'):\n    hr.push(model, refused, endpoint='late')",
-        "the gate said no: roc_auc > 1: overall: VALUE is not > 1, by value: there are no intervals yet (endpoint"
+        "the gate said no: roc_auc > 1: overall: VALUE is not > 1 (endpoint"
         " 'late'); train another model, or change the rules",
     ),
     (

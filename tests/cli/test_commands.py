@@ -66,7 +66,7 @@ def test_run_and_look(home):
 
     code, out, _ = headrace(home, "plan", "flow.py", "--set", "x=2", "-o", "json")
     assert code == 0
-    assert [step["action"] for step in json.loads(out)["steps"]] == ["will run", "may be cut off early"]
+    assert [step["action"] for step in json.loads(out)["steps"]] == ["will run", "runs if its input changes"]
 
     code, out, _ = headrace(home, "status", "-o", "json")
     runs = json.loads(out)

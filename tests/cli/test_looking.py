@@ -146,9 +146,9 @@ def test_plan_tells_why_and_what_next(home):
     code, out, _ = home("plan", "looked_at_flow.py", "--set", "x=3")
     assert [" ".join(line.split()) for line in out.splitlines()[1:]] == [
         "one will run x: 1 -> 3",
-        "two may be cut off early one.output may change",
+        "two runs if its input changes one.output may change",
         "",
-        "1 will run, 1 may be cut off early",
+        "1 will run, 1 runs if its input changes",
     ]
     found = json.loads(home("plan", "looked_at_flow.py", "--set", "x=3", "-o", "json")[1])
     assert set(found) >= {"steps", "gone", "data", "endpoints", "resolved", "plan"}

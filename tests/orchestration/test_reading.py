@@ -104,7 +104,7 @@ def test_a_month_costs_its_rows(project, monkeypatch, capfd):
     assert read["transform"] < NUM_ROWS and abs(read["transform"] - reused["transform"]) < NUM_ROWS // 2
     assert read["train"] > NUM_ROWS and "train" not in reused
     assert 0 < reused["evaluate"] < read["evaluate"]
-    assert f"({2 * NUM_ROWS:,} rows read, {2 * NUM_ROWS:,} reused)" in told
+    assert f"({2 * NUM_ROWS:,} rows read, {2 * NUM_ROWS:,} not read again)" in told
     assert second["rows_read"] == sum(read.values()) and second["rows_reused"] == sum(reused.values())
     assert second["results"]["analyze"]["rows_read"] == read["analyze"]
     third, _, _ = run(folder, monkeypatch, capfd)

@@ -110,7 +110,7 @@ def test_a_gate_that_says_no(project, capfd):
     result = pipeline.run(least=0.999)
     assert (result.ok, result.state) == (False, "rejected")
     assert (states(result)["gate"], states(result)["push"]) == ("succeeded", "blocked")
-    assert result.steps["push"].reason == "gate withheld 'leave'"
+    assert result.steps["push"].reason == "gate said no"
     assert result.steps["gate"].says_no and result.value("gate").ok is False
     assert "gate: no" in capfd.readouterr().err
     again = pipeline.run(least=0.999)

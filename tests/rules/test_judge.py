@@ -213,7 +213,7 @@ def test_a_finding_says_what_was_compared():
         0.89 - 0.02,
         5_000,
         ok=True,
-        reason="0.88 is >= 0.87, by value: there are no intervals yet",
+        reason="0.88 is >= 0.87",
     )
 
 

@@ -15,10 +15,12 @@ __all__ = ["note_of", "write_result"]
 
 def note_of(result: Mapping[str, Any]) -> str:
     """What a table says of a step's plain result, in a few words: the findings themselves are told below it."""
+    from headrace.orchestration.headlines import summary_of
+
     if result.get("ok") is False:
         number = result.get("num_items", len(result.get("items", ())))
         return f"{number} finding{'s' if number != 1 else ''}"
-    return str(result.get("summary", ""))
+    return str(result.get("summary", "")) or summary_of(result)
 
 
 def write_result(result: RunResult, output: str) -> int:

@@ -10,6 +10,7 @@ from headrace.errors import InvalidInput
 from headrace.orchestration import spans
 from headrace.orchestration.arguments import real_objects
 from headrace.orchestration.files import Files
+from headrace.orchestration.headlines import evaluation_result, rules_result
 from headrace.orchestration.verbs import VERBS
 from headrace.orchestration.waivers import binding
 from headrace.orchestration.worker import Context, Done
@@ -101,7 +102,7 @@ def _transform(arguments: dict[str, Any], context: Context) -> Done:
 
 def _gate(arguments: dict[str, Any], context: Context) -> Done:
     verdict = VERBS["gate"].load()(**arguments)
-    done = Done({"verdict": verdict}, {"ok": verdict.ok})
+    done = Done({"verdict": verdict}, {"ok": verdict.ok, "rules": rules_result(verdict)})
     reason = arguments["evaluation"].champion_reason
     if reason:
         done.result["warnings"] = [f"not compared with the champion: {reason}"]
@@ -150,7 +151,7 @@ def _ingest(arguments: dict[str, Any], context: Context) -> Done:
 
 def _evaluate(arguments: dict[str, Any], context: Context) -> Done:
     evaluation = VERBS["evaluate"].load()(**arguments)
-    return Done({"evaluation": evaluation}, evaluation.summary)
+    return Done({"evaluation": evaluation}, evaluation_result(evaluation))
 
 
 _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {

@@ -18,7 +18,7 @@ from headrace.errors import StoreError
 from headrace.orchestration.children import Children, ZygoteDied
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.hands import Hands, Outcome, ordered
-from headrace.orchestration.lookups import Inputs, inputs_of
+from headrace.orchestration.lookups import Inputs, inputs_of, is_looked_up, is_refusal
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.reading import without_measurements
 from headrace.orchestration.reporting import tell_failure, tell_run, tell_step
@@ -98,7 +98,10 @@ class Coordinator:
     def run(self) -> RunResult:
         """Run it to its end, or until it is interrupted."""
         start = time.monotonic()
-        progress.say(f"run {self.run_id} of {self.plan.graph.pipeline}: {len(self.plan.graph.nodes)} steps")
+        nodes, resolved = self.plan.graph.nodes, self.plan.resolved
+        number = sum(not is_looked_up(node.call, resolved.get(node.name, {})) for node in nodes)
+        steps = f"{number} step{'s' if number != 1 else ''}"
+        progress.say(f"run {self.run_id} of {self.plan.graph.pipeline}: {steps}")
         try:
             while self.waiting or self.hands.running or self.foreign:
                 if not self.interrupts:
@@ -217,7 +220,7 @@ class Coordinator:
         elif state == "blocked":
             reason = f"{need.step} is blocked"
         else:
-            reason = f"{need.step} withheld {need.output!r}"
+            reason = f"{need.step} said no" if is_refusal(need) else f"{need.step} gave no {need.output!r}"
         self.store.block(self.run_id, node.name, "", reason)
         self._seen[node.name] += 1
         self._set(StepResult(node.name, "blocked", reason=reason))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.errors import UnknownName
 from headrace.orchestration.changes import Change, compare
+from headrace.orchestration.lookups import looked_up_of
 
 if TYPE_CHECKING:
     from headrace.store import AttemptRow, KeyRow, RunRow, Store
@@ -78,7 +79,7 @@ def explain(store: Store, run: RunRow, step: str) -> Explanation:
         raise UnknownName("step", step, names, where=f"run {run.run_id}")
     tried = store.attempts(run.run_id, step)
     if not tried:
-        if step in run.resolved:
+        if step in looked_up_of(run):
             return Explanation(run.run_id, step, "looked up", _looked_up(run, step))
         return Explanation(run.run_id, step, "not run", f"the run is {run.state}, and did not come to it")
     last = tried[-1]

@@ -11,7 +11,7 @@ from headrace.errors import HeadraceError
 from headrace.orchestration.changes import UNKNOWN, Change
 from headrace.orchestration.explaining import nearest
 from headrace.orchestration.handles import Reference
-from headrace.orchestration.lookups import looked_up
+from headrace.orchestration.lookups import is_refusal, looked_up
 from headrace.orchestration.plan import Plan, PlannedPush, PlannedStep
 from headrace.orchestration.tracing import Node
 
@@ -73,8 +73,8 @@ def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> Planne
         outputs = known[need.step]
         if outputs is not None and need.output not in outputs:
             known[node.name] = {}
-            withheld = f"{need.step}, which withholds {need.output!r}" if outputs else need.step
-            return planned("blocked", f"by {withheld}")
+            said = "which says no" if is_refusal(need) else f"which gives no {need.output!r}"
+            return planned("blocked", f"by {need.step}, {said}" if outputs else f"by {need.step}")
     digests: dict[Reference, str | None] = {}
     for need in needs:
         outputs = known[need.step]
@@ -100,7 +100,7 @@ def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> Planne
     attempt, changes = before
     certain = [change for change in changes if change.now != UNKNOWN]
     if is_open and not certain:
-        return planned("may be cut off early", *(change.text for change in changes), changes=tuple(changes))
+        return planned("runs if its input changes", *(change.text for change in changes), changes=tuple(changes))
     if not changes:
         kept = "its outputs are no longer there" if attempt.state in ("succeeded", "cached") else attempt.state
         return planned("will run", f"run {attempt.run_id} tried the same: {kept}")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.tracing import Node
 
-__all__ = ["Inputs", "Known", "inputs_of", "looked_up"]
+if TYPE_CHECKING:
+    from headrace.store import RunRow
+
+__all__ = ["Inputs", "Known", "inputs_of", "is_looked_up", "is_refusal", "looked_up", "looked_up_of"]
+
+_GIVEN_BY_YES = frozenset({"accepted", "leave"})
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,25 @@ def looked_up(node: Node, resolved: dict[str, Any]) -> Known | None:
         if resolved["from"] == "otherwise":
             return Known(needs=(node.arguments["otherwise"],))
     return None
+
+
+def is_looked_up(call: str, resolved: Mapping[str, Any]) -> bool:
+    """Whether a planned step is looked up: none that a run has to do, and none that it counts."""
+    return call in ("previous", "champion") or resolved.get("from") in ("accepted", "otherwise")
+
+
+def looked_up_of(run: RunRow) -> set[str]:
+    """The steps of a recorded run that were looked up."""
+    return {
+        step["name"]
+        for step in run.plan["steps"]
+        if step["name"] in run.resolved and is_looked_up(step["call"], run.resolved[step["name"]])
+    }
+
+
+def is_refusal(need: Reference) -> bool:
+    """Whether an output that is not there means that its step said no: a validation or a gate gives it with its yes."""
+    return need.output in _GIVEN_BY_YES
 
 
 @dataclass(frozen=True)

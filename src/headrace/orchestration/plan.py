@@ -30,8 +30,8 @@ class PlannedStep:
     name, call, line : str
         The step, what it calls, and where the user wrote it.
     action : str
-        "will run"; "cached"; "looked up"; "may be cut off early": it runs unless what it takes comes out as before;
-        or "blocked".
+        "will run"; "cached"; "looked up"; "runs if its input changes": what it takes is not known before the steps
+        above it ran; or "blocked".
     why : tuple of str
         What changed, what it waits for, or what it is blocked by.
     changes : tuple of Change

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headrace.orchestration.children import Ended
+from headrace.orchestration.headlines import headlines
 from headrace.orchestration.results import RunResult, StepResult
 from headrace.progress import columns, say
 
@@ -36,9 +37,16 @@ def tell_step(result: StepResult) -> None:
         line += f": {result.reason}"
     if result.state == "succeeded":
         line += f" in {result.seconds:.2f} s"
-        if result.rows_read or result.rows_reused:
-            line += f" ({result.rows_read:,} rows read, {result.rows_reused:,} reused)"
+        line += f" ({told})" if (told := _rows(result)) else ""
     say(line)
+    for told in headlines(result.name, result.result):
+        say(f"    {told}")
+
+
+def _rows(result: StepResult | RunResult) -> str:
+    """How many rows were read, and how many were not because what was known of them was kept."""
+    said = [f"{result.rows_read:,} rows read"] if result.rows_read or result.rows_reused else []
+    return ", ".join([*said, *([f"{result.rows_reused:,} not read again"] if result.rows_reused else [])])
 
 
 def tell_run(result: RunResult) -> None:
@@ -47,8 +55,8 @@ def tell_run(result: RunResult) -> None:
     from headrace.store import Store
 
     say(
-        f"run {result.run_id} {result.state}: {result.num_steps} steps, {result.num_cached} cached, "
-        f"{result.seconds:.1f} s, {result.rows_read:,} rows read, {result.rows_reused:,} reused"
+        f"run {result.run_id} {result.state}: {result.num_steps} step{'s' if result.num_steps != 1 else ''}, "
+        f"{result.num_cached} cached, {result.seconds:.1f} s" + (f", {told}" if (told := _rows(result)) else "")
     )
     with Store.open(result.home, read_only=True) as store:
         for told in ending(store, store.run(result.run_id), width=columns()):

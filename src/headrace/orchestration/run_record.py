@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headrace.orchestration.ending import ending
 from headrace.orchestration.explaining import Explanation, explain
+from headrace.orchestration.headlines import figures_of
+from headrace.orchestration.lookups import looked_up_of
 
 if TYPE_CHECKING:
     from headrace.store import AttemptRow, RunRow, Store
@@ -44,6 +46,8 @@ class StepRecord:
         How often it was begun.
     outputs : mapping of str to (kind, digest)
         What it made, or was found.
+    figures : mapping
+        What it measured or judged, as `headlines.figures_of` gives it.
     """
 
     name: str
@@ -59,6 +63,7 @@ class StepRecord:
     rows_reused: int
     num_attempts: int
     outputs: Mapping[str, tuple[str, str]]
+    figures: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def _step(
 ) -> StepRecord:
     name, last = planned["name"], tried[-1] if tried else None
     result = (last.result or {}) if last is not None else {}
-    state = last.state if last is not None else "looked up" if name in run.resolved else "not run"
+    state = last.state if last is not None else "looked up" if name in looked_up_of(run) else "not run"
     if result.get("ok") is False:
         state = "no"
     did_work = last is not None and last.state not in ("cached", "blocked") and last.ended_us is not None
@@ -141,6 +146,7 @@ def _step(
         int(result.get("rows_reused", 0)) if did_work else 0,
         len(tried),
         outputs,
+        figures_of(result),
     )
 
 

@@ -282,8 +282,7 @@ def _judge_one(rule: Rule, pairs: Slice, references: list[Slice], measurements: 
         bound = _worst(rule)(item.value for item in found if item is not None)
     allowed = _adjust(rule, bound)
     ok = math.isfinite(allowed) and _HOLDS[rule.op](value.value, allowed)
-    note = "by value" if rule.by_value else "by value: there are no intervals yet"
-    reason = f"{value.value:.6g} is {'' if ok else 'not '}{rule.op} {allowed:.6g}, {note}"
+    reason = f"{value.value:.6g} is {'' if ok else 'not '}{rule.op} {allowed:.6g}"
     return _finding(rule, pairs, value, ok=ok, reason=reason, bound=bound, allowed=allowed)
 
 

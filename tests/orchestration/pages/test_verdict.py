@@ -3,7 +3,7 @@
 import pytest
 
 import headrace as hr
-from headrace.orchestration.pages.verdict import margin
+from headrace.orchestration.headlines import margin
 from tests.orchestration.pages.conftest import page
 from tests.report.looked_at import check_page
 

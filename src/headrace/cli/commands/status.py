@@ -72,14 +72,20 @@ def run_rows(store: Store, runs: list[RunRow]) -> list[dict[str, Any]]:
 
 
 def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
+    from headrace.orchestration.lookups import looked_up_of
+
     state = "cut off" if is_cut_off(store, run) else run.state
-    ended = {row.step for row in store.attempts(run.run_id) if row.state in ("succeeded", "cached")}
+    attempts = store.attempts(run.run_id)
+    ended = {row.step for row in attempts if row.state in ("succeeded", "cached")}
+    # What is only looked up has no attempt, and is no step to be done.
+    tried = {row.step for row in attempts}
+    num_steps = len(tried | {step["name"] for step in run.plan["steps"]} - looked_up_of(run))
     return {
         "run": run.run_id,
         "pipeline": run.pipeline,
         "state": state,
         "started": ago(run.created_us),
-        "steps": f"{len(ended)} of {len(run.plan['steps'])}",
+        "steps": f"{len(ended)} of {num_steps}",
         "created_us": run.created_us,
         "ended_us": run.ended_us,
     }
@@ -87,14 +93,16 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
 
 def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
     """The steps of a run in the order of its plan, each as it ended last."""
+    from headrace.orchestration.lookups import looked_up_of
+
     attempts: dict[str, list[Any]] = {}
     for row in store.attempts(run.run_id):
         attempts.setdefault(row.step, []).append(row)
-    rows = []
+    rows, found = [], looked_up_of(run)
     for name in dict.fromkeys([*(step["name"] for step in run.plan["steps"]), *attempts]):
         tried = attempts.get(name, [])
         last = tried[-1] if tried else None
-        state = last.state if last else "looked up" if name in run.resolved else "not run"
+        state = last.state if last else "looked up" if name in found else "not run"
         if last and last.result and last.result.get("ok") is False:
             state = "no"
         seconds = None

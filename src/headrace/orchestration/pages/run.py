@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from headrace.orchestration.headlines import better, summary_of
 from headrace.orchestration.run_record import RunRecord, StepRecord
 from headrace.report import (
     Box,
@@ -36,7 +37,9 @@ _HOW = (
     "Each step after what it needs. Green ran; dashed came from the store; red said no or failed; ochre was blocked. "
     "Bars show when each ran, from the beginning of the run."
 )
+_SAID = {"yes": "good", "no": "bad", "not judged": "plain"}
 _MOST_SAID = 3
+_MOST_RULES = 20
 _MOST_SPANS = 4  # of one ingest that the graph draws one by one
 
 
@@ -48,6 +51,12 @@ class Run(Page):
         sections = []
         if noun.ending:
             sections.append(Section("How it ended", tag("pre", "\n".join(noun.ending)), is_brief=True))
+        measured = [step for step in noun.steps if step.figures.get("metrics")]
+        judged = [step for step in noun.steps if step.figures.get("rules")]
+        if measured:
+            body: list[Content] = [_metrics(step, context) for step in measured]
+            body += [_rules(step, context) for step in judged]
+            sections.append(Section("How good the model is", body, is_brief=True))
         worked = [step for step in noun.steps if step.seconds]
         beside = [tag("div", _graph(noun, context)), tag("div", _time(worked) if worked else "")]
         sections.append(Section("Steps", tag("div", beside, class_="beside"), _HOW))
@@ -84,7 +93,8 @@ def _headline(noun: RunRecord) -> str:
         blocked = f"; {plural(states['blocked'], 'step')} after it did not run" if states["blocked"] else ""
         return f"{refused[0].name} said no: {plural(refused[0].num_findings, 'finding')}{blocked}"
     if noun.state == "succeeded":
-        return f"All went well: {told}"
+        good = [words for step in noun.steps if step.figures.get("metrics") and (words := summary_of(step.figures))]
+        return f"All went well: {good[-1]}" if good else f"All went well: {told}"
     return f"The run is {noun.state}: {told}"
 
 
@@ -97,6 +107,51 @@ def _facts(noun: RunRecord) -> dict[str, Content]:
     facts["Rows read"] = count(sum(step.rows_read for step in noun.steps))
     facts["Rows reused"] = count(sum(step.rows_reused for step in noun.steps))
     return facts
+
+
+def _metrics(step: StepRecord, context: Context) -> Html:
+    champion = step.figures.get("champion") or {}
+    columns = [Column("Metric"), Column("This model", "num")]
+    columns += [Column("Champion", "num", "The served model on the same rows"), Column("So it is")] if champion else []
+    tones = {"better": "good", "worse": "bad"}
+    rows: list[Row] = []
+    for metric, value in step.figures["metrics"].items():
+        row: list[Content | Cell] = [name(metric), Cell(figure(value), value)]
+        if champion:
+            word = better(metric, step.figures)
+            then = champion.get(metric)
+            said = tag("span", word, class_=f"tone {tones.get(word, 'plain')}") if word else ""
+            row += [Cell("" if then is None else figure(then), then), said]
+        rows.append(row)
+    return tag("div", tag("p", _whole(step, context)), table(f"On all rows of {step.name}", columns, rows))
+
+
+def _rules(step: StepRecord, context: Context) -> Html:
+    columns = [Column("Rule"), Column("Slice"), Column("Says"), Column("Measured", "num"), Column("Margin", "num")]
+    rows: list[Row] = []
+    for rule in step.figures["rules"]:
+        word = "not judged" if rule["ok"] and not rule["is_judged"] else "yes" if rule["ok"] else "no"
+        says: list[Content] = [tag("span", word, class_=f"tone {_SAID[word]}")]
+        says += [] if rule["is_judged"] else [f" {rule['reason']}"]
+        apart, measured = rule["margin"], rule["measured"]
+        rows.append(
+            [
+                tag("code", rule["rule"]),
+                name(rule["slice"]),
+                says,
+                Cell("" if measured is None else figure(measured), measured),
+                Cell("" if apart is None else f"{'+' if apart > 0 else ''}{figure(apart, 3)}", apart),
+            ]
+        )
+    return tag(
+        "div", tag("p", _whole(step, context)), table(f"Rules of {step.name}", columns, rows, most_rows=_MOST_RULES)
+    )
+
+
+def _whole(step: StepRecord, context: Context) -> list[Content]:
+    """The step's name, and its page, which tells the whole of it."""
+    target = _href(step, context)
+    return [name(step.name), ": ", tag("a", "the whole page", href=target) if target else "its figures"]
 
 
 def _graph(noun: RunRecord, context: Context) -> Html:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from headrace.errors import HeadraceError
+from headrace.orchestration.headlines import margin
 from headrace.report import (
     Cell,
     Column,
@@ -24,7 +24,7 @@ from headrace.report import (
     tag,
 )
 from headrace.report.figures import NOTHING, aligned, count, figure, plural
-from headrace.rules import Finding, parse_rule
+from headrace.rules import Finding
 from headrace.rules import Verdict as Noun
 
 __all__ = ["Verdict"]
@@ -101,17 +101,6 @@ def _lead(noun: Noun, failed: Sequence[Finding]) -> Content:
         name(_where(finding)) if _where(finding) else "",
         f", by {figure(least, 3)}.",
     ]
-
-
-def margin(finding: Finding) -> float | None:
-    """How far a value is on the right side of its limit; negative on the wrong one, None where nothing was compared."""
-    if finding.measured is None or finding.allowed is None or not math.isfinite(finding.measured):
-        return None
-    try:
-        up = parse_rule(finding.rule).op.startswith(">")
-    except HeadraceError:  # a verdict of a later grammar
-        return None
-    return finding.measured - finding.allowed if up else finding.allowed - finding.measured
 
 
 def _rule(rule: str, findings: Sequence[Finding]) -> Html:
