@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.errors import HeadraceError, InvalidInput
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.rivals import check_rivals
 from headrace.orchestration.spans import Known, resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
 from headrace.orchestration.waivers import resolve_waivers
@@ -72,6 +73,7 @@ def resolve(
     snapshot = None
     if store is not None:
         snapshot = store.snapshot(graph.pipeline, plan_id=identity, endpoints=endpoints, streams=streams)
+    check_rivals(graph.nodes, snapshot.live if snapshot else {})
     resolved: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         entry = _resolve_node(graph, node, outside, snapshot, store)
