@@ -43,14 +43,33 @@ def test_without_a_store(doctor, home):
     assert code == 0 and "headrace run" in found["store"]["fix"]
 
 
-def test_damage(doctor, home):
-    """A model whose bytes changed fails --deep and --verify by name, with what to do; 4."""
-    file = next((home / "artifacts").glob("*/model.onnx"))
+def test_damage(doctor, home, pushed):
+    """A served model whose bytes changed fails --deep and --verify, with the rollback that serves again; 4."""
+    pushed.push(home, 2)
+    with Store.open(home, read_only=True) as store:
+        folder = store.home.artifact(store.endpoint("late").model_digest)
+    file = folder / "model.onnx"
     file.write_bytes(file.read_bytes()[:-1] + b"?")
+    back = "`headrace endpoints rollback late --to 1`"
     code, found = doctor("--deep")
     assert code == 4 and found["golden rows late"]["state"] == "fail"
+    assert "is damaged" in found["golden rows late"]["found"] and back in found["golden rows late"]["fix"]
     code, found = doctor("--verify")
-    assert code == 4 and "sha256" in found["damaged"]["found"] and found["damaged"]["fix"]
+    assert code == 4 and "sha256" in found["damaged"]["found"] and back in found["damaged"]["fix"]
+    shutil.rmtree(folder)
+    code, found = doctor()
+    assert code == 4 and "files of model" in found["endpoint late"]["found"] and back in found["endpoint late"]["fix"]
+    assert main(["endpoints", "rollback", "late", "--to", "1"]) == 0
+
+
+def test_damage_without_another_version(doctor, home):
+    """Where no version is whole no rollback is offered, but what does help; predict says the same and ends with 4."""
+    file = next((home / "artifacts").glob("*/model.onnx"))
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    _, found = doctor("--verify")
+    assert "rollback" not in found["damaged"]["fix"] and "backup" in found["damaged"]["fix"]
+    (home.parent / "rows.jsonl").write_text("{}\n")
+    assert main(["predict", "rows.jsonl", "--endpoint", "late"]) == 4
 
 
 def test_what_a_killed_process_left(doctor, home):

@@ -42,6 +42,7 @@ def ending(store: Store, run: RunRow, *, width: int = 0) -> list[str]:
         *_failed(run, last),
         *_beside(last, "waived", "let pass", _MOST),
         *_beside(last, "warnings", "warns of", _MOST_WARNINGS),
+        *_rivals(run),
         *_endpoints(store, run, last),
         *_next(run, last),
     ]
@@ -95,6 +96,13 @@ def _beside(last: dict[str, AttemptRow], key: str, words: str, most: int) -> Ite
 
 def _said(item: Any) -> str:
     return item if isinstance(item, str) else f"{item['name']}, by {item['by']}: {item['because']}"
+
+
+def _rivals(run: RunRow) -> Iterator[str]:
+    from headrace.orchestration.rivals import rivals
+
+    for line in rivals((step["call"], step["arguments"]) for step in run.plan["steps"]):
+        yield f"warning: {line}"
 
 
 def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from headrace.orchestration.explaining import nearest
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.lookups import is_refusal, looked_up
 from headrace.orchestration.plan import Plan, PlannedPush, PlannedStep
+from headrace.orchestration.rivals import rivals
 from headrace.orchestration.tracing import Node
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def forecast(plan: Plan, store: Store | None) -> Plan:
         now = {node.name for node in plan.graph.nodes}
         gone = tuple(step["name"] for run in last for step in run.plan["steps"] if step["name"] not in now)
     by_name = {step.name: step for step in steps}
-    data += tuple(_unreadable_schemas(plan, by_name))
+    data += (*_unreadable_schemas(plan, by_name), *rivals((node.call, node.arguments) for node in plan.graph.nodes))
     new = {name: step for name, step in by_name.items() if step.call == "ingest_span" and step.action != "cached"}
     if new:
         from headrace.orchestration.shapes import new_shapes

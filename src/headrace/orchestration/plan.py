@@ -96,7 +96,8 @@ class Plan:
     gone : tuple of str
         Steps of the pipeline's last run that this plan lacks.
     data : tuple of str
-        What is new in the files that arrived or changed, as far as it can be seen without reading rows.
+        What is new in the files that arrived or changed, as far as it can be seen without reading rows; and which
+        champion is not that of the endpoint pushed to.
     """
 
     graph: Graph

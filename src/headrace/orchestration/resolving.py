@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
-from headrace.errors import HeadraceError, InvalidInput
+from headrace.errors import HeadraceError, InvalidInput, StoreError
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.rivals import check_rivals
 from headrace.orchestration.spans import Known, resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
 from headrace.orchestration.waivers import resolve_waivers
@@ -78,6 +79,7 @@ def resolve(
             streams=streams,
             identities={name: outside[name]["identity"] for name in streams},
         )
+    check_rivals(graph.nodes, snapshot.live if snapshot else {})
     resolved: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         entry = _resolve_node(graph, node, outside, snapshot, store)
@@ -97,6 +99,8 @@ def _resolve_node(
         return outside[node.name]
     if node.call == "champion":
         champion = snapshot.champions[node.arguments["endpoint"]] if snapshot else None
+        if snapshot and store and champion and champion == snapshot.live[champion.name]:
+            _check_champion(node, champion, store)
         return {
             "digest": champion.model_digest if champion else None,
             "version": champion.version if champion else None,
@@ -119,6 +123,20 @@ def _resolve_node(
     if node.call == "load_schema":
         return _resolve_schema(graph, node, outside[node.name]["sha256"], snapshot, store)
     return None
+
+
+def _check_champion(node: Node, champion: Endpoint, store: Store) -> None:
+    """Raise StoreError for a champion that cannot be compared with, before hours are spent on its challenger.
+
+    One that this plan has replaced is not looked at: what compared with it is known. Cost: one read of its bytes.
+    """
+    damage = store.damage(champion.model_digest)
+    if damage:
+        raise StoreError(
+            f"version {champion.version} of endpoint {champion.name!r}, the champion, is damaged: {damage[0].what}",
+            where=node.line,
+            fix=store.way_back(champion.model_digest),
+        )
 
 
 def _version(endpoint: Endpoint | None) -> int | None:

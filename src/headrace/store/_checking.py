@@ -34,6 +34,40 @@ class Checking(Catalog):
             for file, what in problems(self._home.artifact(digest), decode(files))
         ]
 
+    def damage(self, digest: str) -> list[Problem]:
+        """The same for one artifact; also one that was removed, or that nobody knows, is not as it was committed.
+
+        Cost: one read of its bytes.
+        """
+        with self._database.read() as connection:
+            files = self._known(connection, [digest]).get(digest)
+        if files is None:
+            return [Problem(digest, "", "it was never committed")]
+        return [Problem(digest, file, what) for file, what in problems(self._home.artifact(digest), files)]
+
+    def way_back(self, digest: str) -> str:
+        """What to do about an artifact that is damaged or gone: a line to type, where one helps.
+
+        What an endpoint serves no run makes again unless code and data are those of then: an earlier version that is
+        whole can serve at once. Cost: one read of the bytes of the versions tried.
+        """
+        for live in self.endpoints():
+            if live.model_digest != digest:
+                continue
+            for version in sorted({move.version for move in self.moves(live.name)} - {live.version}, reverse=True):
+                other = self.endpoint(live.name, version)
+                if other is not None and other.model_digest != digest and not self.damage(other.model_digest):
+                    back = f"`headrace endpoints rollback {live.name} --to {version}`"
+                    return f"{back} serves a version that is whole, and `headrace run` then compares with that"
+            return (
+                f"bring {self._home.artifact(digest)} back from a backup: no other version of endpoint {live.name!r} is"
+                " whole; or train without champion=hr.champion(...) once, which replaces it"
+            )
+        return (
+            f"remove {self._home.artifact(digest)}: `headrace run` makes it again, if code and data are those of then;"
+            " else bring it back from a backup"
+        )
+
     def check_records(self) -> list[str]:
         """What SQLite finds wrong with the records; an empty list says all is well. Cost: one read of metadata.db."""
         with self._database.read() as connection:

@@ -101,7 +101,7 @@ class Store(Collecting):
                 what,
                 where=str(folder),
                 expected="its files in the sizes that were committed" if is_known else "",
-                fix="`headrace run` makes it again; `headrace doctor --verify` says what else is damaged",
+                fix=self.way_back(digest) if is_known else "`headrace run` makes it again",
             )
         return folder
 
@@ -119,14 +119,29 @@ class Store(Collecting):
         return None if row is None else Artifact(row[0], digest)
 
     def load_artifact(self, digest: str, cls: type[Noun]) -> Noun:
-        """The artifact as an object of `cls`; InvalidInput when it is of another kind."""
+        """The artifact as an object of `cls`.
+
+        Raises InvalidInput when it is of another kind; StoreError when it is not there, or its bytes are not those
+        committed. Cost: reading it; where that fails, its bytes are read once more to say why.
+        """
         folder = self.artifact_folder(digest)
         found = self.artifact(digest)
         kind = getattr(cls, "kind", None)
         if found is not None and found.kind != kind:
             raise InvalidInput(f"artifact {digest[:12]} is a {found.kind}", expected=f"a {kind}")
         load: Callable[[Path], Noun] = cls.load  # type: ignore[attr-defined]  # the artifact protocol, see Savable
-        return load(folder)
+        try:
+            return load(folder)
+        except Exception as error:
+            # Damaged bytes fail in whatever reads them: as JSON, Parquet or ONNX. The fault is the disk's all the same.
+            damage = self.damage(digest)
+            if not damage:
+                raise
+            raise StoreError(
+                f"artifact {digest[:12]} is damaged: {damage[0].what}",
+                where=str(folder / damage[0].file),
+                fix=self.way_back(digest),
+            ) from error
 
     def save_artifact(self, artifact: Savable) -> str:
         """Put an object into the store outside any run; returns its digest. One that is there already is left."""

@@ -89,31 +89,37 @@ def _store(store: Store) -> Iterator[Finding]:
     fix = "set the clock: schedules, leases and logs go by it" if late > 60 else ""
     told = f"{late:.0f} s behind the newest event of the store" if late > 60 else "not behind what the store has seen"
     yield Finding("clock", "warn" if late > 60 else "ok", told, fix)
-    serves = ", ".join(f"{one.name} v{one.version}" for one in store.endpoints())
-    yield Finding("endpoints", "ok", serves or "none")
+    endpoints = store.endpoints()
+    yield Finding("endpoints", "ok", ", ".join(f"{one.name} v{one.version}" for one in endpoints) or "none")
+    for one in endpoints:
+        if not store.has_artifact(one.model_digest):
+            found = f"version {one.version} is not as it was pushed: files of model {one.model_digest[:12]} are missing"
+            yield Finding(f"endpoint {one.name}", "fail", found, store.way_back(one.model_digest))
     yield Finding("workers", "ok", str(len(store.announced("worker"))))
 
 
 def _verified(store: Store) -> Iterator[Finding]:
     problems = store.verify()
     for problem in problems:
-        fix = "remove the folder, then run the step that made it again"
-        yield Finding("damaged", "fail", f"{problem.digest[:12]} {problem.file}: {problem.what}", fix)
+        found = f"{problem.digest[:12]} {problem.file}: {problem.what}"
+        yield Finding("damaged", "fail", found, store.way_back(problem.digest))
     if not problems:
         yield Finding("artifacts", "ok", "all as they were committed")
 
 
 def _replayed(store: Store) -> Iterator[Finding]:
     """Loading a model answers its golden rows, and refuses when one bit differs here."""
-    from headrace.errors import HeadraceError
+    from headrace.errors import HeadraceError, StoreError
     from headrace.model import Model
 
     for one in store.endpoints():
         try:
             model = store.load_artifact(one.model_digest, Model)
         except HeadraceError as error:
-            fix = "train on this machine, or serve on one like that where it was trained"
-            yield Finding(f"golden rows {one.name}", "fail", str(error), fix)
+            found, fix = str(error), "train on this machine, or serve on one like that where it was trained"
+            if isinstance(error, StoreError):  # the files are at fault, not the machine
+                found, fix = f"{error.what} ({error.where})", error.fix
+            yield Finding(f"golden rows {one.name}", "fail", found, fix)
         else:
             told = f"{model.golden.num_rows} answered as when version {one.version} was made"
             yield Finding(f"golden rows {one.name}", "ok", told)
