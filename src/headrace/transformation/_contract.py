@@ -56,11 +56,13 @@ class ValueType:
 class Op(ABC):
     """One transformation, with its parameters as dataclass fields (plain data, checked in `__post_init__`).
 
-    `num_inputs` is the least and the greatest number of inputs (None = any). A subclass is a frozen dataclass in
+    `num_inputs` is the least and the greatest number of inputs (None = any); `input_names` is what help and editors
+    call them, where "value" or "first", "second" ... says too little. A subclass is a frozen dataclass in
     `ops/<name>.py`, named like the file without underscores; `ops.<name>(input, ..., parameter=...)` records it.
     """
 
     num_inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    input_names: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def op_name(cls) -> str:

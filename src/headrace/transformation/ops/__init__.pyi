@@ -1,4 +1,4 @@
-# What type checkers and editors see of `ops.<name>`; a test holds it against the files of this folder.
+# Written by `make stub` from the files of this folder; `make check` holds it to them.
 from collections.abc import Sequence
 from typing import Any
 

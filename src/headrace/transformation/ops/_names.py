@@ -11,6 +11,7 @@ from headrace import lookup
 from headrace.errors import UnknownName
 from headrace.transformation._recording import Expression, apply
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -24,6 +25,29 @@ class _Package(ModuleType):
 
 
 sys.modules[_PACKAGE].__class__ = _Package
+
+
+def signature(cls: type[Any]) -> inspect.Signature:
+    """How an op is called, for help() and the stub: its inputs by place, its parameters by name.
+
+    >>> list(signature(lookup.find("op", "fill_null")).parameters)
+    ['value', 'filling']
+    """
+    least, greatest = cls.num_inputs
+    count = least if greatest is None else greatest
+    names = cls.input_names or (("value",) if count == 1 else _ORDINALS[:count])
+    names = [*names, *(f"input_{index + 1}" for index in range(len(names), count))]
+    found = []
+    for index in range(count):
+        # An only input is an expression: of literals alone there would be nothing to record.
+        annotation = "Expression" if greatest == 1 else "Any"
+        default = inspect.Parameter.empty if index < least else ...
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        found.append(inspect.Parameter(names[index], kind, annotation=annotation, default=default))
+    if greatest is None:
+        found.append(inspect.Parameter("more", inspect.Parameter.VAR_POSITIONAL, annotation="Any"))
+    own = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in inspect.signature(cls).parameters.values()]
+    return inspect.Signature([*found, *own], return_annotation="Expression")
 
 
 def __getattr__(name: str) -> Any:
@@ -41,9 +65,7 @@ def __getattr__(name: str) -> Any:
     record.__name__ = record.__qualname__ = name
     record.__module__ = _PACKAGE
     record.__doc__ = cls.__doc__
-    own = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in inspect.signature(cls).parameters.values()]
-    inputs = inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL)
-    record.__signature__ = inspect.Signature([inputs, *own])  # type: ignore[attr-defined]  # read by help()
+    record.__signature__ = signature(cls)  # type: ignore[attr-defined]  # read by help()
     setattr(sys.modules[_PACKAGE], name, record)
     return record
 

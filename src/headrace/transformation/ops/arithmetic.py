@@ -44,6 +44,7 @@ class Arithmetic(Op):
     operator: str
 
     num_inputs: ClassVar[tuple[int, int | None]] = (2, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("left", "right")
 
     def __post_init__(self) -> None:
         if self.operator not in _OPERATORS:

@@ -30,6 +30,7 @@ class FillNull(Op):
     """
 
     num_inputs: ClassVar[tuple[int, int | None]] = (2, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("value", "filling")
 
     def infer(self, inputs: Sequence[ValueType]) -> ValueType:
         """The common kind; null only where the filling can be."""

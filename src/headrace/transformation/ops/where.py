@@ -36,6 +36,7 @@ class Where(Op):
     """
 
     num_inputs: ClassVar[tuple[int, int | None]] = (3, 3)
+    input_names: ClassVar[tuple[str, ...]] = ("condition", "chosen", "otherwise")
 
     def infer(self, inputs: Sequence[ValueType]) -> ValueType:
         """The branches' common kind."""
