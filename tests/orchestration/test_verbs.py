@@ -262,3 +262,39 @@ def test_the_table_is_whole():
     for name, verb in VERBS.items():
         assert callable(verb.load()), name
         assert getattr(hr, name).__doc__
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("0.3", r"split is 0\.3.*expected weights by name"),
+        ("{'train': 7, 'test': 3}", r"'eval', and ingest makes 'train' and 'test' alone.*splits named train and eval"),
+    ],
+)
+def test_a_split_that_cannot_be_evaluated_is_refused(project, split, message):
+    """A split without names, or without an eval where one is measured, is told while the pipeline is traced."""
+    project.write(f"""
+        @hr.pipeline
+        def flow():
+            raw = hr.ingest("data/*.parquet", label="late", split={split})
+            examples = hr.validate(raw, hr.infer_schema(hr.analyze(raw))).accepted
+            model = hr.train(hr.XGBoost(), hr.transform(lambda x: {{"x": x.x}}, examples), examples)
+            hr.evaluate(model, examples, metrics=["roc_auc"])
+    """)
+    with pytest.raises(ValueError if "eval" in message else TypeError, match=message) as caught:
+        project.pipeline().trace()
+    assert ", line " in str(caught.value)
+
+
+def test_a_label_of_texts_needs_its_positive_value(project):
+    """A text label that is to be learnt is refused when the data come in, not after they were analysed and fitted."""
+    arrive(project, [1])
+    pipeline = project.write("""
+        @hr.pipeline
+        def flow():
+            raw = hr.ingest("data/{span}.parquet", label="carrier", split={"train": 8, "eval": 2})
+            hr.train(hr.XGBoost(), hr.transform(lambda x: {"x": x.x}, raw), raw)
+    """).pipeline()
+    result = pipeline.run()
+    assert result.steps["ingest"].state == "failed" and 'positive="' in result.steps["ingest"].reason
+    assert result.steps["transform"].state in ("blocked", "not run")

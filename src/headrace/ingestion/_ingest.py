@@ -12,6 +12,7 @@ from headrace import progress
 from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.csv_file import is_csv
 from headrace.dataset.reading import FragmentReader, ParquetReader, RenamedReader
+from headrace.dataset.records import check_split
 from headrace.dataset.temporary import TemporaryReader
 from headrace.errors import Misuse
 from headrace.ingestion._contract import Source
@@ -80,7 +81,7 @@ def ingest(
             fragments = [Fragment("parquet", reader.name, sum(reader.piece_rows)) for reader in readers]
         records.append(Span(name, 1, schema, tuple(fragments)))
         opened.update({(name, index): reader for index, reader in enumerate(readers)})
-    return Dataset(tuple(records), roles, None if split is None else dict(split), _readers=opened)
+    return Dataset(tuple(records), roles, check_split(split), _readers=opened)
 
 
 def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path | None = None) -> Source:

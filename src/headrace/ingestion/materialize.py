@@ -19,6 +19,7 @@ from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.digest import RowsDigest
 from headrace.dataset.parquet_file import write_parquet
 from headrace.dataset.reading import ParquetReader
+from headrace.dataset.records import check_split
 from headrace.dataset.types import parse_type, type_text
 from headrace.errors import HeadraceError, InvalidInput, StoreTooNew
 from headrace.ingestion._contract import Source
@@ -176,5 +177,5 @@ def combine_spans(
         records.append(Span(name, 1, written.arrow_schema, fragments))
         for index in range(len(fragments)):
             readers[name, index] = ParquetReader(written.folder / f"{index}.parquet")
-    data = Dataset(tuple(records), roles or Roles(), None if split is None else dict(split), _readers=dict(readers))
+    data = Dataset(tuple(records), roles or Roles(), check_split(split), _readers=dict(readers))
     return data.reuse_summary(reuse)

@@ -157,6 +157,10 @@ def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()
     try:
         if verb == "evaluate" or verb == "evaluate_predictions":
             _check_metrics(values["metrics"])
+            if verb == "evaluate":
+                _check_eval(values["dataset"], nodes)
+        elif verb == "ingest":
+            _check_split(values.get("split"))
         elif verb == "gate":
             _check_rules(values, nodes)
         elif verb in ("push", "champion") and isinstance(values["endpoint"], str):
@@ -174,6 +178,30 @@ def _check_metrics(metrics: Any) -> None:
     for item in [metrics] if isinstance(metrics, str) else metrics:
         if isinstance(item, str) and item not in lookup.names("metric"):
             raise UnknownName("metric", item, lookup.names("metric"))
+
+
+def _check_split(split: Any) -> None:
+    if split is not None:
+        from headrace.dataset.records import check_split
+
+        check_split(split)
+
+
+def _check_eval(dataset: Any, nodes: Sequence[Node]) -> None:
+    """Refuse a data set that is split and has no rows to evaluate on: training would come first."""
+    by_name = {node.name: node for node in nodes}
+    step = dataset._reference.step if isinstance(dataset, Handle) else ""
+    while step in by_name and by_name[step].call == "validate":
+        step = by_name[step].arguments["dataset"].step
+    if step not in by_name or by_name[step].call != "ingest":
+        return
+    split = by_name[step].arguments["split"]
+    if split and "eval" not in split:
+        raise InvalidInput(
+            f"hr.evaluate measures on the split 'eval', and {step} makes {' and '.join(map(repr, split))} alone",
+            expected="splits named train and eval, beside them validation where a trainer stops early",
+            fix="split={'train': 8, 'eval': 2}",
+        )
 
 
 def _check_rules(values: Mapping[str, Any], nodes: Sequence[Node]) -> None:

@@ -18,7 +18,7 @@ __all__ = ["Plan", "PlannedPush", "PlannedStep", "identify", "key_parts"]
 
 _FORMAT = 1
 # What was looked up for a step, and does not change what it makes.
-_NOT_IN_KEY = frozenset({"expected_version", "identity", "span", "spans", "stream", "version", "waivers"})
+_NOT_IN_KEY = frozenset({"expected_version", "identity", "is_learnt", "span", "spans", "stream", "version", "waivers"})
 
 
 @dataclass(frozen=True)

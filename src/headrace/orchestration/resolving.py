@@ -2,7 +2,7 @@
 
 | verb | looked up | part of the plan's identity |
 |---|---|---|
-| ingest | which spans there are, and what files they are | yes |
+| ingest | which spans there are, and what files they are; whether a model learns its label | yes; no |
 | load_schema | the file; else the schema accepted last; else `otherwise` | the file |
 | previous | the newest accepted data set that ends before this one; else an earlier delivery of it | no |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
@@ -85,6 +85,10 @@ def resolve(
         entry = _resolve_node(graph, node, outside, snapshot, store)
         if entry is not None:
             resolved[node.name] = entry
+    for node in graph.nodes:
+        stream = _stream(graph, node.arguments["dataset"]) if node.call == "train" else None
+        if stream is not None:
+            resolved[stream] = {**resolved[stream], "is_learnt": True}
     judged = {node.name: resolved[node.name]["stream"] for node in graph.nodes if node.call == "validate"}
     for name, found in resolve_waivers(graph, waivers, snapshot.waived if snapshot else {}, judged).items():
         if found:

@@ -112,12 +112,29 @@ def combine(arguments: dict[str, Any], context: Context) -> Any:
         names(arguments["sensitive"]),
         arguments.get("positive"),
     )
-    return combine_spans(
+    before = _accepted_before(context)
+    dataset = combine_spans(
         [(name, written) for name, written in arguments["spans"]],
         roles=roles,
         split=arguments["split"],
-        reuse=_accepted_before(context),
+        reuse=before,
     )
+    if context.resolved.get("is_learnt") and before is None:  # later a label of another kind is a finding of validate
+        _check_label(dataset)
+    return dataset
+
+
+def _check_label(dataset: Any) -> None:
+    """Refuse a label that no trainer could learn, before anything is made of the data."""
+    import pyarrow as pa
+
+    from headrace.dataset.rows import as_labels
+
+    label = dataset.roles.label
+    for span in dataset.spans:
+        if label in span.arrow_schema.names:
+            no_rows = pa.array([], span.arrow_schema.field(label).type)
+            as_labels(no_rows, label, dataset.roles.positive, f"span {span.name}")
 
 
 def _accepted_before(context: Context) -> Any:
