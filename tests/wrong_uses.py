@@ -340,7 +340,7 @@ EAGER: list[tuple[str, str, str]] = [
     (
         "no file",
         "hr.Dataset.from_parquet(folder / 'none' / '*.parquet')",
-        "no file found (FOLDER/none/*.parquet); expected at least one Parquet file",
+        "no file found (FOLDER/none/*.parquet); expected at least one Parquet file; there is no folder FOLDER/none",
     ),
     (
         "a schema file that is not there",

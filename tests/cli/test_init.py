@@ -96,10 +96,12 @@ def test_what_is_said(tmp_path):
     written = (tmp_path / "churn.py").read_bytes()
     (tmp_path / "churn.py").write_bytes(b"mine")
     code, _, err = headrace(tmp_path, "init", "churn.parquet", "--label", "churned")
-    assert code == 2 and "churn.py" in err and "--force" in err
+    assert code == 2 and "churn.py and schema.yaml" in err and "--force" in err and "--name and --schema" in err
     assert (tmp_path / "churn.py").read_bytes() == b"mine"
     assert headrace(tmp_path, "init", "churn.parquet", "--label", "churned", "--force")[0] == 0
     assert (tmp_path / "churn.py").read_bytes() == written
+    beside = ["init", "churn.parquet", "--label", "churned", "--name", "beside"]
+    assert headrace(tmp_path, *beside)[0] == 0 and (tmp_path / "beside-schema.yaml").exists()
     again = ["init", "churn.parquet", "--label", "churned", "--name", "other", "--schema", "schemas/other.yaml"]
     assert headrace(tmp_path, *again, "--endpoint", "leaving")[0] == 0
     text = (tmp_path / "other.py").read_text()

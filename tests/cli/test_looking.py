@@ -133,6 +133,10 @@ def test_logs_of_a_step(home):
     assert found["step"] == "one" and found["text"].startswith("in one\n")
     code, out, err = home("logs", failed, "two")
     assert (code, out) == (0, "") and "has not run" in err
+    first, again = (json.loads(home("run", "looked_at_flow.py", "-o", "json")[1])["run"] for _ in range(2))
+    code, out, err = home("logs", again, "one")
+    assert (code, out) == (0, home("logs", first, "one")[1]) and out.startswith("in one\n")
+    assert f"step one of run {again} is cached: run {first} did the work" in err
     code, _, err = home("logs", failed, "three")
     assert code == 2 and "no log named 'three'" in err
 

@@ -52,6 +52,15 @@ def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
         find_spans("coming/{span}.parquet", base=tmp_path)
 
 
+def test_a_name_that_is_nearly_right_is_proposed(tmp_path: Path) -> None:
+    """A slip of the finger is told with the nearest file of that kind in the folder."""
+    _touch(tmp_path, "penguins.csv", "penguins.py")
+    with pytest.raises(InvalidInput, match=r"did you mean 'penguins\.csv'\?$"):
+        find_spans("pengiuns.csv", base=tmp_path)
+    with pytest.raises(InvalidInput, match="there is no folder"):
+        find_spans("gone/penguins.csv", base=tmp_path)
+
+
 def test_other_names_in_braces_are_refused(tmp_path: Path) -> None:
     """Only {span} has a meaning."""
     with pytest.raises(InvalidInput, match=r"\{month\}"):

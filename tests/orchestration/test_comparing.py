@@ -24,7 +24,7 @@ def compared(months, first, second):
     assert set(found) == set(SECTIONS)
     for section, rows in found.items():
         for row in rows:
-            assert set(row) <= set(SECTIONS[section]), section
+            assert set(row) - {"follows"} <= set(SECTIONS[section]), section
     return {section: rows for section, rows in found.items() if rows}
 
 
@@ -43,6 +43,7 @@ def test_two_runs_side_by_side(months):
     assert {row["slice"] for row in found["metrics"]} <= {"overall", "city=A", "city=B", "city=C", "city=null"}
     for row in found["metrics"]:
         assert row["change"] == pytest.approx(row["now"] - row["before"])
+        assert row["effect"] == ("better" if row["change"] > 0 else "worse")  # roc_auc
     assert found["endpoints"] == [{"endpoint": "late", "before": "version 1", "now": "version 2"}]
     assert not {"code", "statistics", "schema", "verdicts", "not compared"} & set(found)
 
@@ -58,6 +59,9 @@ def test_two_runs_side_by_side(months):
     assert {row["feature"] for row in found["statistics"]} >= {"at", "delay", "n"}
     moved = next(row for row in found["statistics"] if (row["feature"], row["figure"]) == ("at", "mean"))
     assert moved["now"] > moved["before"] and moved["change"].endswith("std_dev")
+    figures = [row["figure"] for row in found["statistics"]]
+    assert figures.index("mean") < figures.index("num_distinct")  # what moved before what is only more
+    assert any(row.get("follows") for row in found["statistics"])
 
 
 def test_a_refused_run_and_one_that_was_not(months):

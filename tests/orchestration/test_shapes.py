@@ -264,7 +264,7 @@ def test_two_columns_of_one_name(months):
     """A file that names two columns alike cannot be read: plan and run name the file; redelivered, it runs."""
     rows = month(4)
     months.deliver("04", rows.append_column("city", rows["city"]))
-    (line,) = months.plan().data
+    (line,) = months.plan().problems
     assert line.startswith("span 04: it cannot be read: two columns are named 'city'") and "04.parquet" in line
     result = months.run()
     assert result.state == "failed" and states(result)["ingest[04]"] == "failed"
@@ -321,7 +321,18 @@ def test_a_schema_file_that_is_none(months):
     (months.project.folder / "schema.yaml").write_text("format: 1\nfeatures:\n  - name: n\n    kynd: integer\n")
     plan = months.plan()
     assert actions(plan)["load_schema"] == "will run" and reasons(plan)["load_schema"] == ["schema.yaml is there now"]
-    (line,) = plan.data
+    (line,) = plan.problems
     assert line.startswith("schema.yaml: it cannot be read: no key named 'kynd'") and "line 4" in line
     result = months.run()
     assert result.state == "failed" and "next: put the file right, then: headrace run" in said(months, result)
+
+
+def test_a_feature_of_no_column(months):
+    """The plan says already that a feature's column is in no span, with its line and the nearest name."""
+    assert months.plan().problems == ()
+    months.rewrite("x.city", "x.ctiy")
+    (line,) = months.plan().problems
+    assert line.startswith("transform cannot run: no column named 'ctiy'") and "did you mean 'city'?" in line
+    assert months.project.file.name in line
+    months.run()
+    assert months.plan().problems == (line,)  # known spans are asked too, not only new files

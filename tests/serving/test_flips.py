@@ -52,6 +52,7 @@ def test_all_flip_once_all_have_loaded():
     world.flips.loaded(world.members[1], V2)
     assert world.took() == [[("flip", 2)], [("flip", 2)]]
     assert world.flips.good == {"late": V2}
+    assert world.said == ["endpoint late: serves version 2 now, it was 1"]
     world.flips.want({"late": V2})
     assert world.took() == [[], []]
 

@@ -6,6 +6,7 @@ and never a file. Every failure leaves as an InvalidInput that names the file.
 
 from __future__ import annotations
 
+import difflib
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +19,10 @@ import pyarrow.parquet as pq
 from headrace.dataset.types import logical_schema, logical_type, renamed_schema
 from headrace.errors import InvalidInput
 
-__all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files"]
+__all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files", "nearby"]
 
 PIECE_ROWS = 1 << 17
+_MOST_NAMED = 8
 
 
 class FragmentReader(Protocol):
@@ -49,11 +51,29 @@ def find_files(pattern: str | Path | Iterable[str | Path], kind: str = "Parquet"
         named = [text] if Path(text).is_file() else glob.glob(text, recursive=True)  # noqa: PTH207  # takes absolute patterns
         paths = sorted(Path(path) for path in named if Path(path).is_file())
         if not paths:
-            raise InvalidInput("no file found", where=str(Path(text).absolute()), expected=f"at least one {kind} file")
+            where = Path(text).absolute()
+            raise InvalidInput(
+                "no file found", where=str(where), expected=f"at least one {kind} file", fix=nearby(where)
+            )
         found += paths
     if not found:
         raise InvalidInput("no file was named", expected=f"at least one {kind} file")
     return found
+
+
+def nearby(path: Path) -> str:
+    """What to say where no file is found: the nearest names in that folder, or the folder that is not there."""
+    folder = path.parent
+    if glob.has_magic(str(folder)) or "{" in str(folder):
+        return ""
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    files = sorted(item.name for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
+    alike = [name for name in files if Path(name).suffix == path.suffix]
+    near = difflib.get_close_matches(path.name, alike, n=3) or difflib.get_close_matches(path.name, files, n=3)
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"there are: {', '.join(alike[:_MOST_NAMED])}" if alike else ""
 
 
 def as_logical(array: pa.Array) -> pa.Array:

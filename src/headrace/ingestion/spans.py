@@ -109,7 +109,11 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
         return [("all", [(root / text).absolute()])]
     paths = sorted(path for path in glob.glob(whole.replace("{span}", "*"), recursive=True) if Path(path).is_file())  # noqa: PTH207  # takes absolute patterns
     if not paths:
-        raise InvalidInput("no file found", where=str(root / text), expected="at least one file")
+        from headrace.dataset.reading import nearby
+
+        raise InvalidInput(
+            "no file found", where=str(root / text), expected="at least one file", fix=nearby(root / text)
+        )
     if "{span}" not in text:
         return [("all", [Path(path) for path in paths])]
     matcher = _matcher("" if Path(text).is_absolute() else f"{root}/", text)

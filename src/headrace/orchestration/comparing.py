@@ -32,7 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("step", "what"),
     "schema": ("feature", "field", "before", "now"),
     "statistics": ("feature", "figure", "before", "now", "change"),
-    "metrics": ("metric", "slice", "before", "now", "change", "rows"),
+    "metrics": ("metric", "slice", "before", "now", "change", "effect", "rows"),
     "verdicts": ("step", "before", "now"),
     "endpoints": ("endpoint", "before", "now"),
     "not compared": ("step", "why"),
@@ -40,10 +40,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 # Figures measured in standard deviations of the first run, and those measured by their own size.
 _PLACES = ("mean", "median", "min", "max")
 _SIZES = ("std_dev", "num_distinct")
+# What weighs most comes first: another type, then where values lie, then nulls, then ends and counts.
+_RANKS = {"type": 0, "mean": 1, "median": 1, "std_dev": 1, "missing": 2, "min": 3, "max": 3, "num_distinct": 4}
+_LAST_RANK = 5
+_AS_ROWS = 1.05  # num_distinct is an estimate
 
 
 def compare_runs(store: Store, before: RunRow, now: RunRow) -> dict[str, Rows]:
     """What differs between two runs, by section (`SECTIONS`); in statistics and metrics the largest change first.
+
+    A row of statistics with `follows` True says only that there are more rows, or fewer. `effect` of a metric is
+    "better" or "worse", by its own direction.
 
     What a run did not come to is not compared, and what cannot be read any more is told under "not compared".
 
@@ -172,7 +179,7 @@ def _statistics(store: Store, last: list[dict[str, AttemptRow]], problems: Rows)
             else:
                 texts = [statistics[name].type if name in statistics else None for statistics in (before, now)]
                 found.append({"feature": name, "figure": "type", "before": texts[0], "now": texts[1], "size": math.inf})
-    for row in sorted(found, key=lambda row: -row["size"]):
+    for row in sorted(found, key=lambda row: (_RANKS.get(row["figure"], _LAST_RANK), -row["size"])):
         yield {key: value for key, value in row.items() if key != "size"}
 
 
@@ -187,13 +194,8 @@ def _figures(name: str, before: FeatureStatistics, now: FeatureStatistics) -> It
         return
     shares = [one.num_missing / one.num_rows if one.num_rows else 0.0 for one in (before, now)]
     if shares[0] != shares[1]:
-        yield row(
-            "missing",
-            shares[0],
-            shares[1],
-            f"{100 * (shares[1] - shares[0]):+.2g} points",
-            10 * (shares[1] - shares[0]),
-        )
+        apart = shares[1] - shares[0]
+        yield row("missing", shares[0], shares[1], f"{100 * apart:+.2g} points", apart)
     for figure in (*_PLACES, *_SIZES):
         old, new = getattr(before, figure), getattr(now, figure)
         if old == new or old is None or new is None:
@@ -203,11 +205,14 @@ def _figures(name: str, before: FeatureStatistics, now: FeatureStatistics) -> It
             change = f"{size:+.2g} std_dev" if math.isfinite(size) else ""
             if before.type == "timestamp":
                 old, new = (format_moment(round(value)) or value for value in (old, new))
-            # One row can move an end: it comes after what many rows have moved.
-            yield row(figure, old, new, change, size / 10 if figure in ("min", "max") else size)
+            yield row(figure, old, new, change, size)
         else:
             size = new / old - 1 if old else math.inf
-            yield row(figure, old, new, f"{100 * size:+.2g} %" if math.isfinite(size) else "", size)
+            told = row(figure, old, new, f"{100 * size:+.2g} %" if math.isfinite(size) else "", size)
+            # More rows bring more values, up to as many more as there are rows.
+            rows_by = now.num_rows / before.num_rows - 1 if before.num_rows else math.inf
+            follows = figure == "num_distinct" and 0 < size / rows_by <= _AS_ROWS if rows_by else False
+            yield told | ({"follows": True} if follows else {})
     was, is_now = (one.top_values[0][0] if one.top_values else None for one in (before, now))
     if was != is_now:
         yield row("most frequent", was, is_now, "", 0.0)
@@ -219,6 +224,7 @@ def _metrics(store: Store, last: list[dict[str, AttemptRow]], problems: Rows) ->
     for _, before, now in _artifacts(store, last, "evaluation", problems):
         rows: Rows = []
         tables = before.table, now.table
+        up = {str(metric["name"]): metric.get("higher_is_better") for metric in [*before.metrics, *now.metrics]}
         for pairs in dict.fromkeys([*tables[1], *tables[0]]):
             cells: list[Mapping[str, Value]] = [table.get(pairs, {}) for table in tables]
             for metric in dict.fromkeys([*cells[1], *cells[0]]):
@@ -234,6 +240,7 @@ def _metrics(store: Store, last: list[dict[str, AttemptRow]], problems: Rows) ->
                         "before": values[0],
                         "now": values[1],
                         "change": change,
+                        "effect": "" if change is None else _effect(change, up.get(metric)),
                         "rows": max(one.num_rows for one in (old, new) if one is not None),
                     }
                 )
@@ -241,6 +248,12 @@ def _metrics(store: Store, last: list[dict[str, AttemptRow]], problems: Rows) ->
         yield from sorted(
             rows, key=lambda row: (row["slice"] != "overall", -abs(row["change"] or 0.0) * math.sqrt(row["rows"]))
         )
+
+
+def _effect(change: float, is_up: bool | None) -> str:
+    if is_up is None:
+        return ""
+    return "better" if (change > 0) == is_up else "worse"
 
 
 def _verdicts(last: list[dict[str, AttemptRow]]) -> Iterator[dict[str, Any]]:

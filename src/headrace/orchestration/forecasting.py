@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ Outputs = dict[str, dict[str, str | None] | None]
 
 
 def forecast(plan: Plan, store: Store | None) -> Plan:
-    """The same plan with `steps`, `pushes`, `gone` and `data` filled in. Changes nothing.
+    """The same plan with `steps`, `pushes`, `gone`, `data` and `problems` filled in. Changes nothing.
 
     Cost: some look-ups in the store a step; where files are new, their footers; a schema file that is new.
     """
@@ -39,14 +40,31 @@ def forecast(plan: Plan, store: Store | None) -> Plan:
         now = {node.name for node in plan.graph.nodes}
         gone = tuple(step["name"] for run in last for step in run.plan["steps"] if step["name"] not in now)
     by_name = {step.name: step for step in steps}
-    data += (*_unreadable_schemas(plan, by_name), *rivals((node.call, node.arguments) for node in plan.graph.nodes))
-    new = {name: step for name, step in by_name.items() if step.call == "ingest_span" and step.action != "cached"}
-    if new:
-        from headrace.orchestration.shapes import new_shapes
+    data += tuple(rivals((node.call, node.arguments) for node in plan.graph.nodes))
+    problems = list(_unreadable_schemas(plan, by_name))
+    if any(step.call in ("ingest_span", "transform") and step.action != "cached" for step in steps):
+        from headrace.orchestration.shapes import Shapes, missing_columns, new_shapes
 
-        data += tuple(new_shapes(plan, store, new))
+        new = {name: step for name, step in by_name.items() if step.call == "ingest_span" and step.action != "cached"}
+        found = Shapes()
+        data += tuple(new_shapes(plan, store, new, found))
+        columns = found.columns | _known_columns(by_name, known, store)
+        problems += [*found.problems, *missing_columns(plan, by_name, columns)]
     pushes = tuple(_push(node, by_name[node.name], known, store) for node in plan.graph.nodes if node.call == "push")
-    return replace(plan, steps=steps, pushes=pushes, gone=gone, data=data)
+    return replace(plan, steps=steps, pushes=pushes, gone=gone, data=data, problems=tuple(problems))
+
+
+def _known_columns(steps: Mapping[str, PlannedStep], known: Outputs, store: Store | None) -> dict[str, list[str]]:
+    """The columns of span steps that are cached, where their bytes are still there."""
+    from headrace.orchestration.values import load_value
+
+    found: dict[str, list[str]] = {}
+    for name, step in steps.items():
+        digest = (known[name] or {}).get("span")
+        if step.call == "ingest_span" and store is not None and digest is not None:
+            with contextlib.suppress(HeadraceError):
+                found[name] = list(load_value(store, digest).arrow_schema.names)
+    return found
 
 
 def _unreadable_schemas(plan: Plan, steps: Mapping[str, PlannedStep]) -> Iterator[str]:

@@ -98,6 +98,9 @@ class Plan:
     data : tuple of str
         What is new in the files that arrived or changed, as far as it can be seen without reading rows; and which
         champion is not that of the endpoint pushed to.
+    problems : tuple of str
+        Why it cannot work as it stands, as far as that shows without reading rows: a file that cannot be read, a
+        feature of a column that is not there.
     """
 
     graph: Graph
@@ -111,6 +114,7 @@ class Plan:
     pushes: tuple[PlannedPush, ...] = field(default=(), compare=False)
     gone: tuple[str, ...] = field(default=(), compare=False)
     data: tuple[str, ...] = field(default=(), compare=False)
+    problems: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def sources(self) -> dict[str, str]:

@@ -224,8 +224,10 @@ class Up:
             name = found["name"]
             other = self.pipelines.get(name)
             if other is not None and other.file != file.path:
-                message = f"{self._named(other.file)} has a pipeline of that name too"
-                self.tell({"event": "error", "file": self._named(file.path), "pipeline": name, "error": message})
+                ran, skipped = self._named(other.file), self._named(file.path)
+                message = f"{skipped} is passed over: {ran} has a pipeline of that name too, and is the one that runs"
+                message += f"; rename one of them, or name the file: headrace up {skipped}"
+                self.tell({"event": "error", "file": skipped, "pipeline": name, "error": message})
                 continue
             names.add(name)
             if other is None:

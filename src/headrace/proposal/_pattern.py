@@ -38,9 +38,10 @@ def find_pattern(source: str, folder: Path) -> str:
     path = folder / source
     if not path.is_dir():
         if not path.exists() and not any(mark in source for mark in "{*?["):
-            raise InvalidInput(
-                "no such file or folder", where=source, expected="a file, a folder, or a pattern of files"
-            )
+            from headrace.dataset.reading import nearby
+
+            expected = "a file, a folder, or a pattern of files"
+            raise InvalidInput("no such file or folder", where=source, expected=expected, fix=nearby(path))
         return _relative(source, folder)
     files = {file: _kind(file) for file in sorted(path.rglob("*")) if _kind(file) and file.is_file()}
     kinds = sorted(set(files.values()))

@@ -164,6 +164,9 @@ class Flips:
                 member.loaded.discard(fact)
                 member.serving[endpoint] = fact
             if is_target:
+                before = self.good.get(endpoint)
                 self.good[endpoint] = self.targets.pop(endpoint)
+                was = "" if before is None else f", it was {before.version}"
+                self._say(f"endpoint {endpoint}: serves version {fact.version} now{was}")
                 self._tries.pop(fact, None)
                 self.refused.pop(fact, None)

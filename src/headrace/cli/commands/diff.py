@@ -11,6 +11,8 @@ from headrace.cli.project import find_run, opened
 from headrace.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from headrace.store import RunRow, Store
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
@@ -52,17 +54,28 @@ def execute(arguments: argparse.Namespace) -> int:
     for word, run in (("before", before), ("now", now)):
         sys.stdout.write(f"{word:6}  run {run.run_id} of {run.pipeline}, {run.state}, {ago(run.created_us)}\n")
     for section, columns in SECTIONS.items():
-        rows = found[section]
-        if rows:
-            shown = rows if arguments.all else rows[:_MOST]
-            sys.stdout.write(f"\n{section}\n")
-            table = [{name: _text(name, row.get(name)) for name in columns} for row in shown]
-            write_table(table, [name for name in columns if any(row[name] for row in table)])
-            if len(shown) < len(rows):
-                sys.stdout.write(f"and {len(rows) - len(shown)} more: --all shows them\n")
+        _write_section(section, columns, found[section], is_whole=arguments.all)
     if not any(found.values()):
         sys.stdout.write("\nnothing differs\n")
     return 0
+
+
+def _write_section(section: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, is_whole: bool) -> None:
+    """One table with its heading; nothing where nothing differs."""
+    telling = rows if is_whole else [row for row in rows if not row.get("follows")]
+    following = len(rows) - len(telling)
+    shown = telling if is_whole else telling[:_MOST]
+    if not rows:
+        return
+    sys.stdout.write(f"\n{section}\n")
+    table = [{name: _text(name, row) for name in columns} for row in shown]
+    if table:
+        write_table(table, [name for name in columns if any(row[name] for row in table)])
+    if len(shown) < len(telling):
+        sys.stdout.write(f"and {len(telling) - len(shown)} more: --all shows them\n")
+    if following:
+        features = f"{following} feature{'s' if following != 1 else ''}"
+        sys.stdout.write(f"num_distinct of {features} moved with the number of rows: --all shows them\n")
 
 
 def _before(store: Store, now: RunRow) -> RunRow:
@@ -73,10 +86,13 @@ def _before(store: Store, now: RunRow) -> RunRow:
     return runs[place + 1]
 
 
-def _text(column: str, value: Any) -> str:
+def _text(column: str, row: Mapping[str, Any]) -> str:
     from headrace.orchestration.changes import shown
 
+    value = row.get(column)
     if isinstance(value, float):
+        if row.get("figure") == "missing":
+            return f"{100 * value:.3g} %"
         return f"{value:+.4g}" if column == "change" else f"{value:.5g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if column == "rows" else str(value)

@@ -27,6 +27,7 @@ EXAMPLES = (
 )
 _LONGEST_REQUEST = 1000  # characters
 _MOST_NAMED = 8
+_SCHEMA = "schema.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", action="append", default=[], metavar="COLUMN", help="names a row; may be given twice")
     parser.add_argument("--name", metavar="NAME", help="of the pipeline and its file; by default after the source")
     parser.add_argument("--endpoint", metavar="ENDPOINT", help="where its models serve; by default the pipeline's name")
-    parser.add_argument("--schema", default="schema.yaml", metavar="FILE", help="the schema's file (schema.yaml)")
+    parser.add_argument("--schema", metavar="FILE", help="the schema's file; schema.yaml where that is free")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     add_output(parser)
 
@@ -52,12 +53,29 @@ def execute(arguments: argparse.Namespace) -> int:
     pattern = find_pattern(arguments.source, folder)
     name = check_name(arguments.name) if arguments.name else name_of(pattern)
     endpoint = check_endpoint_name(arguments.endpoint or name)
+    if arguments.schema is None:
+        arguments.schema = _schema_file(folder, name)
     files = (folder / f"{name}.py", folder / arguments.schema)
-    for file in files:
-        if file.exists() and not arguments.force:
-            other = "--name" if file == files[0] else "--schema"
-            raise InvalidInput("this file is there already", where=file.name, fix=f"--force, or {other} for another")
+    _refuse_to_replace(files, arguments)
     return _write(arguments, pattern, name, endpoint, *files)
+
+
+def _schema_file(folder: Path, name: str) -> str:
+    """schema.yaml, or one named after the pipeline where another pipeline has that; its own stays its own."""
+    if not (folder / _SCHEMA).exists() or (folder / f"{name}.py").exists():
+        return _SCHEMA
+    return f"{name}-{_SCHEMA}"
+
+
+def _refuse_to_replace(files: tuple[Path, Path], arguments: argparse.Namespace) -> None:
+    """Both files at once, and what names others."""
+    options = [option for file, option in zip(files, ("--name", "--schema"), strict=True) if file.exists()]
+    if not options or arguments.force:
+        return
+    there = " and ".join(file.name for file in files if file.exists())
+    what = "these files are" if len(options) > 1 else "this file is"
+    fix = f"--force replaces {'them' if len(options) > 1 else 'it'}, or {' and '.join(options)} for another"
+    raise InvalidInput(f"{what} there already", where=there, fix=fix)
 
 
 def _write(arguments: argparse.Namespace, pattern: str, name: str, endpoint: str, file: Path, schema_file: Path) -> int:

@@ -36,22 +36,26 @@ def execute(arguments: argparse.Namespace) -> int:
 
     with opened() as (store, _):
         run, step = _run_and_step(store, arguments.run, arguments.step)
-        folder = store.home.logs / run.run_id
+        run_id = run.run_id if step is None else _printed_by(store, run, step)
+        folder = store.home.logs / run_id
     files = {file.name.removesuffix(".log"): file for file in sorted(folder.glob("*.log"))}
     own = {name for name in files if name.startswith("_")}  # of the process that starts steps: by name only
     named = None if step is None else log_name(step).removesuffix(".log")
+    if run_id != run.run_id:
+        progress.say(f"step {step} of run {run.run_id} is cached: run {run_id} did the work, and printed this")
     if named is not None and named not in files:
         steps = [planned["name"] for planned in run.plan["steps"]]
         if step in steps:
-            progress.say(f"step {step} of run {run.run_id} has not run: it printed nothing")
+            why = "its log is no longer there" if run_id != run.run_id else "it has not run, and printed nothing"
+            progress.say(f"step {step} of run {run_id}: {why}")
             if arguments.output == "json":
-                write_json({"run": run.run_id, "logs": []})
+                write_json({"run": run_id, "logs": []})
             return 0
         raise UnknownName("log", str(step), [*steps, *own], where=f"run {run.run_id}")
     wanted = [named] if named is not None else [name for name in files if name not in own]
     if arguments.output == "json":
         texts = {name: files[name].read_text(encoding="utf-8", errors="replace") for name in wanted}
-        write_json({"run": run.run_id, "logs": [{"step": name, "text": text} for name, text in texts.items()]})
+        write_json({"run": run_id, "logs": [{"step": name, "text": text} for name, text in texts.items()]})
         return 0
     for name in wanted:
         text = files[name].read_text(encoding="utf-8", errors="replace")
@@ -59,6 +63,15 @@ def execute(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"== {name}\n")
         sys.stdout.write(text)
     return 0
+
+
+def _printed_by(store: Store, run: RunRow, step: str) -> str:
+    """The run in which a step did its work: this one, or, where it is cached, the one that filled the cache."""
+    tried = store.attempts(run.run_id, step)
+    if not tried or tried[-1].state != "cached":
+        return run.run_id
+    made = store.cached(tried[-1].key)
+    return run.run_id if made is None or made.step != step else made.run_id
 
 
 def _run_and_step(store: Store, run: str | None, step: str | None) -> tuple[RunRow, str | None]:

@@ -36,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print it; always 0."""
+    """Print it; 0, or 1 where it shows already that it cannot work."""
     pipeline = load(arguments.pipeline)
     values = parameters(pipeline, arguments.set)
     with redirect_stdout(sys.stderr):
         plan = pipeline.plan(**values)
     if arguments.output == "json":
         write_json(_plain(plan))
-        return 0
+        return 1 if plan.problems else 0
     rows = []
     for step in plan.steps:
         rows.append({"step": step.name, "action": step.action, "why": step.why[0] if step.why else ""})
@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
             rows.append({"why": f"and {len(step.why) - _MOST_REASONS} more: -o json lists them"})
     write_table(rows, ["step", "action", "why"], wraps=["why"])
     sys.stdout.write("\n" + "".join(f"{line}\n" for line in _summary(plan)))
-    return 0
+    return 1 if plan.problems else 0
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def _plain(plan: Plan) -> dict[str, Any]:
         ],
         "gone": list(plan.gone),
         "data": list(plan.data),
+        "problems": list(plan.problems),
         "endpoints": [
             {"endpoint": push.endpoint, "serves": push.serves, "version": push.version, "what": push.what}
             for push in plan.pushes
@@ -82,12 +83,18 @@ def _plain(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _many(action: str, number: int) -> str:
+    return "run if their input changes" if number > 1 and action == "runs if its input changes" else action
+
+
 def _summary(plan: Plan) -> list[str]:
-    lines = list(plan.data)
+    lines = [*plan.problems, *plan.data]
     if plan.gone:
         lines.append(f"no longer part of it: {', '.join(plan.gone)}")
     counts = Counter(step.action for step in plan.steps)
-    lines.append(", ".join(f"{counts[action]} {action}" for action in _ACTIONS if counts[action]))
+    lines.append(
+        ", ".join(f"{counts[action]} {_many(action, counts[action])}" for action in _ACTIONS if counts[action])
+    )
     judges = [step for step in plan.steps if step.call in ("validate", "gate") and step.action in _ACTIONS[:2]]
     if judges:
         lines.append(f"to be judged anew: {', '.join(step.name for step in judges)}")

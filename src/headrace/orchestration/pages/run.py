@@ -105,7 +105,7 @@ def _facts(noun: RunRecord) -> dict[str, Content]:
     facts["Steps"] = count(sum(step.state != "looked up" for step in noun.steps))
     facts["From the store"] = count(sum(step.state == "cached" for step in noun.steps))
     facts["Rows read"] = count(sum(step.rows_read for step in noun.steps))
-    facts["Rows reused"] = count(sum(step.rows_reused for step in noun.steps))
+    facts["Not read again"] = count(sum(step.rows_reused for step in noun.steps))
     return facts
 
 
@@ -197,7 +197,11 @@ def _time(steps: Sequence[StepRecord]) -> list[Content]:
 
 def _steps(noun: RunRecord, context: Context) -> Html:
     columns = [Column("Step"), Column("State"), Column("Took", "num"), Column("Rows read", "num")]
-    columns += [Column("Rows reused", "num"), Column("Why, and what it said"), Column("Made")]
+    columns += [
+        Column("Not read again", "num", "What was known of them was kept"),
+        Column("Why, and what it said"),
+        Column("Made"),
+    ]
     rows: list[Row] = []
     for step in noun.steps:
         said: list[Content] = [tag("div", name(step.why, longest=400))]
