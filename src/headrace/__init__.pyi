@@ -31,6 +31,7 @@ from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
+from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
 from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from headrace.evaluation.metrics.precision import Precision as Precision
 from headrace.evaluation.metrics.recall import Recall as Recall
