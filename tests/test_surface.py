@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import headrace
+from headrace import errors
 
 ROOT = Path(__file__).parent.parent
 
@@ -71,6 +72,13 @@ def test_unknown_name_is_answered_with_the_nearest():
         _ = headrace.anlyze
     with pytest.raises(AttributeError, match="did you mean 'Accuracy'"):
         _ = headrace.Acuracy
+
+
+def test_an_error_is_where_the_errors_are():
+    """Those that are not in `headrace` itself are answered with their place, not with a name that looks alike."""
+    for name in set(errors.__all__) - set(NAMES):
+        with pytest.raises(AttributeError, match=rf"it is headrace\.errors\.{name}$"):
+            getattr(headrace, name)
 
 
 def test_import_brings_no_third_party():

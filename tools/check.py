@@ -30,7 +30,8 @@ def run(name: str, *command: str) -> None:
     took = time.monotonic() - start
     print(f"{'ok ' if done.returncode == 0 else 'NOT OK'} {name} ({took:.1f} s)", flush=True)
     if done.returncode:
-        print(done.stdout + done.stderr)
+        # pytest says last what failed; third parties write to stderr as they end.
+        print(done.stderr + done.stdout)
         raise SystemExit(1)
 
 

@@ -54,8 +54,11 @@ def __getattr__(name: str) -> _Any:
 
         found = find_class(name)
         if found is None:
+            from headrace import errors
             from headrace.errors import UnknownName
 
+            if name in errors.__all__:
+                raise AttributeError(f"module 'headrace' has no attribute {name!r}: it is headrace.errors.{name}")
             problem = UnknownName("name in headrace", name, [*_NAMES, "ops", *_members()])
             raise AttributeError(str(problem))
         value = found

@@ -31,12 +31,14 @@ from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
+from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
 from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from headrace.evaluation.metrics.precision import Precision as Precision
 from headrace.evaluation.metrics.recall import Recall as Recall
 from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
 from headrace.ingestion.sources.csv import Csv as Csv
+from headrace.ingestion.sources.jsonl import Jsonl as Jsonl
 from headrace.ingestion.sources.parquet import Parquet as Parquet
 from headrace.routing.policies.canary import Canary as Canary
 from headrace.routing.policies.single import Single as Single

@@ -18,6 +18,7 @@ from headrace.errors import Misuse
 from headrace.ingestion._contract import Source
 from headrace.ingestion.one_span import OneSpan
 from headrace.ingestion.sources.csv import Csv
+from headrace.ingestion.sources.jsonl import Jsonl, is_jsonl
 from headrace.ingestion.sources.parquet import Parquet
 
 __all__ = ["choose_source", "ingest"]
@@ -46,7 +47,7 @@ def ingest(
     ----------
     pattern : str, Path or Source
         A path such as "data/flights/{span}.parquet"; without `{span}` all files are the one span "all". One that ends
-        in .csv or .tsv, or these and .gz, means CSV files. A source says more:
+        in .csv or .tsv, or these and .gz, means CSV files, .jsonl or .ndjson JSON lines. A source says more:
         `hr.Csv("data/{span}.csv", delimiter=";", nulls=["NA"])`.
     spans : str or sequence of str
         "all", "last 6", "2013-01..2013-06", one name, or a list of names.
@@ -62,7 +63,8 @@ def ingest(
 
     Spans may differ in shape: `validate` names the differences, whoever else reads the data set gets one clear error.
     Raises InvalidInput when there is no file, one cannot be read, or two columns share a name; InvalidSchema when the
-    files of one span differ. Cost: each footer of Parquet; each CSV is read twice.
+    files of one span differ. Cost: each footer of Parquet; each CSV and each JSON lines file is
+    read twice.
     """
     source = choose_source(pattern, spans, base)
     roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)), positive)
@@ -94,7 +96,7 @@ def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path |
     """
     if isinstance(pattern, (str, os.PathLike)):
         path = os.fspath(pattern)
-        kind: type[Csv | Parquet] = Csv if is_csv(path) else Parquet
+        kind: type[Csv | Jsonl | Parquet] = Csv if is_csv(path) else Jsonl if is_jsonl(path) else Parquet
         return kind(path, spans, None if base is None else str(base))
     if isinstance(pattern, type) or not (dataclasses.is_dataclass(pattern) and hasattr(pattern, "plan")):
         raise Misuse(

@@ -143,9 +143,11 @@ def _fix(kind: str, value: Any) -> str:
         return ".accepted is the data set that passed"
     if kind == "dataset" and isinstance(value, (str, os.PathLike)):
         from headrace.dataset.csv_file import is_csv
+        from headrace.ingestion.sources.jsonl import is_jsonl
 
-        reader = "from_csv" if is_csv(str(value)) else "from_parquet"
-        return f"hr.Dataset.{reader}({str(value)!r}, label=...) reads one"
+        path = os.fspath(value)
+        reader = "Dataset.from_csv" if is_csv(path) else "ingest" if is_jsonl(path) else "Dataset.from_parquet"
+        return f"hr.{reader}({path!r}, label=...) reads one"
     return WORDS[kind][1] if kind in WORDS else ""
 
 

@@ -169,10 +169,14 @@ class MetricCases:
     @pytest.mark.parametrize("has_weight", [False, True])
     @pytest.mark.parametrize("num_rows", [2, 7, 300, 5000])
     def test_equals_the_oracle(self, metric: Metric, num_rows: int, has_weight: bool) -> None:
-        """With and without weights, with and without ties, the value is the oracle's within 1e-10."""
+        """With and without weights, with and without ties, the value is the oracle's within 1e-10; NaN where it is.
+
+        Both labels occur, and predictions from 0.05 to 0.95: a metric with a threshold between these has a value.
+        """
         for ties in (False, True):
             label, prediction, weight = self.rows(num_rows, num_rows, ties=ties)
-            label[:2] = (0.0, 1.0)  # both classes, whatever was drawn
+            label[:2] = (0.0, 1.0)  # both classes, whatever was drawn, and both sides of any threshold between
+            prediction[:2] = (0.95, 0.05) if ties else (0.05, 0.95)
             weight[:2] = 1.0
             weights = weight if has_weight else None
             expected = self.oracle(label, prediction, weights)

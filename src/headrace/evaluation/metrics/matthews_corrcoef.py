@@ -1,0 +1,58 @@
+"""Matthews' correlation coefficient of the decisions with the labels."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import InvalidInput
+from headrace.evaluation import SumMetric, ratio
+from headrace.fold import SumsResult
+
+__all__ = ["MatthewsCorrcoef"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatthewsCorrcoef(SumMetric):
+    """The correlation of being on the positive side of the threshold with being positive, from -1 to 1.
+
+    0 is what chance gives, however rare one of the classes is: unlike accuracy it cannot be had by always saying the
+    same. NaN where all rows are of one class, or on one side of the threshold; scikit-learn's `matthews_corrcoef` is 0
+    there. One prediction for all rows has no correlation: there is no baseline to hold it to.
+
+    Parameters
+    ----------
+    threshold : float
+        A prediction at or above it is positive.
+
+    Raises InvalidInput for a threshold that is not finite. Source: Matthews, "Comparison of the predicted and observed
+    secondary structure of T4 phage lysozyme" (1975).
+
+    >>> MatthewsCorrcoef(threshold=0.3).name
+    'matthews_corrcoef'
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    undefined: ClassVar[str] = "all labels are the same, or all predictions are on one side of the threshold"
+
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not math.isfinite(self.threshold):
+            raise InvalidInput(f"threshold = {self.threshold}", where="matthews_corrcoef", expected="a finite number")
+
+    def terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[np.bool_]]:
+        """The four cells of the confusion matrix."""
+        predicted, positive = prediction >= self.threshold, label == 1.0
+        return [predicted & positive, predicted & ~positive, ~predicted & positive, ~predicted & ~positive]
+
+    def value(self, result: SumsResult) -> Floats:
+        """(tp tn - fp fn) / sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn)), of shares so that nothing overflows."""
+        tp, fp, fn, tn = result.means
+        spread = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
+        return ratio(tp * tn - fp * fn, spread)
