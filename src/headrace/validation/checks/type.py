@@ -20,7 +20,8 @@ class Type(Check):
     Spans may differ in type where nothing is lost by it: integers of another width, moments of another zone or unit,
     whole numbers where the schema says number, a column without any value. That is a warning, and the message says as
     what they are read. `value` is what was found, `threshold` the kind asked for; the message names spans and types.
-    Rows of a span of another kind are not judged further in that column. Cost: no row is read.
+    Rows of a span of another kind are not judged further in that column. A span without a row, whose columns have no
+    type that anybody chose, is another finding (`empty_span`). Cost: no row is read.
     """
 
     code = "type"
@@ -29,7 +30,9 @@ class Type(Check):
         """Yield one item for each column whose types are not one, or not those of the feature's kind."""
         num_spans = len(context.dataset.spans)
         for feature in context.schema.features:
-            having = context.spans_with(feature.name)
+            having = [
+                (span, item) for span, item in context.spans_with(feature.name) if not _is_void(context, span, item)
+            ]
             types = dict.fromkeys(data_type for _, data_type in having)
             if not types:  # missing everywhere is another check's finding
                 continue
@@ -58,6 +61,12 @@ class Type(Check):
                 )
             found = ", ".join(dict.fromkeys(kind_of(item) for _, item in wrong)) or ", ".join(by_type)
             yield Item(self.code, feature.name, None, "error", found, feature.kind, message)
+
+
+def _is_void(context: Context, span: Span, data_type: pa.DataType) -> bool:
+    """Whether a column has no type because there is nothing in it: a file of a header alone."""
+    parts = context.dataset.parts(None, [span.name])
+    return data_type == pa.null() and not any(context.dataset.expected_rows(part) != 0 for part in parts)
 
 
 _ZONES = "; moments without a zone do not say when they are: deliver them with one, such as UTC"
