@@ -150,6 +150,8 @@ class Context:
         The features judged: those that are in this environment; a label is free to be null.
     known : frozenset of str
         All names the schema has, judged here or not.
+    previous : Dataset or None
+        What was accepted before it.
     found : mapping of (code, feature) to Found
         What the pass over the rows counted.
     copies : CopiesResult or None
@@ -161,6 +163,7 @@ class Context:
     dataset: Dataset
     schema: Schema
     known: frozenset[str]
+    previous: Dataset | None = None
     found: Mapping[tuple[str, str], Found] = field(default_factory=dict)
     copies: CopiesResult | None = None
     strays: Mapping[str, Strays] = field(default_factory=dict)

@@ -101,9 +101,8 @@ def validate(
         )
     engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
-    context = Context(
-        dataset, _judged_schema(dataset, schema, environment), frozenset(item.name for item in schema.features)
-    )
+    known = frozenset(item.name for item in schema.features)
+    context = Context(dataset, _judged_schema(dataset, schema, environment), known, previous)
     judged = [
         (check, feature)
         for feature in context.schema.features
@@ -282,10 +281,11 @@ def _notes(context: Context, num_unlabelled: int, serving: Dataset | None) -> li
 
 
 def _in_order(items: list[Item], schema: Schema) -> tuple[Item, ...]:
-    """Errors first; then in the schema's order, new columns and the data set's own items last; then by check."""
+    """Errors first; then the data set's own items, which explain others; then in the schema's order; then by check."""
     place = {feature.name: index for index, feature in enumerate(schema.features)}
 
     def rank(item: Item) -> tuple[int, int, str]:
-        return _SEVERITIES.index(item.severity), place.get(item.feature or "", len(place)), item.code
+        where = -1 if item.feature is None else place.get(item.feature, len(place))  # new columns last
+        return _SEVERITIES.index(item.severity), where, item.code
 
     return tuple(sorted(items, key=rank))

@@ -36,3 +36,11 @@ def test_does_not_fire_for_none_or_all() -> None:
     assert item_of(judge({"a": [1]}, Feature("a", "integer")), "empty_span") is None
     found = judge(of_spans({"jan": EMPTY, "feb": EMPTY}), Feature("a", "integer"))
     assert item_of(found, "empty_span") is None and item_of(found, "no_rows") is not None
+
+
+def test_it_is_told_first_and_alone() -> None:
+    """A file of a header alone has columns without a type: one warning says what happened, not one a column."""
+    void = pa.table({"a": pa.nulls(0), "b": pa.nulls(0)})
+    data = of_spans({"jan": {"a": [1, None], "b": [1.5, 2.5]}, "feb": void})
+    found = judge(data, Feature("a", "integer"), Feature("b", "number", max=2))
+    assert [item.name for item in found.items if item.severity != "info"] == ["range:b", "empty_span"]

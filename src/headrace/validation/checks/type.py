@@ -22,7 +22,8 @@ class Type(Check):
     whole numbers where the schema says number, a column without any value. That is a warning, and the message says as
     what they are read. `value` is what was found, `threshold` the kind asked for; the message names spans and types.
     Rows of a span of another kind are not judged further in that column. Where a column is text, the values that make
-    it so are counted and shown, as far as the data are not written as text altogether. Cost: no row is read by it.
+    it so are counted and shown, as far as the data are not written as text altogether. A span without a row, whose
+    columns have no type that anybody chose, is another finding (`empty_span`). Cost: no row is read by it.
     """
 
     code = "type"
@@ -31,7 +32,9 @@ class Type(Check):
         """Yield one item for each column whose types are not one, or not those of the feature's kind."""
         num_spans = len(context.dataset.spans)
         for feature in context.schema.features:
-            having = context.spans_with(feature.name)
+            having = [
+                (span, item) for span, item in context.spans_with(feature.name) if not _is_void(context, span, item)
+            ]
             types = dict.fromkeys(data_type for _, data_type in having)
             if not types:  # missing everywhere is another check's finding
                 continue
@@ -74,6 +77,12 @@ def _told(strays: Strays, kind: str) -> str:
         are = "is" if strays.num_strays == 1 else "are"
         return f"{strays.num_strays} of {strays.num_values:,} values {are} no {kind}, the first {shown}"
     return f"{MOST} values and more are no {kind}, the first {shown}"
+
+
+def _is_void(context: Context, span: Span, data_type: pa.DataType) -> bool:
+    """Whether a column has no type because there is nothing in it: a file of a header alone."""
+    parts = context.dataset.parts(None, [span.name])
+    return data_type == pa.null() and not any(context.dataset.expected_rows(part) != 0 for part in parts)
 
 
 _ZONES = "; moments without a zone do not say when they are: deliver them with one, such as UTC"
