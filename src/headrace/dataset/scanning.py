@@ -16,8 +16,8 @@ from headrace.dataset.manifest import Summary, part_name, resolve
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader
 from headrace.dataset.records import Roles, Span
 from headrace.dataset.rows import as_weights, filter_rows
-from headrace.dataset.types import one_schema
-from headrace.errors import InvalidInput
+from headrace.dataset.types import difference_text, differences
+from headrace.errors import InvalidInput, InvalidSchema
 from headrace.fold import Rows
 
 __all__ = ["BATCH_ROWS", "Scan", "Scanned", "Splits", "open_fragment", "read_as", "summarize_span"]
@@ -42,7 +42,10 @@ def open_fragment(span: Span, fragment_index: int, base: Path | None, tables: Se
             f"{num_rows:,} rows where the manifest says {fragment.num_rows:,}", where=found.name, fix="ingest again"
         )
     if not found.arrow_schema.equals(span.arrow_schema):  # another order of columns is fine
-        one_schema([(f"span {span.name}", span.arrow_schema), (found.name, found.arrow_schema)])
+        uneven = differences([("the manifest", span.arrow_schema), ("the file", found.arrow_schema)])
+        if uneven:
+            shown = "; ".join(difference_text(name, kinds) for name, kinds in list(uneven.items())[:5])
+            raise InvalidSchema(f"{shown}, of span {span.name}", where=found.name, fix="ingest again")
     return found
 
 

@@ -150,28 +150,31 @@ def shared_schema(schemas: Sequence[tuple[str, pa.Schema]], columns: Sequence[st
     return pa.schema(fields)
 
 
-def one_schema(schemas: Sequence[tuple[str, pa.Schema]], columns: Sequence[str] | None = None) -> pa.Schema:
-    """The schema all spans share, type by type; with `columns` only of those, in their order.
+def one_schema(files: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
+    """The schema that all files of one span share, type by type; `files` are (name, schema).
 
-    Raises InvalidSchema that names the columns, types and spans which differ, UnknownName for a column in none.
+    Raises InvalidSchema that names the columns, types and files which differ.
     """
-    uneven = differences(schemas)
-    names = schemas[0][1].names if columns is None else list(columns)
-    _refuse(uneven, list(uneven) if columns is None else [name for name in names if name in uneven])
-    for name in names:
-        if name not in schemas[0][1].names:
-            raise UnknownName("column", name, schemas[0][1].names)
-    return pa.schema([schemas[0][1].field(name) for name in names])
+    uneven = differences(files)
+    if uneven:
+        raise InvalidSchema(
+            f"the files of one span differ in shape: {_listed(uneven, list(uneven))}",
+            fix="write them alike, or give each shape a span of its own: {span} in the pattern",
+        )
+    return files[0][1]
 
 
 def _refuse(uneven: Mapping[str, dict[str, pa.DataType | None]], bad: Sequence[str]) -> None:
     if bad:
-        shown = "; ".join(difference_text(name, uneven[name]) for name in bad[:5])
-        more = f", and {len(bad) - 5} more columns" if len(bad) > 5 else ""
         raise InvalidSchema(
-            f"the spans of this data set differ in shape: {shown}{more}",
+            f"the spans of this data set differ in shape: {_listed(uneven, bad)}",
             fix="validate names every difference; select_spans leaves out the spans at fault",
         )
+
+
+def _listed(uneven: Mapping[str, dict[str, pa.DataType | None]], bad: Sequence[str]) -> str:
+    more = f", and {len(bad) - 5} more columns" if len(bad) > 5 else ""
+    return "; ".join(difference_text(name, uneven[name]) for name in bad[:5]) + more
 
 
 def renamed_schema(schema: pa.Schema, rename: Mapping[str, str], where: str) -> pa.Schema:

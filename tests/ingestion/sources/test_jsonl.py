@@ -117,7 +117,9 @@ def test_types_of_files_meet(tmp_path: Path) -> None:
 
 def test_types_that_do_not_meet(tmp_path: Path) -> None:
     """A text is no number: the files are named."""
-    with pytest.raises(InvalidSchema, match=r"'x' is int64 in .*a\.jsonl but string in .*b\.jsonl"):
+    with pytest.raises(
+        InvalidSchema, match=r"files of one span differ.*'x' is int64 in .*a\.jsonl but string in .*b\.jsonl"
+    ):
         read(tmp_path, a='{"x": 1}\n', b='{"x": "AA"}\n')
 
 
