@@ -77,7 +77,7 @@ def test_what_was_let_pass_is_told(refused):
 
 
 def test_a_failure_offers_both_ways(project, monkeypatch):
-    """A failed step says why and where its log is; the run can be resumed, or started anew."""
+    """A failed step says why and where its log is; the run can be started anew, once that is right, or resumed."""
     monkeypatch.chdir(project.folder)
     pipeline = project.write("""
         @hr.step
@@ -88,8 +88,24 @@ def test_a_failure_offers_both_ways(project, monkeypatch):
     result = run_pipeline(pipeline, {}, in_process=True)
     first, second, third = told(project, result.run_id)
     assert first.startswith("one failed: ZeroDivisionError") and f"headrace logs {result.run_id} one" in first
-    assert f"headrace resume {result.run_id}" in second
-    assert f"headrace run {project.file.name}" in third
+    assert second == f"next: put right what failed, then: headrace run {project.file.name}"
+    assert f"headrace resume {result.run_id}" in third
+
+
+def test_a_process_that_died_is_resumed_first(project, monkeypatch):
+    """Where nothing is wrong with what was asked, going on is what is proposed first."""
+    monkeypatch.chdir(project.folder)
+    pipeline = project.write("""
+        import os, signal
+        @hr.step
+        def one() -> int: os.kill(os.getpid(), signal.SIGKILL)
+        @hr.pipeline
+        def flow(): one()
+    """).pipeline()
+    result = run_pipeline(pipeline, {})
+    first, second, third = told(project, result.run_id)
+    assert first.startswith("one failed: its process was killed")
+    assert f"headrace resume {result.run_id}" in second and f"headrace run {project.file.name}" in third
 
 
 def test_nothing_is_told_of_a_run_that_goes_on(project):

@@ -21,15 +21,16 @@ FLOW = """
 
 
 def test_files_with_pipelines_are_found(tmp_path):
-    """By the decorator, in any spelling; hidden folders, environments, broken files and mere mentions are left out."""
+    """By the decorator, in any spelling, broken or not; hidden folders, environments and mere mentions are left out."""
     wanted = {
         "a.py": "import headrace as hr\n@hr.pipeline\ndef p(): pass\n",
+        "broken.py": "import headrace as hr\n@hr.pipeline\ndef p(:\n",
         "deep/b.py": "from headrace import pipeline\n@pipeline(schedule='0 6 * * *')\ndef p(): pass\n",
         "deep/c.py": "import headrace\n@headrace.pipeline()\ndef p(): pass\n",
     }
     others = {
         "mention.py": '"""A headrace pipeline."""\nimport headrace\n',
-        "broken.py": "import headrace as hr\n@hr.pipeline\ndef p(:\n",
+        "shut.py": "import headrace\n# @hr.pipeline\ndef p(:\n",
         "sklearn.py": "@make.pipeline\ndef p(): pass\n",
         ".hidden/d.py": wanted["a.py"],
         "env/pyvenv.cfg": "",

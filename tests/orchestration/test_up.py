@@ -125,11 +125,12 @@ def test_a_pipeline_that_cannot_be_planned_stops_no_other(flow):
 
 @pytest.mark.slow
 def test_usage(flow, tmp_path):
-    """A file that is not there is code 2; a project without pipelines is said to have none."""
+    """A file that is not there, a project without pipelines and one that cannot be read are code 2."""
     assert call(flow, "up", "nowhere.py")[0] == 2 and "no such file" in messages(flow)
+    flow.file.write_text("import headrace as hr\n@hr.pipeline\ndef flow(:\n")
+    assert once(flow) == (2, []) and "SyntaxError" in messages(flow)
     flow.file.unlink()
-    assert once(flow) == (0, [])
-    assert "no file in" in messages(flow)
+    assert call(flow, "up", "--once")[0] == 2 and "no file in" in messages(flow)
 
 
 @pytest.mark.slow

@@ -122,3 +122,10 @@ def test_a_pipeline_without_validation_has_nothing_to_waive(project):
     """).pipeline()
     with pytest.raises(InvalidInput, match="no validation"):
         run_pipeline(pipeline, {}, in_process=True, waivers=[ANN])
+
+
+@pytest.mark.parametrize("name", ["missing_column:x", " type:x"])
+def test_shapes_cannot_be_let_pass(name):
+    """What no step could read is refused at once, with what can be done instead."""
+    with pytest.raises(InvalidInput, match=r"cannot be let pass.*rename= in hr.ingest.*schemas accept RUN --allow"):
+        check_waivers([name], "Ann", "it will do")

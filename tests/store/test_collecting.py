@@ -255,4 +255,10 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert len(found["removed"]) == 2 and found["size_bytes"] > 0 and not found["is_dry_run"]
     assert main(["gc", "--keep", "1"]) == 0
     assert capsys.readouterr() == ("", "nothing to remove\n")
+    with Store.open(tmp_path / ".headrace") as store:
+        for number in range(3, 5):
+            os.utime(store.home.artifact(run(store, number)[1]))  # as it is right after a run
+        assert store.garbage(keep_runs=1) != store.garbage_too_new(keep_runs=1)
+    assert main(["gc", "--keep", "1"]) == 0
+    assert "1 artifacts stay for now: they were made or read within the hour" in capsys.readouterr().err
     assert main(["gc", "--keep", "0"]) == 2

@@ -271,3 +271,19 @@ def test_nothing_before_is_said() -> None:
     data = Dataset.from_arrow(table(month(2)), span="new")
     item = item_of(validate(data, Schema.from_arrow(data.arrow_schema), previous=empty), "drift")
     assert item is not None and "no rows" in item.message
+
+
+@pytest.mark.parametrize("kind", [int, str])
+def test_a_key_is_new_by_nature(kind: type) -> None:
+    """New values of a key warn of nothing, whatever their type; the same column without that role does."""
+    first = [kind(value) for value in range(1000)]
+    second = [kind(value) for value in range(10_000, 11_000)]
+
+    def names(**roles: Any) -> list[str]:
+        data = of_spans({"feb": {"id": [*second, None], "x": [1.0] * 1001}}, **roles)
+        previous = of_spans({"jan": {"id": [*first, None], "x": [1.0] * 1001}}, **roles)
+        found = validate(data, Schema.from_arrow(data.arrow_schema), previous=previous)
+        return [item.name for item in found.items if item.severity in ("error", "warning")]
+
+    assert names(key=("id",)) == []
+    assert len(names()) == 1 and names()[0].startswith("drift") and names()[0].endswith(":id")

@@ -126,6 +126,7 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
 
 
 def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
+    from headrace.orchestration.waivers import can_waive
     from headrace.validation.amending import AMENDABLE
 
     calls = {step["name"]: step["call"] for step in run.plan["steps"]}
@@ -138,6 +139,10 @@ def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
         yield f"next: {again}: it evaluates against what is served now"
     elif unread:
         yield f"next: put the file right, then: {again}"
+    elif any(row.state == "failed" and not _died(row) for row in failed):
+        # Resumed as it is, it would say the same again.
+        yield f"next: put right what failed, then: {again}"
+        yield f"  or: headrace resume {run.run_id}: it goes on with the data it was planned on"
     elif run.state in ("failed", "cancelled") and not (refused and not failed):
         yield f"next: headrace resume {run.run_id}: it goes on from here, with the data it was planned on"
         yield f"  or: {again}: it starts anew and sees what has changed"
@@ -152,12 +157,18 @@ def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
                 replace = (f"change {path.name}, or: ", "--replace ") if path.exists() else ("", "")
                 accept = f"headrace schemas accept {run.run_id} {replace[1]}{allow}"
                 yield f"  or: the schema is what is wrong: {replace[0]}{accept}"
-            waive = " ".join(f"--waive {shlex.quote(name)}" for name in names[:_MOST_NAMED])
-            them = "the finding" if len(names) == 1 else "findings"
-            yield f"  or: let {them} pass, for these data only: {again} {waive} --by NAME --because REASON"
+            if all(map(can_waive, names)):
+                waive = " ".join(f"--waive {shlex.quote(name)}" for name in names[:_MOST_NAMED])
+                them = "the finding" if len(names) == 1 else "findings"
+                yield f"  or: let {them} pass, for these data only: {again} {waive} --by NAME --because REASON"
         else:
             yield f"next: change the model, the features or the rules, then: {again}"
         break
+
+
+def _died(row: AttemptRow) -> bool:
+    """Whether a step failed by what happened to its process, rather than by what it was asked to do."""
+    return (row.reason or "").startswith(("its process", "stopped after", "the runner stopped"))
 
 
 def _schema_file(run: RunRow) -> Path | None:

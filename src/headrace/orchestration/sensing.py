@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import glob
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 __all__ = ["find_pipeline_files", "signature", "what_changed"]
 
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
+_DECORATOR = re.compile(rb"^@(\w+\.)?pipeline\b", re.MULTILINE)
 
 
 def find_pipeline_files(project: Path) -> list[Path]:
     """Every Python file below a folder in which a function stands under `@hr.pipeline`, in order of path.
 
-    Hidden folders, virtual environments and builds are left out. No file is imported.
+    Hidden folders, virtual environments and builds are left out. A file that Python cannot read is among them where a
+    line of it is that decorator: whoever imports it says what is wrong. No file is imported.
     """
     found = []
     for folder, folders, files in os.walk(project):
@@ -41,7 +44,9 @@ def _holds_pipeline(file: Path) -> bool:
         if b"pipeline" not in source or b"headrace" not in source:
             return False
         tree = ast.parse(source)
-    except (OSError, SyntaxError, ValueError):
+    except (SyntaxError, ValueError):
+        return _DECORATOR.search(source) is not None
+    except OSError:
         return False  # not one yet; it is looked at again
     for node in tree.body:
         for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():

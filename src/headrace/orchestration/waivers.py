@@ -17,13 +17,26 @@ if TYPE_CHECKING:
     from headrace.orchestration.tracing import Graph, Node
     from headrace.store import Waived
 
-__all__ = ["binding", "check_waivers", "dataset_digest", "resolve_waivers", "waived_of"]
+__all__ = ["binding", "can_waive", "check_waivers", "dataset_digest", "resolve_waivers", "waived_of"]
+
+# What no step that follows can read, whoever lets it pass.
+_SHAPES = ("missing_column", "type")
+
+
+def can_waive(name: str) -> bool:
+    """Whether a run goes on when a finding of this name is let pass: not where spans differ in shape.
+
+    >>> can_waive("range:delay"), can_waive("missing_column:delay")
+    (True, False)
+    """
+    return name.partition(":")[0].strip() not in _SHAPES
 
 
 def check_waivers(names: Iterable[str], by: str | None, because: str | None) -> list[dict[str, Any]]:
     """The waivers a person gives, as plain data.
 
-    Raises InvalidInput for one without a person or a reason, or for those without a finding.
+    Raises InvalidInput for one without a person or a reason, for those without a finding, and for a finding about the
+    shape of the data.
 
     >>> check_waivers(["range:delay"], "Ann", "the strike of 4 July")
     [{'name': 'range:delay', 'by': 'Ann', 'because': 'the strike of 4 July'}]
@@ -43,6 +56,13 @@ def check_waivers(names: Iterable[str], by: str | None, because: str | None) -> 
             raise InvalidInput(
                 f"--waive {name!r} names no finding",
                 expected="a name as the findings have it: code, code:feature or code:feature:slice",
+            )
+        if not can_waive(name):
+            raise InvalidInput(
+                f"--waive {name}: columns that are missing, or of another type, cannot be let pass: the steps that"
+                " follow could not read them",
+                fix="give the column its old name with rename= in hr.ingest, put the file right or take it away, or"
+                " change the schema: headrace schemas accept RUN --allow " + name.strip(),
             )
     return [{"name": name.strip(), "by": by, "because": because} for name in given]
 

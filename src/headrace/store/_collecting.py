@@ -72,6 +72,15 @@ class Collecting(Checking):
         found += [item for item, _ in self._left()]
         return sorted(found, key=lambda item: (-item.size_bytes, item.name))
 
+    def garbage_too_new(self, *, keep_runs: int = 20) -> list[Garbage]:
+        """What nothing refers to either, and stays because it was made or touched within the hour; largest first.
+
+        Cost: that of `garbage`.
+        """
+        with self._database.read() as connection:
+            found = [Garbage(*row) for row in self._unreferred(connection, keep_runs, {}, is_new=True)]
+        return sorted(found, key=lambda item: (-item.size_bytes, item.name))
+
     def collect(self, *, keep_runs: int = 20) -> list[Garbage]:
         """Remove what `garbage` names, and is still garbage when its turn comes; returns what went."""
         self._refuse_when_read_only()
@@ -118,12 +127,17 @@ class Collecting(Checking):
             disk.remove_folder(path)
 
     def _unreferred(
-        self, connection: sqlite3.Connection, keep_runs: int, mentions: dict[str, frozenset[str]]
+        self,
+        connection: sqlite3.Connection,
+        keep_runs: int,
+        mentions: dict[str, frozenset[str]],
+        *,
+        is_new: bool = False,
     ) -> Iterator[tuple[str, str, int]]:
         referred = self._referred(connection, keep_runs, mentions)
         for kind, digest, size_bytes in connection.execute("SELECT kind, digest, size_bytes FROM artifacts").fetchall():
             folder = self._home.artifact(digest)
-            if digest not in referred and folder.is_dir() and not is_recent(folder):
+            if digest not in referred and folder.is_dir() and is_recent(folder) == is_new:
                 yield kind, digest, size_bytes
 
     def _referred(

@@ -25,6 +25,7 @@ __all__ = ["ERROR_RATE", "find_drift", "new_spans", "plain_drift"]
 ERROR_RATE = 1e-3  # of a whole comparison without any drift
 MAX_VALUES = 60  # of a column that rows are cut by
 MAX_COLUMNS = 8
+MOST = 0.5  # of a key column's values: new, or in one row alone
 PART = 0.75  # of a slice: where less of it moved, it is looked into
 
 
@@ -61,8 +62,9 @@ def find_drift(
     (items, located)
         Items of plain drift and of what could not be judged; the faults whose kind and place are known.
 
-    Rows are cut by the text and boolean columns of at most 60 values, eight at most, but for the label and what is
-    sensitive; a fault in a part of a slice is looked for in slices by two columns.
+    Of a column of the key whose values are new, and rarely twice in a span, the nulls alone are judged: it is so by
+    nature. Rows are cut by the text and boolean columns of at most 60 values, eight at most, but for the label and
+    what is sensitive; a fault in a part of a slice is looked for in slices by two columns.
     """
     names = new_spans(dataset, previous)
     if not names or not previous.num_rows:
@@ -76,7 +78,7 @@ def find_drift(
     for span, cells in beside.whole([Distribution(name, kind) for name, kind in kinds.items()], names).items():
         # Values near the largest float overflow when a signature multiplies them; what is infinite then fits nothing.
         with np.errstate(over="ignore", invalid="ignore"):
-            judged = _Judged(beside, span, cells, unusable)
+            judged = _Judged(beside, span, cells, unusable, dataset.roles.key)
         items += judged.items
         located += judged.located
     return items, located
@@ -100,10 +102,15 @@ def _compared(dataset: Dataset, previous: Dataset, spans: Sequence[str]) -> dict
 class _Judged:
     """What is found in one new span."""
 
-    def __init__(self, beside: Beside, span: str, cells: dict[str, Cell], unusable: set[str | None]) -> None:
+    def __init__(
+        self, beside: Beside, span: str, cells: dict[str, Cell], unusable: set[str | None], key: Sequence[str]
+    ) -> None:
         self.beside, self.span, self.whole = beside, span, cells
         rate = ERROR_RATE / max(1, len(cells))
         self.measured = {name: distances(cell.before, cell.after, rate) for name, cell in cells.items()}
+        self.new = {name for name in key if name in cells and _is_new_by_nature(cells[name], self.measured[name])}
+        for name in self.new:
+            self.measured[name] = [one for one in self.measured[name] if one.measure == "nulls"]
         suspects = [name for name in cells if _is_suspect(cells[name], self.measured[name])]
         self.columns = self._slicing(unusable) if suspects else []
         # Where most columns are read by slice, all are: then the next span finds every state of this one kept.
@@ -142,7 +149,7 @@ class _Judged:
         for fault in look(self.whole[name], self.slices[name]):
             inner = self._look_into(name, fault) if fault.key and fault.num_moved < PART * fault.num_rows else []
             answer += inner or [fault]
-        return answer
+        return [one for one in answer if name not in self.new or one.code == "drift_nulls"]
 
     def _look_into(self, name: str, fault: Fault) -> list[Fault]:
         """The parts of the fault's slice that explain it better, [] where none do."""
@@ -162,6 +169,12 @@ class _Judged:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         message = f"insufficient data to judge the drift of {listed} in {self.span}: {rows:,} rows"
         return [Item("drift_insufficient", None, None, "info", len(unknown), None, message, num_rows=rows)]
+
+
+def _is_new_by_nature(cell: Cell, measured: Sequence[Distance]) -> bool:
+    """Whether a column of the key tells single rows apart, so that new rows have new values."""
+    is_new = any(one.measure == "never_seen" and one.value > MOST for one in measured)
+    return is_new and all(len(one.values) > MOST * one.num_present for one in (cell.before, cell.after))
 
 
 def _is_suspect(cell: Cell, measured: list[Distance]) -> bool:

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
     parser.epilog = (
         "Runs that go on, what endpoints serve or ever served, and all records stay, whatever the number.\n"
+        "So does what was made or read within the hour: a run may be about to refer to it.\n"
         "A step whose bytes are gone runs again when they are needed. Kept states have a limit of their own\n"
         "(setting states_mb)."
     )
@@ -39,9 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
     with opened(read_only=arguments.dry_run) as (store, _):
         find = store.garbage if arguments.dry_run else store.collect
         found = find(keep_runs=arguments.keep)
+        too_new = store.garbage_too_new(keep_runs=arguments.keep)
     total = sum(item.size_bytes for item in found)
     if arguments.output == "json":
-        document = {"format": 1, "is_dry_run": arguments.dry_run, "size_bytes": total}
+        document = {"format": 1, "is_dry_run": arguments.dry_run, "size_bytes": total, "num_too_new": len(too_new)}
         write_json({**document, "removed": [asdict(item) for item in found]})
         return 0
     if found:
@@ -51,4 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(item.kind for item in found).items()))
     would = "would be removed" if arguments.dry_run else "removed"
     progress.say(f"{size(total)} {would}: {counts}" if found else "nothing to remove")
+    if too_new:
+        spared = size(sum(item.size_bytes for item in too_new))
+        progress.say(f"{spared} more in {len(too_new)} artifacts stay for now: they were made or read within the hour")
     return 0

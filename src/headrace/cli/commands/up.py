@@ -42,6 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
     With `-o json` each change is a line on standard output; with --once one document is, at the end.
     """
     from headrace.orchestration.crew import Crew
+    from headrace.orchestration.sensing import find_pipeline_files
     from headrace.orchestration.served import Served
     from headrace.orchestration.up import Up, alone
     from headrace.settings import find_project, load_settings
@@ -51,6 +52,12 @@ def execute(arguments: argparse.Namespace) -> int:
     for file in arguments.files:
         if not Path(file).is_file():
             raise InvalidInput("no such file", where=file, expected="a Python file with a function under @hr.pipeline")
+    if arguments.once and not arguments.files and not find_pipeline_files(project):
+        # In a wrong folder, as cron may be, all would seem well for ever.
+        raise InvalidInput(
+            f"no file in {project} has a function under @hr.pipeline",
+            fix="change to the project's folder, or name the file: headrace up --once FILE",
+        )
     told = _Told(is_json=arguments.output == "json" and not arguments.once)
     stopped_by = 0
     with alone(settings.home), Store.open(settings.home, lease_s=settings.lease_s) as store:
@@ -81,8 +88,6 @@ def execute(arguments: argparse.Namespace) -> int:
                 server.close()
     if not arguments.once:
         return 0
-    if not told.rows and not told.has_error and not stopped_by:
-        progress.say(f"no file in {project} has a function under @hr.pipeline")
     told.write(arguments.output)
     return 128 + stopped_by if stopped_by else told.code
 
