@@ -8,6 +8,7 @@ from headrace.orchestration.ending import ending
 from headrace.orchestration.runner import run_pipeline
 from headrace.settings import load_settings
 from headrace.store import Store
+from tests.orchestration.small import month
 
 SCHEMA = "format: 1\nfeatures:\n" + "".join(f"  - name: x{n}\n    kind: integer\n    max: 10\n" for n in range(30))
 
@@ -113,3 +114,26 @@ def test_nothing_is_told_of_a_run_that_goes_on(project):
     with Store.open(project.folder / ".headrace") as store:
         run_id = store.create_run("flow", {"steps": []})
         assert ending(store, store.run(run_id)) == []
+
+
+def test_endpoints_are_told_as_they_were(project, prepared, monkeypatch):
+    """What a run says of its endpoint stays what it said when it ended; a later version is told as later."""
+    monkeypatch.chdir(project.folder)
+    months = prepared(project)
+    first = months.run()  # cached: the model behind version 1
+    before = [line for line in told(project, first.run_id) if line.startswith("endpoint")]
+    assert before == ["endpoint late: serves version 1"]
+    months.deliver("04", month(4))
+    second = months.run()
+    assert "endpoint late: now serves version 2" in told(project, second.run_id)
+    past = (
+        "endpoint late: served version {} when this run ended, and serves version {} now: `headrace endpoints rollback"
+    )
+    assert f"{past.format(1, 2)} late --to 1` serves it again" in told(project, first.run_id)
+    with Store.open(load_settings(project.folder).home) as store:
+        store.roll_back("late", 1, reason="slow")
+    assert f"{past.format(2, 1)} late --to 2` serves it again" in told(project, second.run_id)
+    assert before[0] in told(project, first.run_id)
+    again = months.run()
+    back = "`headrace endpoints rollback late --to 2` serves it again"
+    assert f"endpoint late: serves version 1; this run's model is version 2: {back}" in told(project, again.run_id)

@@ -32,7 +32,8 @@ def ending(store: Store, run: RunRow, *, width: int = 0) -> list[str]:
     width : int
         Characters a line may have; 0 = any number.
 
-    What was waived and warned of is told too, after what was refused.
+    What was waived and warned of is told too, after what was refused. Endpoints are told as they were when the run
+    ended, and what they serve now where that is another version.
     """
     if run.state == "running":
         return []
@@ -112,17 +113,27 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
         if planned["call"] != "push":
             continue
         name, row = planned["arguments"]["endpoint"], last.get(planned["name"])
-        live = store.endpoint(name)
-        serves = "nothing yet" if live is None else f"version {live.version}"
-        if row is None or "version" not in row.outputs:
-            yield f"endpoint {name}: {'still serves ' + serves if live is not None else 'serves ' + serves}"
-            continue
-        version = load_value(store, row.outputs["version"].digest)
-        if live is not None and live.version == version:
-            yield f"endpoint {name}: {'now ' if row.state == 'succeeded' else ''}serves {serves}"
+        served, live = _served_at(store, name, run.ended_us), store.endpoint(name)
+        serves = "nothing yet" if served is None else f"version {served}"
+        is_past = live is not None and live.version != served
+        version = load_value(store, row.outputs["version"].digest) if row and "version" in row.outputs else None
+        if live is not None and is_past:
+            line = f"endpoint {name}: served {serves} when this run ended, and serves version {live.version} now"
         else:
-            fix = f"`headrace endpoints rollback {name} --to {version}` serves it again"
-            yield f"endpoint {name}: serves {serves}; this run's model is version {version}: {fix}"
+            is_new = row is not None and row.state == "succeeded" and version == served
+            word = "now " if is_new else "still " if version is None and served is not None else ""
+            line = f"endpoint {name}: {word}serves {serves}"
+        if version not in (None, served):
+            line += f"; this run's model is version {version}"
+        if version is not None and live is not None and version != live.version and (version != served or is_past):
+            line += f": `headrace endpoints rollback {name} --to {version}` serves it again"
+        yield line
+
+
+def _served_at(store: Store, name: str, time_us: int | None) -> int | None:
+    """The version that an endpoint served at a moment, by its log; None before the first."""
+    moves = [move.version for move in store.moves(name) if time_us is None or move.time_us <= time_us]
+    return moves[-1] if moves else None
 
 
 def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
