@@ -23,6 +23,7 @@ from headrace.ingestion._contract import Batches, Plan, Planned, Source
 from headrace.ingestion._ingest import choose_source, ingest
 from headrace.ingestion.materialize import WrittenSpan, combine_spans, write_span
 from headrace.ingestion.one_span import OneSpan
+from headrace.ingestion.planning import plan_files
 from headrace.ingestion.spans import ResolvedSpan, SpanFile, find_spans, resolve_spans, select_spans
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "combine_spans",
     "find_spans",
     "ingest",
+    "plan_files",
     "resolve_spans",
     "select_spans",
     "write_span",

@@ -33,9 +33,12 @@ class OneSpan:
 
     def __init__(self, source: Source, fragments: Sequence[Fragment], rename: Mapping[str, str]) -> None:
         self._source, self._fragments, self._rename = source, tuple(fragments), rename
-        read = [source.read(fragment) for fragment in self._fragments]
-        self._own = [found.schema for found in read]
-        counts = [found.num_rows for found in read]
+        self._own: list[pa.Schema] = []
+        counts: list[int | None] = []
+        for fragment in self._fragments:  # one after the other: what reads a whole file must not hold them all
+            found = source.read(fragment)
+            self._own.append(found.schema)
+            counts.append(found.num_rows)
         self.num_rows = None if None in counts else sum(filter(None, counts))
         shapes = [
             (fragment.locator, renamed_schema(own, rename, fragment.locator))

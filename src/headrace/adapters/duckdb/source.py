@@ -14,7 +14,7 @@ from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
 from headrace.dataset.types import logical_schema, one_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.ingestion import Batches, Plan, Planned, find_spans, select_spans
+from headrace.ingestion import Batches, Plan, plan_files
 
 __all__ = ["DuckDB"]
 
@@ -69,18 +69,7 @@ class DuckDB:
 
     def plan(self, cursor: str | None = None) -> Plan:
         """The databases of the chosen spans after the cursor. Cost: a look into the folder."""
-        found = find_spans(self.pattern, base=None if self.base is None else Path(self.base))
-        names = [name for name, _ in found]
-        chosen = set(select_spans(names, self.spans))
-        if cursor in names:
-            chosen -= set(names[: names.index(cursor) + 1])
-        planned = [
-            Planned(span, Fragment("duckdb", str(path), None))
-            for span, paths in found
-            if span in chosen
-            for path in paths
-        ]
-        return Plan(tuple(planned), planned[-1].span if planned else cursor)
+        return plan_files("duckdb", self.pattern, spans=self.spans, base=self.base, cursor=cursor)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """The rows of one database, in its own types. Memory: a batch of 65,536 rows, and `memory_mb`."""

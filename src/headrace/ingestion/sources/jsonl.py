@@ -13,8 +13,8 @@ from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
 from headrace.dataset.types import common_type, logical_schema, one_schema, parse_type
 from headrace.errors import InvalidInput
-from headrace.ingestion._contract import Batches, Plan, Planned
-from headrace.ingestion.spans import find_spans, select_spans
+from headrace.ingestion._contract import Batches, Plan
+from headrace.ingestion.planning import plan_files
 
 __all__ = ["Jsonl", "is_jsonl"]
 
@@ -84,18 +84,7 @@ class Jsonl:
 
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder."""
-        found = find_spans(self.pattern, base=None if self.base is None else Path(self.base))
-        names = [name for name, _ in found]
-        chosen = set(select_spans(names, self.spans))
-        if cursor in names:
-            chosen -= set(names[: names.index(cursor) + 1])
-        planned = [
-            Planned(span, Fragment("jsonl", str(path), None))
-            for span, paths in found
-            if span in chosen
-            for path in paths
-        ]
-        return Plan(tuple(planned), planned[-1].span if planned else cursor)
+        return plan_files("jsonl", self.pattern, spans=self.spans, base=self.base, cursor=cursor)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file. Memory: the file as a whole, and its rows.

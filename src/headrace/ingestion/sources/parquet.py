@@ -11,8 +11,8 @@ import pyarrow as pa
 from headrace.dataset import Fragment
 from headrace.dataset.reading import ParquetReader
 from headrace.dataset.types import one_schema
-from headrace.ingestion._contract import Batches, Plan, Planned
-from headrace.ingestion.spans import find_spans, select_spans
+from headrace.ingestion._contract import Batches, Plan
+from headrace.ingestion.planning import plan_files
 
 __all__ = ["Parquet"]
 
@@ -41,18 +41,7 @@ class Parquet:
 
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder, and each file's footer."""
-        found = find_spans(self.pattern, base=None if self.base is None else Path(self.base))
-        names = [name for name, _ in found]
-        chosen = set(select_spans(names, self.spans))
-        if cursor in names:
-            chosen -= set(names[: names.index(cursor) + 1])
-        planned = [
-            Planned(span, Fragment("parquet", str(path), sum(ParquetReader(path).piece_rows)))
-            for span, paths in found
-            if span in chosen
-            for path in paths
-        ]
-        return Plan(tuple(planned), planned[-1].span if planned else cursor)
+        return plan_files("parquet", self.pattern, spans=self.spans, base=self.base, cursor=cursor, num_rows=_num_rows)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file, row group after row group, in its own types. Memory: a batch of 65,536 rows."""
@@ -67,3 +56,8 @@ class Parquet:
     def join(self, shapes: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
         """The schema that all files have: InvalidSchema names the columns in which they differ."""
         return one_schema(shapes)
+
+
+def _num_rows(path: Path) -> int:
+    """As the file's footer says."""
+    return sum(ParquetReader(path).piece_rows)
