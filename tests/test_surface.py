@@ -97,7 +97,9 @@ def test_core_dependencies_are_these():
     with (ROOT / "pyproject.toml").open("rb") as stream:
         project = tomllib.load(stream)["project"]
     named = [item.split(">")[0].split("<")[0] for item in project["dependencies"]]
-    assert named == ["pyarrow", "numpy", "onnx", "onnxruntime", "orjson", "ruamel.yaml", "granian", "uvloop", "cronsim"]
-    assert sorted(project["optional-dependencies"]) == ["beam", "duckdb", "xgboost"]
+    core = "pyarrow numpy onnx onnxruntime orjson ruamel.yaml granian uvloop cronsim fsspec"
+    assert named == core.split()
+    extras = "beam bigquery duckdb gcs kafka lightgbm optuna postgres pubsub sklearn torch xgboost"
+    assert sorted(project["optional-dependencies"]) == extras.split()
     why = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
     assert [name for name in named if name not in why] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 LONGEST = 500  # lines; one idea a file
+FAST = "not slow and not beam and not bigquery and not torch"
 
 
 def long_files() -> list[str]:
@@ -47,7 +48,7 @@ def main() -> None:
     run("types", str(BIN / "mypy"))
     run("types of the example", str(BIN / "mypy"), "examples/flights/flights.py")
     if "--static" not in sys.argv:
-        run("fast tests", sys.executable, "-m", "pytest", "-n", "2", "-m", "not slow and not beam")
+        run("fast tests", sys.executable, "-m", "pytest", "-n", "2", "-m", FAST)
 
 
 if __name__ == "__main__":

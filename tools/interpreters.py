@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = ("3.12", "3.13")
+FAST = "not slow and not beam and not bigquery and not torch"
 TESTS = [
     "tests/test_canonical.py",
     "tests/test_disk.py",
@@ -101,7 +102,7 @@ def main() -> None:
             where = [python, "-c", "import headrace; print(headrace.__file__)"]
             if "site-packages" not in subprocess.run(where, check=True, cwd=folder, **_QUIET).stdout:
                 raise SystemExit(f"Python {version} does not import the wheel that was installed")
-            tests = [python, "-m", "pytest", "-n", "2", "-m", "not slow and not beam", *TESTS]
+            tests = [python, "-m", "pytest", "-n", "2", "-m", FAST, *TESTS]
             code = subprocess.run(tests, cwd=ROOT).returncode
             took = time.monotonic()
             print(f"Python {version}: installed in {made - start:.0f} s, tested in {took - made:.0f} s", flush=True)

@@ -32,16 +32,31 @@ KINDS: dict[str, tuple[str, str]] = {
     "check": ("validation/checks", "check"),
     "signature": ("validation/signatures", "signature"),
     "source": ("ingestion/sources", "source"),
+    "stream": ("ingestion/streams", "stream"),
     "trainer": ("training/trainers", "trainer"),
     "engine": ("engine/engines", "engine"),
     "launcher": ("training/launchers", "launcher"),
+    "searcher": ("tuning/searchers", "searcher"),
     "protocol": ("serving/protocols", "protocol"),
     "policy": ("routing/policies", "policy"),
     "page": ("orchestration/pages", "page"),
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
-_PACKAGES = {"beam": "Apache Beam", "duckdb": "DuckDB", "xgboost": "XGBoost"}
+_PACKAGES = {
+    "beam": "Apache Beam",
+    "bigquery": "Google's BigQuery clients",
+    "duckdb": "DuckDB",
+    "gcs": "gcsfs",
+    "kafka": "Confluent's Kafka client",
+    "lightgbm": "LightGBM",
+    "optuna": "Optuna",
+    "postgres": "the ADBC driver for PostgreSQL",
+    "pubsub": "Google's Pub/Sub client",
+    "sklearn": "scikit-learn",
+    "torch": "PyTorch",
+    "xgboost": "XGBoost",
+}
 
 _ROOT = Path(__file__).parent
 
