@@ -130,6 +130,7 @@ def test_known_files_are_not_read_again(tmp_path: Path) -> None:
     """A file whose path, size and time are known has the sha256 it had."""
     _touch(tmp_path, "2013-01.parquet")
     (first,) = resolve_spans("{span}.parquet", base=tmp_path)
-    file = first.files[0]
-    known = {(file.path, file.size_bytes, file.modified_ns): "remembered"}
-    assert resolve_spans("{span}.parquet", base=tmp_path, known=known)[0].files[0].sha256 == "remembered"
+    file = first.pieces[0]
+    assert ResolvedSpan.from_plain({"name": "2013-01", "files": [["a", 4, 5, "sha"]]}).pieces[0].mark == "4 5"
+    known = {(file.locator, file.mark): "remembered"}
+    assert resolve_spans("{span}.parquet", base=tmp_path, known=known)[0].pieces[0].identity == "remembered"

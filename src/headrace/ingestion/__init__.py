@@ -3,7 +3,7 @@
 Eagerly, `ingest(pattern, ...)` makes a data set over the files where they are. A pipeline does the same in two
 halves, so that what was looked up is recorded and what was read cannot change:
 
-    spans = resolve_spans(pattern, "last 6", base=project)      # when the run is planned: names, files, sha256
+    spans = resolve_spans(pattern, "last 6", base=project)      # when the run is planned: names, pieces, identities
     spans[0].digest                                             # what the step's key counts: no path, no time
     ResolvedSpan.from_plain(spans[0].to_plain())                # how it travels: plain data
 
@@ -19,26 +19,29 @@ halves, so that what was looked up is recorded and what was read cannot change:
 beside each other under their digests.
 """
 
-from headrace.ingestion._contract import Batches, Plan, Planned, Source
+from headrace.ingestion._contract import Batches, Known, Piece, Plan, Planned, Source
 from headrace.ingestion._ingest import choose_source, ingest
 from headrace.ingestion.materialize import WrittenSpan, combine_spans, write_span
 from headrace.ingestion.one_span import OneSpan
-from headrace.ingestion.planning import plan_files
-from headrace.ingestion.spans import ResolvedSpan, SpanFile, find_spans, resolve_spans, select_spans
+from headrace.ingestion.planning import look_at_file, plan_files
+from headrace.ingestion.resolved import ResolvedSpan, resolve_spans
+from headrace.ingestion.spans import find_spans, select_spans
 
 __all__ = [
     "Batches",
+    "Known",
     "OneSpan",
+    "Piece",
     "Plan",
     "Planned",
     "ResolvedSpan",
     "Source",
-    "SpanFile",
     "WrittenSpan",
     "choose_source",
     "combine_spans",
     "find_spans",
     "ingest",
+    "look_at_file",
     "plan_files",
     "resolve_spans",
     "select_spans",

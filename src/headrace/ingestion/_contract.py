@@ -1,17 +1,19 @@
 """What a source is: it says which files (or tables, or stretches of a log) there are, and reads one as batches.
 
     plan = source.plan(cursor)              # what is new since the cursor; None = everything
+    piece = source.look(fragment, {})       # what the fragment is now: equal identity, equal content
     read = source.read(fragment)            # one fragment: its types, and its batches in order
     schema = source.join(shapes)            # the one schema of a span, from those of its fragments
     read = source.read(fragment, schema)    # the same fragment in that schema
 
-Planning looks, reading reads: a plan is plain data that is recorded with the run, so that resuming reads the same.
+Planning looks, reading reads: plans and pieces are plain data that is recorded with the run, so that resuming reads
+the same or says that it cannot.
 `headrace.testing.SourceCases` checks all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +21,30 @@ import pyarrow as pa
 
 from headrace.dataset import Fragment
 
-__all__ = ["Batches", "Plan", "Planned", "Source"]
+__all__ = ["Batches", "Known", "Piece", "Plan", "Planned", "Source"]
+
+Known = Mapping[tuple[str, str], str]
+"""(locator, mark) -> identity, of pieces that were looked at before."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A fragment as it was when it was looked at.
+
+    Parameters
+    ----------
+    locator : str
+        The fragment's: an absolute path, a URL, a table and a range of its keys.
+    mark : str
+        Tells cheaply whether it is still the same: a file's size and time of change, an object's generation, a table's
+        time of change; "" where nothing does.
+    identity : str
+        Of its content, wherever it lies and whenever it was written: what a step key counts. Sha256 of a file's bytes.
+    """
+
+    locator: str
+    mark: str
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -69,11 +94,18 @@ class Source(Protocol):
     """The contract; see the module's docstring. Members are frozen dataclasses of plain parameters.
 
     Their fields `spans` (a selector, see `select_spans`) and `base` (where a relative path starts, None = the working
-    folder) are set by `ingest`.
+    folder; only where there are paths) are set by `ingest`. A field `pattern` says where things lie and nothing else:
+    it is no part of a step key, as `spans` and `base` are not; all other fields are.
     """
 
     def plan(self, cursor: str | None = None) -> Plan:
         """What there is after the cursor; InvalidInput, with what was looked for, when there never was anything."""
+
+    def look(self, fragment: Fragment, known: Known) -> Piece:
+        """What a planned fragment is now; InvalidInput that names it when it is not there.
+
+        With a mark that is `known` the identity is taken from there and nothing is read.
+        """
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One fragment; InvalidInput that names it when it cannot be read.

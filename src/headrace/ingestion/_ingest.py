@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -76,6 +77,8 @@ def ingest(
         if all(fragment.source == "parquet" for fragment in fragments):
             readers = _in_place(fragments, rename or {})
             schema = source.join([(reader.name, reader.arrow_schema) for reader in readers])
+            sizes = [sum(reader.piece_rows) for reader in readers]
+            fragments = [replace(fragment, num_rows=size) for fragment, size in zip(fragments, sizes, strict=True)]
         else:
             read = OneSpan(source, fragments, rename or {})
             schema = read.schema

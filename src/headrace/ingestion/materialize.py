@@ -22,10 +22,10 @@ from headrace.dataset.reading import ParquetReader
 from headrace.dataset.records import check_split
 from headrace.dataset.types import parse_type, type_text
 from headrace.errors import HeadraceError, InvalidInput, StoreTooNew
-from headrace.ingestion._contract import Source
+from headrace.ingestion._contract import Piece, Source
 from headrace.ingestion.one_span import OneSpan
+from headrace.ingestion.resolved import ResolvedSpan
 from headrace.ingestion.sources.parquet import Parquet
-from headrace.ingestion.spans import ResolvedSpan
 
 __all__ = ["WrittenSpan", "combine_spans", "write_span"]
 
@@ -104,11 +104,11 @@ def write_span(
     Parameters
     ----------
     span : ResolvedSpan
-        What the run was planned on; a file that has changed since is an InvalidInput, never silently other rows.
+        What the run was planned on; a piece that has changed since is an InvalidInput, never silently other rows.
     folder : Path
         Existing and empty.
     source : Source, optional
-        Who reads the files; Parquet by default.
+        Who reads the pieces; Parquet by default.
     rename : mapping of str to str, optional
         The files' names of columns -> those that they are written under; see `ingest`.
 
@@ -117,8 +117,9 @@ def write_span(
     more reading. Memory: a row group.
     """
     source = source or Parquet("")
-    _check_unchanged(span)
-    read = OneSpan(source, [Fragment("file", file.path, None) for file in span.files], rename or {})
+    fragments = [Fragment("file", piece.locator, None) for piece in span.pieces]
+    _check_unchanged(source, fragments, span.pieces)
+    read = OneSpan(source, fragments, rename or {})
     found = RowsDigest(read.schema, ["span"])
 
     def counted(index: int) -> Iterator[pa.RecordBatch]:
@@ -128,24 +129,20 @@ def write_span(
 
     rows = [
         write_parquet(folder / f"{index}.parquet", counted(index), read.schema)
-        for index in progress.track(range(len(span.files)), f"ingest {span.name}", unit="files")
+        for index in progress.track(range(len(fragments)), f"ingest {span.name}", unit="files")
     ]
-    _check_unchanged(span)
+    _check_unchanged(source, fragments, span.pieces)
     written = WrittenSpan(folder.absolute(), read.schema, tuple(rows), found.finish())
     disk.write_file(folder / _NAME, to_canonical(written.to_plain()))
     return written
 
 
-def _check_unchanged(span: ResolvedSpan) -> None:
-    for file in span.files:
-        try:
-            status = Path(file.path).stat()
-        except OSError as error:
-            raise InvalidInput(
-                "the file is not there", where=file.path, fix="bring it back, or plan a new run"
-            ) from error
-        if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
-            raise InvalidInput("the file changed after the run was planned", where=file.path, fix="start a new run")
+def _check_unchanged(source: Source, fragments: Sequence[Fragment], pieces: Sequence[Piece]) -> None:
+    """Raise InvalidInput, naming the piece, where one is not what it was. Cost: that of `look`, marks known."""
+    known = {(piece.locator, piece.mark): piece.identity for piece in pieces}
+    for fragment, piece in zip(fragments, pieces, strict=True):
+        if source.look(fragment, known).identity != piece.identity:
+            raise InvalidInput("it changed after the run was planned", where=piece.locator, fix="start a new run")
 
 
 def combine_spans(

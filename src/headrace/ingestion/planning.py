@@ -1,15 +1,17 @@
-"""What the sources of files plan alike: the files of the chosen spans, after a cursor that is a span's name."""
+"""What the sources of files do alike: plan the files of the chosen spans, after a span's name, and look at them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from headrace.dataset import Fragment
-from headrace.ingestion._contract import Plan, Planned
+from headrace.errors import InvalidInput
+from headrace.ingestion._contract import Known, Piece, Plan, Planned
 from headrace.ingestion.spans import find_spans, select_spans
 
-__all__ = ["plan_files"]
+__all__ = ["look_at_file", "plan_files"]
 
 
 def plan_files(
@@ -19,7 +21,6 @@ def plan_files(
     spans: str | Sequence[str],
     base: str | None,
     cursor: str | None,
-    num_rows: Callable[[Path], int] | None = None,
 ) -> Plan:
     """The files of the chosen spans after the cursor, spans in order.
 
@@ -31,11 +32,9 @@ def plan_files(
         The source's own fields: see `find_spans` and `select_spans`; base None = the working folder.
     cursor : str or None
         The name of the last span planned before; None = everything.
-    num_rows : callable, optional
-        How many rows a file has, where that is known without reading it.
 
     Raises InvalidInput, with what was looked for, when there is no file, UnknownName for a span there is not.
-    Cost: a look into the folder, and `num_rows` for each file chosen.
+    Cost: a look into the folder.
     """
     found = find_spans(pattern, base=None if base is None else Path(base))
     names = [name for name, _ in found]
@@ -43,9 +42,26 @@ def plan_files(
     if cursor in names:
         chosen -= set(names[: names.index(cursor) + 1])
     planned = [
-        Planned(span, Fragment(source, str(path), None if num_rows is None else num_rows(path)))
-        for span, paths in found
-        if span in chosen
-        for path in paths
+        Planned(span, Fragment(source, str(path), None)) for span, paths in found if span in chosen for path in paths
     ]
     return Plan(tuple(planned), planned[-1].span if planned else cursor)
+
+
+def look_at_file(fragment: Fragment, known: Known) -> Piece:
+    """A file as it is: its size and time of change, and the sha256 of its bytes.
+
+    Raises InvalidInput when it is not there. Cost: one look; a file that is not known is read once.
+    """
+    path = Path(fragment.locator)
+    try:
+        status = path.stat()
+        mark = f"{status.st_size} {status.st_mtime_ns}"
+        identity = known.get((fragment.locator, mark))
+        if identity is None:
+            with path.open("rb") as file:
+                identity = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InvalidInput(
+            f"the file cannot be read: {error.strerror}", where=fragment.locator, fix="bring it back, or plan a new run"
+        ) from error
+    return Piece(fragment.locator, mark, identity)

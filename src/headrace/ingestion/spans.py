@@ -3,67 +3,18 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["ResolvedSpan", "SpanFile", "find_spans", "resolve_spans", "select_spans"]
+__all__ = ["find_spans", "select_spans"]
 
 _SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _FORMS = "'all', 'last 6', 'A..B' (both included), one name, or a list of names"
 _LAST = re.compile(r"last ([1-9]\d*)")
-
-
-@dataclass(frozen=True)
-class SpanFile:
-    """A file as it was when it was looked at.
-
-    Parameters
-    ----------
-    path : str
-        Absolute.
-    size_bytes : int
-        Its size.
-    modified_ns : int
-        When it last changed, nanoseconds since 1970: tells cheaply whether it is still the same.
-    sha256 : str
-        Of its bytes; what identifies it, wherever it lies.
-    """
-
-    path: str
-    size_bytes: int
-    modified_ns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class ResolvedSpan:
-    """A span and the files it was when a run was planned."""
-
-    name: str
-    files: tuple[SpanFile, ...]
-
-    @property
-    def digest(self) -> str:
-        """Name and contents: what a step key counts. No path and no time is in it."""
-        return digest([self.name, [file.sha256 for file in self.files]])
-
-    def to_plain(self) -> dict[str, Any]:
-        """As plain data, for the record of the run."""
-        files = [[file.path, file.size_bytes, file.modified_ns, file.sha256] for file in self.files]
-        return {"name": self.name, "files": files}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> ResolvedSpan:
-        """Read what `to_plain` gave."""
-        return cls(plain["name"], tuple(SpanFile(*file) for file in plain["files"]))
 
 
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
@@ -166,35 +117,3 @@ def _known(name: str, names: Sequence[str]) -> str:
     if name not in names:
         raise UnknownName("span", name, names)
     return name
-
-
-def resolve_spans(
-    pattern: str | Path,
-    spans: str | Sequence[str] = "all",
-    *,
-    base: Path | None = None,
-    known: Mapping[tuple[str, int, int], str] | None = None,
-) -> list[ResolvedSpan]:
-    """The spans a selector means now, each with the digests of its files: looked up once, when a run is planned.
-
-    Parameters
-    ----------
-    known : mapping of (path, size_bytes, modified_ns) to sha256, optional
-        Files that were hashed before and have not changed since.
-
-    Cost: every file that is not known is read once, at some 1.5 GB a second.
-    """
-    found = dict(find_spans(pattern, base=base))
-    chosen = []
-    for name in select_spans(list(found), spans):
-        files = []
-        for path in found[name]:
-            status = path.stat()
-            key = (str(path), status.st_size, status.st_mtime_ns)
-            sha256 = (known or {}).get(key)
-            if sha256 is None:
-                with path.open("rb") as file:
-                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            files.append(SpanFile(*key, sha256))
-        chosen.append(ResolvedSpan(name, tuple(files)))
-    return chosen

@@ -10,7 +10,7 @@ from headrace.errors import InvalidInput
 from headrace.orchestration.fingerprint import headrace_version
 from headrace.orchestration.plan import Plan, identify
 from headrace.orchestration.resolving import resolve, resolve_outside
-from headrace.orchestration.spans import expand, known_files
+from headrace.orchestration.spans import expand, known_pieces
 from headrace.settings import find_project
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def make_plan(
     graph = pipeline.trace(**parameters)
     code = _code(graph)
     earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]
-    outside = resolve_outside(graph, pipeline.folder, known_files(earlier))
+    outside = resolve_outside(graph, pipeline.folder, known_pieces(earlier))
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
     resolved = resolve(graph, outside, identity, store, waivers=waivers)
     graph = expand(graph, resolved, pipeline.folder)

@@ -22,11 +22,12 @@ from headrace.canonical import digest
 from headrace.errors import HeadraceError, InvalidInput, StoreError
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.rivals import check_rivals
-from headrace.orchestration.spans import Known, resolve_ingest
+from headrace.orchestration.spans import resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
 from headrace.orchestration.waivers import resolve_waivers
 
 if TYPE_CHECKING:
+    from headrace.ingestion import Known
     from headrace.store import Endpoint, Snapshot, Store
 
 __all__ = ["resolve", "resolve_outside"]

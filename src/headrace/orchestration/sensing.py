@@ -93,7 +93,7 @@ def what_changed(
 def _spans(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
     def digests(resolved: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
         return {
-            (name, span["name"]): [file[3] for file in span["files"]]
+            (name, span["name"]): [file[-1] for file in span["files"]]
             for name, entry in resolved.items()
             for span in entry.get("spans", ())
         }

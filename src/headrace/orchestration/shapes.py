@@ -39,7 +39,7 @@ def new_shapes(plan: Plan, store: Store | None, new: Mapping[str, PlannedStep], 
         spans = plan.resolved[node.name]["spans"]
         seen: dict[tuple[str, ...], str] = {}
         for span in spans:
-            files = tuple(file[3] for file in span["files"])
+            files = tuple(file[-1] for file in span["files"])
             if files in seen:
                 yield f"span {span['name']}: the same file as span {seen[files]}; its rows would count twice"
             seen.setdefault(files, span["name"])

@@ -7,7 +7,7 @@ spans of a first run are written side by side.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from headrace.orchestration.handles import Reference
 from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
+    from headrace.ingestion import Known
     from headrace.orchestration.worker import Context
 
-__all__ = ["combine", "expand", "known_files", "resolve_ingest", "source_of", "unlabelled", "write"]
+__all__ = ["combine", "expand", "known_pieces", "resolve_ingest", "source_of", "unlabelled", "write"]
 
-Known = Mapping[tuple[str, int, int], str]
 _OF_SPANS = ("pattern", "spans", "rename")
 
 
@@ -30,7 +30,7 @@ def resolve_ingest(node: Node, folder: Path, known: Known) -> dict[str, Any]:
     from headrace.ingestion import resolve_spans
 
     source = source_of(node.arguments, folder)
-    found = resolve_spans(source.pattern, source.spans, base=Path(source.base), known=known)
+    found = resolve_spans(source, known=known)
     return {
         "identity": digest([span.digest for span in found]),
         "spans": [span.to_plain() for span in found],
@@ -52,18 +52,23 @@ def reading(arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"rename": arguments["rename"]} if arguments.get("rename") else {}
     source = source_of(arguments, folder)
     if type(source).__name__ != "Parquet":
-        found["source"] = plain_objects(replace(source, pattern="", spans="all", base=None))
+        nowhere = {"pattern": "", "spans": "all", "base": None}
+        known = {item.name for item in fields(source)}
+        found["source"] = plain_objects(replace(source, **{k: v for k, v in nowhere.items() if k in known}))
     return found
 
 
-def known_files(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, int], str]:
-    """(path, size, time of change) -> sha256 of the files that earlier runs looked at."""
+def known_pieces(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """(locator, mark) -> identity of the pieces that earlier runs looked at."""
+    from headrace.ingestion import ResolvedSpan
+
     found = {}
     for entries in resolved:
         for entry in entries.values():
             for span in entry.get("spans", ()) if isinstance(entry, dict) else ():
-                for path, size_bytes, modified_ns, sha256 in span["files"]:
-                    found[path, size_bytes, modified_ns] = sha256
+                for piece in ResolvedSpan.from_plain(span).pieces:
+                    if piece.mark:
+                        found[piece.locator, piece.mark] = piece.identity
     return found
 
 
@@ -76,8 +81,8 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> G
             for span in resolved[node.name]["spans"]:
                 name = f"{node.name}[{span['name']}]"
                 nodes.append(Node(name, "ingest_span", how, {"span": "span"}, node.line))
-                # Where a file lies and when it was written decide nothing; its bytes do.
-                resolved[name] = {"span": span, "sha256": [file[3] for file in span["files"]]}
+                # Where a piece lies and when it was written decide nothing; its content does.
+                resolved[name] = {"span": span, "sha256": [piece[-1] for piece in span["files"]]}
                 written.append([span["name"], Reference(name, "span")])
             arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
             node = Node(node.name, node.call, {**arguments, "spans": written}, node.outputs, node.line)

@@ -76,6 +76,20 @@ class SourceCases:
         first, second = (self._table(self.source(tmp_path), fragment) for _ in range(2))
         assert str(first.to_pylist()) == str(second.to_pylist())
 
+    def test_a_look_tells_what_changed(self, tmp_path: Path) -> None:
+        """Another content, another identity; a mark that is known brings the identity with it."""
+        self.deliver(tmp_path, {"2013-01": make_rows(60, seed=1), "2013-02": make_rows(60, seed=2)})
+        source = self.source(tmp_path)
+        fragments = [planned.fragment for planned in source.plan().fragments]
+        pieces = [source.look(fragment, {}) for fragment in fragments]
+        assert pieces == [self.source(tmp_path).look(fragment, {}) for fragment in fragments]
+        assert len({piece.identity for piece in pieces}) == len(pieces)
+        for fragment, piece in zip(fragments, pieces, strict=True):
+            assert piece.locator == fragment.locator
+            if piece.mark:
+                known = {(piece.locator, piece.mark): "remembered"}
+                assert source.look(fragment, known).identity == "remembered"
+
     def test_the_cursor_tells_old_from_new(self, tmp_path: Path) -> None:
         """After a cursor there is only what came later, and each span is planned exactly once."""
         self.deliver(tmp_path, {"2013-01": make_rows(5), "2013-02": make_rows(6)})

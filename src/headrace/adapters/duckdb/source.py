@@ -14,7 +14,7 @@ from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
 from headrace.dataset.types import logical_schema, one_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.ingestion import Batches, Plan, plan_files
+from headrace.ingestion import Batches, Known, Piece, Plan, look_at_file, plan_files
 
 __all__ = ["DuckDB"]
 
@@ -70,6 +70,10 @@ class DuckDB:
     def plan(self, cursor: str | None = None) -> Plan:
         """The databases of the chosen spans after the cursor. Cost: a look into the folder."""
         return plan_files("duckdb", self.pattern, spans=self.spans, base=self.base, cursor=cursor)
+
+    def look(self, fragment: Fragment, known: Known) -> Piece:
+        """The file as it is. Cost: one that is not known is read once."""
+        return look_at_file(fragment, known)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """The rows of one database, in its own types. Memory: a batch of 65,536 rows, and `memory_mb`."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from headrace.dataset import Fragment
 from headrace.dataset.csv_file import CsvFile, CsvFormat, join_shapes
-from headrace.ingestion._contract import Batches, Plan
-from headrace.ingestion.planning import plan_files
+from headrace.ingestion._contract import Batches, Known, Piece, Plan
+from headrace.ingestion.planning import look_at_file, plan_files
 
 __all__ = ["Csv"]
 
@@ -63,6 +63,10 @@ class Csv:
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder."""
         return plan_files("csv", self.pattern, spans=self.spans, base=self.base, cursor=cursor)
+
+    def look(self, fragment: Fragment, known: Known) -> Piece:
+        """The file as it is. Cost: one that is not known is read once."""
+        return look_at_file(fragment, known)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file. Without `schema` it is read once for its types, then once more. Memory: a block of 4 MiB."""

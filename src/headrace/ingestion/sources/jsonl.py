@@ -13,8 +13,8 @@ from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
 from headrace.dataset.types import common_type, logical_schema, one_schema, parse_type
 from headrace.errors import InvalidInput
-from headrace.ingestion._contract import Batches, Plan
-from headrace.ingestion.planning import plan_files
+from headrace.ingestion._contract import Batches, Known, Piece, Plan
+from headrace.ingestion.planning import look_at_file, plan_files
 
 __all__ = ["Jsonl", "is_jsonl"]
 
@@ -85,6 +85,10 @@ class Jsonl:
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder."""
         return plan_files("jsonl", self.pattern, spans=self.spans, base=self.base, cursor=cursor)
+
+    def look(self, fragment: Fragment, known: Known) -> Piece:
+        """The file as it is. Cost: one that is not known is read once."""
+        return look_at_file(fragment, known)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file. Memory: the file as a whole, and its rows.

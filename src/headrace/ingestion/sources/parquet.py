@@ -11,8 +11,8 @@ import pyarrow as pa
 from headrace.dataset import Fragment
 from headrace.dataset.reading import ParquetReader
 from headrace.dataset.types import one_schema
-from headrace.ingestion._contract import Batches, Plan
-from headrace.ingestion.planning import plan_files
+from headrace.ingestion._contract import Batches, Known, Piece, Plan
+from headrace.ingestion.planning import look_at_file, plan_files
 
 __all__ = ["Parquet"]
 
@@ -40,8 +40,12 @@ class Parquet:
     base: str | None = None
 
     def plan(self, cursor: str | None = None) -> Plan:
-        """The files of the chosen spans after the cursor. Cost: a look into the folder, and each file's footer."""
-        return plan_files("parquet", self.pattern, spans=self.spans, base=self.base, cursor=cursor, num_rows=_num_rows)
+        """The files of the chosen spans after the cursor. Cost: a look into the folder."""
+        return plan_files("parquet", self.pattern, spans=self.spans, base=self.base, cursor=cursor)
+
+    def look(self, fragment: Fragment, known: Known) -> Piece:
+        """The file as it is. Cost: one that is not known is read once."""
+        return look_at_file(fragment, known)
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file, row group after row group, in its own types. Memory: a batch of 65,536 rows."""
@@ -56,8 +60,3 @@ class Parquet:
     def join(self, shapes: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
         """The schema that all files have: InvalidSchema names the columns in which they differ."""
         return one_schema(shapes)
-
-
-def _num_rows(path: Path) -> int:
-    """As the file's footer says."""
-    return sum(ParquetReader(path).piece_rows)
