@@ -39,6 +39,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "searcher": ("tuning/searchers", "searcher"),
     "protocol": ("serving/protocols", "protocol"),
     "policy": ("routing/policies", "policy"),
+    "exporter": ("orchestration/exporters", "exporter"),
     "page": ("orchestration/pages", "page"),
 }
 

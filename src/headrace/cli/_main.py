@@ -48,6 +48,8 @@ COMMANDS: dict[str, str] = {
     "requests": "what endpoints were asked and answered, and why one answer was what it was",
     "monitor": "compare what endpoints are asked with what their models were fitted on",
     "gc": "remove what no recent run and no endpoint refers to",
+    "export": "write a pipeline, or what serves, down for Airflow, Kubeflow or Kubernetes",
+    "step": "one step of a run, for another orchestrator to start",
     "doctor": "check the installation and the store, or print what the store's runs made",
     "completion": "print what makes a shell complete headrace's words",
 }
@@ -58,6 +60,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "go on": ("resume", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
+    "elsewhere": ("export", "step"),
     "keep": ("gc", "doctor", "completion"),
 }
 

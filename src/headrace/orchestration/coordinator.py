@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,9 @@ class Coordinator:
         What runs the steps.
     hands_back : bool
         Whether, when it is interrupted, the run goes back into the queue instead of being cancelled.
+    only : collection of str, optional
+        The steps that this process begins; the others are another's to begin, and the run is put back when these have
+        ended. None = all, and the run is finished.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class Coordinator:
         children: Children,
         *,
         hands_back: bool = False,
+        only: Collection[str] | None = None,
     ) -> None:
         self.plan, self.run_id, self.store, self.settings = plan, run_id, store, settings
+        self.only = only
         self.hands = Hands(plan, run_id, store, settings, children)
         self.results: dict[str, StepResult] = {}
         self.waiting: list[Node] = list(plan.graph.nodes)
@@ -85,6 +90,7 @@ class Coordinator:
         self._is_cancelled = False
         self._is_helped = False
         self._told = False
+        self._waits_for_room = False
         self._missing: dict[str, str] = {}  # steps that are ready, and whose key the store does not know
         self._renewed = self._asked = time.monotonic()
         rows = store.attempts(run_id)
@@ -100,12 +106,14 @@ class Coordinator:
         start = time.monotonic()
         nodes, resolved = self.plan.graph.nodes, self.plan.resolved
         number = sum(not is_looked_up(node.call, resolved.get(node.name, {})) for node in nodes)
-        steps = f"{number} step{'s' if number != 1 else ''}"
+        steps = f"{number} step{'s' if number != 1 else ''}" if self.only is None else ", ".join(self.only)
         progress.say(f"run {self.run_id} of {self.plan.graph.pipeline}: {steps}")
         try:
             while self.waiting or self.hands.running or self.foreign:
                 if not self.interrupts:
                     self._start_ready()
+                    if self._is_through:
+                        break
                 elif not self.hands.running and (self.hands_back or not self.foreign):
                     break
                 if self.hands.running:
@@ -123,8 +131,9 @@ class Coordinator:
                 progress.show([])
         state = self._finish()
         unfinished = [*self.waiting, *(item.node for item in self.foreign.values())]
+        reason = "the run was stopped" if self.only is None else "not begun here"
         for node in unfinished:
-            self.results[node.name] = StepResult(node.name, "not run", reason="the run was stopped")
+            self.results[node.name] = StepResult(node.name, "not run", reason=reason)
         names = [node.arguments["endpoint"] for node in self.plan.graph.nodes if node.call == "push"]
         result = RunResult(
             self.run_id,
@@ -136,14 +145,23 @@ class Coordinator:
             self.stopped_by,
             {name: sorted({move.version for move in self.store.moves(name)}) for name in sorted(names)},
         )
-        tell_run(result)
+        if self.only is None:
+            tell_run(result)
         return result
 
     def interrupt(self) -> None:
         """Start nothing more; the second time, stop what runs. Called from a signal: only notes it."""
         self.interrupts += 1
 
+    @property
+    def _is_through(self) -> bool:
+        """Whether nothing is left that this process may begin, or waits for."""
+        return self.only is not None and not self.hands.running and not self.foreign and not self._waits_for_room
+
     def _finish(self) -> str:
+        if self.only is not None:
+            self.store.release_run(self.run_id)
+            return "queued"
         if self.waiting or self.foreign:
             state = "cancelled"
         elif any(item.state == "failed" for item in self.results.values()):
@@ -159,6 +177,7 @@ class Coordinator:
         return state
 
     def _start_ready(self) -> None:
+        self._waits_for_room = False
         progressed = True
         while progressed:
             progressed = False
@@ -171,17 +190,20 @@ class Coordinator:
 
     def _advance(self, node: Node, inputs: Inputs) -> bool:
         """Block, take from the store, or start a step whose inputs are known; False when it has to wait."""
+        if inputs.output is not None and inputs.withheld is None:
+            self.results[node.name] = StepResult(node.name, "looked up", inputs.output)
+            return True
+        if self.only is not None and node.name not in self.only and node.name not in self._finished:
+            return False
         if inputs.withheld is not None:
             self._block(node, inputs.withheld)
-            return True
-        if inputs.output is not None:
-            self.results[node.name] = StepResult(node.name, "looked up", inputs.output)
             return True
         key = self._missing.get(node.name) or self.plan.key_of(node, inputs.digests)
         if node.name not in self._missing and self._take_known(node, key, inputs.digests):
             return True
         self._missing[node.name] = key
         if not self.hands.has_room:
+            self._waits_for_room = True
             return False
         self._seen[node.name] += 1
         if self.hands.begin(node, key, inputs.digests, number=self._seen[node.name]):
@@ -189,7 +211,7 @@ class Coordinator:
         # Somebody else has it, or has had it: what we know of it is old.
         self._seen[node.name] -= 1
         del self._missing[node.name]
-        self._is_helped = True
+        self._is_helped = self._waits_for_room = True
         return False
 
     def _take_known(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:

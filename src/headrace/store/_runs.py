@@ -33,6 +33,7 @@ class Runs(Records):
         is_queued: bool = False,
         trigger: Mapping[str, Any] | None = None,
         events: Sequence[tuple[str, Mapping[str, Any]]] = (),
+        once: str | None = None,
     ) -> str:
         """Record a run, what its plan resolved and this process's lease on it, in one transaction.
 
@@ -52,12 +53,18 @@ class Runs(Records):
             What made it start, where no person did: kept in its first event, "run-created".
         events : sequence of (str, mapping)
             Further events of the same moment, by kind and body: both are there, or neither.
+        once : str, optional
+            What another orchestrator calls this run: a pipeline's run of one name is made once, however often it is
+            asked for, and a later call changes nothing and gives its id.
 
         Returns the run's id.
         """
-        run_id, state = uuid.uuid4().hex[:12], "queued" if is_queued else "running"
+        run_id = uuid.uuid4().hex[:12] if once is None else digest([pipeline, once])[:12]
+        state = "queued" if is_queued else "running"
         body = {"pipeline": pipeline} if trigger is None else {"pipeline": pipeline, "trigger": dict(trigger)}
         with self._database.write() as connection:
+            if once is not None and connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+                return run_id
             connection.execute(
                 "INSERT INTO runs (run_id, pipeline, plan_id, plan, state, created_us) VALUES (?, ?, ?, ?, ?, ?)",
                 (run_id, pipeline, plan_id or digest(dict(plan)), encode(dict(plan)), state, _lease.now_us()),
