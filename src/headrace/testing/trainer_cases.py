@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
@@ -13,9 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from headrace.canonical import to_canonical
+from headrace.dataset import Dataset
+from headrace.engine.reference import build, describe
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model import Codec, GraphBuilder, InputColumn, Model
-from headrace.training import FeatureColumn, Features, Group, Journal, Trainer, assemble
+from headrace.training import FeatureColumn, Features, Group, Journal, Trainer, assemble, train
 
 __all__ = ["NumberGraph", "TrainerCases", "numbers_table", "random_features"]
 
@@ -44,14 +48,18 @@ class NumberGraph:
         return np.asarray(lanes["number"].astype(np.float32))
 
 
-def random_features(num_rows: int, *, num_features: int = 5, is_binary: bool = True, seed: int = 0) -> Features:
+def random_features(
+    num_rows: int, *, num_features: int = 5, is_binary: bool = True, seed: int = 0, has_missing: bool = True
+) -> Features:
     """Rows with a signal, a twentieth of the values missing, and among them columns of few values and of zeros."""
     random = np.random.default_rng(seed)
     matrix = random.normal(size=(num_rows, num_features)).astype(np.float32)
     matrix[:, 1] = np.round(matrix[:, 1])
     signal = matrix[:, 0] + 0.5 * matrix[:, 1] + random.normal(scale=0.5, size=num_rows)
     matrix[:, -1] = 0.0
-    matrix[random.random(matrix.shape) < 0.05] = np.nan
+    is_missing = random.random(matrix.shape) < 0.05
+    if has_missing:
+        matrix[is_missing] = np.nan
     label = (signal > 0.3).astype(np.float64) if is_binary else signal.astype(np.float64) * 100.0
     columns = tuple(FeatureColumn(f"x{index}") for index in range(num_features))
     return Features(columns, matrix, label, None, np.arange(num_rows, dtype=np.uint64))
@@ -80,23 +88,34 @@ class TrainerCases:
         What is tested.
     tasks : tuple of str
         The tasks it can do, of "binary" and "regression".
+    takes_missing : bool
+        Whether it fits rows with missing values; one that does not says so, naming the feature and what to do.
+    changed : (name, value) or None
+        A parameter that a search may set, and a value it does not have; None = the first of its `limits`.
     """
 
     trainer: ClassVar[Trainer]
     tasks: ClassVar[tuple[str, ...]] = ("binary", "regression")
+    takes_missing: ClassVar[bool] = True
+    changed: ClassVar[tuple[str, Any] | None] = None
 
-    def fitted(self, task: str = "binary", *, trainer: Trainer | None = None, **options: Any) -> Model:
-        """A model of the trainer on random rows; `options`: `params`, `validation`."""
-        train = random_features(400, is_binary=task == "binary")
+    def rows(self, num_rows: int, *, task: str = "binary", seed: int = 0) -> Features:
+        """Random rows that the trainer takes."""
+        return random_features(num_rows, is_binary=task == "binary", seed=seed, has_missing=self.takes_missing)
+
+    def fitted(self, task: str | None = None, *, trainer: Trainer | None = None, **options: Any) -> Model:
+        """A model of the trainer on random rows; `options`: `params`, `validation`, `journal`."""
+        task = task or self.tasks[0]
+        features = self.rows(400, task=task)
         predictor = (trainer or self.trainer).fit(
-            train,
+            features,
             options.get("validation"),
             params=options.get("params", {}),
             group=Group(),
             journal=options.get("journal", Journal()),
         )
         assert predictor.task == task
-        return assemble(NumberGraph(len(train.columns)), predictor, sample=numbers_table(train.matrix))
+        return assemble(NumberGraph(len(features.columns)), predictor, sample=numbers_table(features.matrix))
 
     def test_equal_rows_give_equal_bytes(self) -> None:
         """Fitting twice gives one model: graph, native files and golden rows."""
@@ -109,7 +128,7 @@ class TrainerCases:
 
     def test_a_row_does_not_see_its_batch(self) -> None:
         """Margin and prediction of a row are the same bytes in batches of 1, 2, 3, 7, 31, 100 and all."""
-        rows = numbers_table(random_features(300, seed=1).matrix)
+        rows = numbers_table(self.rows(300, seed=1).matrix)
         for task in self.tasks:
             model = self.fitted(task)
             whole = model.predict(rows)
@@ -119,7 +138,7 @@ class TrainerCases:
 
     def test_threads_share_a_model(self) -> None:
         """Many threads on one session give what one gives."""
-        rows = numbers_table(random_features(200, seed=2).matrix)
+        rows = numbers_table(self.rows(200, seed=2).matrix)
         model = self.fitted(self.tasks[0])
         whole = model.predict(rows)
         with ThreadPoolExecutor(4) as threads:
@@ -127,9 +146,19 @@ class TrainerCases:
         assert pa.concat_tables(pieces).combine_chunks().equals(whole)
 
     def test_missing_values_and_extremes_are_answered(self) -> None:
-        """A row of nulls, and one beyond all training rows, get a finite prediction; a probability where binary."""
+        """A row of nulls, and one beyond all training rows, get a finite prediction; a probability where binary.
+
+        A trainer that takes no missing values has learnt nothing of them: their rows get none, that is NaN.
+        """
         width = len(random_features(1).columns)
-        matrix = np.array([[np.nan] * width, [3e38] * width, [-3e38] * width, [0.0] * width], np.float32)
+        matrix = np.array([[3e38] * width, [-3e38] * width, [0.0] * width], np.float32)
+        nulls = np.full((1, width), np.nan, np.float32)
+        if self.takes_missing:
+            matrix = np.concatenate([nulls, matrix])
+        else:
+            for task in self.tasks:
+                missing = self.fitted(task).predict(numbers_table(nulls))["prediction"].to_pylist()
+                assert all(value is None or np.isnan(value) for value in missing)
         for task in self.tasks:
             prediction = self.fitted(task).predict(numbers_table(matrix))["prediction"].to_pylist()
             assert all(np.isfinite(value) for value in prediction)
@@ -138,7 +167,7 @@ class TrainerCases:
     def test_it_learns(self) -> None:
         """On rows with a plain signal, predictions order the labels far better than chance."""
         for task in self.tasks:
-            judged = random_features(400, is_binary=task == "binary", seed=3)
+            judged = self.rows(400, task=task, seed=3)
             prediction = self.fitted(task).predict(numbers_table(judged.matrix))["prediction"].to_pylist()
             assert np.corrcoef(prediction, judged.label)[0, 1] > 0.5
 
@@ -160,7 +189,7 @@ class TrainerCases:
 
     def test_a_validation_split_is_taken(self) -> None:
         """With validation rows it fits, the same bytes each time."""
-        validation = random_features(100, is_binary=self.tasks[0] == "binary", seed=4)
+        validation = self.rows(100, task=self.tasks[0], seed=4)
         first = self.fitted(self.tasks[0], validation=validation)
         assert first.onnx == self.fitted(self.tasks[0], validation=validation).onnx
 
@@ -175,9 +204,76 @@ class TrainerCases:
 
     def test_params_override_fields(self) -> None:
         """What a search suggests is the same as setting it; an unknown name is answered with the nearest."""
-        name, low, high = self.trainer.limits[0]
-        value = min(max(low, 3), high)
-        changed = dataclasses.replace(self.trainer, **{name: value})
+        if self.changed is None:
+            name, low, high = self.trainer.limits[0]
+            value = min(max(low, 3), high)
+        else:
+            name, value = self.changed
+        changed = self.trainer.replace({name: value})
         assert self.fitted(params={name: value}).onnx == self.fitted(trainer=changed).onnx
         with pytest.raises(UnknownName, match="parameter"):
             self.fitted(params={f"{name}_": value})
+
+    def test_it_travels_as_plain_data(self) -> None:
+        """To a step's process, and into its key: described and built again it is equal, and says the same of itself."""
+        there = build(json.loads(json.dumps(describe(self.trainer))))
+        assert there == self.trainer
+        assert to_canonical(there.to_plain()) == to_canonical(self.trainer.to_plain())
+
+    # --- what cannot be learnt from, through `headrace.train`
+
+    def trained(self, label: npt.NDArray[np.float64], *, features: Features | None = None) -> Model:
+        """A model of the trainer, fitted through `headrace.train` on these labels."""
+        features = features or self.rows(len(label))
+        table = numbers_table(features.matrix).append_column("label", pa.array(label, from_pandas=True))
+        return train(self.trainer, NumberGraph(len(features.columns)), Dataset.from_arrow(table, label="label"))
+
+    def test_a_constant_label_is_refused(self) -> None:
+        """One value in all rows teaches nothing; the error names the label and the value."""
+        for value in (0.0, 1.0, 7.5):
+            with pytest.raises(InvalidInput, match=rf"every label is {value:g}.*'label'"):
+                self.trained(np.full(50, value))
+
+    def test_missing_labels_are_refused(self) -> None:
+        """Rows without any label: the error names the label."""
+        with pytest.raises(InvalidInput, match=r"no row to fit on.*'label'"):
+            self.trained(np.full(50, np.nan))
+
+    def test_infinite_labels_are_refused(self) -> None:
+        """An infinity among the labels makes no model."""
+        label = self.rows(50).label
+        label[3] = np.inf
+        with pytest.raises(InvalidInput, match="label"):
+            self.trained(label)
+
+    def test_a_run_that_diverges_is_an_error(self) -> None:
+        """Values that no sum of squares can hold give one clear error, or a model whose answers are finite."""
+        if "regression" not in self.tasks:
+            return
+        label = self.rows(50, task="regression").label * 1e300
+        try:
+            model = self.trained(label)
+        except InvalidInput:
+            return
+        found = np.array(model.predict(numbers_table(self.rows(50).matrix))["prediction"])
+        assert np.isfinite(found).all()
+
+    def test_missing_features_are_named(self) -> None:
+        """Where its library takes none, the error names the feature and what to do."""
+        if self.takes_missing:
+            return
+        features = self.rows(50)
+        features.matrix[7, 2] = np.nan
+        with pytest.raises(InvalidInput, match=r"missing.*'x2'.*fill_null"):
+            self.trained(features.label, features=features)
+
+    def test_infinite_features_are_named(self) -> None:
+        """A feature that is infinite is refused by name, or makes no infinite answer."""
+        features = self.rows(50)
+        features.matrix[7, 2] = np.inf
+        try:
+            model = self.trained(features.label, features=features)
+        except InvalidInput as error:
+            assert "'x2'" in str(error)  # either is right
+            return
+        assert np.isfinite(np.array(model.predict(numbers_table(self.rows(50).matrix))["prediction"])).all()

@@ -14,6 +14,7 @@ from headrace.model import GraphBuilder, Model, Signature
 from headrace.training._contract import Group, Predictor, Trainer
 from headrace.training._materialise import materialise
 from headrace.training.history import HISTORY, History
+from headrace.training.refusals import refuse_labels
 
 __all__ = ["assemble", "train"]
 
@@ -98,8 +99,8 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
     engine : LocalEngine, optional
         Its `workers` is the number of threads that compute features; the result is the same for any number.
 
-    Raises Misuse for a data set without a label, InvalidInput where no row has one, UnknownName where there are splits
-    but none is called `train`.
+    Raises Misuse for a data set without a label, InvalidInput where no row has one or all have the same, UnknownName
+    where there are splits but none is called `train`.
     Cost: features about 1 us a row; then the trainer's.
     """
     if not isinstance(trainer, Trainer):
@@ -125,6 +126,7 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
             where=f"label {dataset.roles.label!r}",
             expected="a value that occurs, written exactly as in the data",
         )
+    refuse_labels(fitted.features, str(dataset.roles.label))
     used, validation = {split}, None
     if "validation" in names:
         judged = materialise(graph, dataset, "validation", num_threads=num_threads)

@@ -1,0 +1,1 @@
+"""LightGBM: gradient-boosted trees, grown leaf by leaf."""
