@@ -27,6 +27,7 @@ from headrace.transformation import Expression as Expression
 # Members: one file each, found by name.
 from headrace.adapters.duckdb.source import DuckDB as DuckDB
 from headrace.adapters.lightgbm.trainer import LightGBM as LightGBM
+from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier

@@ -1,0 +1,1 @@
+"""scikit-learn: linear models, forests, boosted trees and small networks."""
