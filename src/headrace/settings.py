@@ -54,6 +54,8 @@ class Settings:
         Rows that may wait to be written; what comes beyond that is answered, counted and not written.
     lease_s : float
         How long a step's lease lasts without renewal, in seconds.
+    tensorboard : bool
+        Whether steps that train write event files for TensorBoard too, beside their records.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
@@ -70,6 +72,7 @@ class Settings:
     log_sample: float = 1.0
     log_queue_rows: int = 50_000
     lease_s: float = 30.0
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         for name in _LIMITS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from headrace.canonical import digest
@@ -100,6 +101,25 @@ def _transform(arguments: dict[str, Any], context: Context) -> Done:
     return Done({"graph": VERBS["transform"].load()(**arguments)})
 
 
+def _train(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.training.checkpoints import Checkpoints
+    from headrace.training.recording import Recorder
+
+    attempt, recorder = context.attempt, None
+    if context.records:
+        path = Path(context.records["path"])
+        recorder = Recorder(
+            path,
+            events=path.with_suffix("") if context.records["tensorboard"] else None,
+            attempt_id=attempt.id,
+            step=attempt.step,
+            inputs=context.inputs,
+        )
+    checkpoints = Checkpoints(context.store.home.checkpoint(attempt.key))
+    model = VERBS["train"].load()(**arguments, journal=checkpoints, recorder=recorder)
+    return Done({"model": model}, {} if recorder is None else {"fitting": recorder.measured()})
+
+
 def _gate(arguments: dict[str, Any], context: Context) -> Done:
     verdict = VERBS["gate"].load()(**arguments)
     done = Done({"verdict": verdict}, {"ok": verdict.ok, "rules": rules_result(verdict)})
@@ -162,6 +182,7 @@ _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "ingest_span": _ingest_span,
     "load_schema": _load_schema,
     "push": _push,
+    "train": _train,
     "transform": _transform,
     "validate": _validate,
 }

@@ -146,6 +146,7 @@ class Hands:
             "resolved": self.plan.resolved.get(node.name, {}),
             "notes": node.notes,
             "tells": self.is_drawn,
+            "records": {"path": str(log.with_suffix(".jsonl")), "tensorboard": self.settings.tensorboard},
             "kept": {"limit_mb": self.settings.states_mb, "code": headrace_version()},
         }
         if not self.is_drawn:

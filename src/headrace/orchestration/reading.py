@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURED", "Reading", "without_measurements"]
 
-MEASURED = ("rows_read", "rows_reused")
+MEASURED = ("rows_read", "rows_reused", "fitting")
 """What a step's result says about how it ran, and not about what it found: of the attempt, never of the step."""
 
 

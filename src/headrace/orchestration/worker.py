@@ -3,7 +3,7 @@
 A call is plain data:
 
     {"home", "lease_s", "attempt", "step", "key", "call", "arguments", "outputs", "folder", "resolved", "notes",
-     "kept"}
+     "kept", "records"}
 
 `arguments` holds `{"@": digest}` (or `{"@": null}` for a resolved input that does not exist) where the graph had a
 handle. The answer is plain data too: `{"outputs": {name: digest}, "result": {...}}`, or `{"error": {...}}`.
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace import disk
 from headrace.errors import HeadraceError, InvalidInput, LeaseLost, StoreError
 from headrace.orchestration.reading import Reading
 from headrace.orchestration.steps import Step
@@ -52,6 +53,8 @@ class Context:
         Parameter name -> digest, for parameters that are one artifact.
     reading : Reading
         The engine to read rows with, and the count of rows.
+    records : dict
+        `path`, the file that measurements go to, and `tensorboard`, the setting; {} = nothing is recorded.
     """
 
     store: Store
@@ -61,6 +64,7 @@ class Context:
     notes: dict[str, Any]
     inputs: dict[str, str]
     reading: Reading
+    records: dict[str, Any]
 
 
 @dataclass
@@ -83,7 +87,8 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(value.get("@"), str)
     }
     reading = Reading(store, call.get("kept"))
-    context = Context(store, attempt, Path(call["folder"]), call["resolved"], call["notes"], inputs, reading)
+    records = call.get("records", {})
+    context = Context(store, attempt, Path(call["folder"]), call["resolved"], call["notes"], inputs, reading, records)
     loaded: dict[str, Any] = {}
     arguments = {name: _load(store, value, loaded) for name, value in call["arguments"].items()}
     done = _run(call, arguments, context)
@@ -93,6 +98,7 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
     waived = waived_of(done.result, call["resolved"])
     committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted, waived=waived)
     reading.close()
+    disk.remove_folder(store.home.checkpoint(call["key"]))  # what it would have gone on from
     return {"outputs": {name: item.digest for name, item in committed.items()}, "result": done.result}
 
 

@@ -55,6 +55,11 @@ class Home:
         return self.path / "states"
 
     @property
+    def checkpoints(self) -> Path:
+        """What trainers keep to go on from when their step is killed, one folder a step key; made when first used."""
+        return self.path / "checkpoints"
+
+    @property
     def logs(self) -> Path:
         """Logs of steps and servers."""
         return self.path / "logs"
@@ -67,6 +72,10 @@ class Home:
     def artifact(self, digest: str) -> Path:
         """The folder of an artifact, whether or not it exists."""
         return self.artifacts / check_digest(digest)
+
+    def checkpoint(self, key: str) -> Path:
+        """The folder of a step's checkpoint, whether or not it exists."""
+        return self.checkpoints / check_digest(key)
 
     def make(self) -> None:
         """Make the folders, readable by their owner alone; those that are there are left as they are."""

@@ -11,9 +11,11 @@ import pyarrow as pa
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder, Model, Signature
-from headrace.training._contract import Group, Predictor, Trainer
-from headrace.training._materialise import materialise
+from headrace.training._contract import Features, Group, Journal, Predictor, Trainer
+from headrace.training._materialise import Materialised, materialise
 from headrace.training.history import HISTORY, History
+from headrace.training.journals import Journals
+from headrace.training.recording import Recorder
 from headrace.training.refusals import refuse_labels
 
 __all__ = ["assemble", "train"]
@@ -81,7 +83,15 @@ def assemble(
     return Model(builder.finish(outputs), signature, native_files=files, sample=sample)
 
 
-def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None) -> Model:
+def train(
+    trainer: Trainer,
+    graph: Any,
+    dataset: Dataset,
+    *,
+    engine: Any = None,
+    journal: Journal | None = None,
+    recorder: Recorder | None = None,
+) -> Model:
     """Fit a trainer on a data set's `train` rows and return the model that serves.
 
     A data set without splits is used whole; a split named `validation` is handed to the trainer for early stopping.
@@ -98,6 +108,10 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         With a label.
     engine : LocalEngine, optional
         Its `workers` is the number of threads that compute features; the result is the same for any number.
+    journal : Journal, optional
+        Told what the trainer reports, and asked to keep its checkpoints; beside the model's own history.
+    recorder : Recorder, optional
+        Where parameters, digests and measurements go; a pipeline's step has one.
 
     Raises Misuse for a data set without a label, InvalidInput where no row has one or all have the same, UnknownName
     where there are splits but none is called `train`.
@@ -133,13 +147,20 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         if judged.features.num_rows:
             validation = judged.features
             used.add("validation")
-    history = History()
-    predictor = trainer.fit(fitted.features, validation, params={}, group=Group(), journal=history)
-    return assemble(
+    history, parts = History(), _parts(dataset, used)
+    told: list[Journal] = [history]
+    if recorder is not None:
+        recorder.note("parameters", trainer.to_plain())
+        recorder.note("data", _described(fitted, validation, parts))
+        told.append(recorder)
+    if journal is not None:
+        told.append(journal)
+    predictor = trainer.fit(fitted.features, validation, params={}, group=Group(), journal=Journals(*told))
+    model = assemble(
         graph,
         predictor,
         label=dataset.roles.label,
-        fitted_parts=_parts(dataset, used),
+        fitted_parts=parts,
         num_rows=fitted.features.num_rows,
         num_dropped=fitted.num_dropped,
         trainer=trainer.to_plain(),
@@ -149,6 +170,19 @@ def train(trainer: Trainer, graph: Any, dataset: Dataset, *, engine: Any = None)
         history=history,
         positive=dataset.roles.positive,
     )
+    if recorder is not None:
+        recorder.note("model", {"digest": model.digest, **recorder.measured()})
+    return model
+
+
+def _described(fitted: Materialised, validation: Features | None, parts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "num_rows": fitted.features.num_rows,
+        "num_features": fitted.features.matrix.shape[1],
+        "num_dropped": fitted.num_dropped,
+        "num_validation_rows": 0 if validation is None else validation.num_rows,
+        "parts": dict(parts),
+    }
 
 
 def _unused(graph: Any, dataset: Dataset) -> list[str]:

@@ -1,10 +1,12 @@
-"""`headrace logs [RUN] [STEP]`: what the steps of a run printed."""
+"""`headrace logs [RUN] [STEP]`: what the steps of a run printed, and what was recorded while they fitted."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from headrace import progress
 from headrace.cli.output import add_output, write_json
@@ -18,7 +20,7 @@ __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
 EXAMPLES = (
     "headrace logs",
-    "headrace logs train",
+    "headrace logs train -f",
     "headrace logs @failed",
 )
 
@@ -27,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `logs` takes."""
     parser.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
     parser.add_argument("step", nargs="?", metavar="STEP", help="one step; all that printed something by default")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on printing until the run, or the step, has ended"
+    )
     add_output(parser)
 
 
@@ -34,35 +39,60 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print them; always 0."""
     from headrace.orchestration.reporting import log_name
 
+    is_json = arguments.output == "json"
     with opened() as (store, _):
         run, step = _run_and_step(store, arguments.run, arguments.step)
         run_id = run.run_id if step is None else _printed_by(store, run, step)
         folder = store.home.logs / run_id
-    files = {file.name.removesuffix(".log"): file for file in sorted(folder.glob("*.log"))}
-    own = {name for name in files if name.startswith("_")}  # of the process that starts steps: by name only
-    named = None if step is None else log_name(step).removesuffix(".log")
-    if run_id != run.run_id:
-        progress.say(f"step {step} of run {run.run_id} is cached: run {run_id} did the work, and printed this")
-    if named is not None and named not in files:
+        named = None if step is None else log_name(step).removesuffix(".log")
+        if run_id != run.run_id:
+            progress.say(f"step {step} of run {run.run_id} is cached: run {run_id} did the work, and printed this")
         steps = [planned["name"] for planned in run.plan["steps"]]
+        if arguments.follow and (step is None or step in steps):
+            from headrace.cli.following import follow
+
+            follow(store, run_id, step, lambda: list(_files(folder, named)), is_json=is_json)
+            return 0
+    if named is not None and not list(_files(folder, named)):
         if step in steps:
             why = "its log is no longer there" if run_id != run.run_id else "it has not run, and printed nothing"
             progress.say(f"step {step} of run {run_id}: {why}")
-            if arguments.output == "json":
+            if is_json:
                 write_json({"run": run_id, "logs": []})
             return 0
+        own = [file.stem for file in folder.glob("_*.log")]  # of the process that starts steps: by name only
         raise UnknownName("log", str(step), [*steps, *own], where=f"run {run.run_id}")
-    wanted = [named] if named is not None else [name for name in files if name not in own]
-    if arguments.output == "json":
-        texts = {name: files[name].read_text(encoding="utf-8", errors="replace") for name in wanted}
-        write_json({"run": run_id, "logs": [{"step": name, "text": text} for name, text in texts.items()]})
-        return 0
-    for name in wanted:
-        text = files[name].read_text(encoding="utf-8", errors="replace")
-        if text and named is None:
-            sys.stdout.write(f"== {name}\n")
-        sys.stdout.write(text)
+    _write(run_id, list(_files(folder, named)), is_json=is_json, is_named=named is not None)
     return 0
+
+
+def _files(folder: Path, named: str | None) -> Iterator[Path]:
+    """A step's log and its records, or those of all steps."""
+    for file in sorted(folder.glob("*.log")) + sorted(folder.glob("*.jsonl")):
+        if file.stem == named or (named is None and not file.name.startswith("_")):
+            yield file
+
+
+def _write(run_id: str, files: list[Path], *, is_json: bool, is_named: bool) -> None:
+    from headrace.cli.records import line_of, newest, thinned
+    from headrace.training.recording import read_records
+
+    told: list[dict[str, Any]] = []
+    for name in sorted({file.stem for file in files}):
+        found = {file.suffix: file for file in files if file.stem == name}
+        log = found.get(".log")
+        text = "" if log is None else log.read_text(encoding="utf-8", errors="replace")
+        records = list(read_records(found[".jsonl"])) if ".jsonl" in found else []
+        told.append({"step": name, "text": text, "records": records})
+    if is_json:
+        write_json({"run": run_id, "logs": told})
+        return
+    for item in told:
+        lines = [line for record in thinned(newest(item["records"])) if (line := line_of(record))]
+        if (item["text"] or lines) and not is_named:
+            sys.stdout.write(f"== {item['step']}\n")
+        sys.stdout.write(item["text"])
+        sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _printed_by(store: Store, run: RunRow, step: str) -> str:
