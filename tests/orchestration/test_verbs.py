@@ -210,7 +210,11 @@ def test_a_schema_file_or_otherwise(tmp_path):
         ("hr.validate(raw, raw)", r"schema of hr.validate is a data set \(ingest.dataset\).*expected a schema"),
         ("hr.analyze(raw, engine=object())", "takes no engine"),
         ("hr.analyze()", r"hr.analyze\(\) lacks dataset"),
-        ("hr.train(open, hr.transform(lambda x: {'a': x.x}, raw), raw)", "function open.*expected hr.XGBoost"),
+        ("hr.train(open, hr.transform(lambda x: {'a': x.x}, raw), raw)", "function open.*or hr.XGBoost"),
+        (
+            "hr.train(estimator(), hr.transform(lambda x: {'a': x.x}, raw), raw)",
+            r"hr.Sklearn\(Ridge\(...\)\) makes it one",
+        ),
         ("if hr.validate(raw, hr.load_schema('s.yaml')).ok: pass", "no output 'ok'"),
         ("hr.transform(lambda x: {'a': x.x if x.x else 1}, raw)", "line"),
     ],
@@ -218,6 +222,11 @@ def test_a_schema_file_or_otherwise(tmp_path):
 def test_mistakes_have_a_line(project, body, message):
     """A verb used in a way it cannot mean is a Misuse at the user's line, before anything runs."""
     project.write(f"""
+        def estimator():
+            from sklearn.linear_model import Ridge
+
+            return Ridge()
+
         @hr.pipeline
         def flow():
             raw = hr.ingest("data/*.parquet", key=["id"])

@@ -272,7 +272,13 @@ def test_empty_parts_are_not_among_those_fitted_on(tmp_path):
     from headrace.ingestion import ingest
 
     for name, number in (("1", 50), ("2", 0)):
-        table = pa.table({"id": list(range(number)), "x": [float(n % 7) for n in range(number)], "y": [n % 2.0 for n in range(number)]})
+        table = pa.table(
+            {
+                "id": list(range(number)),
+                "x": [float(n % 7) for n in range(number)],
+                "y": [n % 2.0 for n in range(number)],
+            }
+        )
         pq.write_table(table.cast(pa.schema([("id", "int64"), ("x", "float64"), ("y", "float64")])), tmp_path / name)
     data = ingest(tmp_path / "{span}", label="y", key=["id"], split={"train": 8, "eval": 2})
     model = train(Spy(), transform(lambda x: {"x": x.x}, data), data)

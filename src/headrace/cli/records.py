@@ -42,11 +42,11 @@ def line_of(record: Mapping[str, Any]) -> str:
         case "data":
             parts = [f"{name} {str(value)[:12]}" for name, value in dict(record.get("parts", {})).items()]
             more = f" and {len(parts) - _MOST_PARTS} more" if len(parts) > _MOST_PARTS else ""
-            return (
-                f"data        {record.get('num_rows', 0):,} rows of {record.get('num_features', 0)} features,"
-                f" {record.get('num_validation_rows', 0):,} to validate, {record.get('num_dropped', 0):,} without a label"
-                f" ({', '.join(parts[:_MOST_PARTS])}{more})"
+            rows, validation, dropped = (
+                f"{record.get(name, 0):,}" for name in ("num_rows", "num_validation_rows", "num_dropped")
             )
+            told = f"{rows} rows of {record.get('num_features', 0)} features, {validation} to validate"
+            return f"data        {told}, {dropped} without a label ({', '.join(parts[:_MOST_PARTS])}{more})"
         case "step":
             values = [f"{name} {_short(value)}" for name, value in dict(record.get("values", {})).items()]
             speed = f"{_short(record.get('steps_per_s', 0.0))}/s"

@@ -89,11 +89,14 @@ def _check_trainer(verb: str, trainer: Any) -> None:
     if not isinstance(trainer, Trainer):
         from headrace.lookup import class_names
 
+        is_estimator = type(trainer).__module__.partition(".")[0] == "sklearn"
         raise Misuse(
             f"trainer of hr.{verb} is {_said(trainer)}",
             where=user_line(),
-            expected=" or ".join(f"hr.{name}()" for name in class_names("trainer")),
-            fix="another trainer is one file: docs/extending/trainer.md",
+            expected=" or ".join(f"hr.{name}(...)" for name in class_names("trainer")),
+            fix=f"hr.Sklearn({type(trainer).__name__}(...)) makes it one"
+            if is_estimator
+            else "another trainer is one file: docs/extending/trainer.md",
         )
 
 
