@@ -157,6 +157,18 @@ def test_leftovers_go_when_they_are_old(store):
     assert (old.exists(), unrecorded.exists(), young.exists()) == (False, False, True)
 
 
+def test_checkpoints_go_when_nobody_went_on_for_a_week(store):
+    """A fit that was killed may be resumed for days; after a week its checkpoint is garbage."""
+    for key, days in (("a" * 64, 8), ("b" * 64, 6)):
+        folder = store.home.checkpoint(key)
+        folder.mkdir(parents=True)
+        (folder / "newest").write_bytes(b"1234567")
+        os.utime(folder, (1, folder.stat().st_mtime - days * 86400))
+    (found,) = store.collect()
+    assert (found.kind, found.name, found.size_bytes) == ("checkpoint", "a" * 64, 7)
+    assert [path.name for path in store.home.checkpoints.iterdir()] == ["b" * 64]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

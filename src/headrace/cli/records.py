@@ -45,8 +45,8 @@ def line_of(record: Mapping[str, Any]) -> str:
             rows, validation, dropped = (
                 f"{record.get(name, 0):,}" for name in ("num_rows", "num_validation_rows", "num_dropped")
             )
-            told = f"{rows} rows of {record.get('num_features', 0)} features, {validation} to validate"
-            return f"data        {told}, {dropped} without a label ({', '.join(parts[:_MOST_PARTS])}{more})"
+            described = f"{rows} rows of {record.get('num_features', 0)} features, {validation} to validate"
+            return f"data        {described}, {dropped} without a label ({', '.join(parts[:_MOST_PARTS])}{more})"
         case "step":
             values = [f"{name} {_short(value)}" for name, value in dict(record.get("values", {})).items()]
             speed = f"{_short(record.get('steps_per_s', 0.0))}/s"

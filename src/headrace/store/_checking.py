@@ -102,9 +102,10 @@ class Checking(Catalog):
         return [lease.subject for lease in leases if lease is not None and not _lease.holder_is_alive(lease)]
 
     def leftovers(self) -> list[Path]:
-        """Folders of killed attempts, and artifacts that no commit named: nothing ever reads them.
+        """Folders of killed attempts, artifacts that no commit named, and checkpoints that nobody went on from.
 
-        Cost: a listing of two folders. What a living process is writing is not among them.
+        A checkpoint may be gone on from for a week, by a run that is resumed or one that begins anew.
+        Cost: a listing of three folders. What a living process is writing is not among them.
         """
         folders = [path for path in sorted(self._home.attempts.iterdir()) if path.is_dir()]
         with self._database.read() as connection:
@@ -113,15 +114,18 @@ class Checking(Catalog):
         artifacts = [path for path in sorted(self._home.artifacts.iterdir()) if path.is_dir()]
         with self._database.read() as connection:
             known = {digest for (digest,) in connection.execute("SELECT digest FROM artifacts")}
-        return found + [path for path in artifacts if path.name not in known and not is_recent(path)]
+        found += [path for path in artifacts if path.name not in known and not is_recent(path)]
+        kept = sorted(self._home.checkpoints.iterdir()) if self._home.checkpoints.is_dir() else []
+        return found + [path for path in kept if not is_recent(path, _CHECKPOINT_S)]
 
 
+_CHECKPOINT_S = 7 * 86400.0
 _RECENT_S = 3600.0  # `save_artifact` works without an attempt, and a commit renames before it records
 
 
-def is_recent(path: Path) -> bool:
-    """Whether a folder was made, or touched, within the hour: somebody may be about to refer to it."""
+def is_recent(path: Path, age_s: float = _RECENT_S) -> bool:
+    """Whether a folder was made, or touched, within the hour (or `age_s`): somebody may be about to refer to it."""
     try:
-        return path.stat().st_mtime > _lease.now_us() / 1e6 - _RECENT_S
+        return path.stat().st_mtime > _lease.now_us() / 1e6 - age_s
     except OSError:  # it was removed meanwhile
         return True

@@ -40,7 +40,8 @@ class Garbage:
     Parameters
     ----------
     kind : str
-        The artifact's kind, "attempt" for what a killed process left, "unrecorded" for bytes that were never committed.
+        The artifact's kind, "attempt" for what a killed process left, "checkpoint" for what a fit was not gone on from,
+        "unrecorded" for bytes that were never committed.
     name : str
         The digest, or the folder's name.
     size_bytes : int
@@ -115,9 +116,9 @@ class Collecting(Checking):
         return removed
 
     def _left(self) -> Iterator[tuple[Garbage, Path]]:
+        kinds = {self._home.attempts: "attempt", self._home.checkpoints: "checkpoint"}
         for path in self.leftovers():
-            kind = "attempt" if path.parent == self._home.attempts else "unrecorded"
-            yield Garbage(kind, path.name, _size(path)), path
+            yield Garbage(kinds.get(path.parent, "unrecorded"), path.name, _size(path)), path
 
     def _aside(self) -> Path:
         return self._home.attempts / f"removed-{uuid.uuid4().hex}"

@@ -82,7 +82,7 @@ def _store(store: Store) -> Iterator[Finding]:
     left = store.leftovers()
     if left:
         folders = sorted({str(path.parent) for path in left})
-        found = f"{len(left)} folders of killed attempts in {', '.join(folders)}"
+        found = f"{len(left)} folders that killed attempts left in {', '.join(folders)}"
         yield Finding("left over", "ok", found, "headrace gc removes them")
     newest = store.newest_event_us()
     late = 0.0 if newest is None else newest / 1e6 - time.time()
