@@ -16,6 +16,14 @@ def test_an_adapter_brings_its_third_party():
     assert packages_behind({"class": 3, "other": None}) == {}
 
 
+def test_every_trainer_counts_by_its_package():
+    """However an adapter imports its third party, the step key has that version."""
+    for name, package in (("lightgbm:LightGBM", "lightgbm"), ("sklearn:Sklearn", "sklearn")):
+        folder, cls = name.split(":")
+        found = packages_behind({"class": f"headrace.adapters.{folder}.trainer:{cls}", "parameters": {}})
+        assert found[package] == package_version(package) != "unknown"
+
+
 def test_a_member_from_outside_counts_by_its_package():
     """A class of another package counts by that package's version."""
     assert packages_behind({"class": "pyarrow.compute:Anything"}) == {"pyarrow": package_version("pyarrow")}

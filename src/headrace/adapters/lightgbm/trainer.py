@@ -15,8 +15,7 @@ from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
-from headrace.training import Features, Group, Journal, Predictor, Trainer
-from headrace.training.openmp import import_sleeping
+from headrace.training import Features, Group, Journal, Predictor, Trainer, openmp
 from headrace.training.refusals import refuse_infinite, task_of
 
 __all__ = ["LightGBM"]
@@ -187,7 +186,7 @@ class LightGBM(Trainer):
         }
 
     def _fit(self, train: Features, validation: Features | None, journal: Journal) -> Predictor:
-        lightgbm = import_sleeping("lightgbm")
+        lightgbm = openmp.import_module("lightgbm")
         task = task_of(train, self.objective, "LightGBM")
         # Decided by the data alone. On few values threads wait for each other longer than they work.
         num_threads = self.num_threads if train.matrix.size >= _SMALL_MATRIX else 1

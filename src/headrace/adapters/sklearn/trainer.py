@@ -19,8 +19,7 @@ from headrace.adapters.sklearn import converters
 from headrace.adapters.sklearn.estimators import check_params, estimator_named, make, read_instance
 from headrace.errors import HeadraceError, InvalidInput
 from headrace.model.signature import Task
-from headrace.training import Features, Group, Journal, Predictor, Trainer
-from headrace.training.openmp import import_sleeping
+from headrace.training import Features, Group, Journal, Predictor, Trainer, openmp
 from headrace.training.refusals import refuse_infinite, refuse_missing, task_of
 
 __all__ = ["Sklearn"]
@@ -77,7 +76,7 @@ class Sklearn(Trainer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        import_sleeping("sklearn")
+        openmp.import_module("sklearn")
         name, params = self.estimator, dict[str, Any]()
         if not isinstance(name, str):
             name, params = read_instance(self.estimator)
