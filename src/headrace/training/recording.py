@@ -45,7 +45,7 @@ class Recorder(Journal):
     **begin
         What the first record holds: attempt_id, step, inputs.
 
-    Cost: about 30 us a report, 100 us with events.
+    Cost: about 0.1 ms a report, 0.2 ms with events.
     """
 
     def __init__(self, path: Path, *, events: Path | None = None, **begin: Any) -> None:
