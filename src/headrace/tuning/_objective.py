@@ -123,7 +123,7 @@ class Objective:
                     # np.save would seek, to ask where it is.
                     whole = np.ascontiguousarray(array)
                     np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
-                    file.write(memoryview(whole).cast("B"))
+                    file.write(whole.tobytes())
         plain["columns"] = [dataclasses.astuple(column) for column in self.fitted.columns]
         disk.write_file(folder / "objective.json", to_canonical(plain), sync=False)
 

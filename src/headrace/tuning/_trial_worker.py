@@ -1,32 +1,24 @@
-"""A process that takes one trial after the other from a study until none is left.
+"""A worker: a process that takes one trial after the other from a study until none is left.
 
-    python -m headrace.tuning._trial_worker  < {"home", "lease_s", "study", "trials", "folder", "metric", "path"}
-
-It tells on standard output, a line of JSON each: {"began": n}, {"ended": n}, {"error": "why"}. What trainers print goes
-to standard error. When its standard input closes, whoever started it is gone, and it ends.
+What a trainer reports is kept by step and noted in the store now and then; whatever it raises makes the trial a
+failed one, and nothing more.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import sys
-import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from headrace.engine import build
-from headrace.errors import HeadraceError, LeaseLost
-from headrace.store import Store, TakenTrial, TrialRow
+from headrace.errors import LeaseLost
+from headrace.store import Store, TakenTrial
 from headrace.training import Journal, Trainer
 from headrace.tuning._objective import Objective
 from headrace.tuning.stopping import Losses, Stopping
 from headrace.tuning.studies import Study
 
-__all__ = ["TrialJournal", "main", "work"]
+__all__ = ["TrialJournal", "work"]
 
 _POLL_S = 0.02
 _NOTE_S = 1.0
@@ -71,10 +63,11 @@ class TrialJournal(Journal):
         return True
 
 
-def work(store: Store, name: str, most: int, objective: Objective, tell: Any) -> None:
-    """Take trials until the study has `most` that ended."""
+def work(
+    store: Store, name: str, most: int, objective: Objective, trainer: Trainer, tell: Callable[[dict[str, Any]], None]
+) -> None:
+    """Take trials until the study has `most` that ended; `tell` hears {"began": n} and {"ended": n}."""
     study = Study.from_plain(store.study(name).spec)
-    trainer: Trainer = build(study.about["trainer"])
     while True:
         trial = store.take_trial(name, lambda rows: study.next(rows, most))
         if trial is None:
@@ -85,23 +78,23 @@ def work(store: Store, name: str, most: int, objective: Objective, tell: Any) ->
             continue
         tell({"began": trial.number})
         with contextlib.suppress(LeaseLost):  # it ran over its time: somebody else has counted it
-            attempt(store, study, trial, trainer, objective)
+            _attempt(store, study, trial, trainer, objective)
         tell({"ended": trial.number})
 
 
-def attempt(store: Store, study: Study, trial: TakenTrial, trainer: Trainer, objective: Objective) -> None:
+def _attempt(store: Store, study: Study, trial: TakenTrial, trainer: Trainer, objective: Objective) -> None:
     """Run one trial and count it. Raises LeaseLost, with nothing counted, where another took it over."""
     others: tuple[Losses, ...] = ()
     if study.stopping is not None:
         seen = set(trial.seen)
-        rows: list[TrialRow] = [row for row in store.trials(trial.study) if row.number in seen]
+        rows = [row for row in store.trials(trial.study) if row.number in seen]
         others = tuple(row.losses for row in rows if row.losses and row.state != "failed")
     journal = TrialJournal(store, trial, study.stopping, others)
     try:
         value = objective.value(trainer, trial.params, journal)
     except LeaseLost:
         raise
-    except Exception as error:  # the boundary around the trainer's code: a trial that raises has failed, no more
+    except Exception as error:  # the boundary around the trainer's code
         store.end_trial(trial, "failed", losses=journal.losses, reason=f"{type(error).__name__}: {error}")
         return
     if value != value or value in (float("inf"), float("-inf")):
@@ -113,35 +106,3 @@ def attempt(store: Store, study: Study, trial: TakenTrial, trainer: Trainer, obj
         store.end_trial(trial, "stopped", value=value, losses=journal.losses, reason=reason)
         return
     store.end_trial(trial, "succeeded", value=value, losses=journal.losses)
-
-
-def main() -> None:
-    """Work until there is nothing left; the call is one line of JSON on standard input."""
-    call = json.loads(sys.stdin.readline())
-    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever prints must not be taken for our words
-    threading.Thread(target=_end_with_parent, args=(sys.stdin,), daemon=True).start()
-
-    def tell(message: dict[str, Any]) -> None:
-        told.write(json.dumps(message) + "\n")
-        told.flush()
-
-    try:
-        sys.path[:] = call["path"]
-        objective = Objective.load(Path(call["folder"]), build(call["metric"]))
-        with Store.open(Path(call["home"]), lease_s=call["lease_s"]) as store:
-            work(store, call["study"], call["trials"], objective, tell)
-    except Exception as error:
-        is_ours = isinstance(error, HeadraceError)
-        tell({"error": str(error) if is_ours else f"{type(error).__name__}: {error}"})
-        raise SystemExit(1) from error
-
-
-def _end_with_parent(stream: TextIO) -> None:
-    while stream.read(4096):
-        pass
-    os._exit(3)
-
-
-if __name__ == "__main__":
-    main()

@@ -129,7 +129,7 @@ def tune(
     store.open_study(name, study.to_plain())
     rows = store.trials(name)
     if len(rows) < trials or any(row.state == "running" for row in rows):
-        _run(store, name, trials, objective, workers, timeout_s)
+        _run(store, name, trials, trainer, objective, workers, timeout_s)
         rows = store.trials(name)
     rows = rows[:trials]
     if study.best(rows) is None:
@@ -151,7 +151,15 @@ def tune(
     )
 
 
-def _run(store: Store, name: str, trials: int, objective: Objective, workers: int, timeout_s: float | None) -> None:
+def _run(
+    store: Store,
+    name: str,
+    trials: int,
+    trainer: Trainer,
+    objective: Objective,
+    workers: int,
+    timeout_s: float | None,
+) -> None:
     num_left = trials - sum(row.state != "running" for row in store.trials(name))
     folder = disk.make_folder(store.home.attempts / uuid.uuid4().hex, mode=0o700)
     try:
@@ -163,9 +171,10 @@ def _run(store: Store, name: str, trials: int, objective: Objective, workers: in
             "trials": trials,
             "folder": str(folder.absolute()),
             "metric": describe(objective.metric),
+            "trainer": describe(trainer),
             "path": sys.path,
         }
-        running = run_trials(store, name, trials, call, workers=min(workers, num_left), timeout_s=timeout_s)
+        running = run_trials(store, name, call, workers=min(workers, num_left), timeout_s=timeout_s)
         for _ in progress.track(running, "trials", total=num_left, unit="trials"):
             pass
     finally:
