@@ -21,7 +21,7 @@ from headrace.tuning.stopping import Stopping, stopping_of
 
 __all__ = ["DEFAULT_SEARCHER", "Study", "searcher_of"]
 
-DEFAULT_SEARCHER = "random"
+DEFAULT_SEARCHER = "gaussian_process"
 
 
 def searcher_of(given: Any) -> Searcher:
