@@ -16,11 +16,15 @@ from typing import Any
 
 from headrace.errors import StepFailed
 from headrace.store import Store
-from headrace.tuning._foreman import ENVIRONMENT
 
 __all__ = ["run_trials"]
 
-_MOST_DEATHS = 3  # of workers that had taken no trial
+_MOST_DEATHS = 5  # of workers that had no trial in hand, with none ended meanwhile
+
+# Set before the foreman imports anything, so that it has one thread when it forks. OpenBLAS starts its threads when it
+# is loaded, Arrow's jemalloc its purge thread.
+# https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md, https://arrow.apache.org/docs/cpp/memory.html
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 @dataclass
@@ -56,7 +60,7 @@ class _Crew:
             [sys.executable, "-m", "headrace.tuning._foreman"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **_ENVIRONMENT},
         )
         self._send(call)
 
@@ -112,7 +116,7 @@ class _Crew:
             elif "began" in message:
                 worker.trial, worker.began = message["began"], time.monotonic()
             elif "ended" in message:
-                worker.trial = None
+                worker.trial, self._num_deaths = None, 0
                 yield message["ended"]
             else:
                 self._bury(message["worker"], message["died"])

@@ -30,11 +30,7 @@ from headrace.training import Trainer
 from headrace.tuning._objective import Objective
 from headrace.tuning._trial_worker import work
 
-__all__ = ["ENVIRONMENT", "main"]
-
-# Set before anything is imported. OpenBLAS starts its threads when it is loaded, Arrow's jemalloc its purge thread.
-# https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md, https://arrow.apache.org/docs/cpp/memory.html
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+__all__ = ["main"]
 
 
 class _Foreman:
