@@ -14,10 +14,13 @@ _VERBS = "headrace.orchestration.verbs"
 
 # name -> the module that defines it. `ops` is a module itself.
 _NAMES = {
+    "Choice": "headrace.training",
     "Columns": "headrace.transformation",
     "Dataset": "headrace.dataset",
     "Expression": "headrace.transformation",
+    "Float": "headrace.training",
     "HeadraceError": "headrace.errors",
+    "Int": "headrace.training",
     "Model": "headrace.model",
     "Schema": "headrace.schema",
     "analyze": _VERBS,
@@ -35,6 +38,7 @@ _NAMES = {
     "step": "headrace.orchestration",
     "train": _VERBS,
     "transform": _VERBS,
+    "tune": _VERBS,
     "validate": _VERBS,
 }
 
@@ -70,7 +74,7 @@ def _members() -> list[str]:
     """The members that users name as classes, by their files: none is imported."""
     from headrace.lookup import class_names
 
-    return [name for kind in ("metric", "policy", "source", "trainer") for name in class_names(kind)]
+    return [name for kind in ("metric", "policy", "searcher", "source", "trainer") for name in class_names(kind)]
 
 
 def __dir__() -> list[str]:

@@ -19,14 +19,19 @@ from headrace.orchestration.verbs import previous as previous
 from headrace.orchestration.verbs import push as push
 from headrace.orchestration.verbs import train as train
 from headrace.orchestration.verbs import transform as transform
+from headrace.orchestration.verbs import tune as tune
 from headrace.orchestration.verbs import validate as validate
 from headrace.schema import Schema as Schema
+from headrace.training import Choice as Choice
+from headrace.training import Float as Float
+from headrace.training import Int as Int
 from headrace.transformation import Columns as Columns
 from headrace.transformation import Expression as Expression
 
 # Members: one file each, found by name.
 from headrace.adapters.duckdb.source import DuckDB as DuckDB
 from headrace.adapters.lightgbm.trainer import LightGBM as LightGBM
+from headrace.adapters.optuna.searcher import Optuna as Optuna
 from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
@@ -44,5 +49,7 @@ from headrace.ingestion.sources.jsonl import Jsonl as Jsonl
 from headrace.ingestion.sources.parquet import Parquet as Parquet
 from headrace.routing.policies.canary import Canary as Canary
 from headrace.routing.policies.single import Single as Single
+from headrace.tuning.searchers.gaussian_process import GaussianProcess as GaussianProcess
+from headrace.tuning.searchers.random import Random as Random
 
 __version__: str

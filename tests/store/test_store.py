@@ -141,6 +141,12 @@ def test_older_formats_are_still_read(tmp_path, version):
             assert (waived.name, waived.by, waived.because) == ("range:x", "Ann", "known")
         else:
             assert store.key_parts("k") is None
+        if version > 3:
+            (trial,) = store.trials("late")
+            assert store.study("late").spec["space"] == {"depth": {"int": [2, 10]}}
+            assert (trial.params, trial.state, trial.value, trial.losses[0]) == ({"depth": 6}, "succeeded", 0.75, 0.5)
+        else:
+            assert store.studies() == []
 
 
 def test_the_tables_change_with_the_version_only(tmp_path):

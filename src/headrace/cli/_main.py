@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "models": "the models in the store, and one: its columns, features and what it was fitted on",
     "schemas": "show what data are judged by, or accept it, amended, as the schema file",
     "serve": "answer requests with the models that were pushed",
+    "tune": "let workers anywhere take part in a search, or look at one",
     "predict": "answer the rows of a file with a model, without a server",
     "endpoints": "what is served, by which version, and going back to an earlier one",
     "requests": "what endpoints were asked and answered, and why one answer was what it was",
@@ -60,7 +61,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "go on": ("resume", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
-    "elsewhere": ("export", "step"),
+    "elsewhere": ("export", "step", "tune"),
     "keep": ("gc", "doctor", "completion"),
 }
 

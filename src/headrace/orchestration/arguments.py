@@ -10,7 +10,7 @@ from headrace.calls import user_line
 from headrace.errors import InvalidInput, Misuse
 from headrace.orchestration.handles import Handle
 
-__all__ = ["plain_features", "plain_objects", "real_objects"]
+__all__ = ["plain_features", "plain_objects", "plain_space", "real_objects"]
 
 
 def plain_features(features: Any) -> tuple[dict[str, Any], list[str]]:
@@ -32,6 +32,18 @@ def plain_objects(value: Any) -> Any:
         return describe(value)
     except InvalidInput as error:
         raise Misuse(error.what, where=user_line(), expected=error.expected) from error
+
+
+def plain_space(space: Any) -> Any:
+    """What a search varies, as [name, range] pairs of plain data: their order counts."""
+    from headrace.training.space import space_from_plain
+
+    if isinstance(space, Handle):
+        return space
+    try:
+        return [[name, domain.to_plain()] for name, domain in space_from_plain(space).items()]
+    except InvalidInput as error:
+        raise error.locate(user_line(), adds=True) from None
 
 
 def real_objects(value: Any) -> Any:

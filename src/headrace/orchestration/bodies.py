@@ -19,12 +19,12 @@ from headrace.orchestration.worker import Context, Done
 __all__ = ["run_verb"]
 
 _MOST_ITEMS = 100
-_READERS = ("analyze", "evaluate", "train", "transform", "validate")
+_READERS = ("analyze", "evaluate", "train", "transform", "tune", "validate")
 
 
 def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
     """Run a verb's plain function and name what it gave."""
-    for parameter in ("trainer", "metrics", "limits"):
+    for parameter in ("trainer", "metrics", "limits", "metric", "searcher", "stopping"):
         if parameter in arguments:
             arguments[parameter] = real_objects(arguments[parameter])
     if name in _READERS and arguments.get("engine") is None:
@@ -174,6 +174,16 @@ def _evaluate(arguments: dict[str, Any], context: Context) -> Done:
     return Done({"evaluation": evaluation}, evaluation_result(evaluation))
 
 
+def _tune(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.tuning import tune
+
+    if arguments.get("space") is not None:
+        arguments["space"] = dict(arguments["space"])
+    # The step's key covers code and versions: a run that was killed goes on with the study of the same key.
+    tuning = tune(**arguments, store=context.store, version=context.attempt.key)
+    return Done({"tuning": tuning, "best": tuning.best}, {"tuned": tuning.summary})
+
+
 _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "analyze": _analyze,
     "evaluate": _evaluate,
@@ -184,5 +194,6 @@ _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "push": _push,
     "train": _train,
     "transform": _transform,
+    "tune": _tune,
     "validate": _validate,
 }

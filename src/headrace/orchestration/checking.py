@@ -25,6 +25,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "model": ("a model", "hr.train(trainer, graph, dataset) makes one, hr.Model.load(folder) reads one"),
     "evaluation": ("an evaluation", "hr.evaluate(model, dataset, metrics=[...]) makes one"),
     "verdict": ("a verdict", "hr.gate(model, evaluation, rules=[...]) makes one"),
+    "trainer": ("a trainer", "hr.XGBoost(max_depth=8) is one"),
+    "tuning": ("a tuning", "hr.tune(trainer, graph, dataset) makes one"),
     "table": ("a pyarrow.Table", "pyarrow.table({...}) makes one"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from headrace.errors import InvalidInput
 from headrace.orchestration.stores import required_store
 
-__all__ = ["champion", "load_schema", "previous", "push"]
+__all__ = ["champion", "load_schema", "previous", "push", "tune"]
 
 
 def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
@@ -51,3 +51,15 @@ def push(model: Any, verdict: Any, *, endpoint: str) -> int:
     from headrace.routing import push as push_in
 
     return push_in(required_store("push"), model, verdict, endpoint)
+
+
+def tune(trainer: Any, graph: Any, dataset: Any, **options: Any) -> Any:
+    """Search for a trainer's best values; the study lies in the open store."""
+    from headrace.engine import describe
+    from headrace.orchestration.packages import headrace_version, packages_behind
+    from headrace.tuning import tune as tune_in
+
+    store = required_store("tune")
+    brought = packages_behind([describe(trainer)])
+    version = ", ".join([f"headrace {headrace_version()}", *(f"{name} {number}" for name, number in brought.items())])
+    return tune_in(trainer, graph, dataset, store=store, version=version, **options)

@@ -4,6 +4,7 @@
 |---|---|---|
 | value | plain data (None, bool, int, float, str, lists, dicts) | value.json, canonical |
 | table | pyarrow.Table | table.arrow |
+| trainer | a trainer | trainer.json, canonical |
 | dataset, schema, model ... | headrace's nouns | their own |
 """
 
@@ -23,7 +24,7 @@ from headrace.errors import InvalidInput
 if TYPE_CHECKING:
     from headrace.store import Savable, Staged, Store
 
-__all__ = ["CLASSES", "TableFile", "Value", "as_artifact", "load_value", "stage"]
+__all__ = ["CLASSES", "TableFile", "TrainerFile", "Value", "as_artifact", "load_value", "stage"]
 
 # kind -> where its class is; a kind that is not here cannot be an input of a step.
 CLASSES: dict[str, str] = {
@@ -36,6 +37,8 @@ CLASSES: dict[str, str] = {
     "model": "headrace.model:Model",
     "evaluation": "headrace.evaluation:Evaluation",
     "verdict": "headrace.rules:Verdict",
+    "trainer": f"{__name__}:TrainerFile",
+    "tuning": "headrace.tuning:Tuning",
     "value": f"{__name__}:Value",
     "table": f"{__name__}:TableFile",
 }
@@ -109,6 +112,36 @@ class TableFile:
             return made
 
 
+class TrainerFile:
+    """A trainer as an artifact: its class and fields."""
+
+    kind = "trainer"
+
+    def __init__(self, value: Any) -> None:
+        from headrace.engine import describe
+
+        self.value = value
+        self._data = to_canonical(describe(value))
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical form, and the versions of the packages that it fits with: they are its code."""
+        from headrace.orchestration.packages import packages_behind
+
+        return digest_of(b"trainer\n" + self._data + to_canonical(packages_behind(from_canonical(self._data))))
+
+    def save(self, folder: Path) -> None:
+        """Write trainer.json."""
+        disk.write_file(folder / "trainer.json", self._data, sync=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read trainer.json."""
+        from headrace.engine import build
+
+        return cls(build(from_canonical((folder / "trainer.json").read_bytes())))
+
+
 def as_artifact(value: Any, where: str) -> Savable:
     """The artifact of what a step returned.
 
@@ -119,6 +152,9 @@ def as_artifact(value: Any, where: str) -> Savable:
     arrow = sys.modules.get("pyarrow")
     if arrow is not None and isinstance(value, arrow.Table):
         return TableFile(value)
+    training = sys.modules.get("headrace.training")
+    if training is not None and isinstance(value, training.Trainer):
+        return TrainerFile(value)
     try:
         return Value(value)
     except (TypeError, RecursionError) as error:
@@ -160,4 +196,4 @@ def load_value(store: Store, digest: str) -> Any:
         raise InvalidInput(f"artifact {digest[:12]} is of an unknown kind, {found and found.kind!r}")
     module, _, name = CLASSES[found.kind].partition(":")
     loaded = store.load_artifact(digest, getattr(importlib.import_module(module), name))
-    return loaded.value if isinstance(loaded, (Value, TableFile)) else loaded
+    return loaded.value if isinstance(loaded, (Value, TableFile, TrainerFile)) else loaded

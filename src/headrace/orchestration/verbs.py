@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from headrace.calls import an, bind, user_line
 from headrace.errors import HeadraceError, Misuse
-from headrace.orchestration.arguments import plain_features, plain_objects
+from headrace.orchestration.arguments import plain_features, plain_objects, plain_space
 from headrace.orchestration.checking import check_nouns, check_texts
 from headrace.orchestration.handles import Handle
 from headrace.orchestration.tracing import current_trace
@@ -36,6 +36,7 @@ __all__ = [
     "push",
     "train",
     "transform",
+    "tune",
     "validate",
 ]
 
@@ -72,7 +73,7 @@ class Verb:
 VERBS: dict[str, Verb] = {}
 
 # Verbs that need to know which column is the label: a table as it stands cannot say.
-_LEARNING = ("train", "evaluate")
+_LEARNING = ("train", "tune", "evaluate")
 
 
 def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = None) -> Callable[[Function], Function]:
@@ -135,9 +136,11 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     if "features" in values:
         values["features"], notes["places"] = plain_features(values["features"])
-    for name in ("pattern", "trainer", "metrics", "limits"):
+    for name in ("pattern", "trainer", "metrics", "limits", "metric", "searcher", "stopping"):
         if name in values:
             values[name] = plain_objects(values[name])
+    if verb.name == "tune" and values["space"] is not None:
+        values["space"] = plain_space(values["space"])
     for name, value in values.items():
         if isinstance(value, os.PathLike):
             values[name] = os.fspath(value)
@@ -236,6 +239,30 @@ def transform(features: Callable[..., Any], dataset: Any, *, engine: Any = None)
 @_verb("headrace.training:train", {"model": "model"}, {"graph": "transform_graph", "dataset": "dataset"})
 def train(trainer: Any, graph: Any, dataset: Any, *, engine: Any = None) -> Any:
     """Fit a model on a transform graph's features; see `headrace.training.train`."""
+
+
+@_verb(
+    "headrace.orchestration.eager:tune",
+    {"tuning": "tuning", "best": "trainer"},
+    {"graph": "transform_graph", "dataset": "dataset"},
+)
+def tune(
+    trainer: Any,
+    graph: Any,
+    dataset: Any,
+    *,
+    space: Mapping[str, Any] | None = None,
+    trials: int = 20,
+    seed: int = 0,
+    workers: int = 1,
+    metric: Any = None,
+    searcher: Any = None,
+    stopping: Any = None,
+    timeout_s: float | None = None,
+    max_rows: int | None = None,
+    engine: Any = None,
+) -> Any:
+    """Try a trainer with other values; `.best` is the trainer that did best; see `headrace.tuning.tune`."""
 
 
 @_verb(

@@ -23,6 +23,7 @@ import hmac
 import sys
 import traceback
 import uuid
+from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Any
 
@@ -58,15 +59,26 @@ class Door:
         What `Authorization: Bearer` must carry; empty = nothing is asked for.
     worker : int
         The worker's number, which /health/live tells.
+    protocols : sequence of Protocol, optional
+        What is answered; by default every protocol that can be found by name.
     """
 
     def __init__(
-        self, serving: Serving, *, body_bytes: int, hosts: frozenset[str] | None, token: str, worker: int = 0
+        self,
+        serving: Serving,
+        *,
+        body_bytes: int,
+        hosts: frozenset[str] | None,
+        token: str,
+        worker: int = 0,
+        protocols: Sequence[Protocol] | None = None,
     ) -> None:
         self.serving = serving
         self._body_bytes, self._hosts, self._token = body_bytes, hosts, f"Bearer {token}".encode() if token else b""
         self._known_hosts: set[str] = set()
-        self._protocols: list[Protocol] = [find("protocol", name)() for name in names("protocol")]
+        if protocols is None:
+            protocols = [find("protocol", name)() for name in names("protocol")]
+        self._protocols = list(protocols)
         self._prefixes = tuple(one.prefix for one in self._protocols)
         own = ("GET /health/live", "GET /health/ready")
         self._routes = sorted((*own, *(route for one in self._protocols for route in one.routes)))

@@ -25,10 +25,12 @@ from headrace.store._contract import (
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
 from headrace.store._store import Store
+from headrace.store._studies import TRIAL_STATES, StudyRow, TakenTrial, TrialRow
 
 __all__ = [
     "ATTEMPT_STATES",
     "RUN_STATES",
+    "TRIAL_STATES",
     "Accepted",
     "Artifact",
     "Attempt",
@@ -47,6 +49,9 @@ __all__ = [
     "Snapshot",
     "Staged",
     "Store",
+    "StudyRow",
+    "TakenTrial",
+    "TrialRow",
     "Waived",
     "check_digest",
     "check_endpoint_name",

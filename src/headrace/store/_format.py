@@ -9,7 +9,7 @@ from headrace.errors import StoreError, StoreTooNew
 
 __all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
 
-VERSION = 3
+VERSION = 4
 
 _APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers")
 
@@ -28,6 +28,15 @@ _ADDED_IN_2 = (
 _ADDED_IN_3 = (
     "CREATE INDEX runs_by_state ON runs (state, created_us)",
     "CREATE INDEX runs_by_pipeline ON runs (pipeline, created_us)",
+)
+
+# Format 4: searches. `losses` by step and `seen`, the trials whose results a suggestion saw, are JSON.
+_ADDED_IN_4 = (
+    "CREATE TABLE studies (name TEXT PRIMARY KEY, spec TEXT NOT NULL, created_us INTEGER NOT NULL) STRICT",
+    """CREATE TABLE trials (
+        study TEXT NOT NULL REFERENCES studies, number INTEGER NOT NULL, params TEXT NOT NULL, state TEXT NOT NULL,
+        value REAL, losses TEXT NOT NULL, seen TEXT NOT NULL, reason TEXT NOT NULL, num_attempts INTEGER NOT NULL,
+        started_us INTEGER NOT NULL, ended_us INTEGER, PRIMARY KEY (study, number)) STRICT""",
 )
 
 
@@ -86,6 +95,7 @@ _TABLES = (
     "CREATE INDEX accepted_by_end ON accepted (pipeline, stream, ends, accepted_id)",
     *_ADDED_IN_2,
     *_ADDED_IN_3,
+    *_ADDED_IN_4,
     *(statement for table in _APPEND_ONLY for statement in _append_only(table)),
 )
 
@@ -100,8 +110,13 @@ def _to_3(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _to_4(connection: sqlite3.Connection) -> None:
+    for statement in _ADDED_IN_4:
+        connection.execute(statement)
+
+
 # from version N -> a function that makes it N + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
 
 
 def read_version(connection: sqlite3.Connection) -> int:

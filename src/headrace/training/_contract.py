@@ -22,6 +22,7 @@ from headrace.calls import Checked
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
+from headrace.training.space import Space
 
 __all__ = ["FeatureColumn", "Features", "Group", "Journal", "Predictor", "Trainer"]
 
@@ -147,10 +148,12 @@ class Trainer(Checked, ABC):
     """The contract of trainers: a frozen dataclass with `fit`.
 
     `limits` names for each numeric field the smallest and largest value; values outside, and of another type, raise
-    InvalidInput when the trainer is made.
+    InvalidInput when the trainer is made. `space` names the fields that a search varies unless it is told otherwise,
+    and their ranges; each range holds the field's default.
     """
 
     limits: ClassVar[Sequence[tuple[str, float, float]]] = ()
+    space: ClassVar[Space] = {}
 
     def __post_init__(self) -> None:
         for name, low, high in self.limits:

@@ -17,7 +17,7 @@ from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
-from headrace.training import Features, Group, Journal, Predictor, Trainer
+from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer
 
 __all__ = ["XGBoost"]
 
@@ -116,6 +116,14 @@ class XGBoost(Trainer):
         ("seed", 0, (1 << 31) - 1),
         ("num_threads", 1, 256),
     )
+    space: ClassVar[Space] = {
+        "max_depth": Int(2, 12),
+        "learning_rate": Float(0.02, 0.5, log=True),
+        "min_child_weight": Float(0.5, 64.0, log=True),
+        "subsample": Float(0.4, 1.0),
+        "colsample_bytree": Float(0.3, 1.0),
+        "reg_lambda": Float(0.01, 100.0, log=True),
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,0 +1,1 @@
+"""Optuna: its samplers as a searcher."""
