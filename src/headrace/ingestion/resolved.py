@@ -17,10 +17,14 @@ __all__ = ["ResolvedSpan", "resolve_spans"]
 
 @dataclass(frozen=True)
 class ResolvedSpan:
-    """A span and the pieces it was when a run was planned, in the order in which they count as one."""
+    """A span and the pieces it was when a run was planned, in the order in which they count as one.
+
+    `version` counts up where a span is made anew with rows that came late.
+    """
 
     name: str
     pieces: tuple[Piece, ...]
+    version: int = 1
 
     @property
     def digest(self) -> str:
@@ -29,7 +33,9 @@ class ResolvedSpan:
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for the record of the run."""
-        return {"name": self.name, "files": [[piece.locator, piece.mark, piece.identity] for piece in self.pieces]}
+        files = [[piece.locator, piece.mark, piece.identity] for piece in self.pieces]
+        # Left out of first versions: recorded runs and keys of then stay as they are.
+        return {"name": self.name, "files": files, **({"version": self.version} if self.version > 1 else {})}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> ResolvedSpan:
@@ -37,7 +43,7 @@ class ResolvedSpan:
         pieces = []
         for locator, *marks, identity in plain["files"]:
             pieces.append(Piece(locator, " ".join(str(mark) for mark in marks), identity))
-        return cls(plain["name"], tuple(pieces))
+        return cls(plain["name"], tuple(pieces), plain.get("version", 1))
 
 
 def resolve_spans(

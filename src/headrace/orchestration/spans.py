@@ -83,7 +83,8 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> G
                 nodes.append(Node(name, "ingest_span", how, {"span": "span"}, node.line))
                 # Where a piece lies and when it was written decide nothing; its content does.
                 resolved[name] = {"span": span, "sha256": [piece[-1] for piece in span["files"]]}
-                written.append([span["name"], Reference(name, "span")])
+                later = [span["version"]] if "version" in span else []
+                written.append([span["name"], Reference(name, "span"), *later])
             arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
             node = Node(node.name, node.call, {**arguments, "spans": written}, node.outputs, node.line)
         nodes.append(node)
@@ -119,7 +120,7 @@ def combine(arguments: dict[str, Any], context: Context) -> Any:
     )
     before = _accepted_before(context)
     dataset = combine_spans(
-        [(name, written) for name, written in arguments["spans"]],
+        [tuple(span) for span in arguments["spans"]],
         roles=roles,
         split=arguments["split"],
         reuse=before,

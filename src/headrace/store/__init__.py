@@ -25,6 +25,7 @@ from headrace.store._contract import (
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
 from headrace.store._store import Store
+from headrace.store._streams import StreamPart, StreamRow, StreamSpan
 
 __all__ = [
     "ATTEMPT_STATES",
@@ -47,6 +48,9 @@ __all__ = [
     "Snapshot",
     "Staged",
     "Store",
+    "StreamPart",
+    "StreamRow",
+    "StreamSpan",
     "Waived",
     "check_digest",
     "check_endpoint_name",

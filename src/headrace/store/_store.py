@@ -9,18 +9,18 @@ from typing import Self, TypeVar
 
 from headrace import disk
 from headrace.errors import InvalidInput, StoreError
-from headrace.store._collecting import Collecting
 from headrace.store._contract import Artifact, Savable, Staged
 from headrace.store._database import Database
 from headrace.store._home import Home
 from headrace.store._publish import is_whole, publish, touch
+from headrace.store._streams import Streams
 
 __all__ = ["Store"]
 
 Noun = TypeVar("Noun")
 
 
-class Store(Collecting):
+class Store(Streams):
     """Artifacts by content, and the records of runs, attempts, leases, cache, events and endpoints.
 
     Open one with `Store.open`; use it from any thread, and in a `with` statement to close it. What each call promises
