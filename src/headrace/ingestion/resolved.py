@@ -11,6 +11,8 @@ from headrace.canonical import digest
 from headrace.dataset import Fragment
 from headrace.ingestion._contract import Known, Piece, Source
 from headrace.ingestion._ingest import choose_source
+from headrace.ingestion.streams._contract import Stream
+from headrace.store import Store
 
 __all__ = ["ResolvedSpan", "resolve_spans"]
 
@@ -52,6 +54,7 @@ def resolve_spans(
     *,
     base: Path | None = None,
     known: Known | None = None,
+    store: Store | None = None,
 ) -> list[ResolvedSpan]:
     """The spans a selector means now, each with what its pieces are: looked up once, when a run is planned.
 
@@ -61,11 +64,17 @@ def resolve_spans(
         As `ingest` takes them.
     known : mapping of (locator, mark) to identity, optional
         Pieces that were looked at before: those whose mark is still the same are not read again.
+    store : Store, optional
+        Where the closed spans of a stream are; nothing else is looked up there.
 
     Raises what the source's `plan` and `look` raise. Cost: that of `look`; a file that is not known is read once, at
     some 1.5 GB a second.
     """
     source = choose_source(pattern, spans, base)
+    if isinstance(source, Stream):
+        from headrace.ingestion.closed import closed_spans  # which makes what this module defines
+
+        return closed_spans(store, source)
     found: dict[str, list[Fragment]] = {}
     for planned in source.plan().fragments:
         found.setdefault(planned.span, []).append(planned.fragment)
