@@ -170,7 +170,7 @@ class Streams(Collecting):
         with self._database.read() as connection:
             return next(iter(_rows(connection, " WHERE streams.stream_id = ?", (stream_id,))), None)
 
-    def streams(self) -> list[StreamRow]:
+    def followed_streams(self) -> list[StreamRow]:
         """All streams, in the order in which they were first followed."""
         with self._database.read() as connection:
             return _rows(connection, "", ())
