@@ -322,6 +322,7 @@ class Follower:
                 **facts,
                 "total_rows": self.num_rows,
                 "total_set_aside": self.num_set_aside,
+                "total_again": self.num_again,
                 "rate_per_s": round(self.num_rows / passed_s, 1),
                 "watermark_us": self._watermark.value_us(),
                 "waiting_rows": self.waiting,
