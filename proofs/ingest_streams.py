@@ -212,7 +212,15 @@ def prove(name: str, num_kills: int, chance: random.Random) -> list[str]:
             if not was_running:
                 said.append("the follower had ended by itself: " + (project.folder / "errors.log").read_text()[-500:])
             wrong += said
-            report({"stream": name, "kill": number + 1, "after_s": round(after_s, 3), "rows": project.rows(), "wrong": said})
+            report(
+                {
+                    "stream": name,
+                    "kill": number + 1,
+                    "after_s": round(after_s, 3),
+                    "rows": project.rows(),
+                    "wrong": said,
+                }
+            )
         publisher.end()
         last = project.start()
         if last.wait(PATIENCE_S):
@@ -226,6 +234,7 @@ def verify(project: Project, num_sent: int, name: str, num_kills: int) -> list[s
     import pyarrow.parquet as pq
 
     from headrace.ingestion.closed import newest_versions
+
     counts: collections.Counter[int] = collections.Counter()
     with Store.open(project.home, read_only=True) as store:
         (stream,) = store.followed_streams()
@@ -241,8 +250,8 @@ def verify(project: Project, num_sent: int, name: str, num_kills: int) -> list[s
     wrong += damage
     report(
         {
-            "stream": name, "kills": num_kills, "published": num_sent, "rows": sum(counts.values()), "missing": len(missing),
-            "twice": len(twice), "came_again": project.again(), "spans": len(spans),
+            "stream": name, "kills": num_kills, "published": num_sent, "rows": sum(counts.values()),
+            "missing": len(missing), "twice": len(twice), "came_again": project.again(), "spans": len(spans),
             "versions": sum(span.version for span in spans), "wrong": wrong,
         }
     )  # fmt: skip

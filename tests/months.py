@@ -39,9 +39,7 @@ def months(num_rows: int = 400) -> dict[str, pa.Table]:
     finally:
         sys.path.pop(0)
     table = flights()
-    return {
-        f"2013-{month:02d}": table.filter(pc.equal(table["month"], month)).slice(0, num_rows) for month in (1, 2)
-    }
+    return {f"2013-{month:02d}": table.filter(pc.equal(table["month"], month)).slice(0, num_rows) for month in (1, 2)}
 
 
 def as_messages(table: pa.Table) -> list[bytes]:

@@ -26,6 +26,8 @@ from headrace.transformation import Expression as Expression
 
 # Members: one file each, found by name.
 from headrace.adapters.duckdb.source import DuckDB as DuckDB
+from headrace.adapters.kafka.stream import Kafka as Kafka
+from headrace.adapters.pubsub.stream import PubSub as PubSub
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier
@@ -40,6 +42,7 @@ from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredE
 from headrace.ingestion.sources.csv import Csv as Csv
 from headrace.ingestion.sources.jsonl import Jsonl as Jsonl
 from headrace.ingestion.sources.parquet import Parquet as Parquet
+from headrace.ingestion.streams.lines import Lines as Lines
 from headrace.routing.policies.canary import Canary as Canary
 from headrace.routing.policies.single import Single as Single
 

@@ -97,7 +97,7 @@ def test_what_comes_meanwhile_changes_no_planned_run(project):
 def test_eagerly_a_stream_cannot_be_read(tmp_path):
     """hr.ingest outside a pipeline says where streams are read."""
     (tmp_path / "log.jsonl").touch()
-    with pytest.raises(Misuse, match="is a stream.*@hr.pipeline"):
+    with pytest.raises(Misuse, match=r"is a stream.*@hr\.pipeline"):
         hr.ingest(hr.Lines(str(tmp_path / "log.jsonl"), time="at"))
 
 

@@ -28,7 +28,7 @@ __all__ = ["choose_source", "ingest"]
 
 
 def ingest(
-    pattern: str | Path | Source,
+    pattern: str | Path | Source | Stream,
     *,
     spans: str | Sequence[str] = "all",
     label: str | None = None,
@@ -72,9 +72,9 @@ def ingest(
     source = choose_source(pattern, spans, base)
     if isinstance(source, Stream):
         raise Misuse(
-            f"{source.label} is a stream: its spans are closed by `headrace ingest FILE --follow`, and read in a pipeline",
+            f"{source.label} is a stream, whose closed spans are read in a pipeline",
             where=user_line(),
-            fix="put the call under @hr.pipeline",
+            fix="put the call under @hr.pipeline; `headrace ingest FILE --follow` closes spans",
         )
     roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)), positive)
     by_span: dict[str, list[Fragment]] = {}

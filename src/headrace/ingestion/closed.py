@@ -22,8 +22,8 @@ def newest_versions(store: Store, stream_id: str) -> list[StreamSpan]:
 def closed_spans(store: Store | None, stream: Stream) -> list[ResolvedSpan]:
     """The spans of a stream that its selector means now, each the artifact of its newest version.
 
-    What counts of each is its artifact's digest and its version. Raises InvalidInput when no span is closed, UnknownName
-    for one that is not. Cost: a look into the records.
+    What counts of each is its artifact's digest and its version. Raises InvalidInput when no span is closed,
+    UnknownName for one that is not. Cost: a look into the records.
     """
     found = [] if store is None else newest_versions(store, stream.stream_id)
     if store is None or not found:

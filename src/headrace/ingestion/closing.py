@@ -57,7 +57,8 @@ def close_span(
     check : callable
         Called between blocks; what it raises ends the work, with nothing committed.
 
-    Returns the version; None where not one message was left. Cost: two readings of the messages. Memory: see `in_order`.
+    Returns the version; None where not one message was left. Cost: two readings of the messages. Memory: that of
+    `in_order`.
     """
     folder = store.stream_folder(stream.stream_id)
     found = _sort(folder, stream, name, parts, check)
@@ -70,16 +71,12 @@ def close_span(
     try:
         written = _write(disk.make_folder(attempt / "span"), folder, found, check)
         staged = Staged("span", written.digest, attempt / "span")
-        return store.commit_span(
-            stream.stream_id, token, name, staged, written.num_rows, replaced=parts, merged=merged
-        )
+        return store.commit_span(stream.stream_id, token, name, staged, written.num_rows, replaced=parts, merged=merged)
     finally:
         disk.remove_folder(attempt)
 
 
-def _sort(
-    folder: Path, stream: Stream, name: str, parts: Sequence[StreamPart], check: Callable[[], None]
-) -> _Sorted:
+def _sort(folder: Path, stream: Stream, name: str, parts: Sequence[StreamPart], check: Callable[[], None]) -> _Sorted:
     known = stream.known_types
     schema = pa.schema([])
     aside: list[pa.RecordBatch] = []

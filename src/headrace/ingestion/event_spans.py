@@ -58,7 +58,7 @@ class EventSpans:
     def end_us(self, name: str) -> int:
         """When a span is over: the first moment after it, in UTC epoch microseconds."""
         zone = zoneinfo.ZoneInfo(self.time_zone)
-        begin = datetime.datetime.strptime(name, _FORMATS[self.span])  # noqa: DTZ007  # the zone comes after the sum
+        begin = datetime.datetime.strptime(name, _FORMATS[self.span])  # the zone comes after the sum
         try:
             if self.span == "year":
                 end = begin.replace(year=begin.year + 1)

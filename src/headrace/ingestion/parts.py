@@ -79,7 +79,9 @@ def in_order(folder: Path, parts: Sequence[StreamPart]) -> Iterator[pa.RecordBat
     distinct = keys["partition"].combine_chunks().dictionary_encode()
     rank = pa.array([ranks[name] for name in distinct.dictionary.to_pylist()], pa.int32()).take(distinct.indices)
     keys = keys.set_column(0, "partition", rank)
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]).to_numpy().astype(np.int64)
+    order = (
+        pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]).to_numpy().astype(np.int64)
+    )
     del keys
     starts = np.cumsum([0, *(part.num_rows for part in parts)], dtype=np.int64)
     which = np.searchsorted(starts, order, side="right") - 1

@@ -49,7 +49,7 @@ class ResolvedSpan:
 
 
 def resolve_spans(
-    pattern: str | Path | Source,
+    pattern: str | Path | Source | Stream,
     spans: str | Sequence[str] = "all",
     *,
     base: Path | None = None,

@@ -310,7 +310,9 @@ class Streams(Collecting):
             self._append(connection, "span-closed", body)
         self._remove_files(stream_id, replaced)
         # Whoever watches files sees that the spans of this stream have changed.
-        disk.write_file(self.stream_folder(stream_id).with_suffix(".closed"), f"{name} {version}\n".encode(), sync=False)
+        disk.write_file(
+            self.stream_folder(stream_id).with_suffix(".closed"), f"{name} {version}\n".encode(), sync=False
+        )
         return StreamSpan(name, version, staged.digest, num_rows, now)
 
     def attempt_folder(self) -> Path:

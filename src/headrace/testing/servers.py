@@ -1,9 +1,9 @@
-"""Real servers on this machine for tests, proofs and benchmarks of streams: each on a free port, each ended with its children.
+"""Real servers for tests, proofs and benchmarks of streams, on this machine, each on a free port.
 
 | server | what runs | found |
 |---|---|---|
-| `kafka_server` | noida-db, a broker in one binary that speaks Kafka's protocol and keeps its data in a folder | PyPI: noida-db |
-| `pubsub_server` | Google's own Pub/Sub emulator (Java), which keeps nothing | Google Cloud CLI, or HEADRACE_PUBSUB_EMULATOR |
+| `kafka_server` | noida-db: one binary that speaks Kafka's protocol and keeps its data | PyPI: noida-db |
+| `pubsub_server` | Google's own emulator (Java), which keeps nothing | Google Cloud CLI; PUBSUB_EMULATOR |
 
 Both raise MissingServer where there is none: tests skip and say so.
 """
@@ -80,7 +80,7 @@ def kafka_server(folder: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def pubsub_server(folder: Path) -> Iterator[str]:
     """Google's Pub/Sub emulator; gives its address, host:port. Raises MissingServer without it, or without Java."""
-    found = [os.environ.get("HEADRACE_PUBSUB_EMULATOR", ""), *_EMULATORS]
+    found = [os.environ.get("PUBSUB_EMULATOR", ""), *_EMULATORS]
     command = next((path for path in found if path and Path(path).is_file()), None)
     if command is None or shutil.which("java") is None:
         raise MissingServer(f"no Pub/Sub emulator here (looked at {', '.join(_EMULATORS)}), or no Java")

@@ -44,7 +44,7 @@ def events(first: int, last: int, *, minutes: int = 60) -> list[bytes]:
 
 def follow_until(
     store: Store,
-    stream: Stream,
+    stream: Any,
     is_enough: Callable[[Store], bool],
     *,
     limits: Limits | None = None,
@@ -104,7 +104,9 @@ class StreamCases:
     @staticmethod
     def _take(connection: Connection, wanted: int, limit: int = 1000) -> tuple[pa.Table, list[Any], dict[str, int]]:
         """The first messages, the receipts of all polls, and where to go on."""
-        batches, receipts, following = [], [], dict[str, int]()
+        batches: list[pa.RecordBatch] = []
+        receipts: list[Any] = []
+        following: dict[str, int] = {}
         until = time.monotonic() + _PATIENCE_S
         while sum(batch.num_rows for batch in batches) < wanted and time.monotonic() < until:
             delivery = connection.poll(limit, 0.2)
@@ -205,7 +207,7 @@ class StreamCases:
             assert sorted(_numbers(store, stream)) == list(range(40))
 
     def test_what_is_no_message_is_set_aside(self, place: Any, tmp_path: Path) -> None:
-        """Bad JSON, wrong types, no event time, a clock far ahead, no UTF-8: each with its reason, and all others pass."""
+        """Bad JSON, wrong types, no event time, a clock far ahead, no UTF-8: each has its reason, all others pass."""
         good = events(0, 10)
         bad = {
             b"not json": "not a JSON object",
@@ -229,7 +231,7 @@ class StreamCases:
             assert re.search(reason, found[data]), (data, found[data])
 
     def test_late_rows_make_a_new_version(self, place: Any, tmp_path: Path) -> None:
-        """Rows for a closed span make its next version, of all its rows in their order; other spans stay as they are."""
+        """Rows for a closed span make its next version, of all its rows in order; other spans stay as they are."""
         messages = events(0, 50)
         early, late = [*messages[:20], *messages[24:]], messages[20:24]
         stream = self._stream(place, idle_s=0.3)

@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from headrace.errors import InvalidInput, StoreError, UnknownName
 from headrace.testing.servers import MissingServer, kafka_server
 from headrace.testing.stream_cases import StreamCases
 
@@ -59,7 +58,9 @@ class TestKafka(StreamCases):
         return connected, make_topic(connected)
 
     def publish(self, place, messages):
+        """In order."""
         send(*place, messages)
 
     def stream(self, place, **parameters):
+        """Of this place."""
         return hr.Kafka(place[1], **parameters)

@@ -64,7 +64,9 @@ class TestPubSub(StreamCases):
         return make_subscription()
 
     def publish(self, place, messages):
+        """In order."""
         send(place, messages)
 
     def stream(self, place, **parameters):
+        """Of this place."""
         return hr.PubSub(place, **parameters)

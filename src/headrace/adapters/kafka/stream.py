@@ -34,9 +34,9 @@ class Kafka(Stream):
         Its name.
 
     Brokers and credentials are the client's: KAFKA_BOOTSTRAP_SERVERS, and KAFKA_CLIENT_CONFIG, the path of a file of
-    `key=value` lines as the client has them (security.protocol, sasl.username ...). Neither is recorded. What was read is
-    in our store and nowhere else; the group headrace-<stream> is told too, for those who watch its lag. Messages that
-    the broker removed before they were read are set aside as what is missing. All other parameters are those of every
+    `key=value` lines as the client has them (security.protocol, sasl.username ...). Neither is recorded. What was read
+    stands in our store and nowhere else; the group headrace-<stream> is told too, for those who watch its lag. What the
+    broker removed before it was read is set aside, as a message without data. All other parameters are those of every
     stream (`Stream`).
 
     Examples
@@ -120,10 +120,10 @@ class _Reader:
     def _on_error(self, error: Any) -> None:
         import confluent_kafka
 
-        if error.code() in (confluent_kafka.KafkaError._ALL_BROKERS_DOWN, confluent_kafka.KafkaError._AUTHENTICATION):
-            if self._away_s is None:
-                self._away_s = time.monotonic()
-                progress.say(f"Kafka: {error.str()}; trying again for {_AWAY_S:.0f} s")
+        codes = (confluent_kafka.KafkaError._ALL_BROKERS_DOWN, confluent_kafka.KafkaError._AUTHENTICATION)
+        if error.code() in codes and self._away_s is None:
+            self._away_s = time.monotonic()
+            progress.say(f"Kafka: {error.str()}; trying again for {_AWAY_S:.0f} s")
 
     def _ask(self, *, is_first: bool = False) -> list[int]:
         import confluent_kafka
@@ -191,24 +191,24 @@ class _Reader:
         if time.monotonic() - self._asked_s > _PARTITIONS_S:
             self._find_partitions()
         rows: dict[str, list[Any]] = {"partition": [], "position": [], "data": [], "fault": []}
-        for partition, first, last in self._missing:
-            rows["partition"].append(str(partition))
+        for behind, first, last in self._missing:
+            rows["partition"].append(str(behind))
             rows["position"].append(first)
             rows["data"].append(None)
             rows["fault"].append(f"offsets {first:,} to {last - 1:,} were removed by the broker before they were read")
         self._missing.clear()
         moved: set[int] = set()
         for message in self._consumer.consume(min(limit, 100_000), timeout_s):
-            partition = message.partition()
-            if message.error() is not None:
+            partition, offset = message.partition(), message.offset()
+            if message.error() is not None or partition is None or offset is None:
                 self._event(message, partition)
                 continue
             self._away_s = None
             rows["partition"].append(str(partition))
-            rows["position"].append(message.offset())
+            rows["position"].append(offset)
             rows["data"].append(message.value())
             rows["fault"].append(None)
-            self._next[partition] = message.offset() + 1
+            self._next[partition] = offset + 1
             self._at_end.discard(partition)
             moved.add(partition)
         if self._away_s is not None and time.monotonic() - self._away_s > _AWAY_S:

@@ -1,7 +1,7 @@
 """Pub/Sub subscriptions as streams: leases are kept while messages are held, and given back as done after the commit.
 
-Pulls are one answer each rather than a stream of gRPC: what is held stays bounded by what was asked for, and a pull that
-was lost comes again when its lease ends, with the same id.
+Pulls are one answer each rather than a stream of gRPC: what is held stays bounded by what was asked for, and a pull
+that was lost comes again when its lease ends, with the same ids.
 """
 
 from __future__ import annotations
@@ -127,9 +127,7 @@ class _Puller:
         from google.api_core import exceptions
 
         try:
-            found = self._client.get_subscription(
-                request={"subscription": self._path}, timeout=_ANSWER_S, retry=None
-            )
+            found = self._client.get_subscription(request={"subscription": self._path}, timeout=_ANSWER_S, retry=None)
         except exceptions.NotFound as error:
             raise UnknownName("subscription", self._path, self._known(), where="Pub/Sub") from error
         except exceptions.GoogleAPICallError as error:
@@ -288,4 +286,6 @@ def _told(error: Any, path: str) -> HeadraceError:
         return InvalidInput(f"the subscription is gone: {said}", where=path)
     if isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.TooManyRequests):
         return InvalidInput(f"Pub/Sub refuses: {said}", where=path)
-    return StoreError(f"Pub/Sub does not answer: {said}", where=path, fix="nothing was lost: run the same command again")
+    return StoreError(
+        f"Pub/Sub does not answer: {said}", where=path, fix="nothing was lost: run the same command again"
+    )

@@ -141,10 +141,10 @@ class Stream:
         EventSpans(self.span, self.time_zone)
         for name in ("late_s", "ahead_s", "idle_s"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e9:
+            if type(value) not in (int, float) or not 0 <= value <= 1e9:
                 raise InvalidInput(f"{name} = {value!r}", where=where, expected="seconds, 0 or more")
             object.__setattr__(self, name, float(value))
-        if not isinstance(self.time, str) or not self.time:
+        if type(self.time) is not str or not self.time:
             raise InvalidInput(f"time = {self.time!r}", where=where, expected="the column that says when")
         if self.time_unit not in ("", "s", "ms", "us", "ns"):
             raise InvalidInput(f"time_unit = {self.time_unit!r}", where=where, expected='"s", "ms", "us", "ns" or ""')

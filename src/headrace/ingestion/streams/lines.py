@@ -66,7 +66,9 @@ class _Tail:
             raise InvalidInput("no file found", where=str(where), expected="at least one file", fix=nearby(where))
 
     def _find(self) -> None:
-        whole = self._pattern if Path(self._pattern).is_absolute() else f"{glob.escape(str(self._base))}/{self._pattern}"
+        whole = (
+            self._pattern if Path(self._pattern).is_absolute() else f"{glob.escape(str(self._base))}/{self._pattern}"
+        )
         for text in sorted(glob.glob(whole, recursive=True)):  # noqa: PTH207  # takes absolute patterns
             path = Path(text)
             if path.is_file():
