@@ -13,6 +13,7 @@ for _suite in (
     "sharing_cases",
     "source_cases",
     "store_cases",
+    "stream_cases",
     "trainer_cases",
 ):
     pytest.register_assert_rewrite(f"headrace.testing.{_suite}")

@@ -25,7 +25,7 @@ def member_lines() -> list[str]:
     """One import line a member of the kinds that users name as classes."""
     from headrace.lookup import class_names
 
-    kinds = ("metric", "policy", "searcher", "source", "trainer")
+    kinds = ("metric", "policy", "searcher", "source", "stream", "trainer")
     found = {name: module for kind in kinds for name, module in class_names(kind).items()}
     return sorted(f"from {module} import {name} as {name}" for name, module in found.items())
 

@@ -30,8 +30,10 @@ from headrace.transformation import Expression as Expression
 
 # Members: one file each, found by name.
 from headrace.adapters.duckdb.source import DuckDB as DuckDB
+from headrace.adapters.kafka.stream import Kafka as Kafka
 from headrace.adapters.lightgbm.trainer import LightGBM as LightGBM
 from headrace.adapters.optuna.searcher import Optuna as Optuna
+from headrace.adapters.pubsub.stream import PubSub as PubSub
 from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
@@ -47,6 +49,7 @@ from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredE
 from headrace.ingestion.sources.csv import Csv as Csv
 from headrace.ingestion.sources.jsonl import Jsonl as Jsonl
 from headrace.ingestion.sources.parquet import Parquet as Parquet
+from headrace.ingestion.streams.lines import Lines as Lines
 from headrace.routing.policies.canary import Canary as Canary
 from headrace.routing.policies.single import Single as Single
 from headrace.tuning.searchers.gaussian_process import GaussianProcess as GaussianProcess

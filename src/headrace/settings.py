@@ -56,6 +56,10 @@ class Settings:
         How long a step's lease lasts without renewal, in seconds.
     tensorboard : bool
         Whether steps that train write event files for TensorBoard too, beside their records.
+    commit_rows : int
+        Messages of a stream that `headrace ingest` holds before it commits them.
+    commit_s : float
+        How long it holds the first of them, in seconds.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
@@ -73,6 +77,8 @@ class Settings:
     log_queue_rows: int = 50_000
     lease_s: float = 30.0
     tensorboard: bool = False
+    commit_rows: int = 50_000
+    commit_s: float = 1.0
 
     def __post_init__(self) -> None:
         for name in _LIMITS:
@@ -100,6 +106,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "log_sample": (0.0, 1.0),
     "log_queue_rows": (1, 10_000_000),
     "lease_s": (0.5, 86400.0),
+    "commit_rows": (1, 10_000_000),
+    "commit_s": (0.01, 3600.0),
 }
 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a path"}

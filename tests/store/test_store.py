@@ -56,6 +56,7 @@ def test_home_is_its_owner_s_alone(tmp_path):
         "logs",
         "requests",
         "states",
+        "streams",
     ]
 
 
@@ -147,6 +148,13 @@ def test_older_formats_are_still_read(tmp_path, version):
             assert (trial.params, trial.state, trial.value, trial.losses[0]) == ({"depth": 6}, "succeeded", 0.75, 0.5)
         else:
             assert store.studies() == []
+        if version >= 5:
+            (stream,) = store.followed_streams()
+            assert (stream.num_rows, stream.num_set_aside, stream.cursor["following"]) == (3, 1, {"log.jsonl": 90})
+            assert [(span.name, span.version) for span in store.stream_spans(stream.stream_id)] == [("2013-01", 1)]
+            assert store.seen_messages(stream.stream_id, ["m1", "m2"]) == {"m1"}
+        else:
+            assert store.followed_streams() == []
 
 
 def test_the_tables_change_with_the_version_only(tmp_path):

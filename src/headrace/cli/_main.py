@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "init": "look at a table, and write a pipeline over it that runs",
     "run": "run a pipeline; what is known is taken from the store",
     "plan": "say what a run would do, and do nothing",
+    "ingest": "take in the streams of a pipeline: commit what has come, close the spans that are over",
     "resume": "finish a run that was cut off or failed",
     "cancel": "stop a run; what is done stays",
     "up": "watch pipelines, and run each when its data, files or code have changed",
@@ -58,7 +59,7 @@ COMMANDS: dict[str, str] = {
 # What a person wants -> the commands for it, in the order of a day's work.
 GROUPS: dict[str, tuple[str, ...]] = {
     "start": ("init", "run", "plan"),
-    "go on": ("resume", "cancel", "up", "worker"),
+    "go on": ("ingest", "resume", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "elsewhere": ("export", "step", "tune"),

@@ -26,9 +26,12 @@ from headrace.ingestion.one_span import OneSpan
 from headrace.ingestion.planning import look_at_file, plan_files
 from headrace.ingestion.resolved import ResolvedSpan, resolve_spans
 from headrace.ingestion.spans import find_spans, select_spans
+from headrace.ingestion.streams._contract import Connection, Delivery, Stream
 
 __all__ = [
     "Batches",
+    "Connection",
+    "Delivery",
     "Known",
     "OneSpan",
     "Piece",
@@ -36,6 +39,7 @@ __all__ = [
     "Planned",
     "ResolvedSpan",
     "Source",
+    "Stream",
     "WrittenSpan",
     "choose_source",
     "combine_spans",

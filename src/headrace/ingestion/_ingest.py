@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from headrace import progress
+from headrace.calls import user_line
 from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.csv_file import is_csv
 from headrace.dataset.reading import FragmentReader, ParquetReader, RenamedReader
@@ -21,12 +22,13 @@ from headrace.ingestion.one_span import OneSpan
 from headrace.ingestion.sources.csv import Csv
 from headrace.ingestion.sources.jsonl import Jsonl, is_jsonl
 from headrace.ingestion.sources.parquet import Parquet
+from headrace.ingestion.streams._contract import Stream
 
 __all__ = ["choose_source", "ingest"]
 
 
 def ingest(
-    pattern: str | Path | Source,
+    pattern: str | Path | Source | Stream,
     *,
     spans: str | Sequence[str] = "all",
     label: str | None = None,
@@ -68,6 +70,12 @@ def ingest(
     read twice.
     """
     source = choose_source(pattern, spans, base)
+    if isinstance(source, Stream):
+        raise Misuse(
+            f"{source.label} is a stream, whose closed spans are read in a pipeline",
+            where=user_line(),
+            fix="put the call under @hr.pipeline; `headrace ingest FILE --follow` closes spans",
+        )
     roles = Roles(label, tuple(_names(key)), weight, time, tuple(_names(sensitive)), positive)
     by_span: dict[str, list[Fragment]] = {}
     for planned in source.plan().fragments:
@@ -89,8 +97,8 @@ def ingest(
     return Dataset(tuple(records), roles, check_split(split), _readers=opened)
 
 
-def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path | None = None) -> Source:
-    """The source a pattern means by its ending; a source itself, with the spans that were asked for, and from `base`.
+def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path | None = None) -> Source | Stream:
+    """The source a pattern means by its ending; a source, or a stream, itself with the spans asked for, from `base`.
 
     Raises Misuse for anything else.
 
@@ -101,18 +109,19 @@ def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path |
         path = os.fspath(pattern)
         kind: type[Csv | Jsonl | Parquet] = Csv if is_csv(path) else Jsonl if is_jsonl(path) else Parquet
         return kind(path, spans, None if base is None else str(base))
-    if isinstance(pattern, type) or not (dataclasses.is_dataclass(pattern) and hasattr(pattern, "plan")):
+    is_record = dataclasses.is_dataclass(pattern) and not isinstance(pattern, type)
+    if not (is_record and (isinstance(pattern, Stream) or hasattr(pattern, "plan"))):
         raise Misuse(
             f"ingest got {type(pattern).__name__}",
             expected="a path pattern, or a source such as hr.Csv(...)",
             fix="Dataset.from_arrow takes tables",
         )
     changes: dict[str, Any] = {}
-    if base is not None:
+    if base is not None and hasattr(pattern, "base"):
         changes["base"] = str(base / (getattr(pattern, "base", None) or ""))
     if spans != "all":
         changes["spans"] = spans
-    return cast("Source", dataclasses.replace(cast("Any", pattern), **changes))
+    return cast("Source | Stream", dataclasses.replace(cast("Any", pattern), **changes))
 
 
 def _in_place(fragments: Sequence[Fragment], rename: Mapping[str, str]) -> list[FragmentReader]:

@@ -146,7 +146,7 @@ def _check_unchanged(source: Source, fragments: Sequence[Fragment], pieces: Sequ
 
 
 def combine_spans(
-    spans: Sequence[tuple[str, WrittenSpan]],
+    spans: Sequence[tuple[str, WrittenSpan] | tuple[str, WrittenSpan, int]],
     *,
     roles: Roles | None = None,
     split: Mapping[str, int] | None = None,
@@ -156,7 +156,7 @@ def combine_spans(
 
     Parameters
     ----------
-    spans : sequence of (name, WrittenSpan)
+    spans : sequence of (name, WrittenSpan) or (name, WrittenSpan, version)
         In order. They may still lie in an attempt's folder: they are read there.
     roles : Roles, optional
         Which columns mean what; UnknownName for one that no span has.
@@ -166,12 +166,12 @@ def combine_spans(
         A data set whose digests of parts are taken over for the spans both have, so that only new spans are read.
     """
     records, readers = [], {}
-    for name, written in spans:
+    for name, written, *versions in spans:
         found = written.digest
         fragments = tuple(
             Fragment("parquet", f"../{found}/{index}.parquet", rows) for index, rows in enumerate(written.rows)
         )
-        records.append(Span(name, 1, written.arrow_schema, fragments))
+        records.append(Span(name, versions[0] if versions else 1, written.arrow_schema, fragments))
         for index in range(len(fragments)):
             readers[name, index] = ParquetReader(written.folder / f"{index}.parquet")
     data = Dataset(tuple(records), roles or Roles(), check_split(split), _readers=dict(readers))

@@ -11,16 +11,22 @@ from headrace.canonical import digest
 from headrace.dataset import Fragment
 from headrace.ingestion._contract import Known, Piece, Source
 from headrace.ingestion._ingest import choose_source
+from headrace.ingestion.streams._contract import Stream
+from headrace.store import Store
 
 __all__ = ["ResolvedSpan", "resolve_spans"]
 
 
 @dataclass(frozen=True)
 class ResolvedSpan:
-    """A span and the pieces it was when a run was planned, in the order in which they count as one."""
+    """A span and the pieces it was when a run was planned, in the order in which they count as one.
+
+    `version` counts up where a span is made anew with rows that came late.
+    """
 
     name: str
     pieces: tuple[Piece, ...]
+    version: int = 1
 
     @property
     def digest(self) -> str:
@@ -29,7 +35,9 @@ class ResolvedSpan:
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for the record of the run."""
-        return {"name": self.name, "files": [[piece.locator, piece.mark, piece.identity] for piece in self.pieces]}
+        files = [[piece.locator, piece.mark, piece.identity] for piece in self.pieces]
+        # Left out of first versions: recorded runs and keys of then stay as they are.
+        return {"name": self.name, "files": files, **({"version": self.version} if self.version > 1 else {})}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> ResolvedSpan:
@@ -37,15 +45,16 @@ class ResolvedSpan:
         pieces = []
         for locator, *marks, identity in plain["files"]:
             pieces.append(Piece(locator, " ".join(str(mark) for mark in marks), identity))
-        return cls(plain["name"], tuple(pieces))
+        return cls(plain["name"], tuple(pieces), plain.get("version", 1))
 
 
 def resolve_spans(
-    pattern: str | Path | Source,
+    pattern: str | Path | Source | Stream,
     spans: str | Sequence[str] = "all",
     *,
     base: Path | None = None,
     known: Known | None = None,
+    store: Store | None = None,
 ) -> list[ResolvedSpan]:
     """The spans a selector means now, each with what its pieces are: looked up once, when a run is planned.
 
@@ -55,11 +64,17 @@ def resolve_spans(
         As `ingest` takes them.
     known : mapping of (locator, mark) to identity, optional
         Pieces that were looked at before: those whose mark is still the same are not read again.
+    store : Store, optional
+        Where the closed spans of a stream are; nothing else is looked up there.
 
     Raises what the source's `plan` and `look` raise. Cost: that of `look`; a file that is not known is read once, at
     some 1.5 GB a second.
     """
     source = choose_source(pattern, spans, base)
+    if isinstance(source, Stream):
+        from headrace.ingestion.closed import closed_spans  # which makes what this module defines
+
+        return closed_spans(store, source)
     found: dict[str, list[Fragment]] = {}
     for planned in source.plan().fragments:
         found.setdefault(planned.span, []).append(planned.fragment)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["find_spans", "select_spans"]
+__all__ = ["find_spans", "natural", "select_spans"]
 
 _SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -17,7 +17,7 @@ _FORMS = "'all', 'last 6', 'A..B' (both included), one name, or a list of names"
 _LAST = re.compile(r"last ([1-9]\d*)")
 
 
-def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts 2013-2 before 2013-10, as people do."""
     pieces = re.findall(r"\d+|\D+", name)
     return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces], name
@@ -76,7 +76,7 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
                 "this file's name holds no span", where=path, expected="letters, digits and _ . + - for {span}"
             )
         spans.setdefault(match["span"], []).append(Path(path))
-    return sorted(spans.items(), key=lambda item: _natural(item[0]))
+    return sorted(spans.items(), key=lambda item: natural(item[0]))
 
 
 def select_spans(names: Sequence[str], spans: str | Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import HeadraceError, StoreError
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature
-from headrace.orchestration.spans import source_of
+from headrace.orchestration.spans import is_stream, source_of
 
 if TYPE_CHECKING:
     from headrace.orchestration.pipelines import Pipeline
@@ -79,7 +79,7 @@ def look(file: Path, home: Path) -> dict[str, Any]:
         module = load_file(file)
         for name, pipeline in list(vars(module).items()):
             if isinstance(pipeline, Pipeline) and pipeline.file == file:
-                pipelines.append(_look_at(name, pipeline, store, watched))
+                pipelines.append(_look_at(name, pipeline, store, watched, home))
     except StoreError:
         raise
     except Exception as caught:  # the boundary around the user's code
@@ -108,7 +108,7 @@ class _Watched:
         self.patterns |= patterns
 
 
-def _look_at(name: str, pipeline: Pipeline, store: Store | None, watched: _Watched) -> dict[str, Any]:
+def _look_at(name: str, pipeline: Pipeline, store: Store | None, watched: _Watched, home: Path) -> dict[str, Any]:
     from headrace.orchestration.planning import make_plan
 
     schedule = pipeline.schedule
@@ -117,7 +117,7 @@ def _look_at(name: str, pipeline: Pipeline, store: Store | None, watched: _Watch
         "schedule": None if schedule is None else [schedule.expression, schedule.time_zone],
     }
     try:
-        watched.add(_files_of(pipeline.trace(), pipeline.folder))
+        watched.add(_files_of(pipeline.trace(), pipeline.folder, home))
         plan = make_plan(pipeline, {}, store)
     except StoreError:
         raise
@@ -132,12 +132,15 @@ def _look_at(name: str, pipeline: Pipeline, store: Store | None, watched: _Watch
     }
 
 
-def _files_of(graph: Graph, folder: Path) -> set[str]:
+def _files_of(graph: Graph, folder: Path, home: Path) -> set[str]:
     """Patterns of the files that a plan looks at."""
     found = set()
     for node in graph.nodes:
         if node.call == "ingest":
             source = source_of(node.arguments, folder)
+            if is_stream(source):  # written anew each time a span of it is closed
+                found.add(escape(str(home / "streams" / f"{source.stream_id}.closed")))
+                continue
             found.add(_pattern(Path(source.base), source.pattern.replace("{span}", "*")))
         elif node.call == "load_schema":
             found.add(escape(str(folder / node.arguments["path"])))

@@ -35,7 +35,7 @@ def make_plan(
     graph = pipeline.trace(**parameters)
     code = _code(graph)
     earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]
-    outside = resolve_outside(graph, pipeline.folder, known_pieces(earlier))
+    outside = resolve_outside(graph, pipeline.folder, known_pieces(earlier), store)
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
     resolved = resolve(graph, outside, identity, store, waivers=waivers)
     graph = expand(graph, resolved, pipeline.folder)

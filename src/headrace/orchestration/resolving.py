@@ -2,7 +2,8 @@
 
 | verb | looked up | part of the plan's identity |
 |---|---|---|
-| ingest | which spans there are, and what files they are; whether a model learns its label | yes; no |
+| ingest | which spans there are, and what files they are, of a stream which artifacts | yes |
+| ingest | whether a model learns its label | no |
 | load_schema | the file; else the schema accepted last; else `otherwise` | the file |
 | previous | the newest accepted data set that ends before this one; else an earlier delivery of it | no |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
@@ -33,16 +34,17 @@ if TYPE_CHECKING:
 __all__ = ["resolve", "resolve_outside"]
 
 
-def resolve_outside(graph: Graph, folder: Path, known: Known) -> dict[str, dict[str, Any]]:
-    """What is looked up outside the store: spans and schema files. `identity` of each is free of paths and times.
+def resolve_outside(graph: Graph, folder: Path, known: Known, store: Store | None = None) -> dict[str, dict[str, Any]]:
+    """What does not depend on the store's runs: spans and schema files. `identity` of each is free of paths and times.
 
-    `known` gives the digests of files that earlier runs looked at and that have not changed since.
+    `known` gives the digests of files that earlier runs looked at and that have not changed since; `store` the closed
+    spans of streams.
     """
     found: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         if node.call == "ingest":
             try:
-                found[node.name] = resolve_ingest(node, folder, known)
+                found[node.name] = resolve_ingest(node, folder, known, store)
             except HeadraceError as error:
                 error.locate(node.line, adds=True)
                 raise

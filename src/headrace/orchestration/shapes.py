@@ -155,6 +155,6 @@ def _spans_behind(plan: Plan, node: Node) -> list[str]:
     while isinstance(given, Reference):
         node = plan.graph[given.step]
         if node.call == "ingest":
-            return [written.step for _, written in node.arguments["spans"]]
+            return [written.step for _, written, *_ in node.arguments["spans"]]
         given = node.arguments.get("dataset") if node.call == "validate" else None
     return []

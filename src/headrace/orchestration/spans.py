@@ -19,18 +19,22 @@ from headrace.orchestration.tracing import Graph, Node
 if TYPE_CHECKING:
     from headrace.ingestion import Known
     from headrace.orchestration.worker import Context
+    from headrace.store import Store
 
-__all__ = ["combine", "expand", "known_pieces", "resolve_ingest", "source_of", "unlabelled", "write"]
+__all__ = ["combine", "expand", "is_stream", "known_pieces", "resolve_ingest", "source_of", "unlabelled", "write"]
 
 _OF_SPANS = ("pattern", "spans", "rename")
 
 
-def resolve_ingest(node: Node, folder: Path, known: Known) -> dict[str, Any]:
-    """The spans an ingest step means now, as plain data; `identity` is of names and contents alone."""
+def resolve_ingest(node: Node, folder: Path, known: Known, store: Store | None) -> dict[str, Any]:
+    """The spans an ingest step means now, as plain data; `identity` is of names and contents alone.
+
+    `store` has the closed spans of streams; nothing else is looked up there.
+    """
     from headrace.ingestion import resolve_spans
 
     source = source_of(node.arguments, folder)
-    found = resolve_spans(source, known=known)
+    found = resolve_spans(source, known=known, store=store)
     return {
         "identity": digest([span.digest for span in found]),
         "spans": [span.to_plain() for span in found],
@@ -44,6 +48,13 @@ def source_of(arguments: Mapping[str, Any], folder: Path) -> Any:
     return choose_source(real_objects(arguments["pattern"]), arguments["spans"], folder)
 
 
+def is_stream(source: Any) -> bool:
+    """Whether it is one that `headrace ingest` follows."""
+    from headrace.ingestion import Stream
+
+    return isinstance(source, Stream)
+
+
 def reading(arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """How the files of an ingest step are read, as arguments of the steps of its spans: where they lie is not in it.
 
@@ -51,7 +62,7 @@ def reading(arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"rename": arguments["rename"]} if arguments.get("rename") else {}
     source = source_of(arguments, folder)
-    if type(source).__name__ != "Parquet":
+    if type(source).__name__ != "Parquet" and not is_stream(source):  # a closed span is Parquet that we wrote
         nowhere = {"pattern": "", "spans": "all", "base": None}
         known = {item.name for item in fields(source)}
         found["source"] = plain_objects(replace(source, **{k: v for k, v in nowhere.items() if k in known}))
@@ -83,7 +94,8 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> G
                 nodes.append(Node(name, "ingest_span", how, {"span": "span"}, node.line))
                 # Where a piece lies and when it was written decide nothing; its content does.
                 resolved[name] = {"span": span, "sha256": [piece[-1] for piece in span["files"]]}
-                written.append([span["name"], Reference(name, "span")])
+                later = [span["version"]] if "version" in span else []
+                written.append([span["name"], Reference(name, "span"), *later])
             arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
             node = Node(node.name, node.call, {**arguments, "spans": written}, node.outputs, node.line)
         nodes.append(node)
@@ -119,7 +131,7 @@ def combine(arguments: dict[str, Any], context: Context) -> Any:
     )
     before = _accepted_before(context)
     dataset = combine_spans(
-        [(name, written) for name, written in arguments["spans"]],
+        [tuple(span) for span in arguments["spans"]],
         roles=roles,
         split=arguments["split"],
         reuse=before,

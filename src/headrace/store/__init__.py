@@ -25,6 +25,7 @@ from headrace.store._contract import (
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
 from headrace.store._store import Store
+from headrace.store._streams import StreamPart, StreamRow, StreamSpan
 from headrace.store._studies import TRIAL_STATES, StudyRow, TakenTrial, TrialRow
 
 __all__ = [
@@ -52,6 +53,9 @@ __all__ = [
     "StudyRow",
     "TakenTrial",
     "TrialRow",
+    "StreamPart",
+    "StreamRow",
+    "StreamSpan",
     "Waived",
     "check_digest",
     "check_endpoint_name",

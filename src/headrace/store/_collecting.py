@@ -183,6 +183,11 @@ def _roots(connection: sqlite3.Connection, keep_runs: int) -> Iterator[str]:
             yield from _DIGEST.findall(text[0])
     for row in connection.execute("SELECT model_digest, verdict_digest FROM endpoint_versions"):
         yield from row
+    for row in connection.execute(  # the closed spans of streams, each in its newest version
+        "SELECT digest FROM stream_spans AS these WHERE version ="
+        " (SELECT max(version) FROM stream_spans WHERE stream_id = these.stream_id AND span = these.span)"
+    ):
+        yield from row
     for order in ("accepted_id", "ends"):  # what was accepted last, and what ends last: a plan asks for either
         for row in connection.execute(
             "SELECT dataset_digest, schema_digest FROM (SELECT *, row_number() OVER"  # noqa: S608  # our own words

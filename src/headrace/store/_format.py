@@ -9,9 +9,9 @@ from headrace.errors import StoreError, StoreTooNew
 
 __all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
 
-VERSION = 4
+VERSION = 5
 
-_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers")
+_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers", "stream_spans")
 
 # Format 2: what step keys are made of, and what persons let pass.
 _ADDED_IN_2 = (
@@ -37,6 +37,25 @@ _ADDED_IN_4 = (
         study TEXT NOT NULL REFERENCES studies, number INTEGER NOT NULL, params TEXT NOT NULL, state TEXT NOT NULL,
         value REAL, losses TEXT NOT NULL, seen TEXT NOT NULL, reason TEXT NOT NULL, num_attempts INTEGER NOT NULL,
         started_us INTEGER NOT NULL, ended_us INTEGER, PRIMARY KEY (study, number)) STRICT""",
+)
+
+# Format 5: what was committed of streams.
+_ADDED_IN_5 = (
+    """CREATE TABLE streams (
+        stream_id TEXT PRIMARY KEY, source TEXT NOT NULL, cursor TEXT NOT NULL, created_us INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE stream_parts (
+        part_id INTEGER PRIMARY KEY AUTOINCREMENT, stream_id TEXT NOT NULL REFERENCES streams, span TEXT,
+        file TEXT NOT NULL, batch_index INTEGER NOT NULL, num_rows INTEGER NOT NULL, version INTEGER,
+        time_us INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX stream_parts_by_file ON stream_parts (stream_id, file)",
+    """CREATE TABLE stream_spans (
+        stream_id TEXT NOT NULL REFERENCES streams, span TEXT NOT NULL, version INTEGER NOT NULL,
+        digest TEXT NOT NULL REFERENCES artifacts, num_rows INTEGER NOT NULL, time_us INTEGER NOT NULL,
+        PRIMARY KEY (stream_id, span, version)) STRICT""",
+    """CREATE TABLE stream_messages (
+        stream_id TEXT NOT NULL REFERENCES streams, message_id TEXT NOT NULL, time_us INTEGER NOT NULL,
+        PRIMARY KEY (stream_id, message_id)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX stream_messages_by_time ON stream_messages (stream_id, time_us)",
 )
 
 
@@ -96,6 +115,7 @@ _TABLES = (
     *_ADDED_IN_2,
     *_ADDED_IN_3,
     *_ADDED_IN_4,
+    *_ADDED_IN_5,
     *(statement for table in _APPEND_ONLY for statement in _append_only(table)),
 )
 
@@ -115,8 +135,13 @@ def _to_4(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _to_5(connection: sqlite3.Connection) -> None:
+    for statement in (*_ADDED_IN_5, *_append_only("stream_spans")):
+        connection.execute(statement)
+
+
 # from version N -> a function that makes it N + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 
 
 def read_version(connection: sqlite3.Connection) -> int:

@@ -12,7 +12,7 @@ from headrace.errors import InvalidInput, StoreError
 __all__ = ["Home", "check_digest"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_FOLDERS = ("artifacts", "attempts", "states", "logs", "requests")
+_FOLDERS = ("artifacts", "attempts", "states", "logs", "requests", "streams")
 
 
 def check_digest(digest: str) -> str:
@@ -68,6 +68,11 @@ class Home:
     def requests(self) -> Path:
         """The request log of the server."""
         return self.path / "requests"
+
+    @property
+    def streams(self) -> Path:
+        """What was committed of streams, one folder a stream."""
+        return self.path / "streams"
 
     def artifact(self, digest: str) -> Path:
         """The folder of an artifact, whether or not it exists."""

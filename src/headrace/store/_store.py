@@ -13,6 +13,7 @@ from headrace.store._contract import Artifact, Savable, Staged
 from headrace.store._database import Database
 from headrace.store._home import Home
 from headrace.store._publish import is_whole, publish, touch
+from headrace.store._streams import Streams
 from headrace.store._studies import Studies
 
 __all__ = ["Store"]
@@ -20,8 +21,8 @@ __all__ = ["Store"]
 Noun = TypeVar("Noun")
 
 
-class Store(Studies):
-    """Artifacts by content, and the records of runs, attempts, leases, cache, events, endpoints and studies.
+class Store(Studies, Streams):
+    """Artifacts by content, and the records of runs, attempts, leases, cache, events, endpoints, studies and streams.
 
     Open one with `Store.open`; use it from any thread, and in a `with` statement to close it. What each call promises
     is written down in `headrace.store._contract`.

@@ -72,13 +72,14 @@ class Jsonl:
         try:
             pairs = tuple((name, text) for name, text in dict(self.types).items())
             object.__setattr__(self, "types", pairs)
-            self._known()  # refuses what cannot be, where it was written
+            self.known_types  # noqa: B018  # refuses what cannot be, where it was written
         except (ValueError, TypeError, AttributeError) as error:
             raise InvalidInput(
                 f"types = {self.types!r}", where="Jsonl", expected='columns and Arrow types, such as {"id": "int64"}'
             ) from error
 
-    def _known(self) -> pa.Schema:
+    @property
+    def known_types(self) -> pa.Schema:
         """The columns whose types were given."""
         return pa.schema([(name, _type(text)) for name, text in dict(self.types).items()])
 
@@ -95,7 +96,7 @@ class Jsonl:
 
         Raises InvalidInput, naming the file, for what is no JSON lines file, a column of two types, or no column.
         """
-        table = _parse(fragment.locator, self._known() if schema is None else schema)
+        table = _parse(fragment.locator, self.known_types if schema is None else schema)
         found = logical_schema(table.schema, fragment.locator)
 
         def batches() -> Iterator[pa.RecordBatch]:

@@ -1,0 +1,1 @@
+"""Kafka, by Confluent's client: `pip install 'headrace[kafka]'`."""

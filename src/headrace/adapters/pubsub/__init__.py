@@ -1,0 +1,1 @@
+"""Google's Pub/Sub, by Google's client: `pip install 'headrace[pubsub]'`."""

@@ -1,0 +1,1 @@
+"""Members: one stream a file; see `_contract`."""
