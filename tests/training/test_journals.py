@@ -16,6 +16,7 @@ class TestSteppingKeepsTheContract(TrainerCases):
 
     trainer = Stepping()
     tasks = ("binary",)
+    diverging = (("learning_rate", 1e6), ("num_steps", 50))
 
 
 class Stopping(Journal):
@@ -34,7 +35,7 @@ def test_all_are_told_and_one_can_stop():
     assert before.rounds == after.rounds == [(0, {"train": 1.0}), (1, {"train": 0.5})]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e39])
 def test_a_value_that_is_no_number_ends_the_fit(value):
     """The error names it, the step and what to do; the journals have it."""
     history = History()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from headrace.errors import InvalidInput
 from headrace.training._contract import Journal
 
 __all__ = ["Journals"]
+
+_LARGEST = 3.4028234663852886e38  # of float32, which predictions are
 
 
 class Journals(Journal):
@@ -20,8 +21,8 @@ class Journals(Journal):
         Each is told everything, in this order; one that answers False stops the trainer. The newest checkpoint is that
         of the first that has one.
 
-    `report` raises InvalidInput for a value that is NaN or infinite, after all were told: the fit diverges, and would
-    go on to make a model that answers nothing.
+    `report` raises InvalidInput for a value that is NaN, or infinite in float32, after all were told: the fit diverges,
+    and would go on to make a model that answers nothing.
 
     >>> class Impatient(Journal):
     ...     def report(self, step, values):
@@ -38,10 +39,10 @@ class Journals(Journal):
         """Tell each; False where any says so."""
         answers = [journal.report(step, values) for journal in self._journals]  # a False keeps it from no other
         for name, value in values.items():
-            if not math.isfinite(value):
+            if not abs(value) <= _LARGEST:
                 raise InvalidInput(
-                    f"{name!r} is {value} after step {step}: the fit diverges",
-                    expected="finite values",
+                    f"{name!r} is {value:g} after step {step}: the fit diverges",
+                    expected="finite values (in float32)",
                     fix="learn more slowly (a smaller learning rate), or bring features to one scale (ops.z_score)",
                 )
         return all(answers)

@@ -20,6 +20,7 @@ class TestLightGBMKeepsTheContract(TrainerCases):
     """The suite every trainer passes."""
 
     trainer = LightGBM(n_estimators=20, num_leaves=15, learning_rate=0.3)
+    diverging = (("learning_rate", 10.0), ("n_estimators", 400))
 
 
 class TestSampledLightGBMKeepsTheContract(TrainerCases):
@@ -161,6 +162,18 @@ def test_zeros_are_missing_only_where_asked():
     train = random_features(500)
     assert list(zero_features(fit(LightGBM(n_estimators=3), train).native)) == []
     assert 0 in zero_features(fit(LightGBM(n_estimators=3, zero_as_missing=True), train).native)
+
+
+def test_without_lightgbm_the_name_is_answered_with_its_install_line():
+    """Where it is not installed, naming it says what to type; the rest goes on."""
+    code = (
+        "import sys; sys.modules['lightgbm'] = None\n"
+        "import headrace as hr\n"
+        "try: hr.LightGBM\n"
+        "except hr.HeadraceError as error: print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "LightGBM" in said and "pip install 'headrace[lightgbm]'" in said
 
 
 def test_it_is_found_by_name_without_being_imported():

@@ -83,8 +83,19 @@ class TestHistogramsKeepTheContract(OneEstimator):
     """A sum of trees that take them."""
 
     trainer = Sklearn("HistGradientBoostingRegressor", {"max_iter": 10})
+    diverging = (("learning_rate", 10.0), ("max_iter", 400))
     tasks = ("regression",)
     changed = ("max_leaf_nodes", 4)
+
+
+class TestStochasticDescentKeepsTheContract(OneEstimator):
+    """A linear model that can be made to run away."""
+
+    trainer = Sklearn("SGDRegressor", {"alpha": 0.001})
+    tasks = ("regression",)
+    takes_missing = False
+    changed = ("alpha", 0.1)
+    diverging = (("eta0", 1e300), ("learning_rate", "constant"))
 
 
 class TestPerceptronKeepsTheContract(OneEstimator):
@@ -250,6 +261,18 @@ def test_a_fit_that_does_not_converge_says_so(capfd):
     """scikit-learn's warning is a line on standard error, and no exception."""
     fit(Sklearn("MLPClassifier", {"max_iter": 2}), random_features(100, has_missing=False))
     assert "MLPClassifier: Stochastic Optimizer" in capfd.readouterr().err
+
+
+def test_without_scikit_learn_the_name_is_answered_with_its_install_line():
+    """Where it is not installed, naming it says what to type; the rest goes on."""
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import headrace as hr\n"
+        "try: hr.Sklearn\n"
+        "except hr.HeadraceError as error: print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "scikit-learn" in said and "pip install 'headrace[sklearn]'" in said
 
 
 def test_it_is_found_by_name_without_being_imported():

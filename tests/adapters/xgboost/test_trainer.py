@@ -24,6 +24,7 @@ class TestXGBoostKeepsTheContract(TrainerCases):
     """The suite every trainer passes."""
 
     trainer = XGBoost(n_estimators=20, max_depth=4, learning_rate=0.3)
+    diverging = (("learning_rate", 10.0), ("n_estimators", 400))
 
 
 class TestSampledXGBoostKeepsTheContract(TrainerCases):

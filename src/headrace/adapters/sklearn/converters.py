@@ -96,8 +96,10 @@ def read_layers(estimator: Any, task: Task) -> Layers:
 
 
 def _finite(layers: Layers) -> Layers:
-    if not all(np.isfinite(array).all() for array in (*layers.weights, *layers.biases)):
-        raise InvalidInput("a weight is not finite: the fit diverged", fix="scale the features, or learn more slowly")
+    if not all((np.abs(array) <= _LARGEST).all() for array in (*layers.weights, *layers.biases)):
+        raise InvalidInput(
+            "a weight is beyond float32: the fit diverged", fix="scale the features, or learn more slowly"
+        )
     return layers
 
 

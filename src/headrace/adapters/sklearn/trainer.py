@@ -31,6 +31,7 @@ if importlib.util.find_spec("sklearn") is None:
 _SMALL_MATRIX = 250_000  # values
 _PIECES = 20  # of a forest, between which it can be stopped
 _EPSILON = 1e-15
+_MOST_WARNINGS = 5
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,6 @@ def _loss(estimator: Any, task: Task, features: Features) -> float:
 @contextmanager
 def _told(name: str, num_threads: int) -> Iterator[None]:
     """Errors of scikit-learn as ours, its warnings on standard error; sums that do not know of the machine's cores."""
-    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings(record=True) as caught, threadpool_limits({"blas": 1, "openmp": num_threads}):
@@ -243,6 +243,6 @@ def _told(name: str, num_threads: int) -> Iterator[None]:
             raise
         except (ValueError, FloatingPointError) as error:
             raise InvalidInput(f"scikit-learn refuses: {' '.join(str(error).split())}", where=name) from error
-    for item in caught:
-        if issubclass(item.category, ConvergenceWarning):
-            progress.say(f"{name}: {' '.join(str(item.message).split())}")
+    told = [" ".join(str(item.message).split()) for item in caught if item.category is not DeprecationWarning]
+    for text in list(dict.fromkeys(told))[:_MOST_WARNINGS]:
+        progress.say(f"{name}: {text}")
