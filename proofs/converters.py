@@ -94,12 +94,15 @@ def native(name: str, model: Any, trainer: Any, fitted: np.ndarray, label: np.nd
         booster.load_model(bytearray(model.native_files["model.xgboost.json"]))
         matrix = xgboost.DMatrix(asked)
         return booster.predict(matrix, output_margin=True), booster.predict(matrix)
+    from threadpoolctl import threadpool_limits
+
     from headrace.adapters.sklearn.estimators import ESTIMATORS, make
 
     known = ESTIMATORS[trainer.estimator]
     is_double = known.family in ("linear", "layers")
     estimator = make(trainer.estimator, trainer.params, seed=0, num_threads=2)
-    estimator.fit(fitted.astype(np.float64) if is_double else fitted, label)
+    with threadpool_limits({"blas": 1, "openmp": 2}):  # else it is another fit, where it stops before it converged
+        estimator.fit(fitted.astype(np.float64) if is_double else fitted, label)
     if known.task == "regression":
         return (estimator.predict(asked.astype(np.float64)),) * 2
     probability = estimator.predict_proba(asked.astype(np.float64))[:, 1]

@@ -190,6 +190,22 @@ class TrainerCases:
         assert len(journal.steps) <= 1
         assert model.predict(numbers_table(random_features(3).matrix)).num_rows == 3
 
+    def test_rows_that_may_not_be_written_are_taken(self) -> None:
+        """Rows are not to be changed, and trials map them from files: the same bytes come of them."""
+        task = self.tasks[0]
+        rows = self.rows(400, task=task)
+        rows = dataclasses.replace(rows, weight=np.ones(400))
+        frozen = dataclasses.replace(rows)
+        for name in ("matrix", "label", "weight"):
+            array = getattr(rows, name).copy()
+            array.flags.writeable = False
+            object.__setattr__(frozen, name, array)
+        models = [
+            assemble(NumberGraph(5), self.trainer.fit(each, None, params={}, group=Group(), journal=Journal()))
+            for each in (rows, frozen)
+        ]
+        assert models[0].onnx == models[1].onnx
+
     def test_a_validation_split_is_taken(self) -> None:
         """With validation rows it fits, the same bytes each time."""
         validation = self.rows(100, task=self.tasks[0], seed=4)
@@ -222,6 +238,16 @@ class TrainerCases:
         there = build(json.loads(json.dumps(describe(self.trainer))))
         assert there == self.trainer
         assert to_canonical(there.to_plain()) == to_canonical(self.trainer.to_plain())
+
+    def test_what_a_search_varies_can_be_set(self) -> None:
+        """Both ends of each range are values that the trainer takes; what is set is varied no more."""
+        known = self.trainer.parameters()
+        for name, domain in self.trainer.free_space().items():
+            assert name in known
+            for value in (domain.at(0.0), domain.at(1.0)):
+                changed = self.trainer.replace({name: value})
+                assert changed.parameters()[name] == value
+                assert name not in changed.free_space() or value == known[name]
 
     # --- what cannot be learnt from, through `headrace.train`
 

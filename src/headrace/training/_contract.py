@@ -183,9 +183,18 @@ class Trainer(Checked, ABC):
         the process may be seen in the result.
         """
 
+    def parameters(self) -> dict[str, Any]:
+        """What `replace` can change, by name, and what it is now: the fields."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def free_space(self) -> Space:
+        """What a search varies unless it is told otherwise: `space`, less the fields that were set."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: domain for name, domain in self.space.items() if getattr(self, name) == defaults[name]}
+
     def replace(self, params: Mapping[str, Any]) -> Self:
-        """This trainer with some fields changed. Raises UnknownName for one that it lacks."""
-        known = [field.name for field in dataclasses.fields(self)]
+        """This trainer with some parameters changed. Raises UnknownName for one that it lacks."""
+        known = self.parameters()
         for name in params:
             if name not in known:
                 raise UnknownName("parameter", name, known, where=type(self).__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import uuid
 from collections.abc import Mapping
@@ -100,7 +99,7 @@ def tune(
     if not isinstance(trainer, Trainer):
         raise Misuse(f"{type(trainer).__name__} is not a trainer", expected="one such as headrace.XGBoost()")
     check_numbers(trials=trials, seed=seed, workers=workers, timeout_s=timeout_s, max_rows=max_rows)
-    varied = space_for(trainer, space)
+    varied, now = space_for(trainer, space), trainer.parameters()
     chosen = searcher_of(searcher)
     described = describe(trainer)
     objective = Objective.make(
@@ -121,7 +120,7 @@ def tune(
         seed=seed,
         higher_is_better=objective.metric.higher_is_better,
         workers=workers,
-        first={name: domain.nearest(getattr(trainer, name)) for name, domain in varied.items()},
+        first={name: domain.nearest(now[name]) for name, domain in varied.items()},
         stopping=stopping_of(stopping),
         about=about,
     )
@@ -201,10 +200,7 @@ def space_for(trainer: Trainer, space: Mapping[str, Any] | None) -> dict[str, Do
     """
     where = type(trainer).__name__
     if space is None:
-        defaults = {field.name: field.default for field in dataclasses.fields(trainer)}
-        varied = {
-            name: domain for name, domain in type(trainer).space.items() if getattr(trainer, name) == defaults[name]
-        }
+        varied = dict(trainer.free_space())
         if not varied:
             said = "has no space of its own" if not type(trainer).space else "has all fields of its own space set"
             raise Misuse(
@@ -213,7 +209,7 @@ def space_for(trainer: Trainer, space: Mapping[str, Any] | None) -> dict[str, Do
             )
         return varied
     varied = space_from_plain(space)
-    known = [field.name for field in dataclasses.fields(trainer)]
+    known = trainer.parameters()
     for name, domain in varied.items():
         if name not in known:
             raise UnknownName("parameter", name, known, where=where)

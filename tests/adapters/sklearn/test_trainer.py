@@ -263,6 +263,24 @@ def test_a_fit_that_does_not_converge_says_so(capfd):
     assert "MLPClassifier: Stochastic Optimizer" in capfd.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_search_varies_the_estimators_parameters(tmp_path):
+    """`hr.tune` takes what the class varies, or what space= names; the best is a trainer with those set."""
+    train = random_features(300)
+    table = numbers_table(train.matrix).append_column("late", [train.label])
+    data = hr.Dataset.from_arrow(table, label="late")
+    graph = hr.transform(lambda x: {name: x[name] for name in ("x0", "x1", "x2")}, data)
+    trainer = Sklearn("RandomForestClassifier", {"n_estimators": 5, "max_depth": 4})
+    with hr.open_store(tmp_path / "store"):
+        tuned = hr.tune(trainer, graph, data, trials=3, searcher="random")
+        assert set(tuned.best_params) == {"max_features", "min_samples_leaf"}
+        assert tuned.best.params["max_depth"] == 4
+        named = hr.tune(trainer, graph, data, trials=2, searcher="random", space={"max_depth": hr.Int(2, 3)})
+        assert named.best.params["max_depth"] in (2, 3)
+        with pytest.raises(UnknownName, match="max_dept"):
+            hr.tune(trainer, graph, data, trials=2, space={"max_dept": hr.Int(2, 3)})
+
+
 def test_without_scikit_learn_the_name_is_answered_with_its_install_line():
     """Where it is not installed, naming it says what to type; the rest goes on."""
     code = (

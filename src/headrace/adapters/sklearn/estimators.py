@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model.signature import Task
+from headrace.training import Float, Int, Space
 
-__all__ = ["ESTIMATORS", "Estimator", "check_params", "estimator_named", "make", "read_instance"]
+__all__ = ["ESTIMATORS", "Estimator", "check_params", "defaults_of", "estimator_named", "make", "read_instance"]
 
 Family = Literal["linear", "layers", "tree", "forest", "boosting", "histogram"]
 
@@ -28,6 +29,8 @@ class Estimator:
         Which converter writes it.
     task : "binary" or "regression"
         What it does.
+    space : dict of str to Domain
+        What a search varies unless it is told otherwise.
     allowed : dict of str to tuple
         Parameters of which only some values are converted, and those values.
     """
@@ -35,34 +38,56 @@ class Estimator:
     module: str
     family: Family
     task: Task
+    space: Space
     allowed: Mapping[str, tuple[Any, ...]] | None = None
 
 
 _LOG_LOSS = {"loss": ("log_loss",)}
-_VALUE_LOSS = {"loss": ("squared_error", "absolute_error", "quantile"), "categorical_features": (None, "from_dtype")}
+_NO_CATEGORIES = {"categorical_features": (None, "from_dtype")}
+_VALUE_LOSS = {"loss": ("squared_error", "absolute_error", "quantile")}
+
+_PENALTY: Space = {"alpha": Float(1e-4, 100.0, log=True)}
+_DESCENT: Space = {"alpha": Float(1e-6, 0.1, log=True)}
+_TREE: Space = {"max_depth": Int(2, 24), "min_samples_leaf": Int(1, 100, log=True)}
+_FOREST: Space = {"max_features": Float(0.2, 1.0), "min_samples_leaf": Int(1, 50, log=True)}
+_BOOSTING: Space = {
+    "max_depth": Int(2, 10),
+    "learning_rate": Float(0.02, 0.5, log=True),
+    "subsample": Float(0.4, 1.0),
+    "min_samples_leaf": Int(1, 100, log=True),
+}
+_HISTOGRAM: Space = {
+    "max_leaf_nodes": Int(7, 255, log=True),
+    "learning_rate": Float(0.02, 0.5, log=True),
+    "min_samples_leaf": Int(5, 200, log=True),
+    "l2_regularization": Float(0.0, 10.0),
+}
+_LAYERS: Space = {"alpha": Float(1e-6, 0.1, log=True), "learning_rate_init": Float(1e-4, 0.1, log=True)}
 
 ESTIMATORS: dict[str, Estimator] = {
-    "LogisticRegression": Estimator("linear_model", "linear", "binary"),
-    "SGDClassifier": Estimator("linear_model", "linear", "binary", _LOG_LOSS),
-    "LinearRegression": Estimator("linear_model", "linear", "regression"),
-    "Ridge": Estimator("linear_model", "linear", "regression"),
-    "Lasso": Estimator("linear_model", "linear", "regression"),
-    "ElasticNet": Estimator("linear_model", "linear", "regression"),
-    "SGDRegressor": Estimator("linear_model", "linear", "regression"),
-    "DecisionTreeClassifier": Estimator("tree", "tree", "binary"),
-    "DecisionTreeRegressor": Estimator("tree", "tree", "regression"),
-    "RandomForestClassifier": Estimator("ensemble", "forest", "binary"),
-    "RandomForestRegressor": Estimator("ensemble", "forest", "regression"),
-    "ExtraTreesClassifier": Estimator("ensemble", "forest", "binary"),
-    "ExtraTreesRegressor": Estimator("ensemble", "forest", "regression"),
-    "GradientBoostingClassifier": Estimator("ensemble", "boosting", "binary", _LOG_LOSS),
-    "GradientBoostingRegressor": Estimator("ensemble", "boosting", "regression"),
+    "LogisticRegression": Estimator("linear_model", "linear", "binary", {"C": Float(1e-3, 1e3, log=True)}),
+    "SGDClassifier": Estimator("linear_model", "linear", "binary", _DESCENT, _LOG_LOSS),
+    "LinearRegression": Estimator("linear_model", "linear", "regression", {}),
+    "Ridge": Estimator("linear_model", "linear", "regression", _PENALTY),
+    "Lasso": Estimator("linear_model", "linear", "regression", _PENALTY),
+    "ElasticNet": Estimator("linear_model", "linear", "regression", {**_PENALTY, "l1_ratio": Float(0.0, 1.0)}),
+    "SGDRegressor": Estimator("linear_model", "linear", "regression", _DESCENT),
+    "DecisionTreeClassifier": Estimator("tree", "tree", "binary", _TREE),
+    "DecisionTreeRegressor": Estimator("tree", "tree", "regression", _TREE),
+    "RandomForestClassifier": Estimator("ensemble", "forest", "binary", _FOREST),
+    "RandomForestRegressor": Estimator("ensemble", "forest", "regression", _FOREST),
+    "ExtraTreesClassifier": Estimator("ensemble", "forest", "binary", _FOREST),
+    "ExtraTreesRegressor": Estimator("ensemble", "forest", "regression", _FOREST),
+    "GradientBoostingClassifier": Estimator("ensemble", "boosting", "binary", _BOOSTING, _LOG_LOSS),
+    "GradientBoostingRegressor": Estimator("ensemble", "boosting", "regression", _BOOSTING),
     "HistGradientBoostingClassifier": Estimator(
-        "ensemble", "histogram", "binary", {**_LOG_LOSS, "categorical_features": (None, "from_dtype")}
+        "ensemble", "histogram", "binary", _HISTOGRAM, {**_LOG_LOSS, **_NO_CATEGORIES}
     ),
-    "HistGradientBoostingRegressor": Estimator("ensemble", "histogram", "regression", _VALUE_LOSS),
-    "MLPClassifier": Estimator("neural_network", "layers", "binary"),
-    "MLPRegressor": Estimator("neural_network", "layers", "regression", {"loss": ("squared_error",)}),
+    "HistGradientBoostingRegressor": Estimator(
+        "ensemble", "histogram", "regression", _HISTOGRAM, {**_VALUE_LOSS, **_NO_CATEGORIES}
+    ),
+    "MLPClassifier": Estimator("neural_network", "layers", "binary", _LAYERS),
+    "MLPRegressor": Estimator("neural_network", "layers", "regression", _LAYERS, {"loss": ("squared_error",)}),
 }
 
 
@@ -92,6 +117,12 @@ def read_instance(estimator: Any) -> tuple[str, dict[str, Any]]:
     return name, {key: value for key, value in found.items() if not _is_same(value, defaults[key])}
 
 
+def defaults_of(name: str) -> dict[str, Any]:
+    """An estimator's parameters and what they are unless they are set."""
+    signature = inspect.signature(_class(name).__init__)
+    return {key: item.default for key, item in signature.parameters.items() if key != "self"}
+
+
 def _is_same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and bool(value == default)
 
@@ -103,8 +134,7 @@ def check_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     converted.
     """
     where = f"Sklearn {name}"
-    signature = inspect.signature(_class(name).__init__)
-    known = [key for key in signature.parameters if key != "self"]
+    known = defaults_of(name)
     plain = {}
     for key in sorted(params):
         if key not in known:
@@ -112,7 +142,7 @@ def check_params(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         plain[key] = _plain(params[key], f"{where}, {key}")
     for key, values in (estimator_named(name).allowed or {}).items():
         if key in known:
-            value = plain.get(key, signature.parameters[key].default)
+            value = plain.get(key, known[key])
             if value not in values:
                 raise InvalidInput(
                     f"{key} = {value!r} is not converted", where=where, expected=" or ".join(map(repr, values))
@@ -137,8 +167,7 @@ def _plain(value: Any, where: str) -> Any:
 def make(name: str, params: Mapping[str, Any], *, seed: int, num_threads: int) -> Any:
     """A new estimator; `seed` and `num_threads` where it has such a parameter and none was given."""
     cls = _class(name)
-    known = inspect.signature(cls.__init__).parameters
-    given = dict(params)
+    known, given = defaults_of(name), dict(params)
     if "random_state" in known and given.get("random_state") is None:
         given["random_state"] = seed
     # A linear model's `n_jobs` is for several classes, or deprecated; a forest's does not show in what it fits.

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from headrace import progress
 from headrace.adapters.sklearn import converters
-from headrace.adapters.sklearn.estimators import check_params, estimator_named, make, read_instance
+from headrace.adapters.sklearn.estimators import check_params, defaults_of, estimator_named, make, read_instance
 from headrace.errors import HeadraceError, InvalidInput
 from headrace.model.signature import Task
-from headrace.training import Features, Group, Journal, Predictor, Trainer, openmp
+from headrace.training import Features, Group, Journal, Predictor, Space, Trainer, openmp
 from headrace.training.refusals import refuse_infinite, refuse_missing, task_of
 
 __all__ = ["Sklearn"]
@@ -87,6 +87,16 @@ class Sklearn(Trainer):
         object.__setattr__(self, "estimator", name)
         object.__setattr__(self, "params", check_params(name, {**params, **self.params}))
 
+    def parameters(self) -> dict[str, Any]:
+        """What `replace` can change: the estimator's parameters, `seed` and `num_threads`."""
+        own = {"seed": self.seed, "num_threads": self.num_threads}
+        return {**defaults_of(self.estimator), **self.params, **own}
+
+    def free_space(self) -> Space:
+        """What a search varies unless it is told otherwise: some of the estimator's parameters, less those set."""
+        space = estimator_named(self.estimator).space
+        return {name: domain for name, domain in space.items() if name not in self.params}
+
     def replace(self, params: Mapping[str, Any]) -> Self:
         """This trainer with some of the estimator's parameters (or `seed`, `num_threads`) changed.
 
@@ -146,8 +156,12 @@ class Sklearn(Trainer):
 
 
 def _rows(features: Features, *, is_double: bool) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Matrix and labels; products are better off in float64, trees take float32 as it is."""
-    return features.matrix.astype(np.float64) if is_double else features.matrix, features.label
+    """Matrix and labels; products are better off in float64, trees take float32 as it is.
+
+    Not every estimator takes arrays that may not be written, such as those that trials map from a file.
+    """
+    matrix = features.matrix.astype(np.float64) if is_double else np.require(features.matrix, requirements="W")
+    return matrix, np.require(features.label, requirements="W")
 
 
 def _weights(estimator: Any, features: Features, name: str = "sample_weight") -> dict[str, Any]:
@@ -157,7 +171,7 @@ def _weights(estimator: Any, features: Features, name: str = "sample_weight") ->
         raise InvalidInput(
             f"{type(estimator).__name__} of this scikit-learn takes no weights", fix="leave weight= out of the data set"
         )
-    return {name: features.weight}
+    return {name: np.require(features.weight, requirements="W")}
 
 
 def _fit_whole(
