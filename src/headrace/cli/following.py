@@ -1,4 +1,8 @@
-"""Logs as they grow: what steps print and record, a piece at a time, until the run or the step has ended."""
+"""Logs as they grow: what steps print and record, a piece at a time, until the run or the step has ended.
+
+Steps of a fit are many: they are printed ever more seldom, and on a terminal the newest is drawn below, as a bar where
+the trainer's parameters say how many there will be.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace import progress
 from headrace.cli.project import is_cut_off
 from headrace.cli.records import line_of
 
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["follow"]
 
 _POLL_S = 0.2
-_STEP_S = 0.5  # a person reads two steps a second at most
+_STEP_S, _STEP_SHARE = 0.5, 0.05  # a person reads two steps a second, and not a thousand of an hour
+_TOTALS = ("n_estimators", "num_steps", "max_iter", "epochs")
 
 
 class _File:
@@ -28,7 +34,17 @@ class _File:
         self.path, self.name, self.is_records = path, path.stem, path.suffix == ".jsonl"
         self._offset, self._rest = 0, b""
         self.held: dict[str, Any] | None = None
-        self.shown = 0.0
+        self.began = self.shown = time.monotonic()
+        self.total: int | None = None
+
+    def bar(self) -> str:
+        """How far the fit is, of which a step is held."""
+        if self.held is None:
+            return ""
+        done = progress.Done(
+            self.name, int(self.held["step"]) + 1, self.total, "steps", max(1e-9, float(self.held.get("seconds", 0)))
+        )
+        return done.line(progress.columns() - 1)
 
     def lines(self, *, is_last: bool) -> list[str]:
         """What was added since the last call."""
@@ -68,12 +84,14 @@ def follow(store: Store, run_id: str, step: str | None, files: Callable[[], list
             if is_ended:
                 _show_held(file, prefix)
         sys.stdout.flush()
+        progress.show([bar for file in known.values() if (bar := file.bar())])
         if is_ended:
             return
         time.sleep(_POLL_S)
 
 
 def _print(file: _File, line: str, prefix: str, *, is_json: bool) -> None:
+    progress.show([])
     if not file.is_records:
         text = json.dumps({"step": file.name, "text": line}) if is_json else f"{prefix}{line}"
         sys.stdout.write(f"{text}\n")
@@ -85,11 +103,16 @@ def _print(file: _File, line: str, prefix: str, *, is_json: bool) -> None:
     if is_json:
         sys.stdout.write(json.dumps({"step": file.name, "record": record}) + "\n")
         return
-    if record.get("kind") == "step" and time.monotonic() - file.shown < _STEP_S:
+    now = time.monotonic()
+    if record.get("kind") == "step" and now - file.shown < max(_STEP_S, (now - file.began) * _STEP_SHARE):
         file.held = record
         return
+    if record.get("kind") == "step":
+        file.held, file.shown = None, now
+    elif record.get("kind") == "parameters":
+        named = {**record, **dict(record.get("params") or {})}
+        file.total = next((int(named[name]) for name in _TOTALS if isinstance(named.get(name), int)), None)
     _show_held(file, prefix)
-    file.shown = time.monotonic()
     if told := line_of(record):
         sys.stdout.write(f"{prefix}{told}\n")
 
