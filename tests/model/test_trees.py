@@ -135,6 +135,8 @@ def test_constants_alone_are_an_ensemble():
     [
         ({"value": [0.0, np.inf, 1.0]}, "finite"),
         ({"value": [0.0, np.nan, 1.0]}, "finite"),
+        ({"value": [0.0, 1e308, 1.0]}, "diverged"),
+        ({"value": [0.0, -1.0, -3.5e38]}, "diverged"),
         ({"threshold": [np.nan, 0.0, 0.0]}, "NaN"),
         ({"feature": [1, 0, 0]}, "does not exist"),
         ({"feature": [-1, 0, 0]}, "does not exist"),

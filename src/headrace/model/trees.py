@@ -23,6 +23,7 @@ __all__ = ["Tree", "add_tree_ensemble", "exact_step"]
 
 _MODES = {"<=": 0, "<": 1}  # BRANCH_LEQ, BRANCH_LT of ai.onnx.ml 5
 _COARSEST = 2.0 ** (128 - 52)  # of a sum below 2^128, which float32 cannot hold
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def add_tree_ensemble(
         values = tree.value[is_leaf]
         if not np.isfinite(values).all() or np.isnan(tree.threshold[~is_leaf]).any():
             raise InvalidInput("a leaf is not finite, or a threshold is NaN", where=f"tree {number}")
+        if np.abs(values).max() > _LARGEST:
+            raise _diverged()
         if is_leaf.all():  # a tree of one leaf is a node whose two branches are that leaf
             if len(is_leaf) != 1:
                 raise InvalidInput(f"{len(is_leaf)} leaves without a root", where=f"tree {number}")
@@ -141,11 +144,7 @@ def add_tree_ensemble(
             columns[name].append(array)
     step = exact_step(trees)
     if step > _COARSEST:
-        raise InvalidInput(
-            "the sum of the trees is beyond float32: the fit diverged",
-            expected="leaves that add up to less than 3.4e38",
-            fix="learn more slowly (a smaller learning rate)",
-        )
+        raise _diverged()
     flat = {name: np.concatenate(arrays) for name, arrays in columns.items()}
     total = builder.node(
         "TreeEnsemble",
@@ -167,3 +166,11 @@ def add_tree_ensemble(
         leaf_weights=np.rint(np.concatenate(leaves) / step) * step,
     )
     return builder.cast(total, np.float32)
+
+
+def _diverged() -> InvalidInput:
+    return InvalidInput(
+        "the sum of the trees is beyond float32: the fit diverged",
+        expected="leaves that add up to less than 3.4e38",
+        fix="learn more slowly (a smaller learning rate)",
+    )
