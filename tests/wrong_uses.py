@@ -12,11 +12,12 @@ LINE is the line of the wrong call. `wrong_uses_traced` has what is wrong in pip
 
 from __future__ import annotations
 
-from headrace.lookup import names
+from headrace.lookup import class_names, names
 
 COLUMNS = "(there are: carrier, distance, flight, hour, is_new, late)"
 # What there is of these kinds grows by files; the list in the answer has to.
 METRICS = f"(there are: {', '.join(names('metric'))})"
+TRAINERS = " or ".join(f"hr.{name}(...)" for name in class_names("trainer"))
 _WRITTEN = [f"ops.{name}" for name in names("op") if name not in ("arithmetic", "comparison", "logic", "power")]
 OPS = f"use operators and {', '.join(_WRITTEN)}, or compute the column before it comes here"
 TRUTH = (
@@ -329,7 +330,7 @@ EAGER: list[tuple[str, str, str]] = [
     (
         "another library's model",
         "import fractions\nhr.train(fractions.Fraction(1), graph, data)",
-        "trainer of hr.train is a fractions.Fraction (LINE); expected hr.XGBoost(); another trainer is one file:"
+        f"trainer of hr.train is a fractions.Fraction (LINE); expected {TRAINERS}; another trainer is one file:"
         " docs/extending/trainer.md",
     ),
     (

@@ -6,7 +6,7 @@ and `model = hr.train(hr.XGBoost(), hr.transform(features, raw), raw)`; LINE is 
 
 from __future__ import annotations
 
-from tests.wrong_uses import METRICS
+from tests.wrong_uses import METRICS, TRAINERS
 
 INSIDE = (
     "its value does not exist while the pipeline is traced (LINE); do it in a function with @hr.step, which gets the"
@@ -46,7 +46,7 @@ PIPELINES: list[tuple[str, str, str]] = [
     (
         "another library's model",
         "hr.train(__import__('fractions').Fraction(1), hr.transform(features, raw), raw)",
-        "trainer of hr.train is a fractions.Fraction (LINE); expected hr.XGBoost(); another trainer is one file:"
+        f"trainer of hr.train is a fractions.Fraction (LINE); expected {TRAINERS}; another trainer is one file:"
         " docs/extending/trainer.md",
     ),
     (

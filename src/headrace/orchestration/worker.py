@@ -98,7 +98,8 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
     waived = waived_of(done.result, call["resolved"])
     committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted, waived=waived)
     reading.close()
-    disk.remove_folder(store.home.checkpoint(call["key"]))  # what it would have gone on from
+    if call["key"] is not None:
+        disk.remove_folder(store.home.checkpoint(call["key"]))  # what it would have gone on from
     return {"outputs": {name: item.digest for name, item in committed.items()}, "result": done.result}
 
 
