@@ -1,10 +1,10 @@
 """Tune: what is varied, what is judged, what a study keeps when trials hang, raise and die."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def study_of(store):
 
 
 def test_the_best_of_the_trials_is_handed_on(odd, store, tmp_path):
-    """Trial 0 is the trainer as given; best, best_params and best_value are those of the best trial; it can be saved."""
+    """Trial 0 is the trainer as given; best, best_params and best_value are the best trial's; it can be saved."""
     graph, dataset = rows()
     tuned = hr.tune(odd(), graph, dataset, trials=8, metric="log_loss")
     assert [trial.number for trial in tuned.trials] == list(range(8))
@@ -170,7 +170,7 @@ def test_killed_in_the_middle_it_goes_on(odd, tmp_path):
         "with hr.open_store({home!r}):\n"
         "    hr.tune(odd_trainers.Odd(pause_s=0.1), graph, dataset, trials=8, workers=2)\n"
     ).format(path=sys.path, home=str(tmp_path / "killed"))
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=os.getcwd())
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path.cwd())
     with Store.open(tmp_path / "killed") as store:
         deadline = time.monotonic() + 60
         done = {}
