@@ -70,7 +70,8 @@ def margin(finding: Finding) -> float | None:
 
 def figures_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a step's result that its headlines are made of; {} of a step that measured nothing."""
-    return {name: result[name] for name in ("metrics", "champion", "higher_is_better", "rules", "tuned") if name in result}
+    names = ("metrics", "champion", "higher_is_better", "rules", "tuned")
+    return {name: result[name] for name in names if name in result}
 
 
 def headlines(step: str, result: Mapping[str, Any]) -> list[str]:
