@@ -276,6 +276,33 @@ def test_what_is_set_on_the_trainer_is_fixed(store):
         space_for(everything, None)
 
 
+@pytest.mark.parametrize("name", ["LightGBM", "XGBoost"])
+def test_a_class_s_own_space(name):
+    """Each range holds the field's default, and both its ends are within the trainer's limits."""
+    from headrace.tuning._tune import space_for
+
+    trainer = getattr(hr, name)()
+    space = space_for(trainer, None)
+    assert len(space) > 3
+    for field, domain in space.items():
+        assert getattr(trainer, field) in domain
+    assert space_for(trainer, dict(space)) == space
+
+
+def test_an_estimator_s_parameters(store):
+    """Of scikit-learn's estimators the space is given by hand, in their own names; trial 0 has their defaults."""
+    _, dataset = rows()
+    filled = hr.transform(lambda c: {"x": c.x, "noise": c.noise.fill_null(0.0)}, dataset)
+    space = {"C": hr.Float(1e-4, 10.0, log=True)}
+    tuned = hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset, space=space, trials=2, metric="log_loss")
+    assert tuned.trials[0].params == {"C": 1.0}
+    assert tuned.best == hr.Sklearn("LogisticRegression", tuned.best_params)
+    with pytest.raises(UnknownName, match=r"no parameter named 'c' .*Sklearn"):
+        hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset, space={"c": hr.Float(0.1, 1.0)})
+    with pytest.raises(Misuse, match="Sklearn has no space of its own"):
+        hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset)
+
+
 def test_spaces_that_make_no_sense(odd, store):
     """One message each: the nearest name, the trainer's limit, what a range looks like."""
     graph, dataset = rows()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -215,11 +214,9 @@ def _check_search(values: Mapping[str, Any]) -> None:
         if isinstance(given, str) and given not in known:
             raise UnknownName(kind, given, known)
     space, trainer = values.get("space"), values["trainer"]
-    if isinstance(space, Mapping) and dataclasses.is_dataclass(trainer):
-        fields = [item.name for item in dataclasses.fields(trainer)]
+    if isinstance(space, Mapping) and not isinstance(trainer, Handle):
         for name in space:
-            if name not in fields:
-                raise UnknownName("parameter", str(name), fields, where=type(trainer).__name__)
+            trainer.parameter(str(name))
 
 
 def _check_split(split: Any) -> None:

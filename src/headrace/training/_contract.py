@@ -183,6 +183,13 @@ class Trainer(Checked, ABC):
         the process may be seen in the result.
         """
 
+    def parameter(self, name: str) -> Any:
+        """What `replace` would change, as it is now. Raises UnknownName for one that this trainer lacks."""
+        known = [field.name for field in dataclasses.fields(self)]
+        if name not in known:
+            raise UnknownName("parameter", name, known, where=type(self).__name__)
+        return getattr(self, name)
+
     def replace(self, params: Mapping[str, Any]) -> Self:
         """This trainer with some fields changed. Raises UnknownName for one that it lacks."""
         known = [field.name for field in dataclasses.fields(self)]

@@ -12,7 +12,7 @@ from headrace import disk, progress
 from headrace.canonical import digest
 from headrace.dataset import Dataset
 from headrace.engine import describe
-from headrace.errors import InvalidInput, Misuse, StepFailed, UnknownName
+from headrace.errors import InvalidInput, Misuse, StepFailed
 from headrace.store import Store, TrialRow
 from headrace.training import Trainer
 from headrace.training.space import Domain, space_from_plain
@@ -121,7 +121,7 @@ def tune(
         seed=seed,
         higher_is_better=objective.metric.higher_is_better,
         workers=workers,
-        first={name: domain.nearest(getattr(trainer, name)) for name, domain in varied.items()},
+        first={name: domain.nearest(trainer.parameter(name)) for name, domain in varied.items()},
         stopping=stopping_of(stopping),
         about=about,
     )
@@ -213,10 +213,8 @@ def space_for(trainer: Trainer, space: Mapping[str, Any] | None) -> dict[str, Do
             )
         return varied
     varied = space_from_plain(space)
-    known = [field.name for field in dataclasses.fields(trainer)]
     for name, domain in varied.items():
-        if name not in known:
-            raise UnknownName("parameter", name, known, where=where)
+        trainer.parameter(name)  # or it is unknown
         options = getattr(domain, "options", None) or (domain.at(0.0), domain.at(1.0))
         for value in options:
             trainer.replace({name: value})  # the trainer's own limits, its own message

@@ -15,7 +15,7 @@ from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
-from headrace.training import Features, Group, Journal, Predictor, Trainer, openmp
+from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer, openmp
 from headrace.training.refusals import refuse_infinite, task_of
 
 __all__ = ["LightGBM"]
@@ -137,6 +137,13 @@ class LightGBM(Trainer):
         ("seed", 0, (1 << 31) - 1),
         ("num_threads", 1, 256),
     )
+    space: ClassVar[Space] = {
+        "num_leaves": Int(4, 256, log=True),
+        "learning_rate": Float(0.02, 0.5, log=True),
+        "min_child_samples": Int(5, 200, log=True),
+        "subsample": Float(0.4, 1.0),
+        "colsample_bytree": Float(0.3, 1.0),
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()

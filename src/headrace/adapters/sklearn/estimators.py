@@ -11,7 +11,7 @@ from typing import Any, Literal
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model.signature import Task
 
-__all__ = ["ESTIMATORS", "Estimator", "check_params", "estimator_named", "make", "read_instance"]
+__all__ = ["ESTIMATORS", "Estimator", "check_params", "default_parameter", "estimator_named", "make", "read_instance"]
 
 Family = Literal["linear", "layers", "tree", "forest", "boosting", "histogram"]
 
@@ -75,6 +75,14 @@ def estimator_named(name: str) -> Estimator:
 
 def _class(name: str) -> Any:
     return getattr(importlib.import_module(f"sklearn.{estimator_named(name).module}"), name)
+
+
+def default_parameter(name: str, parameter: str) -> Any:
+    """What a parameter of an estimator is where nobody sets it; UnknownName for one that it lacks."""
+    defaults = _class(name)().get_params(deep=False)
+    if parameter not in defaults:
+        raise UnknownName("parameter", parameter, defaults, where=f"Sklearn, {name}")
+    return defaults[parameter]
 
 
 def read_instance(estimator: Any) -> tuple[str, dict[str, Any]]:

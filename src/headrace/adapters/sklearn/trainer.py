@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from headrace import progress
 from headrace.adapters.sklearn import converters
-from headrace.adapters.sklearn.estimators import check_params, estimator_named, make, read_instance
+from headrace.adapters.sklearn.estimators import check_params, default_parameter, estimator_named, make, read_instance
 from headrace.errors import HeadraceError, InvalidInput
 from headrace.model.signature import Task
 from headrace.training import Features, Group, Journal, Predictor, Trainer, openmp
@@ -85,6 +85,15 @@ class Sklearn(Trainer):
         estimator_named(name)
         object.__setattr__(self, "estimator", name)
         object.__setattr__(self, "params", check_params(name, {**params, **self.params}))
+
+    def parameter(self, name: str) -> Any:
+        """One of the estimator's parameters (or `seed`, `num_threads`) as it is now: as given, else its default.
+
+        Raises UnknownName for one that the estimator lacks.
+        """
+        if name in ("seed", "num_threads"):
+            return getattr(self, name)
+        return self.params[name] if name in self.params else default_parameter(self.estimator, name)
 
     def replace(self, params: Mapping[str, Any]) -> Self:
         """This trainer with some of the estimator's parameters (or `seed`, `num_threads`) changed.

@@ -89,9 +89,7 @@ def _picture(noun: Noun) -> Content:
     low, high = min(values), max(values)
     pad = 0.06 * (high - low) or abs(low) * 0.02 or 0.5
     last = float(max(1, len(noun.trials) - 1))
-    steps = [
-        step for (at, before), (to, after) in pairwise(best) for step in ((to, before), (to, after))
-    ]
+    steps = [step for (at, before), (to, after) in pairwise(best) for step in ((to, before), (to, after))]
     drawn = [
         Curve("best so far", "second", [best[0], *steps, (last, best[-1][1])]),
         Curve("trial", "accent", points, is_dots=True),
@@ -111,7 +109,7 @@ def _picture(noun: Noun) -> Content:
 
 def _best(noun: Noun) -> Html:
     rows: list[Row] = [
-        [tag("code", name), _value(noun.best_params[name]), _value(getattr(noun.trainer, name)), named(repr(domain))]
+        [tag("code", name), _value(noun.best_params[name]), _value(noun.trainer.parameter(name)), named(repr(domain))]
         for name, domain in noun.space.items()
     ]
     columns = [Column("Parameter"), Column("Best", "num"), Column("As given", "num"), Column("Searched")]
