@@ -32,6 +32,7 @@ from _lines import line, options
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "flights"
 RUNS = 3
+FITS = ("tune", "train")
 FLOOR, AIM = 0.5, 0.35  # of the time of the same work
 SAME, EMPTY = "the same work, nothing kept", "an empty store"
 
@@ -48,8 +49,8 @@ class Timed:
         return self.seconds - sum(step["seconds"] for step in self.plain["steps"] if step["step"] in names)
 
     def rows(self, name: str) -> int:
-        """`rows_read` or `rows_reused` of all steps but train."""
-        return sum(step[name] for step in self.plain["steps"] if step["step"] != "train")
+        """`rows_read` or `rows_reused` of all steps but those that fit."""
+        return sum(step[name] for step in self.plain["steps"] if step["step"] not in FITS)
 
 
 def write_month(month: int, folder: Path, *, copies: int, most_rows: int | None) -> None:
@@ -136,11 +137,11 @@ def measure(what: str, folder: Path, *, copies: int, months: int, most_rows: int
     shutil.rmtree(project)
     steps = {step["step"]: step for step in found["known"][-1].plain["steps"]}
     by_step = ", ".join(
-        f"{name} {step['rows_read']:,}" for name, step in steps.items() if step["rows_read"] and name != "train"
+        f"{name} {step['rows_read']:,}" for name, step in steps.items() if step["rows_read"] and name not in FITS
     )
     read = f"rows read {found['known'][-1].rows('rows_read'):,} ({by_step})"
     for peer in (SAME, EMPTY):
-        ours, theirs = (sorted(one.without("train") for one in found[mode])[runs // 2] for mode in ("known", peer))
+        ours, theirs = (sorted(one.without(*FITS) for one in found[mode])[runs // 2] for mode in ("known", peer))
         share = f"{ours / theirs:.2f}x the time (floor {FLOOR}, aim {AIM}); "
         line(
             "increment",
@@ -153,7 +154,7 @@ def measure(what: str, folder: Path, *, copies: int, months: int, most_rows: int
         )
     for name, step in steps.items():
         anew = {one["step"]: one["seconds"] for one in found[SAME][-1].plain["steps"]}.get(name)
-        if step["seconds"] and anew is not None and name != "train":
+        if step["seconds"] and anew is not None and name not in FITS:
             line("increment", f"{what}: {name}", "s", step["seconds"], SAME, anew)
 
 

@@ -10,6 +10,7 @@ for _suite in (
     "metric_cases",
     "op_cases",
     "policy_cases",
+    "searcher_cases",
     "sharing_cases",
     "source_cases",
     "store_cases",

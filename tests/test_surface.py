@@ -13,10 +13,13 @@ from headrace import errors
 ROOT = Path(__file__).parent.parent
 
 NAMES = [
+    "Choice",
     "Columns",
     "Dataset",
     "Expression",
+    "Float",
     "HeadraceError",
+    "Int",
     "Model",
     "Schema",
     "__version__",
@@ -36,6 +39,7 @@ NAMES = [
     "step",
     "train",
     "transform",
+    "tune",
     "validate",
 ]
 

@@ -49,6 +49,18 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "model": ("Models", ("headrace.model:Model",)),
+    "tuning": (
+        "Searches",
+        (
+            "headrace.training:Int",
+            "headrace.training:Float",
+            "headrace.training:Choice",
+            "headrace.tuning:Tuning",
+            "headrace.tuning:Trial",
+            "headrace.tuning:Median",
+            "headrace.tuning:Asha",
+        ),
+    ),
     "evaluation": (
         "Evaluations and verdicts",
         (
@@ -81,6 +93,10 @@ _KINDS: dict[str, tuple[str, str]] = {
     "source": (
         "Sources",
         'Given to `hr.ingest`, where a path does not say enough: `hr.Csv("{span}.csv", delimiter=";")`.',
+    ),
+    "searcher": (
+        "Searchers",
+        'What `hr.tune` asks for the next trial: `searcher="optuna"`, or as objects, `hr.Optuna(num_random=20)`.',
     ),
     "policy": ("Policies", "Which version answers whom: see [a policy](../extending/policy.md)."),
     "engine": ("Engines", "Where folds and maps run: `engine=` of the verbs."),

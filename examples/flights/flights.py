@@ -33,7 +33,8 @@ def flights(max_depth: int = 8) -> None:
     schema = hr.load_schema("schema.yaml", otherwise=hr.infer_schema(hr.analyze(raw)))
     examples = hr.validate(raw, schema, previous=hr.previous(raw)).accepted
     graph = hr.transform(features, examples)
-    model = hr.train(hr.XGBoost(max_depth=max_depth), graph, examples)
+    tuned = hr.tune(hr.XGBoost(max_depth=max_depth), graph, examples, trials=8, workers=2, max_rows=10_000)
+    model = hr.train(tuned.best, graph, examples)
     report = hr.evaluate(
         model,
         examples,

@@ -55,3 +55,20 @@ def test_many_lines_are_cut_and_say_where_the_rest_is():
     """A run's end stays on the screen."""
     told = headlines("gate", {"rules": rules_result(Judged(*[f"roc_auc >= 0.{n}" for n in range(10, 19)]))})
     assert len(told) == 7 and told[-1] == "and 3 more: headrace show gate"
+
+
+def test_a_search():
+    """Its best value, of how many trials, beside that of the trainer as it was given."""
+    result = {
+        "tuned": {
+            "metric": "roc_auc",
+            "best_value": 0.91234,
+            "first_value": 0.9,
+            "num_trials": 10,
+            "num_stopped": 2,
+            "num_failed": 1,
+        }
+    }
+    assert headlines("tune", result) == ["roc_auc 0.9123 best of 10 trials, 2 stopped and 1 failed (as given 0.9)"]
+    assert summary_of(result) == headlines("tune", result)[0]
+    assert figures_of(result) == result

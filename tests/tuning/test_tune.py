@@ -1,10 +1,10 @@
 """Tune: what is varied, what is judged, what a study keeps when trials hang, raise and die."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def study_of(store):
 
 
 def test_the_best_of_the_trials_is_handed_on(odd, store, tmp_path):
-    """Trial 0 is the trainer as given; best, best_params and best_value are those of the best trial; it can be saved."""
+    """Trial 0 is the trainer as given; best, best_params and best_value are the best trial's; it can be saved."""
     graph, dataset = rows()
     tuned = hr.tune(odd(), graph, dataset, trials=8, metric="log_loss")
     assert [trial.number for trial in tuned.trials] == list(range(8))
@@ -170,7 +170,7 @@ def test_killed_in_the_middle_it_goes_on(odd, tmp_path):
         "with hr.open_store({home!r}):\n"
         "    hr.tune(odd_trainers.Odd(pause_s=0.1), graph, dataset, trials=8, workers=2)\n"
     ).format(path=sys.path, home=str(tmp_path / "killed"))
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=os.getcwd())
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path.cwd())
     with Store.open(tmp_path / "killed") as store:
         deadline = time.monotonic() + 60
         done = {}
@@ -274,6 +274,33 @@ def test_what_is_set_on_the_trainer_is_fixed(store):
         Misuse, match=r"nothing is left to vary: XGBoost has all fields of its own space set; name what"
     ):
         space_for(everything, None)
+
+
+@pytest.mark.parametrize("name", ["LightGBM", "XGBoost"])
+def test_a_class_s_own_space(name):
+    """Each range holds the field's default, and both its ends are within the trainer's limits."""
+    from headrace.tuning._tune import space_for
+
+    trainer = getattr(hr, name)()
+    space = space_for(trainer, None)
+    assert len(space) > 3
+    for field, domain in space.items():
+        assert getattr(trainer, field) in domain
+    assert space_for(trainer, dict(space)) == space
+
+
+def test_an_estimator_s_parameters(store):
+    """Of scikit-learn's estimators the space is given by hand, in their own names; trial 0 has their defaults."""
+    _, dataset = rows()
+    filled = hr.transform(lambda c: {"x": c.x, "noise": c.noise.fill_null(0.0)}, dataset)
+    space = {"C": hr.Float(1e-4, 10.0, log=True)}
+    tuned = hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset, space=space, trials=2, metric="log_loss")
+    assert tuned.trials[0].params == {"C": 1.0}
+    assert tuned.best == hr.Sklearn("LogisticRegression", tuned.best_params)
+    with pytest.raises(UnknownName, match=r"no parameter named 'c' .*Sklearn"):
+        hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset, space={"c": hr.Float(0.1, 1.0)})
+    with pytest.raises(Misuse, match="Sklearn has no space of its own"):
+        hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset)
 
 
 def test_spaces_that_make_no_sense(odd, store):

@@ -78,7 +78,16 @@ def check_nouns(verb: str, takes: Mapping[str, str], values: Mapping[str, Any], 
 
 
 def _check_trainer(verb: str, trainer: Any) -> None:
-    if trainer is None or isinstance(trainer, Handle):
+    if isinstance(trainer, Handle):
+        if trainer._kind not in (ANY, "trainer"):
+            raise Misuse(
+                f"trainer of hr.{verb} is {words_of(trainer._kind)} ({trainer._reference})",
+                where=user_line(),
+                expected="a trainer",
+                fix=".best is the trainer that did best" if trainer._kind == "tuning" else "",
+            )
+        return
+    if trainer is None:
         return
     if isinstance(trainer, str):
         from headrace.lookup import class_names
@@ -96,7 +105,9 @@ def _check_trainer(verb: str, trainer: Any) -> None:
             f"trainer of hr.{verb} is {_said(trainer)}",
             where=user_line(),
             expected=" or ".join(f"hr.{name}(...)" for name in class_names("trainer")),
-            fix=f"hr.Sklearn({type(trainer).__name__}(...)) makes it one"
+            fix=".best is the trainer that did best"
+            if _kind_of(trainer) == "tuning"
+            else f"hr.Sklearn({type(trainer).__name__}(...)) makes it one"
             if is_estimator
             else "another trainer is one file: docs/extending/trainer.md",
         )
@@ -166,6 +177,8 @@ def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()
             _check_metrics(values["metrics"])
             if verb == "evaluate":
                 _check_eval(values["dataset"], nodes)
+        elif verb == "tune":
+            _check_search(values)
         elif verb == "ingest":
             _check_split(values.get("split"))
         elif verb == "gate":
@@ -185,6 +198,27 @@ def _check_metrics(metrics: Any) -> None:
     for item in [metrics] if isinstance(metrics, str) else metrics:
         if isinstance(item, str) and item not in lookup.names("metric"):
             raise UnknownName("metric", item, lookup.names("metric"))
+
+
+def _check_search(values: Mapping[str, Any]) -> None:
+    """Names alone: the rest is told by the room, which takes longer to import than this may."""
+    from headrace import lookup
+
+    if isinstance(values.get("metric"), str):
+        _check_metrics(values["metric"])
+    for parameter, kind, known in (
+        ("searcher", "searcher", lookup.names("searcher")),
+        ("stopping", "stopping rule", ["asha", "median"]),
+    ):
+        given = values.get(parameter)
+        if isinstance(given, str) and given not in known:
+            raise UnknownName(kind, given, known)
+    space, trainer = values.get("space"), values["trainer"]
+    if isinstance(space, Mapping) and not isinstance(trainer, Handle):
+        known = trainer.parameters()
+        for name in space:
+            if name not in known:
+                raise UnknownName("parameter", str(name), known, where=type(trainer).__name__)
 
 
 def _check_split(split: Any) -> None:

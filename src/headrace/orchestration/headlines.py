@@ -70,7 +70,8 @@ def margin(finding: Finding) -> float | None:
 
 def figures_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a step's result that its headlines are made of; {} of a step that measured nothing."""
-    return {name: result[name] for name in ("metrics", "champion", "higher_is_better", "rules") if name in result}
+    names = ("metrics", "champion", "higher_is_better", "rules", "tuned")
+    return {name: result[name] for name in names if name in result}
 
 
 def headlines(step: str, result: Mapping[str, Any]) -> list[str]:
@@ -80,7 +81,7 @@ def headlines(step: str, result: Mapping[str, Any]) -> list[str]:
     ...                        "higher_is_better": {"roc_auc": True}})
     ['roc_auc  0.97   champion 0.96, better']
     """
-    lines = [*_metrics(result), *_rules(result)]
+    lines = [*_metrics(result), *_rules(result), *_tuned(result)]
     more = len(lines) - _MOST
     return [*lines[:_MOST], f"and {more} more: headrace show {step}"] if more > 0 else lines
 
@@ -96,6 +97,9 @@ def summary_of(result: Mapping[str, Any]) -> str:
         )
     if told:
         return ", ".join(told)
+    told += _tuned(result)
+    if told:
+        return told[0]
     rules = result.get("rules", ())
     if not rules:
         return ""
@@ -137,6 +141,18 @@ def _rules(result: Mapping[str, Any]) -> Iterator[str]:
             said = f"{_figure(rule['measured'])}, margin {rule['margin']:+.3g}"
         word = "not judged" if rule["ok"] and not rule["is_judged"] else "yes" if rule["ok"] else "no"
         yield f"{word}: {rule['rule'] or 'no rules'}{where}: {said}"
+
+
+def _tuned(result: Mapping[str, Any]) -> Iterator[str]:
+    """What a search found: its best value beside that of the trainer as it was given."""
+    found = result.get("tuned")
+    if not found:
+        return
+    lost = [f"{found[f'num_{word}']} {word}" for word in ("stopped", "failed") if found[f"num_{word}"]]
+    trials = f"{found['num_trials']} trials" + (f", {' and '.join(lost)}" if lost else "")
+    first = found["first_value"]
+    before = "it failed" if first is None else _figure(first)
+    yield f"{found['metric']} {_figure(found['best_value'])} best of {trials} (as given {before})"
 
 
 def _figure(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """Tuning: a study of trials, each a trainer with other values, and the searchers that say what to try next."""
 
-from headrace.tuning._contract import Past, PastState, Searcher, generator
+from headrace.tuning._contract import Past, PastState, Searcher, draw, generator
 from headrace.tuning._tune import tune
 from headrace.tuning._tuning import Trial, Tuning
 from headrace.tuning.stopping import Asha, Median, Stopping
@@ -16,6 +16,7 @@ __all__ = [
     "Study",
     "Trial",
     "Tuning",
+    "draw",
     "generator",
     "tune",
 ]

@@ -22,7 +22,7 @@ _FILE = "tuning.json"
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One trial: what it tried, and what came of it.
+    """Values that were tried together, and what came of them.
 
     Parameters
     ----------

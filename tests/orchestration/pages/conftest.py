@@ -6,8 +6,9 @@ import pytest
 
 import headrace as hr
 from headrace import ops
-from headrace.orchestration.values import TableFile, Value
+from headrace.orchestration.values import TableFile, TrainerFile, Value
 from headrace.report import Context, document, page_of
+from headrace.tuning import Trial, Tuning
 
 SCRIPT = "<script>alert('x')</script>"
 HEBREW = "\u05e2\u05d9\u05e8 \u202e"
@@ -54,6 +55,17 @@ def features(x):
     }
 
 
+def tuning(trainer):
+    """Trials of every state."""
+    space = {"max_depth": hr.Int(2, 9), "objective": hr.Choice("binary:logistic", None)}
+    ended = [("succeeded", 0.7, ""), ("failed", None, SCRIPT), ("stopped", 0.6, "behind"), ("succeeded", 0.8, "")]
+    trials = [
+        Trial(number, {"max_depth": number + 2, "objective": None}, state, value, {0: 0.5}, (), reason)
+        for number, (state, value, reason) in enumerate(ended)
+    ]
+    return Tuning(trainer, space, "roc_auc", True, tuple(trials), searcher="Random", num_rows=80, num_judged=20)
+
+
 @pytest.fixture(scope="session")
 def nouns():
     """Kind -> an object of it."""
@@ -84,6 +96,8 @@ def nouns():
         "verdict": verdict,
         "value": Value({"a": [1, SCRIPT], "b": None}),
         "table": TableFile(awkward(8)),
+        "trainer": TrainerFile(trainer),
+        "tuning": tuning(trainer),
     }
 
 

@@ -22,7 +22,9 @@ KINDS = [
     "schema",
     "statistics",
     "table",
+    "trainer",
     "transform_graph",
+    "tuning",
     "validation",
     "value",
     "verdict",
@@ -54,7 +56,7 @@ def test_a_notebook_shows_the_short_form(nouns, kind):
     assert len(text) < len(page(kind, noun))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("value", "table")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("value", "table", "trainer")])
 def test_nouns_have_a_short_repr(nouns, kind):
     """One line, whatever is in it."""
     text = repr(nouns[kind])

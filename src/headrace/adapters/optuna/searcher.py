@@ -25,18 +25,16 @@ _STATES = {"running": "RUNNING", "succeeded": "COMPLETE", "stopped": "PRUNED", "
 
 @dataclass(frozen=True)
 class Optuna(Searcher):
-    """Optuna's sampler; the study is ours, and Optuna is shown it anew for each suggestion.
+    """Optuna's TPE sampler; the study is ours, and Optuna is shown it anew for each suggestion.
 
     For spaces with many choices, or for hundreds of trials.
 
     Parameters
     ----------
-    sampler : str
-        "tpe" (Optuna's default), "random" or "qmc" (Sobol's sequence).
     num_random : int
-        Trials that are drawn at random before the estimator is trusted (`n_startup_trials`); of "tpe" alone.
+        Trials that are drawn at random before the estimator is trusted (`n_startup_trials`).
 
-    Raises InvalidInput for another sampler. Cost: 1 ms and 0.2 ms an earlier trial; the first call imports Optuna,
+    Raises InvalidInput for a negative count. Cost: 1 ms, and 0.2 ms an earlier trial; the first call imports Optuna,
     0.5 s. Source: Watanabe, "Tree-structured Parzen estimator", arXiv 2304.11127; optuna.samplers.TPESampler.
 
     >>> from headrace.training.space import Int
@@ -44,12 +42,9 @@ class Optuna(Searcher):
     True
     """
 
-    sampler: str = "tpe"
     num_random: int = 10
 
     def __post_init__(self) -> None:
-        if self.sampler not in ("tpe", "random", "qmc"):
-            raise InvalidInput(f"sampler = {self.sampler!r}", where="Optuna", expected="'tpe', 'random' or 'qmc'")
         given: Any = self.num_random  # nothing has checked what was given
         if isinstance(given, bool) or not isinstance(given, int) or given < 0:
             raise InvalidInput(f"num_random = {given!r}", where="Optuna", expected="a whole number from 0")
@@ -63,18 +58,13 @@ class Optuna(Searcher):
         drawn = int(canonical.digest(["optuna", seed, number])[:8], 16)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            study = optuna.create_study(sampler=self._sampler(optuna, drawn, seed))
+            study = optuna.create_study(
+                sampler=optuna.samplers.TPESampler(seed=drawn, n_startup_trials=self.num_random)
+            )
             for past in history:
                 study.add_trial(_frozen(optuna, past, space, distributions))
             found = study.ask(distributions).params
         return {name: _value(domain, found[name]) for name, domain in space.items()}
-
-    def _sampler(self, optuna: Any, drawn: int, seed: int) -> Any:
-        if self.sampler == "random":
-            return optuna.samplers.RandomSampler(seed=drawn)
-        if self.sampler == "qmc":
-            return optuna.samplers.QMCSampler(seed=seed, warn_asynchronous_seeding=False)
-        return optuna.samplers.TPESampler(seed=drawn, n_startup_trials=self.num_random)
 
 
 def _distribution(optuna: Any, domain: Domain) -> Any:

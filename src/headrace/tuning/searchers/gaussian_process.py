@@ -86,11 +86,14 @@ class GaussianProcess(Searcher):
         starts += [points.near(np.repeat(best, 16, axis=0), scale, random) for scale in (0.2, 0.05, 0.01)]
         pool = points.snapped(np.concatenate(starts))
         gains = process.log_improvement(pool)
+        wide, wide_gains = pool, gains
         for round_ in range(30):
             top = np.argsort(-gains, kind="stable")[:6]
             fresh = points.snapped(points.near(np.repeat(pool[top], 16, axis=0), 0.15 * 0.82**round_, random))
             pool = np.concatenate([pool[top], fresh])
             gains = np.concatenate([gains[top], process.log_improvement(fresh)])
+        # Where all that is near was tried before, as happens with few whole numbers, the rest has its turn.
+        pool, gains = np.concatenate([pool, wide]), np.concatenate([gains, wide_gains])
         for index in np.argsort(-gains, kind="stable"):
             if tuple(pool[index].tolist()) not in tried:
                 return np.asarray(pool[index])
@@ -279,6 +282,6 @@ def _log_h(ahead: Floats) -> Floats:
     density = np.exp(-0.5 * ahead**2) / math.sqrt(2.0 * math.pi)
     cumulative = 0.5 * np.asarray(_erfc(-ahead / math.sqrt(2.0)), np.float64)
     near = np.log(np.maximum(density + ahead * cumulative, 1e-300))
-    far = np.minimum(ahead, -5.0)
-    tail = -0.5 * far**2 - 0.5 * math.log(2.0 * math.pi) - 2.0 * np.log(-far) + np.log1p(-3.0 / far**2)
-    return np.asarray(np.where(ahead > -5.0, near, tail))
+    far = np.minimum(ahead, -20.0)
+    tail = -0.5 * far**2 - 0.5 * math.log(2.0 * math.pi) - 2.0 * np.log(-far) + np.log1p(-3.0 / far**2 + 15.0 / far**4)
+    return np.asarray(np.where(ahead > -20.0, near, tail))
