@@ -17,7 +17,8 @@ LINK = re.compile(r"\]\(\s*([^)\s]+)\s*\)")
 def modules():
     """Every module of the package whose third parties are installed here."""
     for found in pkgutil.walk_packages(headrace.__path__, "headrace."):
-        if not found.name.startswith("headrace.adapters.beam") and not found.name.endswith(("__main__", "._native")):
+        elsewhere = found.name.startswith(("headrace.adapters.beam", "headrace.adapters.torch"))
+        if not elsewhere and not found.name.endswith(("__main__", "._native")):
             yield found.name
 
 

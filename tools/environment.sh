@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment .venvs/NAME from requirements/NAME.txt, once: a second call sees that nothing changed.
 # For third parties that cannot share .venv (Beam holds an older pyarrow). headrace itself is installed editable.
+# A file that says "# installer: pip" is installed by pip itself: uv does not look where pip is configured to look.
 set -eu
 name=${1:?usage: tools/environment.sh NAME}
 cd "$(dirname "$0")/.."
@@ -16,8 +17,13 @@ python=${PYTHON:-python3}
 echo "environment: making $dir" >&2
 rm -f "$mark"
 [ -x "$dir/bin/python" ] || "$python" -m venv "$dir"
-"$dir/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
-"$dir/bin/uv" pip install --quiet --compile-bytecode --python "$dir/bin/python" -r "$requirements"
-"$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps -e .
+if grep -q '^# installer: pip$' "$requirements"; then
+    "$dir/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" >&2
+    "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e . >&2
+else
+    "$dir/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
+    "$dir/bin/uv" pip install --quiet --compile-bytecode --python "$dir/bin/python" -r "$requirements"
+    "$dir/bin/uv" pip install --quiet --python "$dir/bin/python" --no-deps -e .
+fi
 # Written last: an environment that was cut short is made again.
 cp "$requirements" "$mark"

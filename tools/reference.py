@@ -100,6 +100,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "policy": ("Policies", "Which version answers whom: see [a policy](../extending/policy.md)."),
     "engine": ("Engines", "Where folds and maps run: `engine=` of the verbs."),
+    "launcher": ("Launchers", "What starts the processes that `hr.train(..., workers=2)` fits with."),
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
 }

@@ -38,6 +38,7 @@ def main() -> None:
     python = sys.executable
     run("static checks", python, "tools/check.py", "--static")
     run("beam environment", "sh", "tools/environment.sh", "beam")
+    run("PyTorch environment", "sh", "tools/environment.sh", "torch")
     run("documentation environment", "sh", "tools/environment.sh", "docs")
     run("documentation", python, "tools/docs.py", "--check")
     first = demo("demo, first")
@@ -49,6 +50,7 @@ def main() -> None:
     run("proofs at 1/50", python, "proofs/run.py", "all", "--share", "50", "--seed", "1")
     run("tiny benchmarks", python, "benchmarks/run.py", "all", "--tiny", "--no-peers")
     run("all tests", python, "-m", "pytest", "-n", "2")
+    run("tests with PyTorch", ".venvs/torch/bin/python", "-m", "pytest", "-n", "2", "tests/adapters/torch")
     run("the wheel on other Pythons", python, "tools/interpreters.py")
 
 

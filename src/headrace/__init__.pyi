@@ -35,6 +35,7 @@ from headrace.adapters.lightgbm.trainer import LightGBM as LightGBM
 from headrace.adapters.optuna.searcher import Optuna as Optuna
 from headrace.adapters.pubsub.stream import PubSub as PubSub
 from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
+from headrace.adapters.torch.trainer import Torch as Torch
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier

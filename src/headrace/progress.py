@@ -28,6 +28,7 @@ __all__ = [
     "send_to",
     "show",
     "speak_of",
+    "tell",
     "track",
     "width_of",
 ]
@@ -212,6 +213,14 @@ def send_to(listener: Callable[[Done | None], None] | None) -> None:
     """
     global _listener
     _listener = listener
+
+
+def tell(done: Done | None) -> None:
+    """Show how far some work elsewhere is, as `track` shows what is done here; None when it has ended."""
+    if _listener is not None:
+        _listener(done)
+    elif is_terminal() and not is_shared():
+        show([] if done is None else [done.line(columns() - 1)])
 
 
 def track(items: Iterable[Item], what: str, *, total: int | None = None, unit: str = "items") -> Iterator[Item]:

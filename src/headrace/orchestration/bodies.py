@@ -29,6 +29,8 @@ def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
             arguments[parameter] = real_objects(arguments[parameter])
     if name in _READERS and arguments.get("engine") is None:
         arguments["engine"] = context.reading.engine
+    if name == "train" and "workers" in context.notes:
+        arguments["workers"] = context.notes["workers"]
     body = _BODIES.get(name)
     if body is not None:
         return body(arguments, context)

@@ -68,11 +68,11 @@ class Parts(NamedTuple):
     places: dict[str, dict[str, Any]]
 
 
-def parts(function: FunctionType) -> Parts:
-    """What the fingerprint of a module-level function is made of."""
+def parts(code: FunctionType | type) -> Parts:
+    """What the fingerprint of a module-level function or class is made of."""
     reader = _Reader()
-    module = sys.modules[function.__module__]
-    reader.name(module, function.__name__)
+    module = sys.modules[code.__module__]
+    reader.name(module, code.__name__)
     made = {
         "definitions": dict(sorted(reader.definitions.items())),
         "packages": dict(sorted(reader.packages.items())),

@@ -24,6 +24,7 @@ from headrace.errors import HeadraceError, StoreError
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature
 from headrace.orchestration.spans import is_stream, source_of
+from headrace.orchestration.steps import Step
 
 if TYPE_CHECKING:
     from headrace.orchestration.pipelines import Pipeline
@@ -145,6 +146,8 @@ def _files_of(graph: Graph, folder: Path, home: Path) -> set[str]:
         elif node.call == "load_schema":
             found.add(escape(str(folder / node.arguments["path"])))
     for step in graph.steps.values():
+        if not isinstance(step, Step):
+            continue
         home = Path(step.function.__code__.co_filename).resolve().parent
         found |= {_pattern(home, pattern) for pattern in step.files}
     return found

@@ -128,7 +128,15 @@ class Plan:
         waivers = binding(resolved, dataset_digest(node, digests))
         if waivers:
             counted["waivers"] = waivers
-        return key_parts(node, self.code[node.call], counted, digests)
+        return key_parts(node, self.code_of(node), counted, digests)
+
+    def code_of(self, node: Node) -> dict[str, Any]:
+        """What counts of a step's code: of what it calls, and of the project's code that its arguments name."""
+        found: dict[str, Any] = dict(self.code[node.call])
+        for name in node.uses:
+            for part, entries in self.code[name].items():
+                found[part] = {**found.get(part, {}), **entries}
+        return found
 
     def key_of(self, node: Node, digests: Mapping[Reference, str | None]) -> str:
         """The key of one of its steps: the digest of its parts."""
@@ -136,11 +144,12 @@ class Plan:
 
     def notes_of(self, node: Node) -> dict[str, Any]:
         """What is told beside the parts of a key: which outputs its inputs are, and where its code stands."""
-        step = self.graph.steps.get(node.call)
+        steps = [self.graph.steps[name] for name in (node.call, *node.uses) if name in self.graph.steps]
+        places = {label: place for step in steps for label, place in step.places.items()}
         inputs = {path: str(reference) for path, reference in located(node.arguments)}
         span = self.resolved.get(node.name, {}).get("span")
         files = {} if span is None else {"span": span["name"], "files": [Path(file[0]).name for file in span["files"]]}
-        return {"inputs": inputs, "definitions": {} if step is None else step.places, **files, **node.notes}
+        return {"inputs": inputs, "definitions": places, **files, **node.notes}
 
     def to_plain(self) -> dict[str, Any]:
         """As the store keeps it: enough to trace the same pipeline again, and to run this very plan elsewhere."""

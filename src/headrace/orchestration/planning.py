@@ -70,6 +70,9 @@ def _code(graph: Graph) -> dict[str, Any]:
         if node.call not in code:
             step = graph.steps.get(node.call)
             code[node.call] = {"headrace": headrace_version()} if step is None else step.code()
+        for name in node.uses:
+            if name not in code:
+                code[name] = graph.steps[name].code()
     return code
 
 

@@ -16,7 +16,7 @@ from headrace.errors import InvalidInput, Misuse
 from headrace.orchestration.handles import ANY
 from headrace.orchestration.tracing import current_trace
 
-__all__ = ["Step", "step"]
+__all__ = ["Named", "Step", "step"]
 
 # Annotations that say an output's kind before it is made; a class with a `kind` (an artifact) says its own.
 _PLAIN = (bool, int, float, str, list, dict, type(None))
@@ -133,8 +133,34 @@ class Step:
                 )
             for path in matches:
                 found[path.relative_to(folder).as_posix()] = digest(path.read_bytes())
-        definitions = {label: digest(plain) for label, plain in made["definitions"].items()}
-        return {"definitions": definitions, "packages": made["packages"], "files": found}
+        return {**_counted(made), "files": found}
+
+
+class Named:
+    """Code of the project that a verb's argument names, "module:Name": a trainer's module, its loss.
+
+    It counts in the key of every step that is given it, as a step's own code does.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name, self.what = name, what
+        self.sources: dict[str, str] = {}
+        self.places: dict[str, dict[str, Any]] = {}
+
+    def code(self) -> dict[str, Any]:
+        """As `Step.code`; UnknownName, or InvalidInput, where there is no such code."""
+        from headrace.orchestration.fingerprint import parts
+        from headrace.training.project_code import find_code
+
+        made, self.sources, self.places = parts(find_code(self.name, self.what))
+        return _counted(made)
+
+
+def _counted(made: Mapping[str, Any]) -> dict[str, Any]:
+    from headrace.canonical import digest
+
+    definitions = {label: digest(plain) for label, plain in made["definitions"].items()}
+    return {"definitions": definitions, "packages": made["packages"]}
 
 
 def _kind(annotation: Any) -> str:

@@ -55,6 +55,11 @@ class Node:
         """The outputs of other steps that this one takes, in the order of its parameters."""
         return tuple(dict.fromkeys(references(self.arguments)))
 
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The project's code that its arguments name, "module:Name": it counts in the key as the step's own."""
+        return tuple(self.notes.get("uses", ()))
+
     def to_plain(self) -> dict[str, Any]:
         """As plain data: what a plan records."""
         return {
@@ -70,7 +75,7 @@ class Node:
 class Graph:
     """A traced pipeline: its steps in the order in which the user wrote them, which is an order they can run in.
 
-    `steps` holds the Step object of each 'module:function' that a node calls.
+    `steps` holds the Step object of each 'module:function' that a node calls or uses.
     """
 
     pipeline: str

@@ -136,6 +136,10 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     if "features" in values:
         values["features"], notes["places"] = plain_features(values["features"])
+    if "trainer" in values:
+        _name_code(values["trainer"], notes)
+    if verb.name == "train" and not getattr(values["trainer"], "shows_ranks", True):
+        notes["workers"] = values.pop("workers")  # it cannot be seen in the result, so it is in no key
     for name in ("pattern", "trainer", "metrics", "limits", "metric", "searcher", "stopping"):
         if name in values:
             values[name] = plain_objects(values[name])
@@ -148,6 +152,19 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
         # A verdict exists whatever it says; the leave to push only when it says yes.
         values["verdict"] = values["verdict"].leave
     return notes
+
+
+def _name_code(trainer: Any, notes: dict[str, Any]) -> None:
+    """Have the trace, and the step's notes, know the project's code that a trainer names."""
+    from headrace.orchestration.steps import Named
+
+    trace = current_trace()
+    assert trace is not None
+    for field_name in getattr(type(trainer), "references", ()):
+        name = getattr(trainer, field_name)
+        if isinstance(name, str) and ":" in name:
+            trace.steps[name] = Named(name, f"{field_name} of {type(trainer).__name__}")
+            notes.setdefault("uses", []).append(name)
 
 
 @_verb("headrace.ingestion:ingest", {"dataset": "dataset"})
@@ -237,7 +254,7 @@ def transform(features: Callable[..., Any], dataset: Any, *, engine: Any = None)
 
 
 @_verb("headrace.training:train", {"model": "model"}, {"graph": "transform_graph", "dataset": "dataset"})
-def train(trainer: Any, graph: Any, dataset: Any, *, engine: Any = None) -> Any:
+def train(trainer: Any, graph: Any, dataset: Any, *, workers: int = 1, engine: Any = None) -> Any:
     """Fit a model on a transform graph's features; see `headrace.training.train`."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.calls import Checked
-from headrace.errors import InvalidInput, UnknownName
+from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.training.space import Space
 
-__all__ = ["FeatureColumn", "Features", "Group", "Journal", "Predictor", "Trainer"]
+__all__ = ["Entry", "FeatureColumn", "Features", "Group", "Journal", "Launcher", "Predictor", "Trainer"]
 
 FeatureKind = Literal["numeric", "categorical", "vector"]
 
@@ -100,11 +100,14 @@ class Group:
         0 <= rank < num_ranks.
     device : str
         "cpu", "cuda:0" ...
+    rendezvous : str
+        A folder that all ranks see, where they find each other; "" for one alone.
     """
 
     rank: int = 0
     num_ranks: int = 1
     device: str = "cpu"
+    rendezvous: str = ""
 
 
 class Journal:
@@ -120,6 +123,48 @@ class Journal:
     def resume(self) -> bytes | None:
         """The newest checkpoint, or None."""
         return None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a launcher runs on every rank, as plain data.
+
+    Parameters
+    ----------
+    function : str
+        "module:name" of a function (arguments, group, journal) -> plain data.
+    arguments : dict
+        Plain data, the same for all ranks.
+    folder : str
+        Where ranks find each other, and files that are too large for arguments.
+    """
+
+    function: str
+    arguments: Mapping[str, Any]
+    folder: str
+
+
+class Launcher(ABC):
+    """The contract of launchers: what starts the processes that train together."""
+
+    @abstractmethod
+    def run(self, entry: Entry, num_ranks: int, resources: Mapping[str, Any], *, journal: Journal) -> Any:
+        """Run an entry on so many ranks at once, and return the first one's answer.
+
+        Parameters
+        ----------
+        entry : Entry
+            What to run.
+        num_ranks : int
+            How many; each is told its own `Group`.
+        resources : dict
+            What each needs: {"device": "cuda"} for a GPU; {} for processors alone.
+        journal : Journal
+            The first rank's reports and checkpoints reach it; all ranks can read what it resumes from.
+
+        Raises what a rank raised, where that is one of `headrace.errors`; StepFailed where one died or raised anything
+        else. No rank outlives this call, or the process that made it.
+        """
 
 
 class Predictor(ABC):
@@ -149,11 +194,27 @@ class Trainer(Checked, ABC):
 
     `limits` names for each numeric field the smallest and largest value; values outside, and of another type, raise
     InvalidInput when the trainer is made. `space` names the fields that a search varies unless it is told otherwise,
-    and their ranges; each range holds the field's default.
+    and their ranges; each range holds the field's default. `references` names the fields that hold code of the project,
+    as "module:Name": it counts in the step key. `is_parallel` says whether several ranks can fit together.
     """
 
     limits: ClassVar[Sequence[tuple[str, float, float]]] = ()
     space: ClassVar[Space] = {}
+    references: ClassVar[Sequence[str]] = ()
+    is_parallel: ClassVar[bool] = False
+
+    @property
+    def shows_ranks(self) -> bool:
+        """Whether the number of ranks can be seen in the result; where it cannot, it is in no step key."""
+        return True
+
+    def reviver(self, num_features: int) -> Callable[[Mapping[str, bytes]], Predictor]:
+        """What makes a predictor of its `native_files` again: how what several ranks fitted comes back from the first.
+
+        Called before ranks are started, so that what cannot be a predictor is told at once. Raises Misuse for a trainer
+        that works alone.
+        """
+        raise Misuse(f"{type(self).__name__} cannot be fitted by several workers", fix="leave workers= out")
 
     def __post_init__(self) -> None:
         for name, low, high in self.limits:

@@ -13,6 +13,7 @@ from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder, Model, Signature
 from headrace.training._contract import Features, Group, Journal, Predictor, Trainer
 from headrace.training._materialise import Materialised, materialise
+from headrace.training._ranks import check_workers, fit_on_ranks
 from headrace.training.history import HISTORY, History
 from headrace.training.journals import Journals
 from headrace.training.recording import Recorder
@@ -88,6 +89,7 @@ def train(
     graph: Any,
     dataset: Dataset,
     *,
+    workers: int = 1,
     engine: Any = None,
     journal: Journal | None = None,
     recorder: Recorder | None = None,
@@ -106,6 +108,8 @@ def train(
         What `headrace.transform` fitted.
     dataset : Dataset
         With a label.
+    workers : int
+        Processes of this machine that fit together, each on its own rows, where the trainer can (XGBoost, Torch).
     engine : LocalEngine, optional
         Its `workers` is the number of threads that compute features; the result is the same for any number.
     journal : Journal, optional
@@ -119,6 +123,7 @@ def train(
     """
     if not isinstance(trainer, Trainer):
         raise Misuse(f"{type(trainer).__name__} is not a trainer", expected="one such as headrace.XGBoost()")
+    check_workers(trainer, workers)
     names = dataset.split_names
     split = None if names == (None,) else "train"
     if split is not None and split not in names:
@@ -155,7 +160,11 @@ def train(
         told.append(recorder)
     if journal is not None:
         told.append(journal)
-    predictor = trainer.fit(fitted.features, validation, params={}, group=Group(), journal=Journals(*told))
+    journals = Journals(*told)
+    if workers == 1:
+        predictor = trainer.fit(fitted.features, validation, params={}, group=Group(), journal=journals)
+    else:
+        predictor = fit_on_ranks(trainer, fitted.features, validation, workers, journals)
     model = assemble(
         graph,
         predictor,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from headrace import progress
 from headrace.adapters.xgboost.booster import read_base, read_trees
+from headrace.adapters.xgboost.ranks import agree, meet, own_rows
 from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
@@ -25,6 +27,7 @@ if importlib.util.find_spec("xgboost") is None:
     # Said when the name is looked up; the import itself takes a second and waits for `fit`.
     raise ModuleNotFoundError("No module named 'xgboost'", name="xgboost")
 
+NATIVE_FILE = "model.xgboost.json"
 _SMALL_MATRIX = 250_000  # values
 _TRAIN_LOSSES = 40
 _OBJECTIVES: dict[str, Task] = {"binary:logistic": "binary", "reg:squarederror": "regression"}
@@ -47,7 +50,7 @@ class _Trees(Predictor):
         return {"margin": margin, "prediction": builder.node("Sigmoid", [margin])}
 
     def native_files(self) -> dict[str, bytes]:
-        return {"model.xgboost.json": self.native}
+        return {NATIVE_FILE: self.native}
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class XGBoost(Trainer):
     seed : int
         Of the samples.
     num_threads : int
-        Threads that fit; fewer than 250,000 values are fitted by one. A parameter, never the machine's number of cores:
-        XGBoost adds each thread's partial sums, so it could show in the result.
+        Threads that fit, of all workers together; fewer than 250,000 values are fitted by one. A parameter, never the
+        machine's number of cores: XGBoost adds each thread's partial sums, so it could show in the result.
 
     Raises InvalidInput for a value outside its limits. Labels must be finite, and 0 or 1 for "binary:logistic".
     The native model is kept as `model.xgboost.json`; its margins differ from ours by float32 rounding alone, since it
@@ -104,6 +107,7 @@ class XGBoost(Trainer):
     seed: int = 0
     num_threads: int = 2
 
+    is_parallel: ClassVar[bool] = True
     limits: ClassVar[Sequence[tuple[str, float, float]]] = (
         ("n_estimators", 1, 100_000),
         ("max_depth", 1, 30),
@@ -146,7 +150,23 @@ class XGBoost(Trainer):
         Reports the loss to the journal: on `validation` after each tree, on `train` after some.
         """
         chosen = self.replace(params)
-        return chosen._fit(train, validation, journal)
+        # By all rows: those of one rank may look otherwise.
+        objective = chosen._objective(train)
+        if group.num_ranks == 1:
+            return chosen._fit(train, validation, objective, group, journal)
+        with meet(group):
+            own = None if validation is None else own_rows(validation, group)
+            return chosen._fit(own_rows(train, group), own, objective, group, journal)
+
+    def reviver(self, num_features: int) -> Callable[[Mapping[str, bytes]], Predictor]:
+        """The trees of a native model."""
+
+        def revive(files: Mapping[str, bytes]) -> Predictor:
+            native = files[NATIVE_FILE]
+            objective = json.loads(native)["learner"]["objective"]["name"]
+            return _Trees(tuple(read_trees(native)), read_base(native), _OBJECTIVES[objective], num_features, native)
+
+        return revive
 
     def _objective(self, train: Features) -> str:
         label = train.label
@@ -159,11 +179,12 @@ class XGBoost(Trainer):
             return self.objective
         return "binary:logistic" if is_binary else "reg:squarederror"
 
-    def _fit(self, train: Features, validation: Features | None, journal: Journal) -> Predictor:
+    def _fit(
+        self, train: Features, validation: Features | None, objective: str, group: Group, journal: Journal
+    ) -> Predictor:
         xgboost = _import_xgboost()
-        objective = self._objective(train)
         # Decided by the data alone. On few values threads wait for each other longer than they work.
-        num_threads = self.num_threads if train.matrix.size >= _SMALL_MATRIX else 1
+        num_threads = max(1, self.num_threads // group.num_ranks) if train.matrix.size >= _SMALL_MATRIX else 1
         settings = {
             "objective": objective,
             "tree_method": "hist",
@@ -190,7 +211,7 @@ class XGBoost(Trainer):
                 best_loss, num_best = losses["validation"], step + 1
             if step % every == 0 or step == self.n_estimators - 1:
                 losses["train"] = _loss(booster, fitted, step)
-            if not journal.report(step, losses):
+            if not agree(group, journal.report(step, losses)):
                 break
             if judged is not None and 0 < self.early_stopping_rounds <= step + 1 - num_best:
                 break

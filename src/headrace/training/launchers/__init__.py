@@ -1,0 +1,1 @@
+"""Launchers: one file each; what starts the processes that train together."""
