@@ -178,7 +178,22 @@ def duckdb(folder: Path) -> Iterator[Trials]:
     yield BatchTrials(folder, 'hr.DuckDB("numbered.db", table="numbered", span_by="month", order_by="number")')
 
 
-CASES: dict[str, Callable[[Path], AbstractContextManager[Trials]]] = {"parquet": parquet, "duckdb": duckdb}
+@contextmanager
+def postgres(folder: Path) -> Iterator[Trials]:
+    """One table of a real server, in ranges, two connections at a time."""
+    from tests.servers import postgres as servers
+
+    with servers.started() as uri:
+        servers.load(uri, "numbered", all_rows())
+        source = f'hr.Postgres("{uri}", table="numbered", span_by="month", order_by="number", range_rows=15_000)'
+        yield BatchTrials(folder, source)
+
+
+CASES: dict[str, Callable[[Path], AbstractContextManager[Trials]]] = {
+    "parquet": parquet,
+    "duckdb": duckdb,
+    "postgres": postgres,
+}
 
 
 def main() -> None:
