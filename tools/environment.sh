@@ -18,8 +18,11 @@ python=${PYTHON:-python3}
 wanted=$(sed -n 's/^# python: //p' "$requirements")
 options=$(sed -n 's/^# install: //p' "$requirements")
 if [ -n "$wanted" ]; then
-    python=$(command -v "python$wanted" || ls -d "$HOME/.pyenv/versions/$wanted"*/bin/python 2>/dev/null | tail -n 1)
-    [ -n "$python" ] && [ -x "$python" ] || { echo "environment: $name needs Python $wanted, which is not here" >&2; exit 0; }
+    python=
+    for found in "python$wanted" "$HOME/.pyenv/versions/$wanted"*/bin/python; do
+        if "$found" -c "" 2>/dev/null; then python=$found; fi  # pyenv has programs that only say there is none
+    done
+    [ -n "$python" ] || { echo "environment: $name needs Python $wanted, which is not here" >&2; exit 0; }
 fi
 echo "environment: making $dir" >&2
 rm -f "$mark"
