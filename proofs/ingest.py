@@ -3,7 +3,7 @@
 Numbered rows are ingested by a pipeline that is killed at a random moment (its runner, or the process of a step), 30
 times for each source, and finished by `headrace resume`, or by `headrace run` where there was no run yet. After each:
 the data set holds every number once, in its order; `doctor --digest` is that of an undisturbed run; no step key
-succeeded twice; the store is clean and no process is left. One JSON line a kill, one that sums up a source, one for all.
+succeeded twice; the store is clean and no process is left. One JSON line a kill, one a source, one for all.
 
     python proofs/ingest.py [--share 50] [--seed 1] [--only postgres]      --share N: 30/N kills each, at least one
 

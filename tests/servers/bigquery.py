@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import os
 import shutil
@@ -102,8 +101,8 @@ def started(kind: str = "bqemulator") -> Iterator[Emulator]:
     rest, grpc = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="headrace-bigquery-") as home:
         # It would download DuckDB's extensions; the package index has them, and this is where it looks first.
-        for file in glob.glob(str(program.parent.parent / "lib/*/site-packages/duckdb_extension_*/extensions/*/*")):
-            to = Path(home) / ".duckdb" / "extensions" / Path(file).parent.name / "linux_amd64"
+        for file in program.parent.parent.glob("lib/*/site-packages/duckdb_extension_*/extensions/*/*"):
+            to = Path(home) / ".duckdb" / "extensions" / file.parent.name / "linux_amd64"
             to.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, to)
         command = [str(program), "start", "--rest-port", str(rest), "--grpc-port", str(grpc), "--log-level", "error"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import socket
@@ -26,10 +25,12 @@ def free_port() -> int:
 
 def find(name: str) -> str:
     """A program of the server; FileNotFoundError, with what to install, where there is none."""
-    found = shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
+    found = shutil.which(name) or next(
+        iter(sorted(Path("/usr/lib").glob(f"postgresql/*/bin/{name}"), reverse=True)), None
+    )
     if found is None:
         raise FileNotFoundError(f"no {name}: apt-get install postgresql")
-    return found
+    return str(found)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def check_table(
     found = {}
     for field, value in names.items():
         listed = (value,) if isinstance(value, str) else tuple(value)
-        if len(set(listed)) < len(listed) or not all(isinstance(name, str) and name for name in listed):
+        if len(set(listed)) < len(listed) or not all(listed):
             raise InvalidInput(f"{field} = {list(listed)}", where=kind, expected="names of columns, each once")
         found[field] = listed
     return found
@@ -143,6 +143,9 @@ def plan_table(
     if cursor in names:
         chosen -= set(names[: names.index(cursor) + 1])
     planned = [
-        Planned(name, Fragment(source, locator, rows)) for name in names if name in chosen for locator, rows in found[name]
+        Planned(name, Fragment(source, locator, rows))
+        for name in names
+        if name in chosen
+        for locator, rows in found[name]
     ]
     return Plan(tuple(planned), planned[-1].span if planned else cursor)

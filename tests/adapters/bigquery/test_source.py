@@ -8,17 +8,21 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-import headrace as hr
-from headrace import disk, lookup
 from headrace.adapters.bigquery.source import BigQuery
-from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.ingestion import Source, combine_spans, resolve_spans, write_span
+from headrace.ingestion import Source
 from headrace.testing.source_cases import SourceCases
 from tests.servers.bigquery import PROJECT, Emulator
 
 pytestmark = pytest.mark.bigquery
 NAMES = ["id", "carrier", "hour", "delay"]
-COLUMNS = {"id": "int64", "carrier": "string", "hour": "int64", "delay": "float64", "position": "int64", "month": "string"}
+COLUMNS = {
+    "id": "int64",
+    "carrier": "string",
+    "hour": "int64",
+    "delay": "float64",
+    "position": "int64",
+    "month": "string",
+}
 
 
 class TestOneTable(SourceCases):

@@ -66,9 +66,7 @@ class TestOneDatabase(SourceCases):
         if not (folder / "all.db").exists():
             self.deliver(folder, {})
         names = ["id", "carrier", "hour", "delay"]
-        return DuckDB(
-            "all.db", base=str(folder), table="flights", span_by="month", columns=names, order_by="position"
-        )
+        return DuckDB("all.db", base=str(folder), table="flights", span_by="month", columns=names, order_by="position")
 
     def damage(self, folder: Path, span: str) -> None:
         """A view of the same name, which fails on the rows of one span."""

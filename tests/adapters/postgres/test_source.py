@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +14,9 @@ import headrace as hr
 from headrace import disk, lookup
 from headrace.adapters.postgres.source import Postgres
 from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.ingestion import Source, combine_spans, resolve_spans, write_span
+from headrace.ingestion import Piece, ResolvedSpan, Source, combine_spans, resolve_spans, write_span
 from headrace.testing.source_cases import SourceCases
-from tests.servers import postgres
+from tests.servers import postgres, silent
 
 NAMES = ["id", "carrier", "hour", "delay"]
 
@@ -97,7 +99,9 @@ def test_a_join_in_sql_is_a_data_set(flights: str) -> None:
 
 def test_neither_ranges_nor_connections_are_seen(flights: str) -> None:
     """Rows are the same, to their order, in one range or many, on one connection or many, with ties and without."""
-    postgres.run(flights, "UPDATE flights SET carrier = NULL WHERE id % 7 = 0", "INSERT INTO flights SELECT * FROM flights")
+    postgres.run(
+        flights, "UPDATE flights SET carrier = NULL WHERE id % 7 = 0", "INSERT INTO flights SELECT * FROM flights"
+    )
     digests = set()
     for ranges, connections in ((10_000, 1), (300, 1), (300, 4), (17, 3)):
         source = hr.Postgres(
@@ -144,7 +148,7 @@ def test_as_artifacts_they_are_the_same_rows(flights: str, tmp_path: Path) -> No
 
 
 def test_a_change_is_seen_and_nothing_else_is(flights: str) -> None:
-    """While nobody writes, the mark holds; a write elsewhere moves it, not the identity; another value, type or name does."""
+    """While nobody writes the mark holds; a write elsewhere moves it alone, another value or type the identity too."""
     source = hr.Postgres(flights, table="flights", span_by="carrier", columns=["id", "delay"])
 
     def look() -> dict[str, tuple[str, str]]:
@@ -180,3 +184,101 @@ def test_a_table_that_changes_under_the_read_is_refused(flights: str, tmp_path: 
     with pytest.raises(InvalidInput, match=r"changed after the run was planned .*flights.*start a new run"):
         write_span(span, disk.make_folder(tmp_path / "span"), source=source)
     assert not list((tmp_path / "span").iterdir())
+
+
+def test_wrong_uses_are_answered_with_the_fix(flights: str) -> None:
+    """Typos, no server, a database or role that is not there, a query that fails or writes, no permission."""
+    with pytest.raises(UnknownName, match=r"no table named 'flihgts' \(postgresql://.*did you mean 'flights'"):
+        hr.ingest(hr.Postgres(flights, table="flihgts"))
+    with pytest.raises(UnknownName, match=r"no column named 'dely' .*flights.*did you mean 'delay'"):
+        hr.ingest(hr.Postgres(flights, table="flights", columns=["dely"]))
+    with pytest.raises(InvalidInput, match=r'column "dely" does not exist .*query .select dely'):
+        hr.ingest(hr.Postgres(flights, query="select dely from flights"))
+    with pytest.raises(InvalidInput, match=r"division by zero .*query"):
+        hr.ingest(hr.Postgres(flights, query="select id, 1 / (1500 - id) as x from flights"))
+    with pytest.raises(InvalidInput, match=r"two columns are named 'id'"):
+        hr.ingest(hr.Postgres(flights, query="select id, delay as id from flights"))
+    with pytest.raises(InvalidInput, match=r"667 rows are in no span: nullif.* is null .*flights.*where="):
+        hr.ingest(hr.Postgres(flights, table="flights", span_by="nullif(carrier, 'C1')"))
+    with pytest.raises(InvalidInput, match=r'no connection: .*database "nowhere" does not exist .*see that'):
+        hr.ingest(hr.Postgres(flights.rpartition("/")[0] + "/nowhere", table="flights"))
+    with pytest.raises(InvalidInput, match=r"no connection: .*Connection refused.*see that the server runs"):
+        hr.ingest(hr.Postgres(f"postgresql://x@127.0.0.1:{postgres.free_port()}/x", table="flights"))
+    postgres.run(flights, "DROP ROLE IF EXISTS nobody_here", "CREATE ROLE nobody_here LOGIN")
+    with pytest.raises(InvalidInput, match=r"permission denied: .*flights.*GRANT SELECT"):
+        hr.ingest(hr.Postgres(flights.replace("postgres@", "nobody_here@"), table="flights"))
+    for wrong in ({"range_rows": 0}, {"connections": 1.5}, {"memory_mb": -1}, {"timeout_s": 0}):
+        with pytest.raises(InvalidInput, match=f"{next(iter(wrong))} = "):
+            hr.Postgres(flights, table="flights", **wrong)
+    with pytest.raises(Misuse, match="a table or a query"):
+        hr.Postgres(flights)
+    with pytest.raises(Misuse, match="'mysql' is no scheme of PostgreSQL"):
+        hr.Postgres("mysql://host/x", table="x")
+
+
+def test_nothing_is_written(flights: str) -> None:
+    """A query that writes, by itself or in a function it calls, or that is two statements, is refused."""
+    postgres.run(
+        flights,
+        "CREATE FUNCTION sneaky() RETURNS int LANGUAGE sql AS 'DELETE FROM flights RETURNING 1'",
+    )
+    for query, reason in (
+        ("insert into flights select * from flights returning *", "syntax error"),
+        ("with gone as (delete from flights returning *) select * from gone", "must be at the top level"),
+        ("select sneaky() as x", "the query writes: .*a query that only reads"),
+        ("select 1 as x; drop table flights", "syntax error"),
+        ("select 1 as x) headrace_rows; drop table carriers; select * from (select 1 as x", "multiple commands"),
+    ):
+        with pytest.raises(InvalidInput, match=reason):
+            hr.ingest(hr.Postgres(flights, query=query))
+    assert hr.ingest(hr.Postgres(flights, table="flights")).num_rows == 2000
+    assert hr.ingest(hr.Postgres(flights, table="carriers")).num_rows == 2
+
+
+def test_passwords_are_not_taken_in_and_not_told(flights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URI with a password is refused without repeating it; libpq's own places are where it is taken from."""
+    for uri in ("postgresql://me:geheim@host/db", "postgres://host/db?password=geheim&user=me"):
+        with pytest.raises(Misuse, match="PGPASSWORD") as refused:
+            hr.Postgres(uri, table="flights")
+        assert "geheim" not in str(refused.value)
+    monkeypatch.setenv("PGPASSWORD", "geheim")
+    data = hr.ingest(hr.Postgres(flights, table="flights", order_by="id"))
+    assert data.num_rows == 2000 and "geheim" not in repr(data)
+    with pytest.raises(InvalidInput) as failed:
+        hr.ingest(hr.Postgres(f"postgresql://x@127.0.0.1:{postgres.free_port()}/x", table="flights"))
+    assert "geheim" not in str(failed.value)
+
+
+def test_a_server_that_says_nothing_is_told(flights: str) -> None:
+    """One that accepts and is silent, and one that stops in the middle: an error after `timeout_s`, not a hang."""
+    with silent.listening() as address, pytest.raises(InvalidInput, match=r"said nothing|timeout expired"):
+        hr.ingest(hr.Postgres(f"postgresql://x@{address}/x", table="flights", timeout_s=1.0))
+    with silent.between(flights, stall_after_bytes=1_500_000) as uri:
+        source = hr.Postgres(
+            uri, query="select i, repeat('x', 900) as x from generate_series(1, 9000) s(i)", timeout_s=2.0
+        )
+        with pytest.raises(InvalidInput, match=r"the server said nothing for 2 s .*raise timeout_s"):
+            hr.ingest(source)
+
+
+def test_a_connection_that_is_cut_is_told(flights: str, tmp_path: Path) -> None:
+    """Cut in the middle of the rows: one error that says what to do, and no span is left half-written."""
+    query = "select i, repeat('x', 900) as x from generate_series(1, 9000) s(i)"
+    (span,) = resolve_spans(hr.Postgres(flights, query=query))
+    with silent.between(flights, cut_after_bytes=1_500_000) as uri:
+        (planned,) = hr.Postgres(uri, query=query).plan().fragments
+        moved = ResolvedSpan("all", (Piece(planned.fragment.locator, "", span.pieces[0].identity),))
+        folder = disk.make_folder(tmp_path / "span")
+        with pytest.raises(InvalidInput, match=r"the connection was cut: .*run it again: nothing was taken in"):
+            write_span(moved, folder, source=hr.Postgres("", query=query))
+        assert not (folder / "span.json").exists()
+
+
+def test_it_is_refused_where_the_driver_is_missing() -> None:
+    """Without the extra, the source is answered with its install line."""
+    script = (
+        "import sys; sys.modules['adbc_driver_manager'] = None; sys.modules['adbc_driver_postgresql'] = None\n"
+        "import headrace as hr\ntry:\n    hr.Postgres\nexcept hr.errors.MissingExtra as error:\n    print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told == "postgres source needs the ADBC driver for PostgreSQL: pip install 'headrace[postgres]'\n"

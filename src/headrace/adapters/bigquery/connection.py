@@ -76,9 +76,7 @@ def named(where: str, timeout_s: float) -> Iterator[None]:
 
 def _is_refused(error: BaseException) -> bool:
     cause = getattr(error, "cause", None) or error.__cause__
-    return isinstance(cause, requests.exceptions.ConnectionError) and not isinstance(
-        cause, requests.exceptions.Timeout
-    )
+    return isinstance(cause, requests.exceptions.ConnectionError) and not isinstance(cause, requests.exceptions.Timeout)
 
 
 def _no_connection(where: str) -> InvalidInput:
@@ -103,7 +101,8 @@ def open_client(project: str | None, timeout_s: float) -> bigquery.Client:
     host = emulator()
     if host:
         options = {"api_endpoint": host if "://" in host else f"http://{host}"}
-        return bigquery.Client(project or "emulator", AnonymousCredentials(), client_options=options)
+        nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        return bigquery.Client(project or "emulator", nobody, client_options=options)
     credentials, own = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     return bigquery.Client(project or own, credentials)
 
@@ -119,7 +118,7 @@ def storage_client() -> Iterator[Any]:
         try:
             yield client
         finally:
-            client.transport.close()
+            client.transport.close()  # type: ignore[no-untyped-call]
         return
     import grpc
 
@@ -139,9 +138,7 @@ def retry(timeout_s: float) -> Retry:
     return Retry(predicate=if_exception_type(*_AGAIN), initial=0.2, maximum=5.0, timeout=timeout_s)
 
 
-def run(
-    client: bigquery.Client, sql: str, timeout_s: float, *, is_dry: bool = False
-) -> bigquery.QueryJob:
+def run(client: bigquery.Client, sql: str, timeout_s: float, *, is_dry: bool = False) -> bigquery.QueryJob:
     """A query, done: it may take as long as it takes, while the service answers within `timeout_s` that it runs."""
     config = bigquery.QueryJobConfig(dry_run=is_dry, use_query_cache=not is_dry)
     again = retry(timeout_s)
@@ -151,5 +148,5 @@ def run(
         time.sleep(wait_s)
         wait_s = min(2.0, 1.5 * wait_s)
     if job.error_result:
-        raise job.exception()
+        raise job.exception()  # type: ignore[no-untyped-call]
     return job

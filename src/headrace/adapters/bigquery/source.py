@@ -200,7 +200,7 @@ class BigQuery:
                 raise InvalidInput(
                     f"the query is a {job.statement_type}", where=where, expected="one SELECT: what only reads"
                 )
-            fields = job.schema
+            fields = job.schema or []
         else:
             again = retry(self.timeout_s)
             try:
@@ -218,11 +218,11 @@ class BigQuery:
     def _missing(self, client: bigquery.Client, place: str) -> None:
         """Raise UnknownName, with the nearest, for a dataset or table that there is not."""
         project, dataset, table = place.split(".")
-        again = {"retry": retry(self.timeout_s), "timeout": self.timeout_s}
-        datasets = [item.dataset_id for item in client.list_datasets(project, **again)]
+        again, wait_s = retry(self.timeout_s), self.timeout_s
+        datasets = [item.dataset_id for item in client.list_datasets(project, retry=again, timeout=wait_s)]
         if dataset not in datasets:
             raise UnknownName("dataset", dataset, datasets, where=f"project {project}")
-        tables = [item.table_id for item in client.list_tables(f"{project}.{dataset}", **again)]
+        tables = [item.table_id for item in client.list_tables(f"{project}.{dataset}", retry=again, timeout=wait_s)]
         raise UnknownName("table", table, tables, where=f"dataset {project}.{dataset}")
 
     def _fingerprints(

@@ -21,8 +21,15 @@ Value = TypeVar("Value")
 
 _CONNECT_S = 30.0
 # What rows look like as text, whatever the server's or the role's settings are: fingerprints are made of that.
-_SETTINGS = "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET extra_float_digits = 1", "SET bytea_output = 'hex'"
-_SETTINGS += "SET IntervalStyle = 'iso_8601'", "SET standard_conforming_strings = on", "SET lc_monetary = 'C'"
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "standard_conforming_strings": "on",
+}
 _FIXES = {
     "25006": ("the query writes", "a query that only reads", "leave the writing to whoever fills the table"),
     "42501": ("permission denied", "", "GRANT SELECT on it, and USAGE on its schema, to this role"),
@@ -116,6 +123,17 @@ class Session:
 
     def __init__(self, connection: Any, timeout_s: float, where: str) -> None:
         self._connection, self._timeout_s, self._where = connection, timeout_s, where
+        self.is_waited_for = False
+
+    def _wait(self, work: Callable[[], Value]) -> Value:
+        self.is_waited_for = True
+        try:
+            found = _within(self._timeout_s, self._where, work)
+        except InvalidInput as error:
+            self.is_waited_for = "said nothing" in error.what
+            raise
+        self.is_waited_for = False
+        return found
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small answer. Raises InvalidInput for an error, and when none comes within `timeout_s`."""
@@ -125,7 +143,7 @@ class Session:
                 cursor.execute(sql)
                 return cursor.fetchall() if cursor.description else []
 
-        return _within(self._timeout_s, self._where, work)
+        return self._wait(work)
 
     def schema(self, sql: str) -> pa.Schema:
         """The columns of a query, with the server's own types in their metadata."""
@@ -136,7 +154,7 @@ class Session:
                 with cursor.fetch_record_batch() as reader:
                     return reader.schema
 
-        return _within(self._timeout_s, self._where, work)
+        return self._wait(work)
 
     def batches(self, sql: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         """The rows of a query as they come. Memory: two batches. Whoever calls it waits for as long as it takes."""
@@ -154,26 +172,22 @@ def opened(uri: str, timeout_s: float, where: str, *, snapshot: str | None = Non
     Passwords come from where libpq finds them: PGPASSWORD, ~/.pgpass, a service file.
     Raises InvalidInput when there is no server, it does not let us in, or it says nothing.
     """
-    wait_s = min(timeout_s, _CONNECT_S)
+    wait_s = min(max(timeout_s, 2.0), _CONNECT_S)  # libpq knows no less than two seconds
     parts = urlsplit(uri)
-    options = {"connect_timeout": str(max(2, round(wait_s))), "application_name": "headrace", "keepalives_idle": "30"}
+    options = {"connect_timeout": str(round(wait_s)), "application_name": "headrace", "keepalives_idle": "30"}
     options |= dict(parse_qsl(parts.query))
     asked = urlunsplit(parts._replace(query=urlencode(options)))
     connection = _within(wait_s + 1, where, lambda: dbapi.connect(asked, autocommit=True))
     session = Session(connection, timeout_s, where)
-    is_silent = False
     try:
-        for setting in _SETTINGS:
-            session.ask(setting)
+        told = [f"set_config({literal(name)}, {literal(value)}, false)" for name, value in _SETTINGS.items()]
+        session.ask(f"SELECT {', '.join(told)}")
         session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot is not None:
             session.ask(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
         yield session
-    except InvalidInput as error:
-        is_silent = "said nothing" in error.what
-        raise
     finally:
-        if not is_silent:  # a thread still waits for it: closing would wait too
+        if not session.is_waited_for:  # else a thread is left with it, and closing would wait too
             connection.close()
 
 

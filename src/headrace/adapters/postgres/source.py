@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -176,8 +177,8 @@ class Postgres:
             raise UnknownName("table", str(self.table), tables, where=where.partition(", ")[0])
         schema, name, oid = tables[str(self.table)]
         (others,) = session.ask(
-            "WITH RECURSIVE below AS (SELECT "
-            f"{int(oid)}::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON i.inhparent = b.oid)"
+            f"WITH RECURSIVE below AS (SELECT {int(oid)}::oid AS oid UNION SELECT i.inhrelid FROM"  # noqa: S608  # a number
+            " pg_inherits i JOIN below b ON i.inhparent = b.oid)"
             " SELECT count(*) FROM below JOIN pg_class c USING (oid) WHERE c.relkind NOT IN ('r', 'p', 'm')"
         )
         return f"{column(schema)}.{column(name)} headrace_rows", others[0] == 0
@@ -187,9 +188,7 @@ class Postgres:
         chosen = ", ".join(f"{_read(name, kinds[name])} AS {column(name)}" for name in self.columns or kinds)
         return f"SELECT {chosen} FROM {source}{self._tests(span)}{rest}"  # noqa: S608  # quoted, and theirs
 
-    def _fingerprints(
-        self, session: Session, source: str, where: str, span: str | None
-    ) -> dict[str, str]:
+    def _fingerprints(self, session: Session, source: str, where: str, span: str | None) -> dict[str, str]:
         """Of each span, or of one, what tells its rows from any others, whatever their order."""
         kinds = _kinds(session, source)
         check_columns(kinds, [*self.columns, *self.order_by], where)
@@ -241,7 +240,7 @@ class Postgres:
         bounds = [literal(bound) for bound in dict.fromkeys(row[0] for row in found) if bound is not None]
         if not bounds:
             return [""]
-        between = [f"({key} >= {low} AND {key} < {high})" for low, high in zip(bounds, bounds[1:], strict=False)]
+        between = [f"({key} >= {low} AND {key} < {high})" for low, high in pairwise(bounds)]
         return [f"({key} < {bounds[0]})", *between, f"({key} >= {bounds[-1]} OR {key} IS NULL)"]
 
 
