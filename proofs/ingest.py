@@ -189,10 +189,23 @@ def postgres(folder: Path) -> Iterator[Trials]:
         yield BatchTrials(folder, source)
 
 
+@contextmanager
+def bigquery(folder: Path) -> Iterator[Trials]:
+    """One table of an emulator, three streams at a time."""
+    from tests.servers import bigquery as servers
+
+    with servers.started() as emulator:
+        emulator.load("proof.numbered", all_rows())
+        table = f"{servers.PROJECT}.proof.numbered"
+        source = f'hr.BigQuery("{table}", span_by="month", order_by="number", streams=3, memory_mb=1)'
+        yield BatchTrials(folder, source, **emulator.environment)
+
+
 CASES: dict[str, Callable[[Path], AbstractContextManager[Trials]]] = {
     "parquet": parquet,
     "duckdb": duckdb,
     "postgres": postgres,
+    "bigquery": bigquery,
 }
 
 

@@ -3,6 +3,8 @@
 The months of flights are loaded into each source, the pipeline's `hr.ingest` line is written anew, its ingest step is
 run as `headrace run` would, and the digest of the data set is compared with that from the Parquet files. One JSON line
 a source: whether the digests are equal, rows, seconds of the steps that read, and MB/s of the rows' size in memory.
+Moments are in microseconds in all of them, also in the files: databases know no other, and a column of milliseconds is
+another column.
 
     python proofs/sources.py [--share 50] [--only postgres]      --share N: the first 12/N months, at least two
 
@@ -32,6 +34,12 @@ sys.path[:0] = [str(ROOT), str(EXAMPLE)]  # tests.servers starts the real server
 
 Months = dict[str, pa.Table]
 Line = tuple[str, dict[str, str]]
+
+
+def microseconds(rows: pa.Table) -> pa.Table:
+    """The rows with their moments as databases have them."""
+    moment = pa.timestamp("us", tz="UTC")
+    return rows.cast(pa.schema([item.with_type(moment) if item.name == "time_hour" else item for item in rows.schema]))
 
 
 def one_table(months: Months) -> pa.Table:
@@ -145,7 +153,7 @@ def main() -> None:
 
     prepare.prepare()
     names = prepare.MONTHS[: max(2, 12 // arguments.share)]
-    months = {name: pq.read_table(EXAMPLE / "coming" / f"{name}.parquet") for name in names}
+    months = {name: microseconds(pq.read_table(EXAMPLE / "coming" / f"{name}.parquet")) for name in names}
     size = sum(rows.nbytes for rows in list(months.values())[-6:])
     expected, wrong, skipped = "", 0, 0
     for name, start in SOURCES.items():
@@ -167,7 +175,9 @@ def main() -> None:
         line = {"proof": "sources", "source": name, "equal": digest == expected, "digest": digest[:16]}
         line |= {"rows": num_rows, "ingest_s": round(seconds, 2), "mb_per_s": round(size / 1e6 / seconds, 1)}
         print(json.dumps({**line, "load_s": round(loaded - began, 1), "run_s": round(whole, 1)}), flush=True)
-    print(json.dumps({"proof": "sources", "summary": True, "months": len(names), "violations": wrong, "skipped": skipped}))
+    print(
+        json.dumps({"proof": "sources", "summary": True, "months": len(names), "violations": wrong, "skipped": skipped})
+    )
     raise SystemExit(1 if wrong else 0)
 
 

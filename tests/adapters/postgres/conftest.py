@@ -23,5 +23,10 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def database(server: str) -> str:
     """The URI of a database without tables; one for all, because making one is a copy of hundreds of files."""
-    postgres.run(server, "DROP SCHEMA IF EXISTS public, other CASCADE", "CREATE SCHEMA public")
+    postgres.run(
+        server,
+        "DROP SCHEMA IF EXISTS public, other CASCADE",
+        "CREATE SCHEMA public",
+        "GRANT USAGE ON SCHEMA public TO PUBLIC",
+    )
     return server
