@@ -12,7 +12,8 @@ from google.cloud import bigquery
 
 from headrace.adapters.bigquery.connection import emulator, named, open_client, retry, run, storage_client
 from headrace.adapters.bigquery.streams import Streams
-from headrace.adapters.bigquery.types import arrow_schema, column
+from headrace.adapters.bigquery.text import column, is_one_piece
+from headrace.adapters.bigquery.types import arrow_schema
 from headrace.canonical import digest
 from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
@@ -92,6 +93,13 @@ class BigQuery:
             )
         if self.pattern and len(self.pattern.split(".")) != 3:
             raise InvalidInput(f"table {self.pattern!r}", where="BigQuery", expected='"project.dataset.table"')
+        for name in ("query", "where", "span_by"):
+            if not is_one_piece(getattr(self, name) or ""):
+                raise InvalidInput(
+                    f"{name} = {getattr(self, name)[:200]!r} is more than one statement or expression",
+                    where="BigQuery",
+                    expected="one that reads",
+                )
         for name in ("streams", "memory_mb"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise InvalidInput(

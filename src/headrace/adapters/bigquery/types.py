@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from google.cloud import bigquery
 
-__all__ = ["arrow_schema", "column"]
+__all__ = ["arrow_schema"]
 
 _TYPES = {
     "INTEGER": pa.int64(),
@@ -29,11 +29,6 @@ _TYPES = {
 def arrow_schema(fields: Sequence[bigquery.SchemaField]) -> pa.Schema:
     """The columns in the types in which they are read; what Arrow has no type for is text."""
     return pa.schema([_arrow_field(item) for item in fields])
-
-
-def column(name: str) -> str:
-    """A name of a column for SQL."""
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
 def _arrow_field(field: bigquery.SchemaField) -> pa.Field:
