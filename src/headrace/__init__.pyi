@@ -31,7 +31,12 @@ from headrace.transformation import Expression as Expression
 # Members: one file each, found by name.
 from headrace.adapters.bigquery.source import BigQuery as BigQuery
 from headrace.adapters.duckdb.source import DuckDB as DuckDB
+from headrace.adapters.kafka.stream import Kafka as Kafka
+from headrace.adapters.lightgbm.trainer import LightGBM as LightGBM
+from headrace.adapters.optuna.searcher import Optuna as Optuna
 from headrace.adapters.postgres.source import Postgres as Postgres
+from headrace.adapters.pubsub.stream import PubSub as PubSub
+from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.brier import Brier as Brier
