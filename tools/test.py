@@ -39,6 +39,8 @@ def main() -> None:
     run("static checks", python, "tools/check.py", "--static")
     run("beam environment", "sh", "tools/environment.sh", "beam")
     run("PyTorch environment", "sh", "tools/environment.sh", "torch")
+    run("BigQuery emulator's environment", "sh", "tools/environment.sh", "bigquery")
+    run("second BigQuery emulator's environment", "sh", "tools/environment.sh", "local-bigquery")
     run("documentation environment", "sh", "tools/environment.sh", "docs")
     run("documentation", python, "tools/docs.py", "--check")
     first = demo("demo, first")

@@ -29,10 +29,12 @@ from headrace.transformation import Columns as Columns
 from headrace.transformation import Expression as Expression
 
 # Members: one file each, found by name.
+from headrace.adapters.bigquery.source import BigQuery as BigQuery
 from headrace.adapters.duckdb.source import DuckDB as DuckDB
 from headrace.adapters.kafka.stream import Kafka as Kafka
 from headrace.adapters.lightgbm.trainer import LightGBM as LightGBM
 from headrace.adapters.optuna.searcher import Optuna as Optuna
+from headrace.adapters.postgres.source import Postgres as Postgres
 from headrace.adapters.pubsub.stream import PubSub as PubSub
 from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
 from headrace.adapters.torch.trainer import Torch as Torch

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["find_spans", "natural", "select_spans"]
+__all__ = ["SPAN", "find_spans", "natural", "select_spans"]
 
-_SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+SPAN = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _FORMS = "'all', 'last 6', 'A..B' (both included), one name, or a list of names"
 _LAST = re.compile(r"last ([1-9]\d*)")
@@ -28,7 +28,7 @@ def _matcher(root: str, pattern: str) -> re.Pattern[str]:
     found, is_first = re.escape(root), True
     for piece in re.findall(r"\{span\}|\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", pattern, re.DOTALL):
         if piece == "{span}":
-            found += f"(?P<span>{_SPAN})" if is_first else "(?P=span)"
+            found += f"(?P<span>{SPAN})" if is_first else "(?P=span)"
             is_first = False
         elif len(piece) > 1 and piece[0] == "[":
             inside = piece[1:-1].replace("\\", r"\\").replace("[", r"\[")

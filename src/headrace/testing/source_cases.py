@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -25,7 +26,12 @@ class SourceCases:
         def source(self, folder): ...             # a source that finds what was delivered
         def damage(self, folder, span): ...       # make one span's table unreadable
         def kept(self, table): ...                # only for a format that keeps less than names, types and values
+        keeps_empty = False                       # only where a span without rows is no span
+        nothing = "no row found"                  # only where what is looked for is no file
     """
+
+    keeps_empty: ClassVar[bool] = True
+    nothing: ClassVar[str] = "no file found"
 
     def deliver(self, folder: Path, spans: Mapping[str, pa.Table]) -> None:
         """Put each table where the source finds it under its span's name; called again with more spans later."""
@@ -50,7 +56,8 @@ class SourceCases:
 
     def test_what_was_delivered_is_read(self, tmp_path: Path) -> None:
         """Each span's rows come back in their order, nulls and all, with logical types; counts are true or absent."""
-        tables = {"2013-01": make_rows(300, seed=1), "2013-02": make_rows(70, seed=2), "2013-10": make_rows(0)}
+        tables = {"2013-01": make_rows(300, seed=1), "2013-02": make_rows(70, seed=2)}
+        tables["2013-10"] = make_rows(0 if self.keeps_empty else 1)
         self.deliver(tmp_path, tables)
         source = self.source(tmp_path)
         plan = source.plan()
@@ -113,7 +120,7 @@ class SourceCases:
 
     def test_nothing_delivered(self, tmp_path: Path) -> None:
         """A source that never had anything says what it looked for."""
-        with pytest.raises(InvalidInput, match="no file found"):
+        with pytest.raises(InvalidInput, match=self.nothing):
             self.source(tmp_path).plan()
 
     def test_damage_is_named(self, tmp_path: Path) -> None:

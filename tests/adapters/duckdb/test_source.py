@@ -45,6 +45,37 @@ class TestOneDatabaseASpan(SourceCases):
         path.write_bytes(path.read_bytes()[:5000])
 
 
+class TestOneDatabase(SourceCases):
+    """The laws of sources, on spans inside one table; its rows are ordered by a column that is not read."""
+
+    keeps_empty = False
+    nothing = "no row found"
+
+    def deliver(self, folder: Path, spans: Mapping[str, pa.Table]) -> None:
+        """Rows of one table, which say their span; last things first."""
+        with duckdb.connect(str(folder / "all.db")) as connection:
+            connection.execute(f"CREATE TABLE IF NOT EXISTS flights ({self.COLUMNS}, position BIGINT, month VARCHAR)")
+            for name, table in spans.items():
+                connection.register("delivered", table.append_column("position", pa.array(range(len(table)))))
+                connection.execute(f"INSERT INTO flights SELECT *, '{name}' FROM delivered ORDER BY position DESC")
+
+    COLUMNS = "id BIGINT, carrier VARCHAR, hour TINYINT, delay DOUBLE"
+
+    def source(self, folder: Path) -> Source:
+        """Its months."""
+        if not (folder / "all.db").exists():
+            self.deliver(folder, {})
+        names = ["id", "carrier", "hour", "delay"]
+        return DuckDB("all.db", base=str(folder), table="flights", span_by="month", columns=names, order_by="position")
+
+    def damage(self, folder: Path, span: str) -> None:
+        """A view of the same name, which fails on the rows of one span."""
+        failing = f"case when month = '{span}' then error('broken') else id end"
+        with duckdb.connect(str(folder / "all.db")) as connection:
+            connection.execute("ALTER TABLE flights RENAME TO rows_")
+            connection.execute(f"CREATE VIEW flights AS SELECT * REPLACE ({failing} AS id) FROM rows_")
+
+
 @pytest.fixture
 def flights(tmp_path: Path) -> Path:
     """Two tables to be joined."""
@@ -100,6 +131,31 @@ def test_as_artifacts_they_are_the_same_rows(flights: Path, tmp_path: Path) -> N
     (span,) = resolve_spans("flights.db", base=tmp_path)
     written = write_span(span, disk.make_folder(tmp_path / "span"), source=source)
     assert combine_spans([("all", written)], roles=eager.roles).digest == eager.digest
+
+
+def test_spans_are_those_that_rows_say(flights: Path) -> None:
+    """An expression gives each row its span; columns and rows are chosen in the database; equal rows alone tie."""
+    source = hr.DuckDB(
+        str(flights), table="flights", span_by="'part-' || id // 700", columns=["delay", "id"], where="late",
+        order_by="delay",
+    )  # fmt: skip
+    data = hr.ingest(source, key="id")
+    sizes = {span.name: sum(part.num_rows or 0 for part in span.fragments) for span in data.spans}
+    assert sizes == {"part-0": 350, "part-1": 350, "part-2": 300}
+    rows = [(row["delay"], row["id"]) for row in data.to_arrow().to_pylist()]
+    assert rows[:350] == sorted(rows[:350]) and data.column_names == ["delay", "id"]
+    assert hr.ingest(source, spans="last 1").num_rows == 300
+    with pytest.raises(InvalidInput, match=r"666 rows are in no span: nullif.* is null .*flights.*where="):
+        hr.ingest(hr.DuckDB(str(flights), table="flights", span_by="nullif(carrier, 'C2')"))
+    with pytest.raises(InvalidInput, match=r"667 rows give 'C 0' as their span .*name of it in SQL"):
+        hr.ingest(hr.DuckDB(str(flights), table="flights", span_by="replace(carrier, 'C', 'C ')"))
+    for wrong in ({"columns": ["dely"]}, {"order_by": "dely"}):
+        with pytest.raises(UnknownName, match=r"no column named 'dely' .*did you mean 'delay'"):
+            hr.ingest(hr.DuckDB(str(flights), table="flights", **wrong))
+    with pytest.raises(Misuse, match=r"spans in its path, and span_by"):
+        hr.DuckDB("{span}.db", table="x", span_by="y")
+    with pytest.raises(InvalidInput, match=r"columns = \['x', 'x'\]"):
+        hr.DuckDB("x.db", table="x", columns=["x", "x"])
 
 
 def test_nothing_but_the_database_is_read_and_nothing_is_written(flights: Path, tmp_path: Path) -> None:

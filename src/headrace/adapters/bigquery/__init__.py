@@ -1,0 +1,1 @@
+"""The bigquery extra: a source of tables and queries in BigQuery, through its Storage Read API."""

@@ -1,0 +1,1 @@
+"""The postgres extra: a source of tables and queries in PostgreSQL databases."""
