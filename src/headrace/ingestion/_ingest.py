@@ -13,6 +13,7 @@ from headrace import progress
 from headrace.calls import user_line
 from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.csv_file import is_csv
+from headrace.dataset.places import is_url
 from headrace.dataset.reading import FragmentReader, ParquetReader, RenamedReader
 from headrace.dataset.records import check_split
 from headrace.dataset.temporary import TemporaryReader
@@ -43,15 +44,15 @@ def ingest(
 ) -> Dataset:
     """A data set of what a path pattern, or a source, finds.
 
-    Parquet is read where it is and nothing is copied; everything else is read through and written down in a temporary
-    folder (`headrace.dataset.temporary`). In a pipeline both become artifacts.
+    Parquet files are read where they are and nothing is copied; everything else, and what lies in a bucket, is read
+    through and written down in a temporary folder (`headrace.dataset.temporary`). In a pipeline both become artifacts.
 
     Parameters
     ----------
     pattern : str, Path or Source
-        A path such as "data/flights/{span}.parquet"; without `{span}` all files are the one span "all". One that ends
-        in .csv or .tsv, or these and .gz, means CSV files, .jsonl or .ndjson JSON lines. A source says more:
-        `hr.Csv("data/{span}.csv", delimiter=";", nulls=["NA"])`.
+        A path or URL such as "data/flights/{span}.parquet" or "gs://bucket/flights/{span}.parquet"; without `{span}`
+        all files are the one span "all". One that ends in .csv or .tsv, or these and .gz, means CSV files, .jsonl or
+        .ndjson JSON lines. A source says more: `hr.Csv("data/{span}.csv", delimiter=";", nulls=["NA"])`.
     spans : str or sequence of str
         "all", "last 6", "2013-01..2013-06", one name, or a list of names.
     label, key, weight, time, sensitive, positive
@@ -82,7 +83,7 @@ def ingest(
         by_span.setdefault(planned.span, []).append(planned.fragment)
     records, opened = [], {}
     for name, fragments in progress.track(by_span.items(), "ingest", total=len(by_span), unit="spans"):
-        if all(fragment.source == "parquet" for fragment in fragments):
+        if all(fragment.source == "parquet" and not is_url(fragment.locator) for fragment in fragments):
             readers = _in_place(fragments, rename or {})
             schema = source.join([(reader.name, reader.arrow_schema) for reader in readers])
             sizes = [sum(reader.piece_rows) for reader in readers]

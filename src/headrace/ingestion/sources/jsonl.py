@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from headrace.dataset import Fragment
+from headrace.dataset.places import open_to_read
 from headrace.dataset.reading import as_logical
 from headrace.dataset.types import common_type, logical_schema, one_schema, parse_type
 from headrace.errors import InvalidInput
@@ -38,7 +39,7 @@ class Jsonl:
     Parameters
     ----------
     pattern : str
-        A path with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
+        A path or URL with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
     spans : str or sequence of str
         Which spans, see `select_spans`.
     base : str or None
@@ -129,7 +130,8 @@ def _parse(locator: str, known: pa.Schema) -> pa.Table:
 
     num_bytes = 0
     try:
-        with pa.input_stream(locator, compression="gzip" if locator.lower().endswith(".gz") else None) as file:
+        packed = "gzip" if locator.lower().endswith(".gz") else None
+        with open_to_read(locator) as opened, pa.input_stream(opened, compression=packed) as file:
             data = file.read_buffer()
         num_bytes = data.size
         if not num_bytes:  # Arrow refuses an empty file
