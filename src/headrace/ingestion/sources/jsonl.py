@@ -12,9 +12,10 @@ import pyarrow as pa
 from headrace.dataset import Fragment
 from headrace.dataset.places import open_to_read
 from headrace.dataset.reading import as_logical
-from headrace.dataset.types import common_type, logical_schema, one_schema, parse_type
+from headrace.dataset.types import common_type, logical_schema, one_schema
 from headrace.errors import InvalidInput
 from headrace.ingestion._contract import Batches, Known, Piece, Plan
+from headrace.ingestion.declared import check_types, declared_schema
 from headrace.ingestion.planning import look_at_file, plan_files
 
 __all__ = ["Jsonl", "is_jsonl"]
@@ -70,19 +71,12 @@ class Jsonl:
     types: Mapping[str, str] | Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
-        try:
-            pairs = tuple((name, text) for name, text in dict(self.types).items())
-            object.__setattr__(self, "types", pairs)
-            self.known_types  # noqa: B018  # refuses what cannot be, where it was written
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InvalidInput(
-                f"types = {self.types!r}", where="Jsonl", expected='columns and Arrow types, such as {"id": "int64"}'
-            ) from error
+        object.__setattr__(self, "types", check_types(self.types, "Jsonl"))
 
     @property
     def known_types(self) -> pa.Schema:
         """The columns whose types were given."""
-        return pa.schema([(name, _type(text)) for name, text in dict(self.types).items()])
+        return declared_schema(self.types)
 
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder."""
@@ -115,14 +109,6 @@ class Jsonl:
         joined = {name: _joined(types) for name, types in met.items()}
         read = [pa.schema([(field.name, joined[field.name] or field.type) for field in schema]) for _, schema in shapes]
         return one_schema([(where, schema) for (where, _), schema in zip(shapes, read, strict=True)])
-
-
-def _type(text: str) -> pa.DataType:
-    """A type by its name in Arrow; type_for_alias knows more names, parse_type those with a zone."""
-    try:
-        return pa.type_for_alias(text)
-    except ValueError:
-        return parse_type(text)
 
 
 def _parse(locator: str, known: pa.Schema) -> pa.Table:
