@@ -110,6 +110,10 @@ API int64_t hr_tf_frames(const uint8_t *data, int64_t size, int64_t *starts, int
 /* The wire format. Each reader returns where it goes on, NULL where that would be behind the end. */
 
 static inline const uint8_t *read_varint(const uint8_t *at, const uint8_t *end, uint64_t *value) {
+  if (at < end && *at < 0x80) { /* most are */
+    *value = *at;
+    return at + 1;
+  }
   uint64_t found = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     if (at >= end) return NULL;
@@ -190,7 +194,16 @@ API int64_t hr_tf_index(const uint8_t *data, const int64_t *starts, const int64_
         if (!(inner = read_field(inner, inner_end, &features))) goto malformed;
         if (features.number != 1 || features.type != BYTES) continue;
         const uint8_t *entry = features.data, *entry_end = entry + features.value, *name = data, *value = NULL;
-        int64_t name_size = 0, value_size = 0;
+        int64_t name_size = 0, value_size = 0, room = entry_end - entry;
+        /* As everybody writes it: a short name, then the feature, and nothing else. */
+        if (room > 4 && entry[0] == 0x0a && entry[1] < 0x80 && room - 4 >= entry[1] && entry[2 + entry[1]] == 0x12 &&
+            entry[3 + entry[1]] < 0x80 && entry[3 + entry[1]] == room - 4 - entry[1]) {
+          name = entry + 2;
+          name_size = entry[1];
+          value = name + name_size + 2;
+          value_size = entry_end - value;
+          entry = entry_end;
+        }
         while (entry < entry_end) {
           if (!(entry = read_field(entry, entry_end, &part))) goto malformed;
           if (part.type != BYTES) continue;
@@ -275,8 +288,15 @@ API int64_t hr_tf_column(const uint8_t *data, const int64_t *places, const int64
     if (places[record] < 0) continue;
     const uint8_t *at = data + places[record], *end = at + sizes[record], *run = at;
     uint64_t found = 0;
+    int64_t before = taken.num_values;
     Field field;
     problem[1] = record;
+    /* As everybody writes it: one list, a short one, of the kind that is asked for. */
+    if (end - at >= 2 && at[0] == (kind << 3 | BYTES) && at[1] < 0x80 && at[1] == end - at - 2) {
+      if (!take_list(at + 2, end, (uint64_t)kind, &taken)) goto malformed;
+      counts[record] = (int32_t)(taken.num_values - before);
+      continue;
+    }
     while (at < end) { /* of one kind all lists count, of several kinds the last one */
       const uint8_t *here = at;
       if (!(at = read_field(at, end, &field))) goto malformed;
@@ -291,7 +311,6 @@ API int64_t hr_tf_column(const uint8_t *data, const int64_t *places, const int64
       problem[2] = (int64_t)found;
       return -1;
     }
-    int64_t before = taken.num_values;
     for (at = run; at < end;) {
       at = read_field(at, end, &field);
       if (field.type == BYTES && field.number == found &&
