@@ -28,6 +28,8 @@ class Settings:
     ----------
     home : Path
         Where the store lives; `.headrace` in the project by default.
+    artifacts : str
+        Where committed artifacts lie beside the home: "gs://bucket/prefix"; "" = in the home alone.
     workers : int
         How many steps, and how many threads inside one, run at once; 0 = one for each core.
     memory_mb : int
@@ -65,6 +67,7 @@ class Settings:
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
+    artifacts: str = ""
     workers: int = 0
     memory_mb: int = 1024
     states_mb: int = 2048

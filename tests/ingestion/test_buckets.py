@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import headrace as hr
-from headrace.dataset.places import Bucket, find_objects, look_at_object, open_to_read
 from headrace.errors import InvalidInput
 from headrace.ingestion import Source, choose_source, resolve_spans, write_span
 from headrace.ingestion.sources.csv import Csv
 from headrace.ingestion.sources.jsonl import Jsonl
 from headrace.ingestion.sources.parquet import Parquet
+from headrace.places import Bucket, find_objects, look_at_object, open_to_read
 from headrace.testing.engine_cases import make_rows
 from tests.ingestion.sources import test_csv, test_jsonl, test_parquet
 from tests.servers import gcs as servers

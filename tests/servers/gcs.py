@@ -103,7 +103,7 @@ class Bucket:
         found = json.loads(self.server.ask("GET", f"/storage/v1/b/{self.name}/o?maxResults=100000"))
         return sorted(found.get("items", ()), key=lambda item: str(item["name"]))
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of all objects."""
         return [str(item["name"]) for item in self.items()]
 
@@ -114,7 +114,7 @@ class Bucket:
 
     def vanish(self) -> None:
         """Remove the bucket and all that is in it."""
-        for key in self.keys():
+        for key in self.names():
             self.delete(key)
         with contextlib.suppress(urllib.error.HTTPError):
             self.server.ask("DELETE", f"/storage/v1/b/{self.name}")

@@ -18,8 +18,8 @@ from typing import BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from headrace.dataset.places import open_to_read
 from headrace.errors import InvalidInput
+from headrace.places import open_to_read
 
 __all__ = ["BLOCK_BYTES", "DELIMITERS", "Block", "find_bad_row", "first_row_end", "open_csv", "read_blocks"]
 

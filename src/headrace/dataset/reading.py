@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headrace.dataset.places import is_url, open_to_read
 from headrace.dataset.types import logical_schema, logical_type, renamed_schema
 from headrace.errors import InvalidInput
+from headrace.places import is_url, open_to_read
 
 __all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files", "nearby"]
 

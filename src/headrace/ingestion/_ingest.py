@@ -13,7 +13,6 @@ from headrace import progress
 from headrace.calls import user_line
 from headrace.dataset import Dataset, Fragment, Roles, Span
 from headrace.dataset.csv_file import is_csv
-from headrace.dataset.places import is_url
 from headrace.dataset.reading import FragmentReader, ParquetReader, RenamedReader
 from headrace.dataset.records import check_split
 from headrace.dataset.temporary import TemporaryReader
@@ -25,6 +24,7 @@ from headrace.ingestion.sources.jsonl import Jsonl, is_jsonl
 from headrace.ingestion.sources.parquet import Parquet
 from headrace.ingestion.sources.tfrecord import TFRecord, is_tfrecord
 from headrace.ingestion.streams._contract import Stream
+from headrace.places import is_url
 
 __all__ = ["choose_source", "ingest"]
 

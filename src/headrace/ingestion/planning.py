@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headrace.dataset import Fragment
-from headrace.dataset.places import hash_object, is_url, look_at_object
 from headrace.errors import InvalidInput
 from headrace.ingestion._contract import Known, Piece, Plan, Planned
 from headrace.ingestion.spans import find_spans, select_spans
+from headrace.places import hash_object, is_url, look_at_object
 
 __all__ = ["look_at_file", "plan_files"]
 
@@ -51,7 +51,7 @@ def plan_files(
 def look_at_file(fragment: Fragment, known: Known) -> Piece:
     """A file as it is: its size and time of change, and the sha256 of its bytes.
 
-    An object counts by the hash that its service keeps (`headrace.dataset.places.Object`), where it keeps one, so that
+    An object counts by the hash that its service keeps (`headrace.places.Object`), where it keeps one, so that
     nothing is read. Raises InvalidInput when it is not there. Cost: one look, or request; what is not known, and of
     which no hash is kept, is read once.
     """

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from headrace.dataset.places import Bucket, find_objects, is_url
 from headrace.errors import InvalidInput, UnknownName
+from headrace.places import Bucket, find_objects, is_url
 
 __all__ = ["find_spans", "natural", "select_spans"]
 

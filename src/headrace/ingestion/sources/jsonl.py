@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from headrace.dataset import Fragment
-from headrace.dataset.places import open_to_read
 from headrace.dataset.reading import as_logical
 from headrace.dataset.types import common_type, logical_schema, one_schema
 from headrace.errors import InvalidInput
 from headrace.ingestion._contract import Batches, Known, Piece, Plan
 from headrace.ingestion.declared import check_types, declared_schema
 from headrace.ingestion.planning import look_at_file, plan_files
+from headrace.places import open_to_read
 
 __all__ = ["Jsonl", "is_jsonl"]
 

@@ -17,13 +17,13 @@ import pyarrow as pa
 
 from headrace.checksum import crc32c, masked
 from headrace.dataset import Fragment
-from headrace.dataset.places import open_to_read
 from headrace.dataset.types import common_type, logical_schema, one_schema
 from headrace.errors import InvalidInput, InvalidSchema
 from headrace.ingestion._contract import Batches, Known, Piece, Plan
 from headrace.ingestion.declared import check_types, declared_schema
 from headrace.ingestion.kernels.tfrecord import KINDS, Column, Fault, Frames, find_frames, find_places, take_column
 from headrace.ingestion.planning import look_at_file, plan_files
+from headrace.places import open_to_read
 
 __all__ = ["TFRecord", "is_tfrecord"]
 

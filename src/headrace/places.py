@@ -27,6 +27,7 @@ from headrace.settings import load_settings
 __all__ = ["Bucket", "Object", "find_objects", "hash_object", "is_url", "look_at_object", "open_to_read"]
 
 _BLOCK_BYTES = 1 << 22
+_SLOWEST_BYTES_PER_S = 1e6
 _EXTRAS = {"gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 # What tells that an object was replaced, the best first, under the names that fsspec's file systems give it.
 _MARKS = ("generation", "etag", "ETag", "mtime", "LastModified", "last_modified", "created")
@@ -109,6 +110,21 @@ class Bucket:
     def path(self, url: str) -> str:
         """A URL as the file system names it: without its protocol."""
         return str(self._fs._strip_protocol(url))
+
+    def put_new(self, source: Path | bytes, url: str) -> bool:
+        """Write a new object, whole or not at all; False, with nothing written, where there is one already."""
+        options: dict[str, Any] = {"mode": "create"}
+        try:
+            if isinstance(source, bytes):
+                self.call("pipe_file", url, source, **options)
+                return True
+            if getattr(self._fs, "async_impl", False):  # a large file may take longer than a request
+                options["timeout"] = self.timeout_s + source.stat().st_size / _SLOWEST_BYTES_PER_S
+            with _named(url, options.get("timeout", 0.0)):
+                self._fs.put_file(str(source), self._fs._strip_protocol(url), **options)
+        except FileExistsError:
+            return False
+        return True
 
     def find(self, pattern: str) -> list[str]:
         """The URLs that a pattern with fsspec's wildcards finds, sorted; [] where there are none."""
