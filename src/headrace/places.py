@@ -42,7 +42,7 @@ def is_url(place: str | os.PathLike[str]) -> bool:
     return "://" in os.fspath(place)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Object:
     """What a service says of an object.
 
@@ -126,15 +126,17 @@ class Bucket:
             return False
         return True
 
-    def find(self, pattern: str) -> list[str]:
-        """The URLs that a pattern with fsspec's wildcards finds, sorted; [] where there are none."""
+    def find(self, pattern: str) -> list[tuple[str, Object]]:
+        """What a pattern with fsspec's wildcards finds, in order of URL; [] where there is none."""
         try:
             found: Mapping[str, Mapping[str, Any]] = self.call("glob", pattern, detail=True)
         except InvalidInput as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return []
             raise
-        return sorted(self._fs.unstrip_protocol(name) for name, item in found.items() if item["type"] == "file")
+        return sorted(
+            (self._fs.unstrip_protocol(name), _object(item)) for name, item in found.items() if item["type"] == "file"
+        )
 
     def has_bucket(self, url: str) -> bool:
         """Whether the bucket of a URL, its first part, can be seen."""
@@ -147,8 +149,8 @@ class Bucket:
         return True
 
 
-def find_objects(pattern: str) -> list[str]:
-    """The URLs that a pattern with the wildcards `*`, `**`, `?` and `[...]`, and `{span}`, finds, in order.
+def find_objects(pattern: str) -> list[tuple[str, Object]]:
+    """What a pattern with the wildcards `*`, `**`, `?` and `[...]`, and `{span}`, finds, in order of URL.
 
     Raises InvalidInput, with what was looked for, when there is none. Cost: a listing of what begins like the pattern.
     """
@@ -170,6 +172,10 @@ def look_at_object(url: str) -> Object:
     found = Bucket(url).call("info", url)
     if found.get("type") != "file":
         raise InvalidInput("it is a folder", where=url, expected="a file")
+    return _object(found)
+
+
+def _object(found: Mapping[str, Any]) -> Object:
     size = int(found.get("size") or 0)
     mark = next((str(found[name]) for name in _MARKS if found.get(name) is not None), "")
     return Object(size, f"{size} {mark}" if mark else "", _identity(found, size))

@@ -57,7 +57,7 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
         raise InvalidInput(f"{{{unknown[0]}}} in pattern {text!r}", expected="{span} and the wildcards of glob")
     if is_url(text):
         path = Bucket(text).path
-        return _by_span([(path(url), url) for url in find_objects(text)], "", path(text))
+        return _by_span([(path(url), url) for url, _ in find_objects(text)], "", path(text))
     root = Path.cwd() if base is None else base
     whole = text if Path(text).is_absolute() else f"{glob.escape(str(root))}/{text}"
     if "{span}" not in text and Path(text if Path(text).is_absolute() else root / text).is_file():
