@@ -80,4 +80,4 @@ def encode_records(records: Iterable[bytes], *, packing: str = "") -> bytes:
         sums = [struct.pack("<I", masked(checksum(piece))) for piece in (length, data)]
         out.append(length + sums[0] + data + sums[1])
     joined = b"".join(out)
-    return {"": bytes, "GZIP": gzip.compress, "ZLIB": zlib.compress}[packing](joined)
+    return gzip.compress(joined) if packing == "GZIP" else zlib.compress(joined) if packing == "ZLIB" else joined

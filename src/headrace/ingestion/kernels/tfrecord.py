@@ -202,8 +202,9 @@ def take_column(data: bytes, places: Integers, sizes: Integers, kind: int) -> Co
     if kind == 1:
         ends = ends[:found]
         return Column(counts, values[: int(ends[-1]) if found else 0], ends)
-    dtype = np.float32 if kind == 2 else np.int64
-    return Column(counts, values[: found * (4 if kind == 2 else 8)].view(dtype), None)
+    if kind == 2:
+        return Column(counts, values[: found * 4].view(np.float32), None)
+    return Column(counts, values[: found * 8].view(np.int64), None)
 
 
 def _take_column(data: bytes, places: Integers, sizes: Integers, kind: int) -> Column:
