@@ -76,11 +76,13 @@ class Bucket:
         self.protocol = url.partition("://")[0]
         self.timeout_s = load_settings().bucket_timeout_s
         options: dict[str, Any] = {"use_listings_cache": False}  # others write there too
-        if self.protocol in _EXTRAS and os.environ.get("STORAGE_EMULATOR_HOST"):
-            # gcsfs 2026 asks Google's control API for the kind of a bucket, over TLS, which an emulator lets hang for a
-            # minute and more: iceberg-python#3580. It looks at this variable when it is imported.
+        if self.protocol in _EXTRAS:
+            # gcsfs 2026 asks Google's control API over gRPC for the kind of each bucket, which an emulator lets hang
+            # for a minute and more (iceberg-python#3580), and which plain buckets have no need of. It looks at this
+            # variable when it is imported; whoever has zonal buckets sets it to "true".
             os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-            options["token"] = "anon"  # noqa: S105  # nobody's
+            if os.environ.get("STORAGE_EMULATOR_HOST"):
+                options["token"] = "anon"  # noqa: S105  # nobody's
         for name in ("fsspec", "gcsfs"):  # what they log is raised too: once is enough
             logging.getLogger(name).addHandler(logging.NullHandler())
         import fsspec
