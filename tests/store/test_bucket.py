@@ -156,6 +156,26 @@ def test_a_bucket_that_vanishes_or_refuses(gcs: servers.Bucket, tmp_path: Path) 
         assert store.has_artifact(Note("one").digest)
 
 
+def test_the_doctor_asks_for_the_bucket(
+    gcs: servers.Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says where artifacts lie, and fails when the bucket is gone."""
+    from headrace.cli import main
+
+    (tmp_path / "headrace.toml").write_text(f'artifacts = "{gcs.url}/x"\n')
+    monkeypatch.chdir(tmp_path)
+    with Store.open(tmp_path / ".headrace", artifacts=f"{gcs.url}/x") as store:
+        commit(store, "one")
+    for is_there in (True, False):
+        code = main(["doctor", "-o", "json"])
+        (found,) = [item for item in json.loads(capsys.readouterr().out) if item["check"] == "bucket"]
+        assert f"{gcs.url}/x" in found["found"]
+        assert found["state"] == ("ok" if is_there else "fail")
+        assert is_there or (code == 4 and "no such bucket" in found["found"])
+        if is_there:
+            gcs.vanish()
+
+
 def test_a_store_that_gets_a_bucket_later(gcs: servers.Bucket, tmp_path: Path) -> None:
     """What was committed before is in the home alone, and goes into the bucket when it is committed again."""
     with Store.open(tmp_path / "home") as store:

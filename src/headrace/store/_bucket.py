@@ -47,6 +47,12 @@ class Remote:
     def __init__(self, home: Home) -> None:
         self._home = home
 
+    def reach(self) -> None:
+        """Ask for the bucket; StoreError that says why where there is none, or it does not answer."""
+        with _as_store_error():
+            if not Bucket(self._home.url).has_bucket(self._home.url):
+                raise InvalidInput("there is no such bucket", where=self._home.url, fix="make it, or give us the right")
+
     def files(self, digest: str) -> Files | None:
         """What artifact.json says of a digest's files; None where there is none. Cost: one request."""
         found = self._manifest(digest)

@@ -78,6 +78,14 @@ class Checking(Catalog):
             " else bring it back from a backup"
         )
 
+    def reach_bucket(self) -> None:
+        """Ask for the bucket of the artifacts, where the store has one; StoreError that says why it cannot be had.
+
+        Cost: one request.
+        """
+        if self._home.url:
+            Remote(self._home).reach()
+
     def check_records(self) -> list[str]:
         """What SQLite finds wrong with the records; an empty list says all is well. Cost: one read of metadata.db."""
         with self._database.read() as connection:
