@@ -192,5 +192,7 @@ def _as_store_error() -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        fix = "the same command goes on when it can be reached: nothing was half-committed"
-        raise StoreError(error.what, where=error.where, expected=error.expected, fix=error.fix or fix) from error
+        fix = error.fix or "the same command goes on when it can be reached: nothing was half-committed"
+        if isinstance(error.__cause__, FileNotFoundError):  # to be written or read: the object, or the whole bucket
+            fix = "`headrace doctor` says whether the bucket can be had: nothing was half-committed"
+        raise StoreError(error.what, where=error.where, expected=error.expected, fix=fix) from error
