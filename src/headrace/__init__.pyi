@@ -50,8 +50,10 @@ from headrace.evaluation.metrics.recall import Recall as Recall
 from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
 from headrace.ingestion.sources.csv import Csv as Csv
+from headrace.ingestion.sources.files import Files as Files
 from headrace.ingestion.sources.jsonl import Jsonl as Jsonl
 from headrace.ingestion.sources.parquet import Parquet as Parquet
+from headrace.ingestion.sources.tfrecord import TFRecord as TFRecord
 from headrace.ingestion.streams.lines import Lines as Lines
 from headrace.routing.policies.canary import Canary as Canary
 from headrace.routing.policies.single import Single as Single

@@ -6,7 +6,7 @@ https://github.com/tensorflow/tensorflow/blob/v2.16.1/tensorflow/core/lib/hash/c
 
 from __future__ import annotations
 
-__all__ = ["crc32c", "masked_crc32c"]
+__all__ = ["crc32c", "masked", "masked_crc32c"]
 
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
@@ -24,7 +24,7 @@ _TABLE = [_entry(byte) for byte in range(256)]
 def crc32c(data: bytes, value: int = 0) -> int:
     """The crc32c of some bytes, as a whole number below 2^32; `value` is that of the bytes before them.
 
-    Cost: about 0.1 us a byte.
+    Cost: about 0.1 us a byte: whoever checks gigabytes calls the compiled kernel (`ingestion/kernels/tfrecord.c`).
 
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
@@ -37,11 +37,19 @@ def crc32c(data: bytes, value: int = 0) -> int:
     return value ^ 0xFFFFFFFF
 
 
+def masked(crc: int) -> int:
+    """A crc32c as it is stored: turned and shifted, because a crc of data that holds its own crc tells little.
+
+    >>> hex(masked(0))
+    '0xa282ead8'
+    """
+    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
 def masked_crc32c(data: bytes) -> int:
-    """The same as it is stored: turned and shifted, because a crc of data that holds its own crc tells little.
+    """The crc32c of some bytes as it is stored.
 
     >>> hex(masked_crc32c(bytes(32)))
     '0xfd7fffa'
     """
-    value = crc32c(data)
-    return ((value >> 15 | value << 17) + _MASK_DELTA) & 0xFFFFFFFF
+    return masked(crc32c(data))

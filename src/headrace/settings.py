@@ -28,6 +28,8 @@ class Settings:
     ----------
     home : Path
         Where the store lives; `.headrace` in the project by default.
+    artifacts : str
+        Where committed artifacts lie beside the home: "gs://bucket/prefix"; "" = in the home alone.
     workers : int
         How many steps, and how many threads inside one, run at once; 0 = one for each core.
     memory_mb : int
@@ -60,9 +62,12 @@ class Settings:
         Messages of a stream that `headrace ingest` holds before it commits them.
     commit_s : float
         How long it holds the first of them, in seconds.
+    bucket_timeout_s : float
+        How long one request to a bucket may take, retries included, in seconds.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
+    artifacts: str = ""
     workers: int = 0
     memory_mb: int = 1024
     states_mb: int = 2048
@@ -79,6 +84,7 @@ class Settings:
     tensorboard: bool = False
     commit_rows: int = 50_000
     commit_s: float = 1.0
+    bucket_timeout_s: float = 60.0
 
     def __post_init__(self) -> None:
         for name in _LIMITS:
@@ -108,6 +114,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "lease_s": (0.5, 86400.0),
     "commit_rows": (1, 10_000_000),
     "commit_s": (0.01, 3600.0),
+    "bucket_timeout_s": (0.1, 86400.0),
 }
 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a path"}

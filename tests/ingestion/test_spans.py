@@ -41,7 +41,8 @@ def test_patterns(pattern: str, expected: dict[str, list[str]], tmp_path: Path) 
     folder = tmp_path / "with [brackets]"
     _touch(folder, "a/1.parquet", "a/2.parquet", "b/1.parquet", "x/x/x.parquet")
     found = {
-        name: [str(path.relative_to(folder)) for path in paths] for name, paths in find_spans(pattern, base=folder)
+        name: [str(Path(path).relative_to(folder)) for path in paths]
+        for name, paths in find_spans(pattern, base=folder)
     }
     assert found == expected
 

@@ -1,1 +1,1 @@
-"""Real servers, started for tests and proofs on ports of their own, and ended with them."""
+"""Real servers on loopback, for tests: each a module with a class that starts one and a fixture that lends it."""

@@ -47,7 +47,9 @@ def opened(*, read_only: bool = True) -> Iterator[tuple[Store, Settings]]:
     from headrace.store import Store
 
     settings = load_settings()
-    with Store.open(settings.home, read_only=read_only, create=False, lease_s=settings.lease_s) as store:
+    with Store.open(
+        settings.home, read_only=read_only, create=False, artifacts=settings.artifacts, lease_s=settings.lease_s
+    ) as store:
         yield store, settings
 
 

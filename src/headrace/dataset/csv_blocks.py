@@ -7,20 +7,21 @@ ends of lines are text and "" is a quote. Lines end with LF, CR LF or CR.
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput
+from headrace.places import open_to_read
 
-__all__ = ["BLOCK_BYTES", "DELIMITERS", "Block", "find_bad_row", "first_row_end", "read_blocks"]
+__all__ = ["BLOCK_BYTES", "DELIMITERS", "Block", "find_bad_row", "first_row_end", "open_csv", "read_blocks"]
 
 BLOCK_BYTES = 1 << 22
 DELIMITERS = ",;\t|"
@@ -56,7 +57,7 @@ def _count_lines(data: bytes) -> int:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
@@ -71,17 +72,24 @@ def _named(path: Path) -> Iterator[None]:
         raise InvalidInput(f"the file cannot be read: {error.strerror or error}", where=str(path)) from error
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
+@contextmanager
+def open_csv(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file or an object as its plain bytes: `.gz` is unpacked on the way."""
+    with open_to_read(path) as file:
+        if str(path).lower().endswith(".gz"):
+            with gzip.open(file) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        else:
+            yield file
 
 
-def read_blocks(path: Path, delimiters: str, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(path: str | os.PathLike[str], delimiters: str, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """The whole file, block after block, its byte order mark left out.
 
     Parameters
     ----------
-    path : Path
-        `.gz` is unpacked on the way.
+    path : str or Path
+        A file, or a URL; `.gz` is unpacked on the way.
     delimiters : str
         The delimiter; all of DELIMITERS while it is not known.
     block_bytes : int
@@ -91,7 +99,7 @@ def read_blocks(path: Path, delimiters: str, *, block_bytes: int = BLOCK_BYTES) 
     is never closed, a file cut short. Memory: two blocks, or the longest row (64 MiB at most).
     """
     line = 1
-    with _named(path), _open(path) as file:
+    with _named(path), open_csv(path) as file:
         rest = file.read(max(block_bytes, len(_BOM)))
         if rest.startswith(_UTF_16):
             raise InvalidInput("the file is UTF-16", where=str(path), expected="UTF-8", fix=_recode("utf-16"))
@@ -124,7 +132,7 @@ def _recode(encoding: str) -> str:
     return f"write it as UTF-8: iconv -f {encoding} -t utf-8 FILE > NEW"
 
 
-def _check_text(block: Block, path: Path) -> None:
+def _check_text(block: Block, path: str | os.PathLike[str]) -> None:
     try:
         block.data.decode()
     except UnicodeDecodeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
-import gzip
+import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,15 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from headrace import progress
-from headrace.dataset.csv_blocks import BLOCK_BYTES, DELIMITERS, Block, find_bad_row, first_row_end, read_blocks
+from headrace.dataset.csv_blocks import (
+    BLOCK_BYTES,
+    DELIMITERS,
+    Block,
+    find_bad_row,
+    first_row_end,
+    open_csv,
+    read_blocks,
+)
 from headrace.dataset.csv_values import TYPES, convert, join, narrow
 from headrace.dataset.temporary import TemporaryReader
 from headrace.dataset.types import logical_schema
@@ -78,8 +86,8 @@ class CsvFile:
 
     Parameters
     ----------
-    path : Path
-        `.gz` is unpacked on the way.
+    path : str or Path
+        A file, or a URL; `.gz` is unpacked on the way.
     form : CsvFormat
         How it is written.
     block_bytes : int
@@ -89,7 +97,7 @@ class CsvFile:
     column without a name or two of one name, and whatever `read_blocks` raises.
     """
 
-    def __init__(self, path: Path, form: CsvFormat | None = None, *, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(self, path: str | Path, form: CsvFormat | None = None, *, block_bytes: int = BLOCK_BYTES) -> None:
         self.path, self.form = path, form or CsvFormat()
         self._block_bytes = block_bytes
         text, line = self._first_line()
@@ -194,9 +202,8 @@ class CsvFile:
 
         Cost: the file is read up to there, by Python: for messages only.
         """
-        opened = gzip.open if self.path.suffix.lower() == ".gz" else open
-        with opened(self.path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=self.delimiter)
+        with open_csv(self.path) as file:
+            lines = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), delimiter=self.delimiter)
             has_content = (lines.line_num for cells in lines if cells or len(self.names) == 1)
             return next(itertools.islice(has_content, row + (not self.form.names), None), lines.line_num)
 

@@ -14,21 +14,29 @@ from headrace.errors import InvalidInput
 __all__ = ["ROW_GROUP_ROWS", "write_parquet"]
 
 ROW_GROUP_ROWS = 1 << 17
+_MOST_GROUP_BYTES = 1 << 28  # rows that hold images: what one row group takes is in memory at once
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables of exactly ROW_GROUP_ROWS rows, the last one shorter, whatever the sizes of the batches."""
+    """Tables of exactly ROW_GROUP_ROWS rows, the last one shorter, whatever the sizes of the batches.
+
+    Less where a batch makes them 256 MiB or more.
+    """
     held: list[pa.RecordBatch] = []
-    count = 0
+    count = size = 0
     for batch in batches:
         batch = batch.cast(schema)
         while count + batch.num_rows >= ROW_GROUP_ROWS:
             part = ROW_GROUP_ROWS - count
             yield pa.Table.from_batches([*held, batch.slice(0, part)], schema=schema)
-            batch, held, count = batch.slice(part), [], 0
+            batch, held, count, size = batch.slice(part), [], 0, 0
         if batch.num_rows:
             held.append(batch)
             count += batch.num_rows
+            size += batch.nbytes
+        if size >= _MOST_GROUP_BYTES:
+            yield pa.Table.from_batches(held, schema=schema)
+            held, count, size = [], 0, 0
     if held:
         yield pa.Table.from_batches(held, schema=schema)
 

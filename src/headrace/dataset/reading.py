@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from headrace.dataset.types import logical_schema, logical_type, renamed_schema
 from headrace.errors import InvalidInput
+from headrace.places import is_url, open_to_read
 
 __all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files", "nearby"]
 
@@ -169,15 +170,14 @@ def _named(name: str) -> Iterator[None]:
 
 
 class ParquetReader:
-    """A Parquet file; a piece is a row group.
+    """A Parquet file, or one that lies behind a URL; a piece is a row group.
 
     The footer is read once; each call of `batches` opens its own handle, because handles are not for sharing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         self.name = str(path)
-        self._path = path
-        with _named(self.name), pq.ParquetFile(path) as file:
+        with _named(self.name), _opened(self.name) as opened, pq.ParquetFile(opened) as file:
             self._metadata = file.metadata
             schema = file.schema_arrow
             self._dictionary = _dictionary_columns(file.metadata, schema)
@@ -187,16 +187,21 @@ class ParquetReader:
 
     def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         """A row group, its text columns as dictionaries where the file has them so."""
+        with _opened(self.name) as opened:
+            yield from self._read(opened, piece, list(columns), batch_rows)
+
+    def _read(self, opened: Any, piece: int, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         left = self.piece_rows[piece]
         with _named(self.name):
             file = pq.ParquetFile(
-                self._path,
+                opened,
                 metadata=self._metadata,
                 read_dictionary=[name for name in columns if name in self._dictionary],
                 page_checksum_verification=True,  # where the writer left checksums; without them damage can pass
+                pre_buffer=is_url(self.name),  # few large requests instead of many small ones
             )
         with file:
-            found = file.iter_batches(batch_rows, row_groups=[piece], columns=list(columns), use_threads=False)
+            found = file.iter_batches(batch_rows, row_groups=[piece], columns=columns, use_threads=False)
             while True:
                 with _named(self.name):
                     batch = next(found, None)
@@ -206,7 +211,7 @@ class ParquetReader:
                     continue
                 left -= batch.num_rows
                 if columns:
-                    batch = batch.select(list(columns))
+                    batch = batch.select(columns)
                 yield _logical_batch(batch)
         if left:
             raise InvalidInput(f"row group {piece} holds {-left:+,} rows more than its footer says", where=self.name)
@@ -222,6 +227,16 @@ class ParquetReader:
                 return None
             total += found[0].null_count
         return total
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[Any]:
+    """What pyarrow opens: the path itself, so that its own file handles read it, or an object as a file."""
+    if not is_url(name):
+        yield name
+        return
+    with open_to_read(name) as file:
+        yield file
 
 
 def _dictionary_columns(metadata: Any, schema: pa.Schema) -> frozenset[str]:

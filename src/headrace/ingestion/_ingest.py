@@ -22,7 +22,9 @@ from headrace.ingestion.one_span import OneSpan
 from headrace.ingestion.sources.csv import Csv
 from headrace.ingestion.sources.jsonl import Jsonl, is_jsonl
 from headrace.ingestion.sources.parquet import Parquet
+from headrace.ingestion.sources.tfrecord import TFRecord, is_tfrecord
 from headrace.ingestion.streams._contract import Stream
+from headrace.places import is_url
 
 __all__ = ["choose_source", "ingest"]
 
@@ -43,15 +45,15 @@ def ingest(
 ) -> Dataset:
     """A data set of what a path pattern, or a source, finds.
 
-    Parquet is read where it is and nothing is copied; everything else is read through and written down in a temporary
-    folder (`headrace.dataset.temporary`). In a pipeline both become artifacts.
+    Parquet files are read where they are and nothing is copied; everything else, and what lies in a bucket, is read
+    through and written down in a temporary folder (`headrace.dataset.temporary`). In a pipeline both become artifacts.
 
     Parameters
     ----------
     pattern : str, Path or Source
-        A path such as "data/flights/{span}.parquet"; without `{span}` all files are the one span "all". One that ends
-        in .csv or .tsv, or these and .gz, means CSV files, .jsonl or .ndjson JSON lines. A source says more:
-        `hr.Csv("data/{span}.csv", delimiter=";", nulls=["NA"])`.
+        A path or URL such as "data/flights/{span}.parquet" or "gs://bucket/flights/{span}.parquet"; without `{span}`
+        all files are the one span "all". One that ends in .csv or .tsv, or these and .gz, means CSV files, .jsonl or
+        .ndjson JSON lines, .tfrecord TFRecord. A source says more: `hr.Csv("data/{span}.csv", nulls=["NA"])`.
     spans : str or sequence of str
         "all", "last 6", "2013-01..2013-06", one name, or a list of names.
     label, key, weight, time, sensitive, positive
@@ -82,7 +84,7 @@ def ingest(
         by_span.setdefault(planned.span, []).append(planned.fragment)
     records, opened = [], {}
     for name, fragments in progress.track(by_span.items(), "ingest", total=len(by_span), unit="spans"):
-        if all(fragment.source == "parquet" for fragment in fragments):
+        if all(fragment.source == "parquet" and not is_url(fragment.locator) for fragment in fragments):
             readers = _in_place(fragments, rename or {})
             schema = source.join([(reader.name, reader.arrow_schema) for reader in readers])
             sizes = [sum(reader.piece_rows) for reader in readers]
@@ -107,7 +109,9 @@ def choose_source(pattern: Any, spans: str | Sequence[str] = "all", base: Path |
     """
     if isinstance(pattern, (str, os.PathLike)):
         path = os.fspath(pattern)
-        kind: type[Csv | Jsonl | Parquet] = Csv if is_csv(path) else Jsonl if is_jsonl(path) else Parquet
+        kind: type[Csv | Jsonl | TFRecord | Parquet] = (
+            Csv if is_csv(path) else Jsonl if is_jsonl(path) else TFRecord if is_tfrecord(path) else Parquet
+        )
         return kind(path, spans, None if base is None else str(base))
     is_record = dataclasses.is_dataclass(pattern) and not isinstance(pattern, type)
     if not (is_record and (isinstance(pattern, Stream) or hasattr(pattern, "plan"))):

@@ -10,6 +10,7 @@ from headrace.dataset import Fragment
 from headrace.errors import InvalidInput
 from headrace.ingestion._contract import Known, Piece, Plan, Planned
 from headrace.ingestion.spans import find_spans, select_spans
+from headrace.places import hash_object, is_url, look_at_object
 
 __all__ = ["look_at_file", "plan_files"]
 
@@ -42,7 +43,7 @@ def plan_files(
     if cursor in names:
         chosen -= set(names[: names.index(cursor) + 1])
     planned = [
-        Planned(span, Fragment(source, str(path), None)) for span, paths in found if span in chosen for path in paths
+        Planned(span, Fragment(source, place, None)) for span, places in found if span in chosen for place in places
     ]
     return Plan(tuple(planned), planned[-1].span if planned else cursor)
 
@@ -50,8 +51,14 @@ def plan_files(
 def look_at_file(fragment: Fragment, known: Known) -> Piece:
     """A file as it is: its size and time of change, and the sha256 of its bytes.
 
-    Raises InvalidInput when it is not there. Cost: one look; a file that is not known is read once.
+    An object counts by the hash that its service keeps (`headrace.places.Object`), where it keeps one, so that
+    nothing is read. Raises InvalidInput when it is not there. Cost: one look, or request; what is not known, and of
+    which no hash is kept, is read once.
     """
+    if is_url(fragment.locator):
+        found = look_at_object(fragment.locator)
+        own = known.get((fragment.locator, found.mark)) if found.mark else None
+        return Piece(fragment.locator, found.mark, own or found.identity or hash_object(fragment.locator))
     path = Path(fragment.locator)
     try:
         status = path.stat()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.places import Bucket, find_objects, is_url
 
 __all__ = ["SPAN", "find_spans", "natural", "select_spans"]
 
@@ -38,15 +39,15 @@ def _matcher(root: str, pattern: str) -> re.Pattern[str]:
     return re.compile(found, re.DOTALL)
 
 
-def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[str, list[Path]]]:
-    """Every span a pattern finds, in natural order, each with its files in order of path.
+def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[str, list[str]]]:
+    """Every span a pattern finds, in natural order, each with its files, absolute paths or URLs, in their order.
 
     Parameters
     ----------
     pattern : str or Path
-        A path with `{span}` and the wildcards of glob; without `{span}` all files are the one span "all".
+        A path or URL with `{span}` and the wildcards of glob; without `{span}` all files are the one span "all".
     base : Path, optional
-        Where a relative pattern starts; the working folder by default.
+        Where a relative path starts; the working folder by default.
 
     Raises InvalidInput, with what was looked for, when no file is found or a name is no name for a span.
     """
@@ -54,10 +55,13 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
     unknown = [name for name in re.findall(r"\{([^}]*)\}", text) if name != "span"]
     if unknown:
         raise InvalidInput(f"{{{unknown[0]}}} in pattern {text!r}", expected="{span} and the wildcards of glob")
+    if is_url(text):
+        path = Bucket(text).path
+        return _by_span([(path(url), url) for url, _ in find_objects(text)], "", path(text))
     root = Path.cwd() if base is None else base
     whole = text if Path(text).is_absolute() else f"{glob.escape(str(root))}/{text}"
     if "{span}" not in text and Path(text if Path(text).is_absolute() else root / text).is_file():
-        return [("all", [(root / text).absolute()])]
+        return [("all", [str((root / text).absolute())])]
     paths = sorted(path for path in glob.glob(whole.replace("{span}", "*"), recursive=True) if Path(path).is_file())  # noqa: PTH207  # takes absolute patterns
     if not paths:
         from headrace.dataset.reading import nearby
@@ -65,17 +69,22 @@ def find_spans(pattern: str | Path, *, base: Path | None = None) -> list[tuple[s
         raise InvalidInput(
             "no file found", where=str(root / text), expected="at least one file", fix=nearby(root / text)
         )
-    if "{span}" not in text:
-        return [("all", [Path(path) for path in paths])]
-    matcher = _matcher("" if Path(text).is_absolute() else f"{root}/", text)
-    spans: dict[str, list[Path]] = {}
-    for path in paths:
+    return _by_span([(path, path) for path in paths], "" if Path(text).is_absolute() else f"{root}/", text)
+
+
+def _by_span(found: Sequence[tuple[str, str]], root: str, pattern: str) -> list[tuple[str, list[str]]]:
+    """Locators, each with the path that the pattern is held against, by the spans that this finds."""
+    if "{span}" not in pattern:
+        return [("all", [locator for _, locator in found])]
+    matcher = _matcher(root, pattern)
+    spans: dict[str, list[str]] = {}
+    for path, locator in found:
         match = matcher.fullmatch(path)
         if match is None:
             raise InvalidInput(
-                "this file's name holds no span", where=path, expected="letters, digits and _ . + - for {span}"
+                "this file's name holds no span", where=locator, expected="letters, digits and _ . + - for {span}"
             )
-        spans.setdefault(match["span"], []).append(Path(path))
+        spans.setdefault(match["span"], []).append(locator)
     return sorted(spans.items(), key=lambda item: natural(item[0]))
 
 

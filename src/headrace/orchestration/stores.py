@@ -47,7 +47,9 @@ def open_store(home: str | Path | None = None) -> Iterator[Store]:
     from headrace.store import Store
 
     settings = load_settings()
-    with Store.open(Path(home) if home is not None else settings.home, lease_s=settings.lease_s) as store:
+    with Store.open(
+        Path(home) if home is not None else settings.home, artifacts=settings.artifacts, lease_s=settings.lease_s
+    ) as store:
         token = _current.set(store)
         try:
             yield store
@@ -84,5 +86,7 @@ def project_store(settings: Settings, *, read_only: bool = False) -> Iterator[St
     if read_only and not (settings.home / "metadata.db").is_file():
         yield None
         return
-    with Store.open(settings.home, read_only=read_only, lease_s=settings.lease_s) as opened:
+    with Store.open(
+        settings.home, read_only=read_only, artifacts=settings.artifacts, lease_s=settings.lease_s
+    ) as opened:
         yield opened

@@ -14,7 +14,7 @@ from headrace.errors import LeaseLost, StoreBusy
 from headrace.store import _lease, points
 from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
 from headrace.store._keys import read_key, write_key
-from headrace.store._publish import Files, Published, is_whole, publish, touch
+from headrace.store._publish import Files, Published, is_there, publish
 from headrace.store._records import decode, encode
 from headrace.store._runs import Runs
 from headrace.store._snapshot import write_accepted, write_waived
@@ -295,9 +295,7 @@ class Attempts(Runs):
             return None
         outputs = self._outputs(connection, row[0])
         known = self._known(connection, [item.digest for item in outputs.values()])
-        for digest in known if is_wanted else ():
-            touch(self._home.artifact(digest))
-        if not all(is_whole(self._home.artifact(digest), files) for digest, files in known.items()):
+        if not all(is_there(self._home, *item, will_refer=is_wanted) for item in known.items()):
             return None
         return CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from headrace.store import _lease
+from headrace.store._bucket import Files, Remote
 from headrace.store._catalog import Catalog
 from headrace.store._contract import Problem
 from headrace.store._format import read_version
@@ -21,7 +23,7 @@ class Checking(Catalog):
     def verify(self) -> list[Problem]:
         """Read every artifact and compare it with what was committed; an empty list says all is well.
 
-        Cost: one read of all bytes in the store.
+        Cost: one read of all bytes in the store, and of those in its bucket.
         """
         with self._database.read() as connection:
             rows = connection.execute("SELECT digest, files FROM artifacts ORDER BY digest").fetchall()
@@ -31,8 +33,16 @@ class Checking(Catalog):
             Problem(digest, file, what)
             for digest, files in rows
             if digest not in gone or self._home.artifact(digest).is_dir()
-            for file, what in problems(self._home.artifact(digest), decode(files))
+            for file, what in self._problems(digest, decode(files))
         ]
+
+    def _problems(self, digest: str, files: Files) -> Iterator[tuple[str, str]]:
+        """Of the copy in the home, where there is one, and of the bucket's, where there is a bucket."""
+        folder = self._home.artifact(digest)
+        if folder.is_dir() or not self._home.url:
+            yield from problems(folder, files)
+        if self._home.url:
+            yield from Remote(self._home).problems(digest, files)
 
     def damage(self, digest: str) -> list[Problem]:
         """The same for one artifact; also one that was removed, or that nobody knows, is not as it was committed.
@@ -43,7 +53,7 @@ class Checking(Catalog):
             files = self._known(connection, [digest]).get(digest)
         if files is None:
             return [Problem(digest, "", "it was never committed")]
-        return [Problem(digest, file, what) for file, what in problems(self._home.artifact(digest), files)]
+        return [Problem(digest, file, what) for file, what in self._problems(digest, files)]
 
     def way_back(self, digest: str) -> str:
         """What to do about an artifact that is damaged or gone: a line to type, where one helps.
@@ -67,6 +77,14 @@ class Checking(Catalog):
             f"remove {self._home.artifact(digest)}: `headrace run` makes it again, if code and data are those of then;"
             " else bring it back from a backup"
         )
+
+    def reach_bucket(self) -> None:
+        """Ask for the bucket of the artifacts, where the store has one; StoreError that says why it cannot be had.
+
+        Cost: one request.
+        """
+        if self._home.url:
+            Remote(self._home).reach()
 
     def check_records(self) -> list[str]:
         """What SQLite finds wrong with the records; an empty list says all is well. Cost: one read of metadata.db."""

@@ -21,6 +21,10 @@ removes them, and a rerun that makes the same digest checks them against their a
 them. A kill after 4 leaves nothing to do. A row therefore always points at bytes that are on the disk. What is
 exactly once is the commit, not the execution.
 
+**With a bucket** (`Store.open(artifacts="gs://...")`, see `_bucket`) the files and artifact.json are written there too,
+if they are absent, between 2 and 3: what a row names is in the bucket, and `artifacts/` a cache of it. Where another
+home was first with the digest, its files stand, and are fetched instead of ours. `gc` removes from the home alone.
+
 **A digest committed twice keeps the first files**: digests are logical, so two writers may have made different bytes
 of equal meaning, and readers may be reading the first.
 

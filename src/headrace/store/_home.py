@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headrace import disk
+from headrace.canonical import from_canonical, to_canonical
 from headrace.errors import InvalidInput, StoreError
 
 __all__ = ["Home", "check_digest"]
@@ -30,9 +32,12 @@ class Home:
     ----------
     path : Path
         The home itself, `.headrace` in most projects.
+    url : str
+        Where committed artifacts lie as well, "gs://bucket/prefix"; then `artifacts/` is a cache. "" = nowhere.
     """
 
     path: Path
+    url: str = ""
 
     @property
     def database(self) -> Path:
@@ -81,6 +86,40 @@ class Home:
     def checkpoint(self, key: str) -> Path:
         """The folder of a step's checkpoint, whether or not it exists."""
         return self.checkpoints / check_digest(key)
+
+    def located(self, url: str | None, *, may_write: bool) -> Home:
+        """The same home with the bucket that it was given once, in `bucket.json`; `url` gives it one.
+
+        None asks for what was recorded. Raises StoreError when the two differ, InvalidInput for a place where
+        create-if-absent is not kept.
+        """
+        record = self.path / "bucket.json"
+        known = ""
+        if record.is_file():
+            try:
+                known = str(from_canonical(record.read_bytes())["url"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise StoreError(f"it cannot be read: {error}", where=str(record), fix="bring it back") from error
+        url = known if url is None else url.rstrip("/")
+        if url and not re.fullmatch(r"(gs|gcs)://[^/]+(/.*)?", url):
+            raise InvalidInput(
+                f"artifacts = {url!r}", where="settings", expected="gs://bucket/prefix: a commit needs create-if-absent"
+            )
+        if known and url != known:
+            raise StoreError(
+                f"the artifacts of this store lie in {known}, and the setting artifacts says {url or 'nothing'}",
+                where=str(self.path),
+                fix="set it back, or begin another home",
+            )
+        if url and not known and may_write:
+            disk.write_file(record, to_canonical({"format": 1, "url": url}))
+        return replace(self, url=url)
+
+    def remove(self, folder: Path) -> None:
+        """Remove a folder of the home at once, as far as its name goes; the bytes follow."""
+        aside = self.attempts / f"removed-{uuid.uuid4().hex}"
+        disk.rename(folder, aside, sync=False)
+        disk.remove_folder(aside)
 
     def make(self) -> None:
         """Make the folders, readable by their owner alone; those that are there are left as they are."""

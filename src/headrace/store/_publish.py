@@ -15,10 +15,11 @@ from headrace import disk
 from headrace.canonical import from_canonical, to_canonical
 from headrace.errors import InvalidInput, StoreError
 from headrace.store import points
+from headrace.store._bucket import Remote
 from headrace.store._contract import Staged
 from headrace.store._home import Home
 
-__all__ = ["MANIFEST", "Published", "is_whole", "problems", "publish", "touch"]
+__all__ = ["MANIFEST", "Published", "is_there", "is_whole", "problems", "publish", "touch"]
 
 # Not "manifest.json": that name belongs to the artifact's own files.
 MANIFEST = "artifact.json"
@@ -53,14 +54,17 @@ def publish(home: Home, staged: Mapping[str, Staged], known: Mapping[str, Files]
     known : mapping of digest to files
         The artifact rows there are already for these digests.
 
-    Returns the outputs under their names. Raises StoreError when the disk refuses or a Staged without a folder is not
-    in the store. Cost: one read of every new file (for its sha256), one fsync a file and folder.
+    Returns the outputs under their names. Raises StoreError when the disk or the bucket refuses, or a Staged without a
+    folder is not in the store. Cost: one read of every new file (for its sha256), one fsync a file and folder; with a
+    bucket one more reading of them and some requests a file.
     """
     points.reach("outputs-staged")
     described: dict[str, tuple[Staged, Files]] = {}
     for name, output in sorted(staged.items()):
         folder = home.artifact(output.digest)
-        if output.digest in known and touch(folder) and is_whole(folder, known[output.digest]):
+        if output.digest in known and is_there(home, output.digest, known[output.digest], will_refer=True):
+            if home.url and is_whole(folder, known[output.digest]):  # committed before there was a bucket?
+                Remote(home).put(folder, output.kind, output.digest, known[output.digest])
             continue
         if output.folder is None:
             raise StoreError(
@@ -73,9 +77,18 @@ def publish(home: Home, staged: Mapping[str, Staged], known: Mapping[str, Files]
         plain = {"format": 1, "kind": output.kind, "digest": output.digest, "files": files}
         disk.write_file(output.folder / MANIFEST, to_canonical(plain))
     points.reach("manifest-written")
+    standing: dict[str, Files] = {}
+    if home.url:  # before anything is recorded, and before our own copy: what a row names is in the bucket
+        for digest, (output, files) in described.items():
+            assert output.folder is not None
+            standing[digest] = Remote(home).put(output.folder, output.kind, digest, files)
     published: dict[str, Published] = {}
     for number, (digest, (output, files)) in enumerate(described.items()):
-        published[digest] = Published(output.kind, digest, _move(home, output, files))
+        if standing.get(digest, files) != files:  # another's bytes of the same meaning were first
+            Remote(home).fetch(digest, standing[digest])
+            published[digest] = Published(output.kind, digest, standing[digest])
+        else:
+            published[digest] = Published(output.kind, digest, _move(home, output, files, is_final=bool(home.url)))
         if number == 0:
             points.reach("published-first-artifact")
     points.reach("published")
@@ -90,6 +103,14 @@ def touch(folder: Path) -> bool:
     with contextlib.suppress(OSError):  # it is gone, which the look will show, or we may only read: then nobody refers
         os.utime(folder)
     return True
+
+
+def is_there(home: Home, digest: str, files: Mapping[str, Mapping[str, Any]], *, will_refer: bool = False) -> bool:
+    """Whether an artifact can be had: whole in the home, or in its bucket. Cost: one stat a file, or one request."""
+    folder = home.artifact(digest)
+    if will_refer:
+        touch(folder)
+    return is_whole(folder, files) or (bool(home.url) and Remote(home).has(digest, files))
 
 
 def is_whole(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -140,8 +161,11 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _move(home: Home, output: Staged, files: Files) -> Files:
-    """Rename a described folder to its digest; returns the files that now stand there, ours or the first ones."""
+def _move(home: Home, output: Staged, files: Files, *, is_final: bool) -> Files:
+    """Rename a described folder to its digest; returns the files that now stand there, ours or the first ones.
+
+    `is_final`: they are those of the bucket, so that whatever else is there makes way.
+    """
     assert output.folder is not None
     target = home.artifact(output.digest)
     while True:
@@ -149,7 +173,7 @@ def _move(home: Home, output: Staged, files: Files) -> Files:
             # No row names it (or what the row names is damaged): a killed attempt renamed it, or another commits it.
             touch(target)
             first = _read_manifest(target)
-            if first is not None and not any(problems(target, first)):
+            if first is not None and (first == files or not is_final) and not any(problems(target, first)):
                 return first
             disk.rename(target, output.folder.parent / f"damaged-{output.digest}")
         try:

@@ -9,10 +9,11 @@ from typing import Self, TypeVar
 
 from headrace import disk
 from headrace.errors import InvalidInput, StoreError
+from headrace.store._bucket import Remote
 from headrace.store._contract import Artifact, Savable, Staged
 from headrace.store._database import Database
-from headrace.store._home import Home
-from headrace.store._publish import is_whole, publish, touch
+from headrace.store._home import Home, check_digest
+from headrace.store._publish import is_there, is_whole, publish, touch
 from headrace.store._streams import Streams
 from headrace.store._studies import Studies
 
@@ -42,6 +43,7 @@ class Store(Studies, Streams):
         *,
         read_only: bool = False,
         create: bool = True,
+        artifacts: str | None = None,
         lease_s: float = 30.0,
         timeout_s: float = 30.0,
     ) -> Self:
@@ -56,6 +58,9 @@ class Store(Studies, Streams):
             -shm and -wal files, which hold its locks, may appear where the folder allows it.
         create : bool
             Whether to make the store when there is none.
+        artifacts : str, optional
+            Where committed artifacts lie as well, "gs://bucket/prefix": the first who says so decides it for this home,
+            which remembers it. None or "" = as it remembers.
         lease_s : float
             How long a lease lasts without renewal, in seconds.
         timeout_s : float
@@ -69,6 +74,7 @@ class Store(Studies, Streams):
             raise StoreError("there is no store", where=str(home), fix="`headrace run` makes one")
         if not read_only:
             place.make()
+        place = place.located(artifacts or None, may_write=not read_only)
         database = Database(place.database, read_only=read_only, timeout_s=timeout_s)
         try:
             database.create()
@@ -93,9 +99,18 @@ class Store(Studies, Streams):
         self.close()
 
     def artifact_folder(self, digest: str) -> Path:
-        """Where an artifact's files lie; InvalidInput for what is not a digest, StoreError when it is not there."""
+        """Where an artifact's files lie; InvalidInput for what is not a digest, StoreError when it is not there.
+
+        With a bucket they are fetched from there when they are not in the home: one reading of them.
+        """
         folder = self._home.artifact(digest)
-        if not self.has_artifact(digest):
+        with self._database.read() as connection:
+            files = self._known(connection, [digest]).get(digest)
+        if files is not None and self._home.url and not is_whole(folder, files):
+            remote = Remote(self._home)
+            if remote.has(digest, files):
+                remote.fetch(digest, files)
+        if files is None or not is_whole(folder, files):
             is_known = self.artifact(digest) is not None
             what = f"artifact {digest[:12]} is damaged" if is_known else f"no artifact {digest[:12]} in the store"
             raise StoreError(
@@ -107,11 +122,11 @@ class Store(Studies, Streams):
         return folder
 
     def has_artifact(self, digest: str) -> bool:
-        """Whether it was committed and all its files are there in their sizes."""
-        folder = self._home.artifact(digest)
+        """Whether it was committed and all its files are there in their sizes, in the home or in its bucket."""
+        check_digest(digest)
         with self._database.read() as connection:
             known = self._known(connection, [digest])
-        return digest in known and is_whole(folder, known[digest])
+        return digest in known and is_there(self._home, digest, known[digest])
 
     def artifact(self, digest: str) -> Artifact | None:
         """Its kind and digest as recorded, or None."""
@@ -125,6 +140,9 @@ class Store(Studies, Streams):
         Raises InvalidInput when it is of another kind; StoreError when it is not there, or its bytes are not those
         committed. Cost: reading it; where that fails, its bytes are read once more to say why.
         """
+        return self._load(digest, cls, is_again=False)
+
+    def _load(self, digest: str, cls: type[Noun], *, is_again: bool) -> Noun:
         folder = self.artifact_folder(digest)
         found = self.artifact(digest)
         kind = getattr(cls, "kind", None)
@@ -138,6 +156,9 @@ class Store(Studies, Streams):
             damage = self.damage(digest)
             if not damage:
                 raise
+            if self._home.url and not is_again:  # what the disk damaged the bucket still has
+                self._home.remove(folder)
+                return self._load(digest, cls, is_again=True)
             raise StoreError(
                 f"artifact {digest[:12]} is damaged: {damage[0].what}",
                 where=str(folder / damage[0].file),

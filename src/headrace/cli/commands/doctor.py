@@ -68,6 +68,8 @@ def _store(store: Store) -> Iterator[Finding]:
     wrong = store.check_records()
     fix = "restore metadata.db from a backup; artifacts/ holds the bytes" if wrong else ""
     yield Finding("records", "fail" if wrong else "ok", "; ".join(wrong) or "sound", fix)
+    if store.home.url:
+        yield _bucket(store)
     runs = store.runs(limit=1_000_000)
     yield Finding("runs", "ok", str(len(runs)))
     cut = [run.run_id for run in runs if run.state == "running" and not store.is_alive(store.lease(run.run_id))]
@@ -96,6 +98,16 @@ def _store(store: Store) -> Iterator[Finding]:
             found = f"version {one.version} is not as it was pushed: files of model {one.model_digest[:12]} are missing"
             yield Finding(f"endpoint {one.name}", "fail", found, store.way_back(one.model_digest))
     yield Finding("workers", "ok", str(len(store.announced("worker"))))
+
+
+def _bucket(store: Store) -> Finding:
+    from headrace.errors import StoreError
+
+    try:
+        store.reach_bucket()
+    except StoreError as error:
+        return Finding("bucket", "fail", f"{store.home.url}: {error.what}", error.fix)
+    return Finding("bucket", "ok", f"{store.home.url}; artifacts/ is a cache of it")
 
 
 def _verified(store: Store) -> Iterator[Finding]:

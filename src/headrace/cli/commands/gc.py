@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Runs that go on, what endpoints serve or ever served, and all records stay, whatever the number.\n"
         "So does what was made or read within the hour: a run may be about to refer to it.\n"
         "A step whose bytes are gone runs again when they are needed. Kept states have a limit of their own\n"
-        "(setting states_mb)."
+        "(setting states_mb). In a bucket nothing is ever removed: other homes may refer to it."
     )
     add_output(parser)
 

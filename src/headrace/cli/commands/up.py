@@ -60,7 +60,10 @@ def execute(arguments: argparse.Namespace) -> int:
         )
     told = _Told(is_json=arguments.output == "json" and not arguments.once)
     stopped_by = 0
-    with alone(settings.home), Store.open(settings.home, lease_s=settings.lease_s) as store:
+    with (
+        alone(settings.home),
+        Store.open(settings.home, artifacts=settings.artifacts, lease_s=settings.lease_s) as store,
+    ):
         crew = None if arguments.no_execute else Crew(store, settings, project)
         files = [Path(file).resolve() for file in arguments.files]
         up = Up(store, settings, project, files, crew=crew, tell=told, once=arguments.once)

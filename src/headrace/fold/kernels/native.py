@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 2
+_VERSION = 3
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
@@ -39,6 +39,13 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_keep_i64": (_INTEGER, [*_COLUMN, _POINTER]),
     "hr_count_cells": (None, [_POINTER, *[_INTEGER] * 5, _POINTER]),
     "hr_hyperloglog": (None, [_POINTER, _INTEGER, _POINTER]),
+    "hr_crc32c": (ctypes.c_uint32, [_POINTER, _INTEGER, ctypes.c_uint32, _INTEGER]),
+    "hr_tf_frames": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 3]),
+    "hr_tf_index": (
+        _INTEGER,
+        [*[_POINTER] * 3, _INTEGER, *[_POINTER] * 2, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 3],
+    ),
+    "hr_tf_column": (_INTEGER, [*[_POINTER] * 3, *[_INTEGER] * 2, *[_POINTER] * 4]),
     "hr_power_sums_f64": (None, [_POINTER, _POINTER, _INTEGER, _POINTER]),
     "hr_power_sums_i64": (None, [_POINTER, _POINTER, _INTEGER, _POINTER]),
 }

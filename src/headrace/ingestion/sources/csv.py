@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -23,7 +22,7 @@ class Csv:
     Parameters
     ----------
     pattern : str
-        A path with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
+        A path or URL with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
     spans : str or sequence of str
         Which spans, see `select_spans`.
     base : str or None
@@ -70,7 +69,7 @@ class Csv:
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file. Without `schema` it is read once for its types, then once more. Memory: a block of 4 MiB."""
-        file = CsvFile(Path(fragment.locator), self._form())
+        file = CsvFile(fragment.locator, self._form())
         if schema is not None:
             return Batches(schema, file.batches(schema))
         return Batches(file.arrow_schema, file.batches(), file.num_rows)

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
-from headrace.dataset.types import common_type, logical_schema, one_schema, parse_type
+from headrace.dataset.types import common_type, logical_schema, one_schema
 from headrace.errors import InvalidInput
 from headrace.ingestion._contract import Batches, Known, Piece, Plan
+from headrace.ingestion.declared import check_types, declared_schema
 from headrace.ingestion.planning import look_at_file, plan_files
+from headrace.places import open_to_read
 
 __all__ = ["Jsonl", "is_jsonl"]
 
@@ -38,7 +40,7 @@ class Jsonl:
     Parameters
     ----------
     pattern : str
-        A path with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
+        A path or URL with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
     spans : str or sequence of str
         Which spans, see `select_spans`.
     base : str or None
@@ -69,19 +71,12 @@ class Jsonl:
     types: Mapping[str, str] | Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
-        try:
-            pairs = tuple((name, text) for name, text in dict(self.types).items())
-            object.__setattr__(self, "types", pairs)
-            self.known_types  # noqa: B018  # refuses what cannot be, where it was written
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InvalidInput(
-                f"types = {self.types!r}", where="Jsonl", expected='columns and Arrow types, such as {"id": "int64"}'
-            ) from error
+        object.__setattr__(self, "types", check_types(self.types, "Jsonl"))
 
     @property
     def known_types(self) -> pa.Schema:
         """The columns whose types were given."""
-        return pa.schema([(name, _type(text)) for name, text in dict(self.types).items()])
+        return declared_schema(self.types)
 
     def plan(self, cursor: str | None = None) -> Plan:
         """The files of the chosen spans after the cursor. Cost: a look into the folder."""
@@ -116,20 +111,13 @@ class Jsonl:
         return one_schema([(where, schema) for (where, _), schema in zip(shapes, read, strict=True)])
 
 
-def _type(text: str) -> pa.DataType:
-    """A type by its name in Arrow; type_for_alias knows more names, parse_type those with a zone."""
-    try:
-        return pa.type_for_alias(text)
-    except ValueError:
-        return parse_type(text)
-
-
 def _parse(locator: str, known: pa.Schema) -> pa.Table:
     import pyarrow.json  # only those who read JSON pay for it
 
     num_bytes = 0
     try:
-        with pa.input_stream(locator, compression="gzip" if locator.lower().endswith(".gz") else None) as file:
+        packed = "gzip" if locator.lower().endswith(".gz") else None
+        with open_to_read(locator) as opened, pa.input_stream(opened, compression=packed) as file:
             data = file.read_buffer()
         num_bytes = data.size
         if not num_bytes:  # Arrow refuses an empty file

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -26,7 +25,7 @@ class Parquet:
     Parameters
     ----------
     pattern : str
-        A path with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
+        A path or URL with `{span}` and the wildcards of glob, see `headrace.ingestion.spans.find_spans`.
     spans : str or sequence of str
         Which spans, see `select_spans`.
     base : str or None
@@ -49,7 +48,7 @@ class Parquet:
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """One file, row group after row group, in its own types. Memory: a batch of 65,536 rows."""
-        reader = ParquetReader(Path(fragment.locator))
+        reader = ParquetReader(fragment.locator)
 
         def batches() -> Iterator[pa.RecordBatch]:
             for piece in range(len(reader.piece_rows)):
