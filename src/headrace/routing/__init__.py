@@ -3,5 +3,6 @@
 from headrace.routing._contract import Policy, Tables, Traffic
 from headrace.routing._push import push
 from headrace.routing.allocation import Allocation, Choice, allocate, shares
+from headrace.routing.tally import Tally
 
-__all__ = ["Allocation", "Choice", "Policy", "Tables", "Traffic", "allocate", "push", "shares"]
+__all__ = ["Allocation", "Choice", "Policy", "Tables", "Tally", "Traffic", "allocate", "push", "shares"]
