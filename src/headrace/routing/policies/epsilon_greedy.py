@@ -28,7 +28,7 @@ class EpsilonGreedy(Policy):
 
     >>> from headrace.routing import Tally
     >>> rewards = {"all": {1: Tally.of([0, 1, 0]), 2: Tally.of([1, 1, 0])}}
-    >>> EpsilonGreedy(epsilon=0.5, control=0).tables(Traffic((1, 2), 1, rewards=rewards), 0)
+    >>> EpsilonGreedy(epsilon=0.5, floor=0, control=0).tables(Traffic((1, 2), 1, rewards=rewards), 0)
     {'all': {1: 0.25, 2: 0.75}}
 
     Source: Sutton and Barto, Reinforcement Learning, second edition, section 2.2.

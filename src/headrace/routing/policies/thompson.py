@@ -29,7 +29,7 @@ class Thompson(Policy):
     >>> from headrace.routing import Tally
     >>> rewards = {"all": {1: Tally.of([0] * 20), 2: Tally.of([1] * 20)}}
     >>> Thompson(floor=0.01, control=0.25).tables(Traffic((1, 2), 1, rewards=rewards), 0)["all"][1]
-    0.2500000001164153
+    0.25
 
     Source: Thompson 1933; Chapelle and Li 2011, An empirical evaluation of Thompson sampling.
     """
