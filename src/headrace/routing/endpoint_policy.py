@@ -51,6 +51,8 @@ class EndpointPolicy:
         the same seconds: it is taken out.
     output_low, output_high : float or None
         What a prediction may be; None: 0 and 1 for a binary label, anything finite otherwise.
+    learned_since_us : int
+        Decisions since then are learned from, UTC epoch microseconds; 0 = since this record was set.
 
     Raises UnknownName or InvalidInput for what does not fit.
 
@@ -74,6 +76,7 @@ class EndpointPolicy:
     max_latency_ratio: float = 3.0
     output_low: float | None = None
     output_high: float | None = None
+    learned_since_us: int = 0
 
     def __post_init__(self) -> None:
         self.build()
