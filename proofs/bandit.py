@@ -2,8 +2,8 @@
 
 1. *Exact.* 20,000 requests over HTTP to two workers, with known rewards, told late, twice and out of order; the server
    is stopped and started again halfway. Every answer's version and propensity are what the published table says of its
-   unit, bit for bit, in this process; every published table is what the policy says of the rewards recorded with it;
-   the tallies of the logs are, byte for byte, those of a ledger that was fed by this process in another order.
+   unit, bit for bit, in this process; every published table is what the policy says of the rewards recorded with
+   it; the tallies of the logs are, byte for byte, those of a ledger that was fed by this process in another order.
 2. *Good.* Regret in process beside MABWiser's (`.venvs/bandit`), on the same tables of rewards, updated after every 100
    requests: a stationary problem, one that changes halfway, one whose rewards come 1,000 requests late; 20 seeds.
 3. *Safe.* A version that raises, one that is slow, one that answers nonsense, and one that earns less, each pushed under
@@ -27,6 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +189,7 @@ def exact(folder: Path, num_requests: int, seed: int) -> dict[str, Any]:
                     break
                 time.sleep(0.1)
             edges = [begin + half * place // CONNECTIONS for place in range(CONNECTIONS + 1)]
-            threads = [
-                threading.Thread(target=ask, args=(address, first, last))
-                for first, last in zip(edges, edges[1:], strict=False)
-            ]
+            threads = [threading.Thread(target=ask, args=(address, first, last)) for first, last in pairwise(edges)]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -319,9 +317,7 @@ def good(folder: Path, num_seeds: int, num_steps: int) -> Iterator[dict[str, Any
                 theirs.setdefault((problem, name), []).append(regret)
                 # What is known to change is remembered for a quarter of the time; MABWiser has no such setting.
                 memory = num_steps // 4 if problem == "drifting" else 0
-                ours.setdefault((problem, name), []).append(
-                    play(name, rewards, chances, batch, delay, seed, memory)
-                )
+                ours.setdefault((problem, name), []).append(play(name, rewards, chances, batch, delay, seed, memory))
     for key, mine in ours.items():
         yours = theirs[key]
         error = math.sqrt(float(np.var(mine) + np.var(yours)) / max(1, len(mine) - 1))
@@ -360,7 +356,7 @@ def safe(folder: Path, fault: str, seed: int) -> dict[str, Any]:
         while not stop.is_set():
             some = marked if draw.random() < 0.3 else bodies
             sent = time.monotonic()
-            status, headers, told = client.post("/v1/models/late:predict", draw.choice(some))
+            status, headers, _ = client.post("/v1/models/late:predict", draw.choice(some))
             version = headers["headrace-version"]
             seen.append((time.monotonic(), status, version, time.monotonic() - sent, headers["headrace-table"]))
             if fault == "inverted" and headers["headrace-table"]:

@@ -1,4 +1,4 @@
-"""EndpointPolicy: how an endpoint's traffic is divided, as a record; and which versions take part, read from the log."""
+"""EndpointPolicy: how an endpoint's traffic is divided, as a record; and which versions take part, by its log."""
 
 from __future__ import annotations
 
@@ -121,13 +121,16 @@ class EndpointPolicy:
     def to_plain(self) -> dict[str, Any]:
         """As plain data, every field by its name."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**plain, "parameters": dict(self.parameters), "format": 1}
+        plain |= {"parameters": dict(self.parameters), "versions": list(self.versions), "segments": list(self.segments)}
+        return {**plain, "format": 1}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> EndpointPolicy:
         """Read what `to_plain` gave; what a store adds is left aside."""
         known = {item.name for item in dataclasses.fields(cls)}
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+        }
         return cls(**{name: value for name, value in values.items() if name in known})
 
 
@@ -184,8 +187,8 @@ class Standing:
 def standing_of(store: Store, name: str) -> Standing:
     """Read an endpoint's log.
 
-    Under a policy take part: the versions it was set with, and all that were pushed since; not those that were
-    withdrawn, or rolled back from, and not admitted since. Raises UnknownName for an unknown endpoint.
+    Under a policy take part: the champion of then, the versions it was set with, and all that were pushed since; not
+    those that were withdrawn, or rolled back from, and not admitted since. Raises UnknownName for an unknown endpoint.
     Cost: the endpoint's moves and versions.
     """
     live = store.endpoint(name)
@@ -195,18 +198,20 @@ def standing_of(store: Store, name: str) -> Standing:
     policy = EndpointPolicy() if record is None else EndpointPolicy.from_plain(record)
     since_us = 0 if record is None else int(record["since_us"])
     withdrawn: dict[int, str] = {}
+    first = set(policy.versions)
     for move in store.moves(name):
         withdrawn.pop(move.version, None)
         if move.action == "admit" and move.replaced is not None:
             withdrawn.pop(move.replaced, None)
         elif move.action in ("withdraw", "rollback") and move.replaced is not None:
             withdrawn[move.replaced] = move.reason
-        elif move.action == "policy":
-            for version in policy.versions if move.time_us == since_us else ():
+        elif move.action == "policy" and move.time_us == since_us:
+            first.add(move.version)
+            for version in policy.versions:
                 withdrawn.pop(version, None)
     found = store.versions(name)
     joined = {one.version for one in found if one.created_us >= since_us} if record is not None else set()
-    taking = ({*policy.versions, *joined} if policy.policy != "single" else set()) - set(withdrawn)
+    taking = ({*first, *joined} if policy.policy != "single" else set()) - set(withdrawn)
     versions = tuple(sorted({live.version, *taking}))
     digests = {one.version: one.model_digest for one in found if one.version in versions}
     return Standing(name, live.version, versions, withdrawn, policy, since_us, digests)

@@ -1,4 +1,4 @@
-"""Estimate: what another policy would have earned, from what this one logged; or a refusal, where that cannot be told."""
+"""Estimate: what another policy would have earned, from what this one logged; a refusal where that cannot be told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guardrail: whether a version fails beside the champion, from counts of the same seconds; pure, and quick to say so."""
+"""Guardrail: whether a version fails beside the champion, from counts of the same seconds; pure, and quick."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Counts:
         target, below = share * total, 0
         for place, count in enumerate(self.busy_ns):
             if count and below + count >= target:
-                return 2.0 ** (place - 1 + (target - below) / count)
+                return math.exp2(place - 1 + (target - below) / count)
             below += count
         return math.nan
 
@@ -67,8 +67,8 @@ def _lowest(num_failed: int, num: int) -> float:
 def is_surely_worse(one: Tally, other: Tally) -> bool:
     """Whether the first earns less than the second, beyond a chance of 0.001, however often one looks.
 
-    The normal mixture of sequential testing: it may be asked after every reward, where a test of fixed size would sooner
-    or later be wrong. False under 50 rewards each.
+    The normal mixture of sequential testing: it may be asked after every reward, where a test of fixed size would
+    sooner or later be wrong. False under 50 rewards each.
 
     >>> is_surely_worse(Tally.of([0, 0, 0, 1] * 100), Tally.of([0, 1, 1, 1] * 100))
     True
@@ -122,8 +122,8 @@ class Guardrail:
         time_s : float
             Now, by the clock of `add`.
         champion, versions : int, sequence of int
-            Who takes part. The champion is judged beside the version that was asked most, any other beside the champion;
-            one that has nobody beside it is not taken out.
+            Who takes part. The champion is judged beside the version that was asked most, any other beside the
+            champion; one that has nobody beside it is not taken out.
         tallies : mapping of int to Tally
             The rewards of each, over all segments.
         """

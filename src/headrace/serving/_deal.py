@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from headrace.routing.guardrail import Counts, Guardrail
 from headrace.serving._segments import hour_of
 from headrace.serving._tail import Tail
 
-__all__ = ["Deal", "read_decisions", "read_rewards"]
+__all__ = ["Deal", "newest_table", "read_decisions", "read_rewards"]
 
 DECISIONS = ("request_id", "request_row", "event_time_us", "request_status", "request_arm", "request_propensity")
 REWARDS = ("request_id", "event_time_us", "reward")
@@ -37,13 +38,13 @@ def read_decisions(ledger: Ledger, version: int, batch: pa.RecordBatch, since_us
             ledger.decide(request_id, version, arm.partition("/")[2], time_us)
 
 
-def read_rewards(ledger: Ledger, batch: pa.RecordBatch) -> None:
+def read_rewards(ledger: Ledger, batch: pa.RecordBatch, since_us: int) -> None:
     """Tell a ledger of a batch of the reward log; what is outside the policy's range by now is left out."""
     policy = ledger.policy
     times = batch.column("event_time_us").cast(pa.int64()).to_pylist()
     rows = zip(batch.column("request_id").to_pylist(), times, batch.column("reward").to_pylist(), strict=True)
     for request_id, time_us, reward in rows:
-        if policy.reward_low <= reward <= policy.reward_high:
+        if policy.reward_low <= reward <= policy.reward_high and time_us >= since_us:
             ledger.reward(request_id, reward, time_us)
 
 
@@ -76,12 +77,12 @@ class Deal:
         for version, batch in self._requests.poll():
             read_decisions(self.ledger, version, batch, self._since_us)
         for _, batch in self._rewards.poll():
-            read_rewards(self.ledger, batch)
+            read_rewards(self.ledger, batch, self._since_us)
         self.ledger.settle(now_us - _PATIENCE_US)
 
     def hear(self, time_s: float, version: int, counted: Sequence[Any]) -> None:
         """Take what a worker counted of a version."""
-        self.guardrail.add(time_s, version, Counts(*counted[:3], tuple(counted[4])))
+        self.guardrail.add(time_s, version, Counts(counted[0], counted[1], counted[2], tuple(counted[4])))
 
     def faults(self, time_s: float) -> list[tuple[int, str]]:
         """The versions to be taken out now, and why."""
@@ -134,12 +135,21 @@ class Deal:
         return plain
 
 
-def read_tables(home: Path, endpoint: str) -> Iterator[dict[str, Any]]:
-    """The tables that were published, oldest first; what a killed process left half written is not among them."""
+def newest_table(home: Path, endpoint: str) -> dict[str, Any] | None:
+    """The table that was published last; what a killed process left half written is none. Cost: the end of a file."""
     path = home / "requests" / endpoint / "tables.jsonl"
-    if path.exists():
-        for line in path.read_bytes().split(b"\n"):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+    if not path.exists():
+        return None
+    size = path.stat().st_size
+    width = 1 << 16
+    while True:
+        with path.open("rb") as file:
+            file.seek(max(0, size - width))
+            lines = file.read().split(b"\n")
+        for line in reversed(lines if width >= size else lines[1:]):
+            with suppress(ValueError):
+                found: dict[str, Any] = json.loads(line)
+                return found
+        if width >= size:
+            return None
+        width *= 4

@@ -29,9 +29,13 @@ class Gauge:
         Requests that a shadow was not asked, because it could not keep up.
     """
 
-    __slots__ = ("busy_ns", "num", "num_failed", "num_malformed", "num_unheard")
+    __slots__ = ("busy_ns", "is_told", "num", "num_failed", "num_malformed", "num_unheard")
 
     def __init__(self) -> None:
+        self.is_told = False  # that it raises is written to the server's log once
+        self._clear()
+
+    def _clear(self) -> None:
         self.num = self.num_failed = self.num_malformed = self.num_unheard = 0
         self.busy_ns = [0] * NUM_BUCKETS
 
@@ -40,7 +44,7 @@ class Gauge:
         if not self.num and not self.num_unheard:
             return None
         found = [self.num, self.num_failed, self.num_malformed, self.num_unheard, self.busy_ns]
-        self.__init__()  # type: ignore[misc]
+        self._clear()
         return found
 
 

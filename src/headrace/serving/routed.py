@@ -23,7 +23,6 @@ from headrace.serving.route import NUM_BUCKETS, Outcome, Route
 
 __all__ = ["Shadowing", "predict"]
 
-_MOST_TOLD = 3
 _QUEUE = 64
 
 
@@ -43,7 +42,9 @@ def predict(serving: Serving, route: Route, body: bytes, unit: str, started_ns: 
             lanes = _read(outcome.served, body)
         prediction = _ask(route, outcome, lanes, begun_ns)
         served, propensity, headers = outcome.served, outcome.propensity, outcome.headers
-        if prediction is None:  # it failed: the champion answers, and the choice is written as the failure of who failed
+        if (
+            prediction is None
+        ):  # it failed: the champion answers, and the choice is written as the failure of who failed
             failed = (outcome.arm, outcome.propensity, unit or None)
             serving.note(outcome.served, started_ns, 500, request_id=request_id, chosen=failed)
             if served is champion:
@@ -82,7 +83,9 @@ def _ask(route: Route, outcome: Outcome, lanes: Any, begun_ns: int) -> Any:
         prediction = outcome.served.model.predict_lanes(lanes)["prediction"]
     except Exception:
         gauge.num_failed += 1
-        _tell(outcome.served, gauge.num_failed, traceback.format_exc())
+        if not gauge.is_told:
+            gauge.is_told = True
+            _tell(outcome.served, traceback.format_exc())
         return None
     gauge.busy_ns[min(NUM_BUCKETS - 1, (perf_counter_ns() - begun_ns).bit_length())] += 1
     if len(prediction) == 1:
@@ -95,10 +98,9 @@ def _ask(route: Route, outcome: Outcome, lanes: Any, begun_ns: int) -> Any:
     return prediction
 
 
-def _tell(served: Served, number: int, details: str) -> None:
-    if number <= _MOST_TOLD:
-        sys.stderr.write(f"version {served.version} of endpoint {served.endpoint} failed\n{details}")
-        sys.stderr.flush()
+def _tell(served: Served, details: str) -> None:
+    sys.stderr.write(f"version {served.version} of endpoint {served.endpoint} failed\n{details}")
+    sys.stderr.flush()
 
 
 class Shadowing:
@@ -146,6 +148,4 @@ class Shadowing:
                 status, lanes = (500, None) if prediction is None else (200, lanes)
             except InvalidInput:
                 status, lanes = 400, None
-            self._serving.note(
-                served, begun_ns, status, lanes, prediction, request_id=request_id, chosen=chosen
-            )
+            self._serving.note(served, begun_ns, status, lanes, prediction, request_id=request_id, chosen=chosen)

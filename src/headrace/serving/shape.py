@@ -197,7 +197,9 @@ def _chosen(choices: Sequence[Chosen | None], counts: npt.NDArray[np.int64], tot
     kinds = (pa.string(), pa.float64(), pa.string())
     if not any(choices):
         return [pa.nulls(total, kind) for kind in kinds]
-    rows = [one or (None, None, None) for one, count in zip(choices, counts.tolist(), strict=True) for _ in range(count)]
+    rows = [
+        one or (None, None, None) for one, count in zip(choices, counts.tolist(), strict=True) for _ in range(count)
+    ]
     return [pa.array(list(values), kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
 
 

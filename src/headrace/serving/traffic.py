@@ -12,7 +12,7 @@ import pyarrow as pa
 from headrace.routing import EndpointPolicy, Ledger, Standing, Tally, Traffic, standing_of
 from headrace.routing.estimate import Estimate, Logged, estimate
 from headrace.routing.posterior import expected_losses, interval, win_probabilities
-from headrace.serving._deal import DECISIONS, REWARDS, read_decisions, read_rewards, read_tables
+from headrace.serving._deal import DECISIONS, REWARDS, newest_table, read_decisions, read_rewards
 from headrace.serving._segments import hour_of
 from headrace.serving._tail import Tail
 from headrace.store import Store
@@ -20,6 +20,7 @@ from headrace.store import Store
 __all__ = ["endpoint_summary", "estimate_policy", "read_ledger"]
 
 _PATIENCE_US = 3_000_000
+_CHOICES = ("request_id", "request_row", "request_status", "request_arm", "request_propensity", "request_unit")
 
 
 def read_ledger(store: Store, standing: Standing, *, now_us: int | None = None) -> Ledger:
@@ -34,7 +35,7 @@ def read_ledger(store: Store, standing: Standing, *, now_us: int | None = None) 
     for version, batch in Tail(store.home.requests / standing.name, DECISIONS, since=since).poll():
         read_decisions(ledger, version, batch, since_us)
     for _, batch in Tail(store.home.rewards / standing.name, REWARDS, since=since).poll():
-        read_rewards(ledger, batch)
+        read_rewards(ledger, batch, since_us)
     ledger.settle((time.time_ns() // 1000 if now_us is None else now_us) - _PATIENCE_US)
     return ledger
 
@@ -45,8 +46,9 @@ def endpoint_summary(store: Store, name: str, *, now_us: int | None = None) -> d
     Returns
     -------
     dict
-        `endpoint`, `champion`, `policy` (its record), `since_us`, `table_id` and `published_us` (None before the first),
-        `segments`: one row a segment and version with `share` (0..1, as published), `num_decided`, `num_rewarded`,
+        `endpoint`, `champion`, `policy` (its record), `since_us`, `table_id` and `published_us` (None before the
+        first),
+        `segments`: one row a segment and version with `share` (0..1, published), `num_decided`, `num_rewarded`,
         `mean`, `lower`, `upper` (the mean reward and its 95 % interval, in the reward's own unit), `best_probability`
         and `expected_loss` (reward a request lost beside the best), both by all that is known; `best` and
         `best_probability` over all segments together; `regret`, the reward that was lost so far by not always asking
@@ -59,20 +61,20 @@ def endpoint_summary(store: Store, name: str, *, now_us: int | None = None) -> d
     policy = standing.policy
     ledger = read_ledger(store, standing, now_us=now_us) if standing.is_divided else Ledger(policy)
     tallies = ledger.tallies()
-    table: dict[str, Any] | None = None
-    for table in read_tables(store.home.path, name) if standing.is_divided else ():
-        pass
+    table = newest_table(store.home.path, name) if standing.is_divided else None
     rows: list[dict[str, Any]] = []
     regret = 0.0
     together = {version: Tally() for version in standing.versions}
     for segment in policy.names if standing.is_divided else ():
         known = tallies.get(segment, {})
-        mine = {version: known.get(version, Tally()) for version in standing.versions}
+        # Those that were taken out have cost what they have cost.
+        mine = {version: known.get(version, Tally()) for version in sorted({*standing.versions, *known})}
         best, losses = win_probabilities(mine), expected_losses(mine)
         published = {} if table is None else table["allocations"].get(segment, {})
         cells = dict(zip(published.get("versions", ()), published.get("cells", ()), strict=True))
         for version, tally in mine.items():
-            together[version] = together[version] + tally
+            if version in together:
+                together[version] = together[version] + tally
             lost = losses[version] if any(one.num_rewarded for one in mine.values()) else 0.0
             regret += tally.num_decided * lost
             rows.append(
@@ -116,9 +118,7 @@ def _earned(policy: EndpointPolicy, tally: Tally) -> dict[str, Any]:
     return {**told, **{name: policy.reward_low + value * _span(policy) for name, value in values.items()}}
 
 
-def estimate_policy(
-    store: Store, name: str, target: EndpointPolicy | int, *, now_us: int | None = None
-) -> Estimate:
+def estimate_policy(store: Store, name: str, target: EndpointPolicy | int, *, now_us: int | None = None) -> Estimate:
     """What another policy, or one version alone, would have earned a request, from the logs.
 
     Parameters
@@ -152,20 +152,19 @@ def _logged(store: Store, standing: Standing, now_us: int) -> tuple[Logged, Ledg
     rewards: dict[str, tuple[int, float]] = {}
     ledger = Ledger(policy)
     for _, batch in Tail(store.home.rewards / standing.name, REWARDS, since=since).poll():
-        read_rewards(ledger, batch)
+        read_rewards(ledger, batch, since_us)
         times = batch.column("event_time_us").cast(pa.int64()).to_pylist()
-        for found in zip(batch.column("request_id").to_pylist(), times, batch.column("reward").to_pylist(), strict=True):
+        for found in zip(
+            batch.column("request_id").to_pylist(), times, batch.column("reward").to_pylist(), strict=True
+        ):
             request_id, time_us, reward = found
             if policy.reward_low <= reward <= policy.reward_high:
                 rewards[request_id] = min(rewards.get(request_id, (time_us, reward)), (time_us, reward))
     found_rows: list[tuple[str, int, float, float, str, str]] = []
-    for version, batch in Tail(
-        store.home.requests / standing.name, (*DECISIONS, "request_unit"), since=since
-    ).poll():
+    for version, batch in Tail(store.home.requests / standing.name, (*DECISIONS, "request_unit"), since=since).poll():
         read_decisions(ledger, version, batch, since_us)
         times = batch.column("event_time_us").cast(pa.int64()).to_pylist()
-        columns = [batch.column(one).to_pylist() for one in
-                   ("request_id", "request_row", "request_status", "request_arm", "request_propensity", "request_unit")]  # fmt: skip
+        columns = [batch.column(one).to_pylist() for one in _CHOICES]
         for request_id, row, status, arm, propensity, unit, time_us in zip(*columns, times, strict=True):
             if arm is None or row or not propensity or status not in (200, 500) or time_us < since_us:
                 continue

@@ -28,7 +28,7 @@ class Steering(Endpoints):
         return [Endpoint(*row) for row in rows]
 
     def policy(self, name: str) -> dict[str, Any] | None:
-        """The record of the policy that divides an endpoint's traffic, as it was set, with `endpoint` and `since_us`."""
+        """The record of the policy that divides an endpoint's traffic, with `endpoint` and `since_us`; None without."""
         with self._database.read() as connection:
             return policy_of(connection, name)
 

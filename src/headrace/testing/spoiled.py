@@ -35,9 +35,9 @@ def spoil(model: Model, fault: Fault, *, size: int = 700) -> Model:
     from onnx import TensorProto, helper, numpy_helper
 
     graph = onnx.load_from_string(model.onnx)
-    for node in graph.graph.node:
-        node.output[:] = ["sound" if name == "prediction" else name for name in node.output]
-        node.input[:] = ["sound" if name == "prediction" else name for name in node.input]
+    for known in graph.graph.node:
+        known.output[:] = ["sound" if name == "prediction" else name for name in known.output]
+        known.input[:] = ["sound" if name == "prediction" else name for name in known.input]
 
     def constant(name: str, values: Any) -> str:
         graph.graph.initializer.append(numpy_helper.from_array(np.asarray(values), f"spoiled_{name}"))
@@ -65,4 +65,8 @@ def spoil(model: Model, fault: Fault, *, size: int = 700) -> Model:
         node("Add", ["sound", constant("five", np.float32(5))], "prediction")
     else:
         node("Sub", [constant("one", np.float32(1)), "sound"], "prediction")
-    return Model(graph.SerializeToString(), model.signature, sample=model.golden.select([column.name for column in model.columns]))
+    return Model(
+        graph.SerializeToString(),
+        model.signature,
+        sample=model.golden.select([column.name for column in model.columns]),
+    )

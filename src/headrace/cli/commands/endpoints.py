@@ -1,4 +1,4 @@
-"""`headrace endpoints ls | show | rollback | policy | promote | withdraw | admit | estimate`: what is served, and how."""
+"""`headrace endpoints ls | show | rollback | policy | promote | withdraw | admit | estimate`: what is served."""
 
 from __future__ import annotations
 
