@@ -9,7 +9,7 @@ from headrace.routing.estimate import Logged, estimate
 CHANCES = {("a", 1): 0.2, ("a", 2): 0.5, ("b", 1): 0.6, ("b", 2): 0.3}
 
 
-def logged(seed, num=4000, share=0.3, rows_a_unit=1):
+def logged(seed, num=1500, share=0.3, rows_a_unit=1):
     """Decisions of a policy that chooses version 2 with this probability, in two segments."""
     draw = np.random.default_rng(seed)
     versions = np.where(draw.random(num) < share, 2, 1)
@@ -39,14 +39,14 @@ MIXED = {"a": {1: 0.5, 2: 0.5}, "b": {1: 0.2, 2: 0.8}}
 
 @pytest.mark.parametrize("table", [BETTER, MIXED, {"a": {2: 1.0}, "b": {2: 1.0}}])
 def test_intervals_hold_the_truth(table):
-    """All three estimators, over 200 logs: a 95 % interval holds the truth in 90 to 99.5 % of them."""
+    """All three estimators, over 60 logs: a 95 % interval holds the truth in at least 53 of them."""
     held = np.zeros(3)
-    for seed in range(200):
+    for seed in range(60):
         found = estimate(logged(seed), table)
         for place, (value, lower, upper) in enumerate((found.ips, found.snips, found.dr)):
             held[place] += lower <= truth(table) <= upper
             assert abs(value - truth(table)) < 0.12
-    assert ((held >= 180) & (held <= 199)).all(), held
+    assert ((held >= 53) & (held <= 60)).all(), held
 
 
 def test_doubly_robust_is_the_narrowest():
@@ -60,7 +60,7 @@ def test_the_logging_policy_itself_is_its_mean():
     """All weights are one: the effective number of rows is all of them."""
     rows = logged(2, share=0.5)
     found = estimate(rows, {segment: {1: 0.5, 2: 0.5} for segment in "ab"})
-    assert found.effective_rows == pytest.approx(4000)
+    assert found.effective_rows == pytest.approx(1500)
     assert found.ips[0] == pytest.approx(rows.rewards.mean()) and found.snips[0] == pytest.approx(found.ips[0])
 
 

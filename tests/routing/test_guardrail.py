@@ -60,18 +60,18 @@ def test_a_version_that_earns_less_is_out_a_champion_is_not():
 
 
 def test_looking_again_and_again_does_not_make_it_wrong():
-    """400 A/A experiments, looked at after every 50 rewards: at most 1 in 100 is called worse, either way."""
+    """150 A/A experiments, looked at after every 50 rewards: at most 2 are called worse, either way."""
     draw = np.random.default_rng(11)
     num_wrong = 0
-    for _ in range(400):
-        rewards = (draw.random((2, 5000)) < 0.1).astype(float)
+    for _ in range(150):
+        rewards = (draw.random((2, 3000)) < 0.1).astype(float)
         sums = rewards.cumsum(axis=1)
-        for end in range(50, 5001, 50):
+        for end in range(50, 3001, 50):
             one, two = (Tally(end, end, int(sums[arm, end - 1]) << 40, int(sums[arm, end - 1]) << 80) for arm in (0, 1))
             if is_surely_worse(one, two) or is_surely_worse(two, one):
                 num_wrong += 1
                 break
-    assert num_wrong <= 4
+    assert num_wrong <= 2
 
 
 def test_a_real_loss_is_seen():

@@ -12,6 +12,7 @@ from headrace.routing import Allocation, EndpointPolicy, standing_of
 from headrace.serving.traffic import endpoint_summary, estimate_policy, read_ledger
 from headrace.testing.spoiled import MARK, spoil
 from tests.serving.conftest import running, wait_until, workers_of
+from tests.serving.test_swap import spoil as spoil_golden
 
 PREDICT = "/v1/models/late:predict"
 QUICK = {"HEADRACE_ALLOCATE_S": "0.3", "HEADRACE_POLL_S": "0.05"}
@@ -151,19 +152,15 @@ def test_a_failing_version_is_out_and_no_client_sees_it(pushed, home):
             assert version in standing_of(store, "late").versions
 
 
-def test_a_version_that_cannot_be_loaded_is_taken_out(pushed, home):
+def test_a_version_that_cannot_be_loaded_is_taken_out(pushed, home, monkeypatch):
     """Its golden rows do not come out: no table ever names it, and the log says why."""
     divide(home, pushed, EndpointPolicy("canary", {"share": 0.5}), versions=())
     with running(home, environment=QUICK) as (client, _):
         routed(client, pushed.rows()[0])
-        version = add(home, pushed.other(2))
+        spoil_golden(pushed, home, monkeypatch)
         with hr.open_store(home) as store:
-            digest = store.endpoint("late", version).model_digest
-            folder = store.artifact_folder(digest)
-            (folder / "model.onnx").chmod(0o600)
-            (folder / "model.onnx").write_bytes(b"damaged")
-            wait_until(lambda: version in standing_of(store, "late").withdrawn)
-            assert "could not be loaded" in standing_of(store, "late").withdrawn[version]
+            wait_until(lambda: 2 in standing_of(store, "late").withdrawn)
+            assert "could not be loaded: " in standing_of(store, "late").withdrawn[2]
         assert client.post(PREDICT, json={"instances": [pushed.rows()[0]]}).status_code == 200
 
 

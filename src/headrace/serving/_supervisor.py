@@ -262,6 +262,7 @@ class Supervisor:
                 found, self.is_divided = _endpoints(self.settings.home, self.wanted)
                 self.candidates = found or self.candidates
                 self.flips.want({name: facts[0] for name, facts in self.candidates.items()})
+                self.routes.move()  # what could not be loaded for a table a moment ago is tried again
         if self._keeper is not None and self._keeper.poll() is not None:
             self._keeper = None
         if self.settings.log_requests and now - self._settled >= _SETTLE_EVERY_S:
