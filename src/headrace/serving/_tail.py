@@ -33,8 +33,8 @@ class Tail:
     ----------
     folder : Path
         `requests/<endpoint>` or `rewards/<endpoint>`; nothing in it is changed, and it need not exist yet.
-    columns : sequence of str
-        The columns wanted.
+    columns : sequence of str or None
+        The columns wanted; None: all that a segment's batches have.
     since : str
         The first hour that is read, such as "2026-11-02T10".
 
@@ -42,8 +42,9 @@ class Tail:
     workers come in no order. Cost: the new bytes, and a listing.
     """
 
-    def __init__(self, folder: Path, columns: Sequence[str], *, since: str = "") -> None:
-        self._folder, self._columns, self._since = folder, list(columns), since
+    def __init__(self, folder: Path, columns: Sequence[str] | None, *, since: str = "") -> None:
+        self._folder, self._since = folder, since
+        self._columns = None if columns is None else list(columns)
         self._places: dict[str, _Place] = {}
 
     def poll(self) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -89,4 +90,4 @@ class Tail:
             place.offset = start + stream.tell()
             if batch is not None:
                 place.num_rows += batch.num_rows
-                yield batch.select(self._columns)
+                yield batch if self._columns is None else batch.select(self._columns)
