@@ -1,7 +1,7 @@
 """Proof: alerts come soon, end when they should, and do not cry wolf.
 
-1. *Quiet.* 1,000 windows of rows like those a model was fitted on, 20,000 rows of six columns each, looked at whole and
-   in each of twenty slices: at most 1 % have an alert for drift.
+1. *Quiet.* 1,000 windows of rows like those a model was fitted on, 20,000 rows of six columns each, looked at whole
+   and in each of twenty slices: at most 1 % have an alert for drift.
 2. *Keen.* 100 windows in which one column is shifted by 0.3 standard deviations in one slice, a twentieth of the rows:
    how often column and slice are named, and whether anything else is.
 3. *Soon.* A server under load, followed by `headrace monitor`; requests begin to be refused: the seconds until a webhook
@@ -200,7 +200,7 @@ def soon(folder: Path, num_times: int, seed: int) -> list[dict[str, Any]]:
         is_bad.set()
         begun = time.monotonic()
         with Store.open(home) as store:
-            while (store.endpoint("late") or 0).version != 1 and time.monotonic() - begun < 60:  # type: ignore[union-attr]
+            while store.moves("late")[-1].version != 1 and time.monotonic() - begun < 60:
                 time.sleep(0.05)
             back_s = time.monotonic() - begun
             (move,) = [one for one in store.moves("late") if one.action == "rollback"]

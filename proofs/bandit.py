@@ -1,9 +1,10 @@
 """Proof: traffic divided by a bandit is decided exactly, learns as well as a known library, and drops a bad version.
 
-1. *Exact.* 20,000 requests over HTTP to two workers, with known rewards, told late, twice and out of order; the server
-   is stopped and started again halfway. Every answer's version and propensity are what the published table says of its
-   unit, bit for bit, in this process; every published table is what the policy says of the rewards recorded with
-   it; the tallies of the logs are, byte for byte, those of a ledger that was fed by this process in another order.
+1. *Exact.* 20,000 requests over HTTP to two workers, with known rewards, told late, twice and out of order; the
+   server is stopped and started again halfway. Every answer's version and propensity are what the published table
+   says of its unit, bit for bit, in this process; every published table is what the policy says of the rewards
+   recorded with it; the tallies of the logs are, byte for byte, those of a ledger that was fed by this process in
+   another order.
 2. *Good.* Regret in process beside MABWiser's (`.venvs/bandit`), on the same tables of rewards, updated after every 100
    requests: a stationary problem, one that changes halfway, one whose rewards come 1,000 requests late; 20 seeds.
 3. *Safe.* A version that raises, one that is slow, one that answers nonsense, and one that earns less, each pushed under

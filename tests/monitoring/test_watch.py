@@ -27,6 +27,7 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
+                """Take it."""
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.fail -= 1
                 self.send_response(500 if outer.fail >= 0 else 200)
@@ -42,6 +43,7 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        """Listen no longer."""
         self.server.shutdown()
         self.server.server_close()
 
@@ -56,6 +58,7 @@ class Relay:
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
+        """One client after the other."""
         while True:
             try:
                 client, _ = self.listener.accept()
@@ -79,6 +82,7 @@ class Relay:
                     file.flush()
 
     def close(self):
+        """Listen no longer."""
         self.listener.close()
 
 
@@ -195,7 +199,10 @@ def window(seed, num=4000, shift=0.0):
     return pa.table(
         {
             "delay": pa.array(
-                [None if hide else value for value, hide in zip(delay.tolist(), draw.random(num) < 0.05)]
+                [
+                    None if hide else value
+                    for value, hide in zip(delay.tolist(), (draw.random(num) < 0.05).tolist(), strict=True)
+                ]
             ),
             "carrier": pa.array([f"C{one:02d}" for one in carrier.tolist()]),
         }

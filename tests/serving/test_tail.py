@@ -49,13 +49,13 @@ def test_a_torn_batch_waits(tmp_path):
     whole = segment.path.read_bytes()
     segment.close()
     for cut in range(0, len(whole), 13):
-        with open(segment.path, "wb") as file:
+        with segment.path.open("wb") as file:
             file.write(whole[:cut])
             file.flush()
             os.fsync(file.fileno())
         tail = Tail(tmp_path / "late", COLUMNS)
         first = ids(tail)
         assert first == ["a", "b", "c"][: len(first)]
-        with open(segment.path, "ab") as file:
+        with segment.path.open("ab") as file:
             file.write(whole[cut:])
         assert first + ids(tail) == ["a", "b", "c"]

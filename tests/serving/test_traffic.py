@@ -53,7 +53,7 @@ def tables(home):
 
 
 def test_units_are_sticky_and_propensities_exact(pushed, home):
-    """Two workers decide alike: what the published table says of the unit; the answer is that version's; the log has it."""
+    """Two workers decide alike, as the published table says of the unit; the answer is that version's, and logged."""
     divide(home, pushed, EndpointPolicy("epsilon_greedy", {"epsilon": 1.0}), versions=(2, 3))
     rows = pushed.rows()
     with running(home, workers=2, environment=QUICK) as (client, _):

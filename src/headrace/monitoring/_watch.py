@@ -79,6 +79,7 @@ class Watch:
                     f"{rule} compares with a {rule.reference}", expected="a number: a window has no other"
                 )
         self._send, self._act = send, act
+        self._needs_columns = any(rule.metric in ("drift", "null_share", "unseen_share") for rule in self.rules)
         self._firing: dict[tuple[str, str], dict[str, Any]] = {}
         self._good_since: dict[tuple[str, str], float] = {}
         self._columns_due = 0.0
@@ -106,8 +107,9 @@ class Watch:
             baseline = SliceBaseline(table, list(names), self._slices)
             found = find_baseline(self._store, served)
             statistics = None if found is None else found.statistics
-            for column in model.columns if statistics is not None else ():
-                if column.kind == "text" and column.name in names and column.name in statistics.feature_names:
+            for column in model.columns:
+                is_told = statistics is not None and column.name in names and column.name in statistics.feature_names
+                if is_told and statistics is not None and column.kind == "text":
                     was = statistics[column.name]
                     if was.num_distinct == len(was.top_values):
                         known[column.name] = {value for value, _ in was.top_values}
@@ -129,7 +131,7 @@ class Watch:
         if live is not None and live.version != self._served.version:
             self._open()
         self.window.read(now_us)
-        with_columns = now >= self._columns_due
+        with_columns = self._needs_columns and now >= self._columns_due
         if with_columns:
             self._columns_due = now + _COLUMNS_EVERY_S
         measured = self.window.measure(now_us, with_columns=with_columns)
@@ -168,9 +170,10 @@ class Watch:
             "items": [message],
         }
         self._firing[str(rule), finding.slice] = body
-        self._store.append_event("alert", body)
+        # Told first: a disk that is busy must not hold up the word. Killed between, we tell it once more.
         if self._send is not None:
             self._send(message, body)
+        self._store.append_event("alert", body)
         if self._act is not None:
             self._act(body)
         return body
@@ -181,9 +184,9 @@ class Watch:
         lasted_s = round(now - float(began.get("began_s", now)), 3)
         message = f"{self.endpoint}: resolved after {lasted_s:.0f} s: {key[0]}: {key[1]}"
         body = {**began, "state": "resolved", "lasted_s": lasted_s, "items": [message]}
-        self._store.append_event("alert-resolved", body)
         if self._send is not None:
             self._send(message, body)
+        self._store.append_event("alert-resolved", body)
         return body
 
 
