@@ -4,9 +4,9 @@
    and in each of twenty slices: at most 1 % have an alert for drift.
 2. *Keen.* 100 windows in which one column is shifted by 0.3 standard deviations in one slice, a twentieth of the rows:
    how often column and slice are named, and whether anything else is.
-3. *Soon.* A server under load, followed by `headrace monitor`; requests begin to be refused: the seconds until a webhook
-   and a mailbox are told, and, when the bad requests stop and the window has passed, until both hear that it is over;
-   ten times. At last an alert rolls the endpoint back.
+3. *Soon.* A server under load, followed by `headrace monitor`; requests begin to be refused: the seconds until a
+   webhook and a mailbox are told, and, when the bad requests stop and the window has passed, until both hear that it
+   is over; ten times. At last an alert rolls the endpoint back.
 
     python proofs/alerts.py [--share 50] [--seed 1]      --share N: 1/N of the windows and times
 """
@@ -210,8 +210,8 @@ def soon(folder: Path, num_times: int, seed: int) -> list[dict[str, Any]]:
         monitor.send_signal(signal.SIGTERM)
         monitor.wait(30)
     states = [body["state"] for _, body in heard.posts]
-    wrong = [f"{name} was told after {max(times):.1f} s" for name, times in (("the webhook", to_tell), ("mail", to_mail))
-             if max(times) > MOST_S]  # fmt: skip
+    told = (("the webhook", to_tell), ("mail", to_mail))
+    wrong = [f"{name} was told after {max(times):.1f} s" for name, times in told if max(times) > MOST_S]
     if states != ["firing", "resolved"] * num_times or len(heard.mails) != len(states) or code:
         wrong.append(f"told {states[:6]}, {len(heard.mails)} mails, exit code {code}")
     return [

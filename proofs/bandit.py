@@ -7,8 +7,8 @@
    another order.
 2. *Good.* Regret in process beside MABWiser's (`.venvs/bandit`), on the same tables of rewards, updated after every 100
    requests: a stationary problem, one that changes halfway, one whose rewards come 1,000 requests late; 20 seeds.
-3. *Safe.* A version that raises, one that is slow, one that answers nonsense, and one that earns less, each pushed under
-   load: the time from its first answer until no worker asks it any more, and what clients saw of it.
+3. *Safe.* A version that raises, one that is slow, one that answers nonsense, and one that earns less, each pushed
+   under load: the time from its first answer until no worker asks it any more, and what clients saw of it.
 
     python proofs/bandit.py [--share 50] [--seed 1]      --share N: 1/N of the requests and seeds
 """
