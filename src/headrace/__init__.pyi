@@ -56,7 +56,11 @@ from headrace.ingestion.sources.parquet import Parquet as Parquet
 from headrace.ingestion.sources.tfrecord import TFRecord as TFRecord
 from headrace.ingestion.streams.lines import Lines as Lines
 from headrace.routing.policies.canary import Canary as Canary
+from headrace.routing.policies.epsilon_greedy import EpsilonGreedy as EpsilonGreedy
+from headrace.routing.policies.shadow import Shadow as Shadow
 from headrace.routing.policies.single import Single as Single
+from headrace.routing.policies.thompson import Thompson as Thompson
+from headrace.routing.policies.ucb1 import Ucb1 as Ucb1
 from headrace.tuning.searchers.gaussian_process import GaussianProcess as GaussianProcess
 from headrace.tuning.searchers.random import Random as Random
 

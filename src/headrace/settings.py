@@ -46,6 +46,8 @@ class Settings:
         How often the server looks at its endpoints, and `headrace up` at its files, in seconds.
     body_mb : int
         The largest request body the server reads, in MiB.
+    allocate_s : float
+        How often the share of each version is worked out anew where an endpoint's traffic is divided, in seconds.
     keep_previous_s : float
         How long a server keeps the version it served before loaded, so that a rollback is instant, in seconds.
     log_requests : bool
@@ -76,6 +78,7 @@ class Settings:
     serve_workers: int = 1
     poll_s: float = 0.5
     body_mb: int = 16
+    allocate_s: float = 2.0
     keep_previous_s: float = 600.0
     log_requests: bool = True
     log_sample: float = 1.0
@@ -108,6 +111,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "serve_workers": (1, 256),
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),
+    "allocate_s": (0.1, 3600.0),
     "keep_previous_s": (0.0, 86400.0),
     "log_sample": (0.0, 1.0),
     "log_queue_rows": (1, 10_000_000),

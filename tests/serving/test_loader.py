@@ -22,7 +22,13 @@ class Bench:
     def __init__(self, home, keep_s=0.0):
         self.told = queue.SimpleQueue()
         self.serving = Serving()
-        self.loader = Loader(home, lambda: self.serving.endpoints, self.told.put, keep_s=keep_s, with_shape=True)
+        self.loader = Loader(
+            home,
+            lambda name: [one for one in [self.serving.endpoints.get(name)] if one],
+            self.told.put,
+            keep_s=keep_s,
+            with_shape=True,
+        )
 
     def flip(self, model, version):
         """Prepare a version, flip to it, retire the one before; returns a weak reference to the new one."""

@@ -41,7 +41,17 @@ def entry(shape=SHAPE, number=0, rows=1, status=200):
     given = [{**(some if row % 2 == 0 else {}), "prediction": float(row)} for row in range(rows)]
     lanes = Codec(COLUMNS).from_rows(given) if status == 200 else None
     answers = np.arange(rows, dtype=np.float32) + number if status == 200 else None
-    return (shape, f"id{number}", time.perf_counter_ns(), 5000, status, lanes, answers, rows if status == 200 else 1)
+    return (
+        shape,
+        f"id{number}",
+        time.perf_counter_ns(),
+        5000,
+        status,
+        lanes,
+        answers,
+        None,
+        rows if status == 200 else 1,
+    )
 
 
 def written(folder):

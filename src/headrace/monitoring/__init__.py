@@ -2,11 +2,30 @@
 
 The request log is a data set, so the statistics, distances and noise floors are those of validation; nothing here
 knows how a request came in. `monitor` looks once; `headrace monitor --once` prints it, and writes an event to the store
-when something is wrong, for whoever watches.
+when something is wrong, for whoever watches. `Watch` follows: it judges rules of the last minute every second, and
+tells of an alert when it begins and when it is over (`headrace monitor`).
 """
 
 from headrace.monitoring._baseline import Baseline, find_baseline
+from headrace.monitoring._delivery import Channels, Delivery
+from headrace.monitoring._drifting import Drifted, SliceBaseline
 from headrace.monitoring._monitor import monitor
 from headrace.monitoring._observation import Observation, alert
+from headrace.monitoring._watch import RULES, Watch, alerts
+from headrace.monitoring._window import METRICS
 
-__all__ = ["Baseline", "Observation", "alert", "find_baseline", "monitor"]
+__all__ = [
+    "METRICS",
+    "RULES",
+    "Baseline",
+    "Channels",
+    "Delivery",
+    "Drifted",
+    "Observation",
+    "SliceBaseline",
+    "Watch",
+    "alert",
+    "alerts",
+    "find_baseline",
+    "monitor",
+]

@@ -11,7 +11,7 @@ from headrace.evaluation import Evaluation
 from headrace.statistics import Statistics, analyze
 from headrace.store import AttemptRow, Endpoint, Store
 
-__all__ = ["Baseline", "find_baseline"]
+__all__ = ["Baseline", "find_baseline", "find_training_rows"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,18 @@ def find_baseline(store: Store, endpoint: Endpoint) -> Baseline | None:
     dataset = store.load_artifact(datasets[0], Dataset)
     made = _statistics(store, dataset, attempts)
     return Baseline(analyze(dataset) if made is None else made, _predictions(store, endpoint, attempts))
+
+
+def find_training_rows(store: Store, endpoint: Endpoint) -> Dataset | None:
+    """The rows a version was fitted on, from the run that pushed it; None where no run did, or its data are gone."""
+    if endpoint.run_id is None:
+        return None
+    for one in store.attempts(endpoint.run_id):
+        if endpoint.model_digest in {item.digest for item in one.outputs.values()}:
+            for digest in _inputs(store, one, "dataset"):
+                if store.has_artifact(digest):
+                    return store.load_artifact(digest, Dataset)
+    return None
 
 
 def _statistics(store: Store, dataset: Dataset, attempts: list[AttemptRow]) -> Statistics | None:

@@ -123,9 +123,12 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
             is_new = row is not None and row.state == "succeeded" and version == served
             word = "now " if is_new else "still " if version is None and served is not None else ""
             line = f"endpoint {name}: {word}serves {serves}"
+        entered = any(move.action == "enter" and move.reason == f"version {version}" for move in store.moves(name))
         if version not in (None, served):
             line += f"; this run's model is version {version}"
-        if version is not None and live is not None and version != live.version and (version != served or is_past):
+        if entered and live is not None and version != live.version:
+            line += f", which takes part in its traffic: `headrace endpoints show {name}`"
+        elif version is not None and live is not None and version != live.version and (version != served or is_past):
             line += f": `headrace endpoints rollback {name} --to {version}` serves it again"
         yield line
 

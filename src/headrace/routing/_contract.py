@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headrace.errors import InvalidInput
+from headrace.routing.tally import Tally
 
 __all__ = ["Policy", "Tables", "Traffic"]
 
@@ -33,6 +34,8 @@ class Traffic:
         The version the endpoint serves, one of `versions`; None where there are none.
     segments : tuple of str
         The names a table is wanted for; "all" where the endpoint does not tell its requests apart.
+    rewards : mapping of segment to (mapping of version to Tally)
+        What is known of each; a segment or version that is not there has nothing yet. Rewards are 0..1.
 
     Raises InvalidInput where these do not fit together.
 
@@ -43,6 +46,7 @@ class Traffic:
     versions: tuple[int, ...]
     champion: int | None
     segments: tuple[str, ...] = ("all",)
+    rewards: Mapping[str, Mapping[int, Tally]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if list(self.versions) != sorted({version for version in self.versions if version > 0}):
@@ -51,6 +55,11 @@ class Traffic:
             raise InvalidInput(f"champion {self.champion}", where="Traffic", expected=f"one of {self.versions}")
         if not self.segments or len(set(self.segments)) < len(self.segments):
             raise InvalidInput(f"segments {self.segments}", where="Traffic", expected="at least one, each once")
+
+    def tallies(self, segment: str) -> dict[int, Tally]:
+        """What is known of each of `versions` in a segment, in order; an empty tally where nothing is."""
+        known = self.rewards.get(segment, {})
+        return {version: known.get(version, Tally()) for version in self.versions}
 
     @property
     def challenger(self) -> int | None:
@@ -80,3 +89,7 @@ class Policy(ABC):
 
         The same arguments give the same tables: nothing is remembered, and nothing drawn.
         """
+
+    def shadows(self, traffic: Traffic) -> tuple[int, ...]:
+        """The versions that are asked too, in the background, and whose answers nobody gets; none by default."""
+        return ()

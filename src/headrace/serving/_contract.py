@@ -9,6 +9,7 @@ hands a client's value to a model: only the model's codec does that.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from typing import ClassVar, NamedTuple
 
 from headrace.serving.core import Serving
@@ -31,12 +32,16 @@ class Request(NamedTuple):
         The body; empty for GET.
     started_ns : int
         When it came, by `time.perf_counter_ns`.
+    unit : str
+        The header `headrace-unit`: what is to stay with one version; "" without it. Read only while the traffic of an
+        endpoint is divided.
     """
 
     method: str
     path: str
     body: bytes
     started_ns: int = 0
+    unit: str = ""
 
 
 class Answer(NamedTuple):
@@ -55,8 +60,10 @@ class Protocol(ABC):
     routes: ClassVar[tuple[str, ...]] = ()  # "POST /v1/models/NAME:predict", for whoever asks for one there is not
 
     @abstractmethod
-    def answer(self, serving: Serving, request: Request) -> Answer | None:
+    def answer(self, serving: Serving, request: Request) -> Answer | Awaitable[Answer] | None:
         """The answer, or None when no route of this protocol has that path (the door answers 404).
+
+        What has to wait, for the disk say, is awaited by the door; it must not raise.
 
         Raises InvalidRequest and UnknownName; anything else is a fault of ours and is answered with status 500.
         """

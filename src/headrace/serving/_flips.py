@@ -41,6 +41,10 @@ class Member:
     asked: set[Fact] = field(default_factory=set)
     loaded: set[Fact] = field(default_factory=set)
     serving: dict[str, Fact] = field(default_factory=dict)
+    # What it loads, and has loaded, for tables to name; endpoint -> the table it divides traffic by.
+    holding: set[Fact] = field(default_factory=set)
+    held: set[Fact] = field(default_factory=set)
+    routed: dict[str, str] = field(default_factory=dict)
 
 
 class Flips:

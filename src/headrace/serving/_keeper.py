@@ -17,10 +17,11 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Settle the `requests` folder named by the one argument."""
+    """Settle the folders named: `requests` and `rewards`."""
     os.nice(19)
     try:
-        settle(Path(sys.argv[1]))
+        for folder in sys.argv[1:]:
+            settle(Path(folder))
     except (HeadraceError, OSError) as error:
         say(f"the request log: {error}")
         raise SystemExit(1) from error

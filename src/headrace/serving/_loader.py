@@ -81,7 +81,7 @@ class Loader:
     home : Path
         Of the store.
     current : callable
-        The versions served now, by endpoint.
+        The versions of an endpoint that are loaded and in use.
     tell : callable
         Takes {"loaded": ...} and {"refused": ...}; called on the loader's thread.
     keep_s : float
@@ -93,7 +93,7 @@ class Loader:
     def __init__(
         self,
         home: Path,
-        current: Callable[[], dict[str, Served]],
+        current: Callable[[str], list[Served]],
         tell: Callable[[dict[str, Any]], None],
         *,
         keep_s: float,
@@ -118,6 +118,10 @@ class Loader:
     def forget(self, endpoint: str, version: int) -> None:
         """Free a staged version that will not be served."""
         self._work.put(("retire", (0.0, self._staged.pop((endpoint, version), None))))
+
+    def free(self, served: Served) -> None:
+        """Free a version that answers nobody any more."""
+        self._work.put(("retire", (0.0, served)))
 
     def retire(self, served: Served | None) -> None:
         """Keep a version that was replaced for a while, then free it."""
@@ -159,7 +163,7 @@ class Loader:
     def _loaded(self, endpoint: str, version: int, digest: str) -> Served:
         """Loaded, or taken from what is loaded: a rollback, or the same model under another version."""
         kept = self._kept.get(endpoint)
-        for known in (self._current().get(endpoint), None if kept is None else kept[1]):
+        for known in (*self._current(endpoint), None if kept is None else kept[1]):
             if known is not None and known.digest == digest:
                 return make(endpoint, version, digest, known.model, with_shape=self._with_shape)
         return load(self._home, endpoint, version, digest, with_shape=self._with_shape)

@@ -2,7 +2,8 @@
 
 Workers bind the same port (SO_REUSEPORT), so the kernel spreads connections over them and one that dies takes only
 its own with it. One that dies, or says nothing for half a minute, is replaced; one that dies again and again is
-replaced later each time. A store that cannot be read changes nothing: what serves goes on serving.
+replaced later each time. A store that cannot be read changes nothing: what serves goes on serving. Where traffic is
+divided, a process beside them, the dealer, makes the tables, and the supervisor hands them on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from typing import Any
 from headrace.errors import HeadraceError, StoreError, UnknownName
 from headrace.progress import say
 from headrace.serving._flips import Fact, Flips, Member
+from headrace.serving._routes import Routes
 from headrace.serving._segments import closed_segments
+from headrace.serving.identity import home_id
 from headrace.settings import Settings
 
 __all__ = ["LOOPBACK", "Supervisor", "reserve"]
@@ -67,8 +70,8 @@ def reserve(host: str, port: int) -> socket.socket:
     return holder
 
 
-def _endpoints(home: Path, wanted: list[str] | None) -> dict[str, list[Fact]]:
-    """Endpoint -> what it serves as the store says now, then what it served before; opened read-only."""
+def _endpoints(home: Path, wanted: list[str] | None) -> tuple[dict[str, list[Fact]], bool]:
+    """Endpoint -> what it serves as the store says now, then what it served before; whether traffic is divided."""
     from headrace.store import Store
 
     with Store.open(home, read_only=True) as store:
@@ -76,14 +79,18 @@ def _endpoints(home: Path, wanted: list[str] | None) -> dict[str, list[Fact]]:
         for name in wanted or ():
             if name not in found:
                 raise UnknownName("endpoint", name, found, where=str(home))
-        candidates = {}
+        candidates, is_divided = {}, False
         for name, fact in found.items():
             if wanted is None or name in wanted:
-                earlier = dict.fromkeys(move.replaced for move in reversed(store.moves(name)))
+                moves = store.moves(name)
+                is_divided |= any(move.action == "policy" for move in moves)
+                earlier = dict.fromkeys(
+                    move.replaced for move in reversed(moves) if move.action not in ("withdraw", "admit")
+                )
                 known = [store.endpoint(name, version) for version in earlier if version not in (None, fact.version)]
                 facts = [Fact(one.name, one.version, one.model_digest) for one in known if one is not None]
                 candidates[name] = [fact, *facts][:_MAX_CANDIDATES]
-        return candidates
+        return candidates, is_divided
 
 
 @dataclass(eq=False)
@@ -111,17 +118,22 @@ class Supervisor:
 
     def __init__(self, settings: Settings, wanted: list[str] | None) -> None:
         self.settings, self.wanted = settings, wanted
-        self.candidates = _endpoints(settings.home, wanted)
+        self.candidates, self.is_divided = _endpoints(settings.home, wanted)
+        self.home_id = home_id(settings.home / "requests")
         self.holder = reserve(settings.host, settings.port)
         self.port = int(self.holder.getsockname()[1])
         self.selector = selectors.DefaultSelector()
         self.workers: list[_Worker] = []
         self.flips = Flips(lambda: [worker.member for worker in self.workers], say)
+        self.routes = Routes(lambda: [worker.member for worker in self.workers], self._tell_refused)
         self.stopping = False
         self._respawns: list[tuple[float, int]] = []
         self._failures: dict[int, int] = {}
         self._polled = self._settled = time.monotonic()
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._dealer: subprocess.Popen[bytes] | None = None
+        self._dealt = b""
+        self._deal_at = 0.0
 
     def start_worker(self, number: int) -> None:
         """Start one; it loads what the others serve."""
@@ -137,6 +149,7 @@ class Supervisor:
             "host": settings.host,
             "port": self.port,
             "home": str(settings.home),
+            "home_id": self.home_id,
             "body_bytes": settings.body_mb << 20,
             "report": write_end,
             "hosts": ["127.0.0.1", "localhost", "[::1]", "::1"] if settings.host in LOOPBACK else None,
@@ -167,6 +180,9 @@ class Supervisor:
     def hear(self, timeout_s: float) -> None:
         """Take what workers say, for at most that long."""
         for key, _ in self.selector.select(timeout_s):
+            if key.data is None:
+                self._hear_dealer(key.fd)
+                continue
             worker: _Worker = key.data
             data = os.read(worker.report, 65536)
             if not data:
@@ -178,17 +194,64 @@ class Supervisor:
                 message = json.loads(line)
                 if "ready" in message:
                     self.flips.ready(worker.member, [Fact(**fact) for fact in message["ready"].values()])
+                    self.routes.move()
+                elif "gauge" in message:
+                    self._tell_dealer(message)
                 elif "deaf" in message:
                     worker.is_deaf = True
                 elif "loaded" in message:
-                    self.flips.loaded(worker.member, Fact(**message["loaded"]))
+                    fact = Fact(**message["loaded"])
+                    self.routes.loaded(worker.member, fact)
+                    self.flips.loaded(worker.member, fact)
                 elif "refused" in message:
-                    self.flips.refuse(
-                        Fact(**message["refused"]),
-                        message["reason"],
-                        message["details"],
-                        is_final=message["is_final"],
-                    )
+                    fact, reason = Fact(**message["refused"]), message["reason"]
+                    is_final = message["is_final"]
+                    if not self.routes.refuse(worker.member, fact, reason, is_final=is_final):
+                        self.flips.refuse(fact, reason, message["details"], is_final=is_final)
+
+    def _hear_dealer(self, descriptor: int) -> None:
+        data = os.read(descriptor, 1 << 20)
+        if not data:
+            self.selector.unregister(descriptor)
+            return
+        *lines, self._dealt = (self._dealt + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "route" in message:
+                self.routes.publish(message["route"])
+            else:
+                self.routes.end(message["unroute"])
+
+    def _tell_dealer(self, message: dict[str, Any]) -> None:
+        if self._dealer is not None and self._dealer.stdin is not None:
+            with suppress(BrokenPipeError, BlockingIOError, ValueError):  # one that is dead, or busy, hears less
+                self._dealer.stdin.write(json.dumps(message).encode() + b"\n")
+                self._dealer.stdin.flush()
+
+    def _tell_refused(self, fact: Fact, reason: str) -> None:
+        self._tell_dealer({"refused": {"endpoint": fact.endpoint, "version": fact.version}, "reason": reason})
+
+    def deal(self) -> None:
+        """Keep the dealer running, once there is anything to divide."""
+        now = time.monotonic()
+        if self._dealer is not None and self._dealer.poll() is not None:
+            if self._dealer.stdout is not None:
+                with suppress(KeyError, ValueError):
+                    self.selector.unregister(self._dealer.stdout)
+                self._dealer.stdout.close()
+            say(f"the dealer ended with {self._dealer.returncode}: another is started; tables stay as they are")
+            self._dealer, self._dealt, self._deal_at = None, b"", now + 1.0
+        if self._dealer is None and self.is_divided and now >= self._deal_at and not self.stopping:
+            settings = self.settings
+            options = {"home": str(settings.home), "wanted": self.wanted, "allocate_s": settings.allocate_s}
+            self._dealer = subprocess.Popen(
+                [sys.executable, "-m", "headrace.serving._dealer", json.dumps(options)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+            assert self._dealer.stdout is not None
+            self.selector.register(self._dealer.stdout, selectors.EVENT_READ, None)
 
     def poll(self) -> None:
         """Look into the store, when it is time."""
@@ -196,21 +259,24 @@ class Supervisor:
         if now - self._polled >= self.settings.poll_s:
             self._polled = now
             with suppress(HeadraceError, OSError):  # an unreadable store changes nothing
-                self.candidates = _endpoints(self.settings.home, self.wanted) or self.candidates
+                found, self.is_divided = _endpoints(self.settings.home, self.wanted)
+                self.candidates = found or self.candidates
                 self.flips.want({name: facts[0] for name, facts in self.candidates.items()})
+                self.routes.move()  # what could not be loaded for a table a moment ago is tried again
         if self._keeper is not None and self._keeper.poll() is not None:
             self._keeper = None
         if self.settings.log_requests and now - self._settled >= _SETTLE_EVERY_S:
             self._settled = now
             self.settle()
+        self.deal()
 
     def settle(self) -> None:
         """Have closed segments of the request log made Parquet, by a process of its own at the lowest priority."""
-        requests = self.settings.home / "requests"
+        folders = [self.settings.home / name for name in ("requests", "rewards")]
         with suppress(OSError):
-            if self._keeper is None and closed_segments(requests):
+            if self._keeper is None and any(closed_segments(folder) for folder in folders):
                 self._keeper = subprocess.Popen(
-                    [sys.executable, "-m", "headrace.serving._keeper", str(requests)],
+                    [sys.executable, "-m", "headrace.serving._keeper", *map(str, folders)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
@@ -278,6 +344,13 @@ class Supervisor:
                 worker.process.kill()
                 worker.process.wait()
             self.forget(worker)
+        if self._dealer is not None:
+            for pipe in (self._dealer.stdin, self._dealer.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+            self._dealer.terminate()
+            self._dealer.wait()
         self.holder.close()
         self.selector.close()
         if self._keeper is not None:

@@ -6,6 +6,9 @@ Messages are JSON lines. In:
     {"flip": {...}}                             serve it from now on
     {"forget": {...}}                           free it instead
     {"note": {...}, "reason": "..."}            tell clients that it was refused
+    {"hold": {...}}                             load and keep it beside the one that serves, for tables to name
+    {"route": {...}}                            divide an endpoint's traffic by this table; what it names is held
+    {"unroute": endpoint}                       divide it no longer
     {"deaf": true}                              take no new connections: SIGTERM follows
 
 Out, on the pipe whose descriptor it was given:
@@ -16,6 +19,7 @@ Out, on the pipe whose descriptor it was given:
     {"serving": {...}}                          it flipped
     {"deaf": true}                              it takes no new connections any more
     {"beat": true}                              every second
+    {"gauge": [endpoint, version, [...]]}       with it, how each version of a divided endpoint did since the last
 """
 
 from __future__ import annotations
@@ -39,6 +43,8 @@ from headrace.serving._loader import Loader, load, refusal
 from headrace.serving._segments import settle
 from headrace.serving.core import Refusal, Served, Serving
 from headrace.serving.http import Door
+from headrace.serving.rewards import RewardLog
+from headrace.serving.route import Gauge, Route
 
 __all__ = ["main"]
 
@@ -59,7 +65,11 @@ class _Worker:
         self.options = options
         self.home = Path(options["home"])
         self.log = self._open_log()
-        self.serving = Serving(self.log)
+        self.serving = Serving(self.log, home_id=options["home_id"])
+        self.serving.rewards = RewardLog(self.home / "rewards", asyncio.get_running_loop)
+        # (endpoint, version) -> what is loaded beside the versions that serve, None while it loads
+        self.held: dict[tuple[str, int], Served | None] = {}
+        self.gauges: dict[str, dict[int, Gauge]] = {}
         hosts = frozenset(options["hosts"]) if options["hosts"] is not None else None
         token = os.environ.get("HEADRACE_TOKEN", "")
         self.door = Door(
@@ -114,7 +124,7 @@ class _Worker:
             self.loader.prepare(**message["prepare"])
         elif "flip" in message:
             fact = message["flip"]
-            served = self.loader.take(fact["endpoint"], fact["version"])
+            served = self.loader.take(fact["endpoint"], fact["version"]) or self._held(fact)
             if served is not None:
                 self.loader.retire(self.serving.flip(served))
                 self.tell({"serving": _fact(served)})
@@ -122,8 +132,61 @@ class _Worker:
             self.loader.forget(message["forget"]["endpoint"], message["forget"]["version"])
         elif "note" in message:
             self.note(message)
+        elif "hold" in message:
+            fact = message["hold"]
+            if (fact["endpoint"], fact["version"]) not in self.held:
+                self.held[fact["endpoint"], fact["version"]] = None
+                self.loader.prepare(**fact)
+        elif "route" in message:
+            self.route(message["route"])
+        elif "unroute" in message:
+            self.serving.routes.pop(message["unroute"], None)
+            self._let_go(message["unroute"], ())
         elif "deaf" in message:
             self._tasks.append(asyncio.get_running_loop().create_task(self._go_deaf()))
+
+    def _held(self, fact: dict[str, Any]) -> Served | None:
+        found = self.held.get((fact["endpoint"], fact["version"]))
+        return found if found is not None and found.digest == fact["digest"] else None
+
+    def heard_of(self, message: dict[str, Any]) -> None:
+        """Pass on what the loader says; a version that was to be held is taken from it."""
+        fact = message.get("loaded") or message["refused"]
+        key = (fact["endpoint"], fact["version"])
+        if key in self.held and self.held[key] is None:
+            if "loaded" in message:
+                self.held[key] = self.loader.take(*key)
+            else:
+                del self.held[key]
+        self.tell(message)
+
+    def route(self, plain: dict[str, Any]) -> None:
+        """Divide traffic by a table, where all it names is loaded; else by the one before."""
+        endpoint = plain["endpoint"]
+        live = self.serving.endpoints.get(endpoint)
+        versions = {version: one for (name, version), one in self.held.items() if name == endpoint and one is not None}
+        if live is not None:
+            versions[live.version] = live
+        named = {*plain["shadows"], plain["champion"]}
+        for told in plain["allocations"].values():
+            named |= set(told["versions"])
+        if named <= set(versions):
+            self.serving.routes[endpoint] = Route(plain, versions, self.gauges.setdefault(endpoint, {}))
+            self._let_go(endpoint, named)
+            self.tell({"routed": [endpoint, plain["table_id"]]})
+
+    def _let_go(self, endpoint: str, named: Any) -> None:
+        """Free what is held and no table names."""
+        for key in [key for key, one in self.held.items() if key[0] == endpoint and one is not None]:
+            if key[1] not in named:
+                served = self.held.pop(key)
+                if served is not None and served is not self.serving.endpoints.get(endpoint):
+                    self.loader.free(served)
+
+    def _loaded(self, endpoint: str) -> list[Served]:
+        live = self.serving.endpoints.get(endpoint)
+        held = [one for (name, _), one in self.held.items() if name == endpoint and one is not None]
+        return held if live is None else [live, *held]
 
     async def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
@@ -134,11 +197,11 @@ class _Worker:
         self.load_first()
 
         def tell(message: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(self.tell, message)
+            loop.call_soon_threadsafe(self.heard_of, message)
 
         self.loader = Loader(
             self.home,
-            lambda: self.serving.endpoints,
+            self._loaded,
             tell,
             keep_s=self.options["keep_previous_s"],
             with_shape=self.log is not None,
@@ -171,6 +234,11 @@ class _Worker:
 
         def beat() -> None:
             self.tell({"beat": True})
+            for endpoint, gauges in self.gauges.items():
+                for version, gauge in gauges.items():
+                    counted = gauge.read()
+                    if counted is not None:
+                        self.tell({"gauge": [endpoint, version, counted]})
             loop.call_later(_BEAT_S, beat)
 
         def ready() -> None:
@@ -188,10 +256,12 @@ class _Worker:
         gc.set_threshold(50_000, 20, 100)
         loop.call_later(0.01, ready)
         await server.serve()
+        self.serving.rewards.close()
         if self.log is not None:
             self.log.close()
             with suppress(HeadraceError, OSError):  # who starts next does it
                 settle(self.home / "requests")
+                settle(self.home / "rewards")
 
     async def _go_deaf(self) -> None:
         """Take no new connection, at a moment in which none is waiting to be taken."""

@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 from headrace.errors import NotAccepted, UnknownName
+from headrace.serving.identity import prefix_of
 
 __all__ = ["Journal", "Refusal", "Served", "Serving"]
 
@@ -69,7 +70,7 @@ class Journal(Protocol):
 
 
 class Serving:
-    """The versions now served, by endpoint.
+    """The versions now served, by endpoint, and how traffic is divided where it is.
 
     A flip is one assignment of a whole `Served`: a request takes its version once, at its start, so that no answer
     mixes two, and the version it took stays alive until it is done.
@@ -78,6 +79,11 @@ class Serving:
     ----------
     journal : Journal, optional
         Where answered requests are written down.
+    home_id : str
+        Of the store: ids of requests say by it whether they are ours.
+
+    `routes` holds an endpoint's published table (`headrace.serving.route.Route`); one that is not there is answered by
+    the version served. `rewards` takes rewards, where anybody may send them.
 
     >>> Serving().get("late")
     Traceback (most recent call last):
@@ -85,11 +91,16 @@ class Serving:
     headrace.errors.UnknownName: no endpoint named 'late'
     """
 
-    def __init__(self, journal: Journal | None = None) -> None:
+    def __init__(self, journal: Journal | None = None, *, home_id: str = "") -> None:
         self.journal = journal
+        self.home_id = home_id
+        self.routes: dict[str, Any] = {}
+        self.rewards: Any = None
+        self.shadowing: Any = None
         self.refused: dict[str, Refusal] = {}
         self._served: dict[str, Served] = {}
-        self._prefix = secrets.token_hex(6)
+        self._own = secrets.token_hex(5)
+        self._prefixes: dict[str, str] = {}
         self._next = itertools.count(1).__next__
 
     def flip(self, served: Served) -> Served | None:
@@ -116,13 +127,32 @@ class Serving:
             raise NotAccepted(f"endpoint {endpoint!r} has no version to serve: {refusal.reason}")
         return served
 
-    def note(self, served: Served, started_ns: int, status: int, lanes: Any = None, prediction: Any = None) -> str:
+    def identify(self, endpoint: str) -> str:
+        """A new request's id; it says which endpoint of which store was asked."""
+        prefix = self._prefixes.get(endpoint)
+        if prefix is None:
+            prefix = self._prefixes[endpoint] = prefix_of(self._own, self.home_id, endpoint)
+        return f"{prefix}{self._next():08x}"
+
+    def note(
+        self,
+        served: Served,
+        started_ns: int,
+        status: int,
+        lanes: Any = None,
+        prediction: Any = None,
+        *,
+        request_id: str = "",
+        chosen: Any = None,
+    ) -> str:
         """Write down an answered request, if anybody wants to know; returns its id. Cost: about 1 us."""
-        request_id = f"{self._prefix}{self._next():08x}"
+        request_id = request_id or self.identify(served.endpoint)
         if self.journal is not None:
             num_rows = 1 if prediction is None else len(prediction)
             latency_ns = perf_counter_ns() - started_ns
-            self.journal.take((served.shape, request_id, started_ns, latency_ns, status, lanes, prediction, num_rows))
+            self.journal.take(
+                (served.shape, request_id, started_ns, latency_ns, status, lanes, prediction, chosen, num_rows)
+            )
         return request_id
 
     @property

@@ -96,12 +96,17 @@ class Door:
         try:
             path, method, headers = scope.path, scope.method, scope.headers
             announced = headers.get("content-length")
-            answer = self._refuse(scope, headers, path, method)
+            answer: Any = self._refuse(scope, headers, path, method)
             if answer is None:
                 if announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES:
-                    answer = self._translate(Request(method, path, await protocol(), started_ns))
+                    body = await protocol()
+                    unit = (headers.get("headrace-unit") or "") if self.serving.routes else ""
+                    answer = self._translate(Request(method, path, body, started_ns, unit))
                 else:
-                    answer = await self._answer_large(protocol, announced, path, method, started_ns)
+                    unit = headers.get("headrace-unit") or ""
+                    answer = await self._answer_large(protocol, announced, path, method, started_ns, unit)
+                if type(answer) is not Answer:
+                    answer = await answer
             told = [("content-type", answer.media_type), *answer.headers]
             if self.is_draining:
                 told.append(("connection", "close"))
@@ -149,8 +154,8 @@ class Door:
         return True
 
     async def _answer_large(
-        self, protocol: Any, announced: str | None, path: str, method: str, started_ns: int
-    ) -> Answer:
+        self, protocol: Any, announced: str | None, path: str, method: str, started_ns: int, unit: str
+    ) -> Any:
         """A request whose body is large, missing, or of a size nobody announced: read with care, run on a thread."""
         body: bytes | None = b""
         if method != "GET":
@@ -159,7 +164,7 @@ class Door:
             return _refusal(
                 413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb"
             )
-        request = Request(method, path, body, started_ns)
+        request = Request(method, path, body, started_ns, unit)
         if len(body) <= _SMALL_BODY_BYTES:
             return self._translate(request)
         async with self._threads:
@@ -178,7 +183,8 @@ class Door:
             parts.append(part)
         return b"".join(parts)
 
-    def _translate(self, request: Request) -> Answer:
+    def _translate(self, request: Request) -> Any:
+        """The answer, or what is to be awaited for it."""
         try:
             for protocol in self._protocols:
                 if request.path.startswith(protocol.prefix):

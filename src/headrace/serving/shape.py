@@ -8,7 +8,9 @@
 | the model's raw columns, under their names | what was asked, in the types of the model's signature |
 | `prediction` | what was answered; null where the request was refused |
 | `request_latency_us`, `request_status` | how long it took, and the HTTP status |
-| `request_arm`, `request_propensity`, `request_unit` | null until an endpoint chooses between versions |
+| `request_arm` | the table and its segment, `TABLE/SEGMENT`, that chose the version; null where nothing was chosen |
+| `request_propensity` | how probable that choice was; 0.0 for a shadow, whose answer nobody got |
+| `request_unit` | what stays with one version; null where each request is by itself |
 | `request_is_sampled` | whether inputs were written: false where `log_sample` left them out, and where refused |
 | `request_masked` | the sensitive columns, comma between, whose values are null here whatever they were |
 | `request_num_dropped` | rows lost between the row before and this one: the queue was full, or the disk was |
@@ -32,7 +34,7 @@ from headrace.dataset.hashing import keyed_uniform, row_ids
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
 from headrace.schema import arrow_type
 
-__all__ = ["Entry", "Shape", "to_batch", "with_constants"]
+__all__ = ["Chosen", "Entry", "Shape", "to_batch", "with_constants"]
 
 _NO_OUTPUT = np.full(1, np.nan, np.float32)
 _TIME = pa.timestamp("us", tz="UTC")
@@ -56,10 +58,23 @@ _AFTER = [
 OWN_NAMES = frozenset(name for name, _ in (*_BEFORE, *_CONSTANT, *_AFTER))
 _FORMAT = 1
 
+# What chose the version: (arm, propensity, unit), each None where it has none.
+Chosen = tuple[str | None, float | None, str | None]
+
 # One answered request, as the request path leaves it, nothing converted and lanes by reference: (shape, request_id,
-# started_ns, latency_ns, status, lanes or None, prediction or None, num_rows). A plain tuple is made in a tenth of the
-# time of anything with names.
-Entry = tuple["Shape", str, int, int, int, dict[str, npt.NDArray[Any]] | None, npt.NDArray[np.float32] | None, int]
+# started_ns, latency_ns, status, lanes or None, prediction or None, chosen or None, num_rows). A plain tuple is made in
+# a tenth of the time of anything with names.
+Entry = tuple[
+    "Shape",
+    str,
+    int,
+    int,
+    int,
+    dict[str, npt.NDArray[Any]] | None,
+    npt.NDArray[np.float32] | None,
+    Chosen | None,
+    int,
+]
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,8 @@ def with_constants(table: pa.Table) -> pa.Table:
     """The rows of a segment as they are in Parquet: what its metadata says of all rows becomes columns."""
     plain = from_canonical(table.schema.metadata[b"headrace"])
     table = table.replace_schema_metadata(None)
+    if plain.get("kind") == "reward":
+        return table
     for place, (name, kind) in enumerate(_CONSTANT):
         column = pa.repeat(pa.scalar(plain[name], kind), table.num_rows)
         table = table.add_column(len(_BEFORE) + place, pa.field(name, kind), column)
@@ -175,6 +192,17 @@ def _sampled(identifiers: Sequence[str], sample: float) -> npt.NDArray[np.bool_]
     return chosen if sample > 0.0 else np.zeros(len(identifiers), np.bool_)
 
 
+def _chosen(choices: Sequence[Chosen | None], counts: npt.NDArray[np.int64], total: int) -> list[pa.Array]:
+    """Arm, propensity and unit of each row."""
+    kinds = (pa.string(), pa.float64(), pa.string())
+    if not any(choices):
+        return [pa.nulls(total, kind) for kind in kinds]
+    rows = [
+        one or (None, None, None) for one, count in zip(choices, counts.tolist(), strict=True) for _ in range(count)
+    ]
+    return [pa.array(list(values), kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+
+
 def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, num_dropped: int = 0) -> pa.RecordBatch:
     """The rows of answered requests of one shape.
 
@@ -194,7 +222,9 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
     pyarrow.RecordBatch [sum of the requests' rows]
         Of `shape.schema`. Cost: about 2 us a row of 12 columns, one row a request.
     """
-    shapes, identifiers, starts_ns, latencies_ns, statuses, lanes, predictions, num_rows = zip(*entries, strict=True)
+    shapes, identifiers, starts_ns, latencies_ns, statuses, lanes, predictions, choices, num_rows = zip(
+        *entries, strict=True
+    )
     shape = shapes[0]
     counts = np.array(num_rows)
     total = int(counts.sum())
@@ -232,9 +262,7 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
         _array(outputs, pa.float32(), outputs == outputs),
         _array(spread(np.array(latencies_ns, np.int64) // 1000), pa.int64()),
         _array(spread(np.array(statuses, np.int64)), pa.int64()),
-        pa.nulls(total, pa.string()),
-        pa.nulls(total, pa.float64()),
-        pa.nulls(total, pa.string()),
+        *_chosen(choices, counts, total),
         _array(is_sampled, pa.bool_()),
         _array(dropped, pa.int64()),
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from headrace.store._contract import Catalogued
-from headrace.store._endpoints import Endpoints
+from headrace.store._steering import Steering
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Endpoints):
+class Catalog(Steering):
     """The part of a Store that lists artifacts."""
 
     def catalog(self, kind: str, *, prefix: str = "", limit: int = 100) -> list[Catalogued]:

@@ -41,7 +41,8 @@ step is worked on once; the coordinator asks in the same way. `release_run` puts
 
 **Endpoints.** Versions count up from 1 and, like the log of moves and the events, are only ever appended. `push` is a
 compare-and-set; pushing what is served already moves nothing. A rollback is one more entry, pointing at an older
-version.
+version. So is what a policy does: "policy" (how traffic is divided from now on; an event has the record), "enter" (a
+push beside the champion), "withdraw" (a version answers nobody any more), "admit" (it may again) and "promote".
 
 **Snapshot.** What a plan resolves (previous data set, last accepted schema, champion, live version) is read in one
 transaction, recorded with the run by `create_run(resolved=...)`, and reused by resume and reproduce.
@@ -278,7 +279,12 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Move:
-    """One entry of an endpoint's log: `action` is "push" or "rollback"; `replaced` is None for the first."""
+    """One entry of an endpoint's log.
+
+    `version` is what is served from then on, the champion. `action` is "push", "rollback", "promote", "policy",
+    "enter", "withdraw" or "admit"; `replaced` the version served before where it is another, and for "withdraw" and
+    "admit" the version that leaves or comes back; else None.
+    """
 
     name: str
     version: int

@@ -18,6 +18,7 @@ from headrace.store._snapshot import (
     current,
     earlier_delivery,
     last_accepted,
+    policy_of,
     previous,
     version_of,
     waived,
@@ -86,8 +87,9 @@ class Endpoints(Sharing):
             The run that pushes.
 
         Returns the version that has this model. A model that is or was a version of the endpoint moves nothing: a
-        run that is repeated never undoes a rollback, nor a later push; `roll_back` does that on purpose. Raises
-        ChampionMoved, with nothing changed, when another version is live.
+        run that is repeated never undoes a rollback, nor a later push; `roll_back` does that on purpose. Where the
+        endpoint divides its traffic (`set_policy`) a new version enters it, and what is served stays the champion.
+        Raises ChampionMoved, with nothing changed, when another version is live.
         """
         check_endpoint_name(name)
         check_digest(verdict_digest)
@@ -115,7 +117,11 @@ class Endpoints(Sharing):
                 "INSERT INTO endpoint_versions VALUES (?, ?, ?, ?, ?, ?)",
                 (name, version, model_digest, verdict_digest, run_id, now_us()),
             )
-            self._move(connection, name, version, live_version, "push", reason="", run_id=run_id)
+            record = policy_of(connection, name)
+            if live_version is None or record is None or record["policy"] == "single":
+                self._move(connection, name, version, live_version, "push", reason="", run_id=run_id)
+            else:
+                self._move(connection, name, live_version, None, "enter", reason=f"version {version}", run_id=run_id)
         points.reach("after-push")
         return int(version)
 
@@ -188,11 +194,12 @@ class Endpoints(Sharing):
         *,
         reason: str,
         run_id: str | None,
+        who: str = "",
     ) -> None:
         connection.execute(
             "INSERT INTO endpoint_moves (name, version, replaced, action, who, reason, run_id, time_us)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, version, replaced, action, _who(), reason, run_id, now_us()),
+            (name, version, replaced, action, who or _who(), reason, run_id, now_us()),
         )
         body = {"endpoint": name, "version": version, "replaced": replaced, "action": action}
         self._append(connection, "endpoint-moved", body, run_id=run_id)

@@ -79,6 +79,11 @@ class Home:
         """What was committed of streams, one folder a stream."""
         return self.path / "streams"
 
+    @property
+    def rewards(self) -> Path:
+        """The log of rewards; made when the first comes."""
+        return self.path / "rewards"
+
     def artifact(self, digest: str) -> Path:
         """The folder of an artifact, whether or not it exists."""
         return self.artifacts / check_digest(digest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from headrace.store._contract import Accepted, Endpoint, Waived
 from headrace.store._lease import now_us
@@ -15,6 +16,7 @@ __all__ = [
     "current",
     "earlier_delivery",
     "last_accepted",
+    "policy_of",
     "previous",
     "version_of",
     "waived",
@@ -137,6 +139,23 @@ def current(connection: sqlite3.Connection, name: str) -> Endpoint | None:
         "SELECT version FROM endpoint_moves WHERE name = ? ORDER BY move_id DESC LIMIT 1", (name,)
     ).fetchone()
     return None if row is None else version_of(connection, name, row[0])
+
+
+def policy_of(connection: sqlite3.Connection, name: str) -> dict[str, Any] | None:
+    """The record of the policy that divides an endpoint's traffic, with `since_us`; None where none was ever set.
+
+    Cost: events are read back to it, for endpoints that have one.
+    """
+    found = connection.execute(
+        "SELECT time_us FROM endpoint_moves WHERE name = ? AND action = 'policy' ORDER BY move_id DESC LIMIT 1", (name,)
+    ).fetchone()
+    if found is None:
+        return None
+    for (body,) in connection.execute("SELECT body FROM events WHERE kind = 'endpoint-policy' ORDER BY event_id DESC"):
+        record: dict[str, Any] = decode(body)
+        if record.get("endpoint") == name:
+            return {**record, "since_us": found[0]}
+    return None
 
 
 def champion(connection: sqlite3.Connection, name: str, plan_id: str) -> Endpoint | None:

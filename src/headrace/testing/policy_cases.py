@@ -11,14 +11,18 @@ import pytest
 
 from headrace import lookup
 from headrace.engine import build, describe
-from headrace.routing import Allocation, Policy, Traffic, allocate
+from headrace.routing import Allocation, Policy, Tally, Traffic, allocate
 
 __all__ = ["TRAFFIC", "PolicyCases", "chi_square_chance"]
 
 _DAY_US = 86_400_000_000
 _START_US = 1_760_000_000_000_000
 
-# One version, two, many; the champion newest, oldest and between; one segment and several.
+_REWARDS = {
+    "new": {3: Tally.of([0.0] * 900 + [1.0] * 100), 4: Tally.of([0.25] * 7), 9: Tally()},
+    "returning": {3: Tally(num_decided=40), 9: Tally.of([1.0])},
+}
+# One version, two, many; the champion newest, oldest and between; one segment and several; rewards, few, many, none.
 TRAFFIC = (
     Traffic((1,), 1),
     Traffic((7,), 7, ("EWR", "JFK", "LGA")),
@@ -26,6 +30,7 @@ TRAFFIC = (
     Traffic((1, 2), 2),
     Traffic((3, 4, 9), 4, ("new", "returning")),
     Traffic(tuple(range(1, 31)), 11),
+    Traffic((3, 4, 9), 4, ("new", "returning"), _REWARDS),
 )
 
 
@@ -59,7 +64,7 @@ class PolicyCases:
         made: Policy = lookup.find("policy", request.param)()
         return made
 
-    @pytest.fixture(params=TRAFFIC, ids=lambda traffic: f"{len(traffic.versions)}-of-{traffic.champion}")
+    @pytest.fixture(params=TRAFFIC, ids=range(len(TRAFFIC)))
     def traffic(self, request: pytest.FixtureRequest) -> Traffic:
         """An endpoint."""
         found: Traffic = request.param

@@ -1,4 +1,4 @@
-"""`headrace endpoints ls | show NAME | rollback NAME [--to VERSION]`: what is served, and going back."""
+"""`headrace endpoints ls | show | rollback | policy | promote | withdraw | admit | estimate`: what is served."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headrace import progress
 from headrace.cli.output import add_output, ago, write_json, write_table
 from headrace.cli.project import opened
+from headrace.cli.steering import add_verbs, execute_verb, write_traffic
 from headrace.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
@@ -20,12 +21,19 @@ EXAMPLES = (
     "headrace endpoints ls",
     "headrace endpoints show late",
     "headrace endpoints rollback late --to 3 --because slow",
+    "headrace endpoints policy late canary --set share=0.1",
+    "headrace endpoints policy late thompson --set floor=0.02 --set window_s=600 --unit passenger",
+    "headrace endpoints promote late --to 2",
+    "headrace endpoints withdraw late --version 2 --because 'complaints'",
+    "headrace endpoints admit late --version 2",
+    "headrace endpoints estimate late --version 2",
+    "headrace endpoints estimate late --policy epsilon_greedy --set epsilon=0.2",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `endpoints` takes."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|rollback")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|rollback|policy|...")
     add_output(verbs.add_parser("ls", help="list the endpoints and what they serve"))
     show = verbs.add_parser("show", help="one endpoint: what it serves, and who moved it when")
     show.add_argument("name", metavar="ENDPOINT", help="its name")
@@ -35,12 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rollback.add_argument("--to", type=int, metavar="VERSION", help="which; the one that was replaced by default")
     rollback.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
     add_output(rollback)
+    add_verbs(verbs)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print it, or do it; always 0."""
+    """Print it, or do it; 1 where an estimate is refused, else 0."""
     if arguments.verb == "rollback":
         return _roll_back(arguments)
+    if arguments.verb not in ("ls", "show"):
+        return execute_verb(arguments)
     with opened() as (store, _):
         if arguments.verb == "ls":
             rows = [_row(one) for one in store.endpoints()]
@@ -62,9 +73,17 @@ def execute(arguments: argparse.Namespace) -> int:
             }
             for move in store.moves(arguments.name)
         ]
+        traffic = None
+        if store.policy(arguments.name) is not None:
+            from headrace.serving.traffic import endpoint_summary
+
+            traffic = endpoint_summary(store, arguments.name)
     if arguments.output == "json":
-        write_json({**_row(found), "verdict": found.verdict_digest, "run": found.run_id, "moves": moves})
+        told = {**_row(found), "verdict": found.verdict_digest, "run": found.run_id, "moves": moves}
+        write_json(told if traffic is None else {**told, "traffic": traffic})
     else:
+        if traffic is not None:
+            write_traffic(traffic)
         plain = [{name: "" if value is None else value for name, value in move.items()} for move in moves]
         write_table(plain, ["when", "action", "version", "replaced", "who", "run", "reason"])
     return 0

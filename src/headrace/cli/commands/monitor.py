@@ -1,10 +1,14 @@
-"""`headrace monitor --once [ENDPOINT ...]`: what endpoints are asked, beside what their models were fitted on."""
+"""`headrace monitor [--once] [ENDPOINT ...]`: what endpoints are asked; alerts by rules of the last minute."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import signal
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from headrace import progress
 from headrace.cli.output import add_output, write_json, write_table
@@ -18,19 +22,37 @@ __all__ = ["EXAMPLES", "add_arguments", "execute"]
 EXAMPLES = (
     "headrace monitor --once",
     "headrace monitor late --once --last 72",
+    "headrace monitor late --rule 'failed_share <= 0.01 with 20 rows' --webhook http://127.0.0.1:9000/alerts",
+    "headrace monitor late --rule 'p99_ms <= 50' --email oncall@example.org --smtp 127.0.0.1:25",
+    "headrace monitor late --slice carrier --rule 'drift <= 1 on every feature,carrier'",
+    "headrace monitor late --rule 'reward_mean >= 0.2 with 200 rows' --then rollback",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `monitor` takes."""
     parser.add_argument("endpoints", nargs="*", metavar="ENDPOINT", help="only these; all by default")
-    parser.add_argument("--once", action="store_true", required=True, help="look once, say what was seen, and end")
-    parser.add_argument("--last", type=int, default=24, metavar="HOURS", help="how many hours of the request log (24)")
+    parser.add_argument("--once", action="store_true", help="look once, say what was seen, and end; else follow")
+    parser.add_argument("--last", type=int, default=24, metavar="HOURS", help="with --once: hours of the log (24)")
+    parser.add_argument("--rule", action="append", metavar="RULE", help="what must hold, as a gate's; repeatable")
+    parser.add_argument("--window", type=float, default=60.0, metavar="SECONDS", help="how far back rules look (60)")
+    parser.add_argument(
+        "--slice", action="append", default=[], metavar="COLUMN", help="look at drift by its values too"
+    )
+    parser.add_argument("--webhook", action="append", default=[], metavar="URL", help="POST each alert there as JSON")
+    parser.add_argument("--email", action="append", default=[], metavar="ADDRESS", help="mail each alert there")
+    parser.add_argument("--smtp", default="127.0.0.1:25", metavar="HOST:PORT", help="the mail relay (127.0.0.1:25)")
+    parser.add_argument("--then", metavar="rollback|FILE", help="when an alert begins: roll back, or run a pipeline")
     add_output(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print what was seen; 1 when something is over its threshold, which is written down as an event too."""
+    """Print what was seen; 1 when something is over its threshold, which is written down as an event too.
+
+    Following ends with Ctrl-C or SIGTERM, and then with 0.
+    """
+    if not arguments.once:
+        return _follow(arguments)
     from headrace.monitoring import alert, monitor
 
     with opened(read_only=False) as (store, _):
@@ -69,3 +91,82 @@ def _write(observation: Observation) -> None:
         write_table(rows, ["feature", "measure", "value", "threshold", "noise", "state"])
     for item in observation.items:
         progress.say(f"{item.severity}: {item.message}")
+
+
+def _follow(arguments: argparse.Namespace) -> int:
+    from headrace.errors import HeadraceError
+    from headrace.monitoring import RULES, Channels, Delivery, Watch
+
+    is_ending: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _: is_ending.append(got))
+    channels = Channels(tuple(arguments.webhook), tuple(arguments.email), arguments.smtp)
+    with opened(read_only=False) as (store, _):
+        names = arguments.endpoints or [one.name for one in store.endpoints()]
+        delivery = Delivery(channels)
+
+        def send(text: str, body: dict[str, Any]) -> None:
+            if arguments.output == "json":
+                sys.stdout.write(json.dumps(body) + "\n")
+                sys.stdout.flush()
+            progress.say(f"alert: {text}" if body["state"] == "firing" else text)
+            delivery.send(text, body)
+
+        def act(body: dict[str, Any]) -> None:
+            try:
+                _act(store, arguments.then, body)
+            except (HeadraceError, OSError) as error:
+                progress.say(f"nothing was done about it: {error}")
+
+        watches = [
+            Watch(
+                store,
+                name,
+                arguments.rule or RULES,
+                window_s=arguments.window,
+                slices=arguments.slice,
+                send=send,
+                act=act if arguments.then else None,
+            )
+            for name in names
+        ]
+        progress.say(f"following {', '.join(names) or 'nothing: there are no endpoints yet'}")
+        seen = store.newest_event_id()
+        while not is_ending:
+            begun = time.monotonic()
+            for watch in watches:
+                try:
+                    watch.turn()
+                except (HeadraceError, OSError) as error:
+                    progress.say(f"endpoint {watch.endpoint} was not looked at: {error}")
+            for event in store.events(after=seen):  # what others told: the guardrail of a server
+                seen = event.event_id
+                if event.kind == "alert" and "state" not in event.body and event.body.get("endpoint") in names:
+                    delivery.send(event.body["items"][0], {"state": "told", **event.body})
+            time.sleep(max(0.0, 1.0 - (time.monotonic() - begun)))
+        delivery.close()
+    return 0
+
+
+def _act(store: Any, then: str, body: dict[str, Any]) -> None:
+    """Roll the endpoint back to the version that the present one replaced, or run a pipeline; said either way."""
+    name, because = body["endpoint"], f"alert: {body['rule']}: {body['slice']}"
+    if then == "rollback":
+        live = store.endpoint(name)
+        found = [move for move in store.moves(name) if move.version == live.version and move.action in _TAKES_OVER]
+        if not found or found[-1].replaced is None:
+            progress.say(f"endpoint {name}: version {live.version} replaced none: there is nothing to go back to")
+            return
+        store.roll_back(name, found[-1].replaced, reason=because)
+        progress.say(f"endpoint {name} goes back from version {live.version} to version {found[-1].replaced}")
+        return
+    subprocess.Popen(
+        [sys.executable, "-m", "headrace.cli", "run", then],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    progress.say(f"a run of {then} was started: {because}")
+
+
+_TAKES_OVER = ("push", "promote")

@@ -3,6 +3,7 @@
 | route | answer |
 |---|---|
 | POST /v1/models/NAME:predict | `{"predictions": [0.12, ...]}`, one a row, in order |
+| POST /v1/models/NAME:reward | what an answered request was worth; see `headrace.serving.protocols.reward` |
 | GET /v1/models | the endpoints there are, each with what its prediction means |
 | GET /v1/models/NAME | the version served, what it takes and answers; the one that was refused, if any, and why |
 | GET /v1/models/NAME/metadata | the same of the version served, with its model's digest |
@@ -13,13 +14,16 @@ there and is not looked at; any other name, or a value of another type, is refus
 of the data had is answered: new categories are a fact of life, and `headrace monitor` names them.
 Floats are written in the shortest form that reads back as the same float32; what is not finite is null, because JSON
 has no such numbers. An answer to `:predict` carries the headers `headrace-version`, the version all of it is from, and
-`headrace-request-id`, under which the request log has it.
+`headrace-request-id`, under which the request log has it. Where the endpoint's traffic is divided, `headrace-table` and
+`headrace-propensity` say which table chose the version, and how probable that was; a request that carries the header
+`headrace-unit` gets the same version as all that carry the same.
 
 Source: TensorFlow Serving, RESTful API, sections "Predict API" and "Model status API".
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -28,12 +32,15 @@ import orjson
 from headrace.errors import InvalidInput, InvalidRequest
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.core import Served, Serving
+from headrace.serving.protocols.reward import take_rewards
+from headrace.serving.routed import predict
 
 __all__ = ["Row"]
 
 _LIST = "/v1/models"
 _MODELS = "/v1/models/"
 _PREDICT = ":predict"
+_REWARD = ":reward"
 
 
 class Row(Protocol):
@@ -45,9 +52,10 @@ class Row(Protocol):
         "GET /v1/models/NAME",
         "GET /v1/models/NAME/metadata",
         "POST /v1/models/NAME:predict",
+        "POST /v1/models/NAME:reward",
     )
 
-    def answer(self, serving: Serving, request: Request) -> Answer | None:
+    def answer(self, serving: Serving, request: Request) -> Answer | Awaitable[Answer] | None:
         """Route by method and path."""
         if not request.path.startswith(_MODELS):
             return _list(serving, request.method) if request.path == _LIST else None
@@ -56,7 +64,14 @@ class Row(Protocol):
         is_predict = name != "" and "/" not in name and ":" not in name
         if request.method == "POST":
             if is_predict:
-                return _predict(serving, serving.get(_name(name)), request)
+                served = serving.get(_name(name))
+                route = serving.routes.get(served.endpoint)
+                if route is not None:
+                    status, body, headers = predict(serving, route, request.body, request.unit, request.started_ns)
+                    return Answer(status, body, headers=headers)
+                return _predict(serving, served, request)
+            if rest.endswith(_REWARD):
+                return take_rewards(serving, request.body, serving.get(_name(rest[: -len(_REWARD)])).endpoint)
             if rest in serving.endpoints:
                 return _method("GET", f"to ask it: {_example(serving.get(rest))}")
             return None

@@ -1,0 +1,223 @@
+"""The verbs of `headrace endpoints` that divide traffic: policy, promote, withdraw, admit, estimate."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from headrace import progress
+from headrace.cli.output import add_output, write_json, write_table
+from headrace.cli.project import opened
+from headrace.errors import InvalidInput
+
+__all__ = ["add_verbs", "execute_verb", "write_traffic"]
+
+_SET_HELP = "a parameter of the policy, or a setting of its record (window_s, missing, reward_high ...); repeatable"
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add the verbs to those of `endpoints`."""
+    policy = verbs.add_parser("policy", help="divide an endpoint's traffic by a policy; servers follow within seconds")
+    policy.add_argument("name", metavar="ENDPOINT", help="its name")
+    policy.add_argument("policy", metavar="POLICY", help="single, canary, shadow, epsilon_greedy, ucb1, thompson ...")
+    policy.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME=VALUE", help=_SET_HELP)
+    policy.add_argument("--versions", metavar="1,2", help="take part beside the champion, and all pushed later")
+    policy.add_argument("--unit", default="", metavar="COLUMN", help="the column whose value stays with one version")
+    policy.add_argument("--segment", default="", metavar="COLUMN=A,B", help="values that have a table of their own")
+    policy.add_argument("--fresh", action="store_true", help="forget what was learned so far")
+    policy.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
+    add_output(policy)
+    promote = verbs.add_parser("promote", help="make a version that takes part the champion")
+    promote.add_argument("name", metavar="ENDPOINT", help="its name")
+    promote.add_argument("--to", type=int, required=True, metavar="VERSION", help="which")
+    promote.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
+    add_output(promote)
+    for verb, line in (("withdraw", "take a version out of the traffic"), ("admit", "let a version take part again")):
+        parser = verbs.add_parser(verb, help=line)
+        parser.add_argument("name", metavar="ENDPOINT", help="its name")
+        parser.add_argument("--version", type=int, required=True, metavar="VERSION", help="which")
+        parser.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
+        add_output(parser)
+    estimate = verbs.add_parser("estimate", help="what another policy, or one version alone, would have earned")
+    estimate.add_argument("name", metavar="ENDPOINT", help="its name")
+    estimate.add_argument("--policy", metavar="POLICY", help="which; by default each version alone")
+    estimate.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME=VALUE", help=_SET_HELP)
+    estimate.add_argument("--version", type=int, metavar="VERSION", help="one version alone")
+    add_output(estimate)
+
+
+def execute_verb(arguments: argparse.Namespace) -> int:
+    """Do it; 1 where an estimate is refused, else 0."""
+    if arguments.verb == "estimate":
+        return _estimate(arguments)
+    name = arguments.name
+    with opened(read_only=False) as (store, _):
+        if arguments.verb == "policy":
+            told = _set_policy(store, arguments)
+        elif arguments.verb == "promote":
+            store.promote(name, arguments.to, reason=arguments.because)
+            told = f"endpoint {name} serves version {arguments.to}"
+        elif arguments.verb == "withdraw":
+            from headrace.routing import standing_of
+
+            if arguments.version == standing_of(store, name).champion:
+                raise InvalidInput(
+                    f"version {arguments.version} is what endpoint {name!r} serves",
+                    fix=f"`headrace endpoints promote {name} --to VERSION` another first, or `rollback`",
+                )
+            store.withdraw_version(name, arguments.version, reason=arguments.because)
+            told = f"endpoint {name}: version {arguments.version} answers nobody any more"
+        else:
+            store.admit_version(name, arguments.version, reason=arguments.because)
+            told = f"endpoint {name}: version {arguments.version} may take part again"
+    if arguments.output == "json":
+        write_json({"endpoint": name, "done": arguments.verb})
+    else:
+        progress.say(told)
+    return 0
+
+
+def _set_policy(store: Any, arguments: argparse.Namespace) -> str:
+    from headrace.routing import standing_of
+
+    before = standing_of(store, arguments.name)
+    versions = [] if arguments.versions is None else arguments.versions.split(",")
+    known = {one.version for one in store.versions(arguments.name)}
+    if not all(one.strip().isdigit() and int(one) in known for one in versions):
+        raise InvalidInput(f"--versions {arguments.versions}", expected=f"some of {sorted(known)}, comma between")
+    chosen = tuple(sorted({int(one) for one in versions})) if versions else before.versions
+    column, _, values = arguments.segment.partition("=")
+    record = _record(arguments.policy, arguments.sets)
+    record = dataclasses.replace(
+        record,
+        versions=chosen,
+        unit_column=arguments.unit,
+        segment_column=column,
+        segments=tuple(value for value in values.split(",") if value),
+    )
+    shape = ("reward_low", "reward_high", "window_s", "missing", "segment_column", "segments")
+    is_same = all(getattr(record, field) == getattr(before.policy, field) for field in shape)
+    if before.is_divided and is_same and not arguments.fresh:  # what was learned is still what it was
+        learned = before.policy.learned_since_us or before.since_us
+        record = dataclasses.replace(record, learned_since_us=learned)
+    _check_columns(store, before, record)
+    store.set_policy(arguments.name, record.to_plain(), reason=arguments.because)
+    after = standing_of(store, arguments.name)
+    taking = ", ".join(str(version) for version in after.versions)
+    return f"endpoint {arguments.name}: {record.policy} divides its traffic between versions {taking}"
+
+
+def _check_columns(store: Any, standing: Any, record: Any) -> None:
+    """A column that the champion does not read cannot tell requests apart."""
+    if not (record.unit_column or record.segment_column):
+        return
+    from headrace.errors import UnknownName
+    from headrace.model import Model
+
+    live = store.endpoint(standing.name)
+    names = [column.name for column in store.load_artifact(live.model_digest, Model).columns]
+    for name in (record.unit_column, record.segment_column):
+        if name and name not in names:
+            raise UnknownName("column", name, names, where=f"version {standing.champion} of endpoint {standing.name!r}")
+
+
+def _record(policy: str, sets: list[str]) -> Any:
+    """The record of a policy with these settings: parameters are the policy's own, all others the record's."""
+    from headrace import lookup
+    from headrace.errors import UnknownName
+    from headrace.routing import EndpointPolicy
+
+    own = [item.name for item in dataclasses.fields(lookup.find("policy", policy))]
+    settable = [item.name for item in dataclasses.fields(EndpointPolicy) if item.name not in _NOT_SET]
+    parameters: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for text in sets:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise InvalidInput(f"--set {text}", expected="NAME=VALUE")
+        if name not in (*own, *settable):
+            raise UnknownName("setting of a policy", name, [*own, *settable])
+        try:
+            plain = json.loads(value)
+        except ValueError:
+            plain = value
+        (parameters if name in own else values)[name] = plain
+    return EndpointPolicy(policy, parameters, **values)
+
+
+_NOT_SET = ("policy", "parameters", "versions", "unit_column", "segment_column", "segments", "learned_since_us")
+
+
+def _estimate(arguments: argparse.Namespace) -> int:
+    from headrace.routing import standing_of
+    from headrace.serving.traffic import estimate_policy
+
+    with opened() as (store, _):
+        standing = standing_of(store, arguments.name)
+        if arguments.policy is not None and arguments.version is not None:
+            raise InvalidInput("--policy and --version", expected="one of them")
+        if arguments.policy is not None:
+            targets: dict[str, Any] = {arguments.policy: _record(arguments.policy, arguments.sets)}
+        else:
+            versions = standing.versions if arguments.version is None else (arguments.version,)
+            targets = {f"version {version}": version for version in versions}
+        found = {name: estimate_policy(store, arguments.name, target) for name, target in targets.items()}
+    if arguments.output == "json":
+        write_json([{"target": name, **one.to_plain()} for name, one in found.items()])
+    else:
+        write_table(
+            [
+                {
+                    "target": name,
+                    "decisions": one.num_rows,
+                    "worth": f"{one.effective_rows:.0f}",
+                    **{kind: _span(getattr(one, kind)) for kind in ("ips", "snips", "dr")},
+                }
+                for name, one in found.items()
+            ],
+            ["target", "decisions", "worth", "ips", "snips", "dr"],
+        )
+        for name, one in found.items():
+            if one.refusal:
+                progress.say(f"{name}: the data cannot tell: {one.refusal}")
+    return 1 if any(one.refusal for one in found.values()) else 0
+
+
+def _span(values: tuple[float, float, float]) -> str:
+    value, lower, upper = values
+    return "" if value != value else f"{value:.4g} ({lower:.4g} to {upper:.4g})"
+
+
+def write_traffic(traffic: dict[str, Any]) -> None:
+    """Who answers, how sure it is who is best, and what that cost."""
+    policy = traffic["policy"]
+    since = datetime.fromtimestamp(traffic["since_us"] / 1e6, UTC).isoformat(timespec="seconds")
+    told = ", ".join(f"{name} {value}" for name, value in policy["parameters"].items())
+    sys.stdout.write(f"policy {policy['policy']}{f' ({told})' if told else ''} since {since}\n")
+    rows = [
+        {
+            "segment": row["segment"],
+            "version": f"{row['version']}{' (champion)' if row['version'] == traffic['champion'] else ''}",
+            "share": f"{row['share']:.1%}",
+            "requests": row["num_decided"],
+            "rewarded": row["num_rewarded"],
+            "reward": "" if row["mean"] is None else f"{row['mean']:.4g} ({row['lower']:.4g} to {row['upper']:.4g})",
+            "is best": f"{row['best_probability']:.1%}",
+            "loses": f"{row['expected_loss']:.3g}",
+        }
+        for row in traffic["segments"]
+    ]
+    if rows:
+        write_table(rows, ["segment", "version", "share", "requests", "rewarded", "reward", "is best", "loses"])
+        counts = ", ".join(f"{count:,} {name}" for name, count in traffic["counts"].items())
+        sys.stdout.write(
+            f"version {traffic['best']} is the best with a probability of {traffic['best_probability']:.1%};"
+            f" learning has cost about {traffic['regret']:.4g} of reward; rewards: {counts}\n"
+        )
+    for version, reason in traffic["withdrawn"].items():
+        sys.stdout.write(f"version {version} was taken out: {reason or 'no reason was given'}\n")
+    sys.stdout.write("\n")

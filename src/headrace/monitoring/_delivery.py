@@ -1,0 +1,127 @@
+"""Delivery: an alert on its way to people and programs; a channel that fails is said, and stops nothing."""
+
+from __future__ import annotations
+
+import json
+import queue
+import smtplib
+import threading
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import urlsplit
+
+from headrace.errors import InvalidInput
+from headrace.progress import say
+
+__all__ = ["Channels", "Delivery"]
+
+_TIMEOUT_S = 5.0
+_TRIES = 3
+_CLOSE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where alerts go, beside standard error and the store's events.
+
+    Parameters
+    ----------
+    webhooks : sequence of str
+        http:// or https:// addresses: each alert is POSTed as JSON.
+    emails : sequence of str
+        Addresses, told by a mail relay.
+    smtp : str
+        The relay, HOST:PORT; a local one by default. It must take mail without a password.
+    sender : str
+        Whom the mail is from.
+
+    Raises InvalidInput for an address that is none.
+    """
+
+    webhooks: Sequence[str] = ()
+    emails: Sequence[str] = ()
+    smtp: str = "127.0.0.1:25"
+    sender: str = "headrace@localhost"
+
+    def __post_init__(self) -> None:
+        for url in self.webhooks:
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+                raise InvalidInput(f"{url[:60]!r} is no webhook", expected="http:// or https:// and a host")
+        for address in (*self.emails, self.sender):
+            if "@" not in address or any(one in address for one in "\r\n, "):
+                raise InvalidInput(f"{address[:60]!r} is no e-mail address", expected="name@host")
+        host, _, port = self.smtp.rpartition(":")
+        if not host or not port.isdigit():
+            raise InvalidInput(f"{self.smtp!r} is no mail relay", expected="HOST:PORT")
+
+
+class Delivery:
+    """Sends alerts, on a thread of its own.
+
+    Parameters
+    ----------
+    channels : Channels
+        Where to. `close` waits ten seconds for what is under way.
+    """
+
+    def __init__(self, channels: Channels) -> None:
+        self.channels = channels
+        self.num_failed = 0
+        self._queue: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(1000)
+        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        self._thread.start()
+
+    def send(self, text: str, body: dict[str, Any]) -> None:
+        """Have an alert told; `text` is its one line, `body` all of it as plain data."""
+        try:
+            self._queue.put_nowait((text, body))
+        except queue.Full:
+            say(f"an alert is not delivered, too many wait: {text}")
+
+    def close(self) -> None:
+        """Deliver what waits, then end."""
+        self._queue.put(None)
+        self._thread.join(_CLOSE_S)
+
+    def _run(self) -> None:
+        while True:
+            found = self._queue.get()
+            if found is None:
+                return
+            for url in self.channels.webhooks:
+                self._try(f"webhook {urlsplit(url).hostname}", self._post, url, found)
+            if self.channels.emails:
+                self._try(f"mail relay {self.channels.smtp}", self._mail, "", found)
+
+    def _try(self, name: str, deliver: Any, where: str, found: tuple[str, dict[str, Any]]) -> None:
+        for number in range(_TRIES):
+            try:
+                deliver(where, *found)
+                return
+            except (OSError, smtplib.SMTPException, ValueError) as error:
+                problem = type(error).__name__  # an address may hold a secret, and errors repeat addresses
+                if number + 1 < _TRIES:
+                    time.sleep(0.5 * 2**number)
+        self.num_failed += 1
+        say(f"an alert is not delivered by {name} ({problem}): {found[0]}")
+
+    @staticmethod
+    def _post(url: str, _: str, body: dict[str, Any]) -> None:
+        request = urllib.request.Request(  # noqa: S310  # the scheme is checked
+            url, json.dumps(body).encode(), {"content-type": "application/json", "user-agent": "headrace"}
+        )
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310
+            pass
+
+    def _mail(self, _: str, text: str, body: dict[str, Any]) -> None:
+        host, _, port = self.channels.smtp.rpartition(":")
+        message = EmailMessage()
+        message["From"], message["To"] = self.channels.sender, ", ".join(self.channels.emails)
+        message["Subject"] = f"headrace: {text}".replace("\n", " ")[:200]
+        message.set_content(f"{text}\n\n{json.dumps(body, indent=2)}\n")
+        with smtplib.SMTP(host, int(port), timeout=_TIMEOUT_S) as relay:
+            relay.send_message(message)
