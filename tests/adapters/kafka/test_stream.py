@@ -127,7 +127,7 @@ def test_what_the_broker_removed_is_said(connected, tmp_path):
     send(connected, topic, events(0, 10))
     client = AdminClient({"bootstrap.servers": connected})
     try:
-        list(client.delete_records([confluent_kafka.TopicPartition(topic, 0, 4)]).values())[0].result(10)
+        next(iter(client.delete_records([confluent_kafka.TopicPartition(topic, 0, 4)]).values())).result(10)
     except confluent_kafka.KafkaException as error:
         pytest.skip(f"this broker removes no records: {error}")
     reader = hr.Kafka(topic, time="at").connect()
@@ -215,7 +215,7 @@ class _Leave:
 def test_where_the_broker_is_comes_from_the_client_s_settings(connected, tmp_path, monkeypatch):
     """KAFKA_CLIENT_CONFIG is a file as the client's own; what is wrong with it is said without a value of it."""
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS")
-    with pytest.raises(InvalidInput, match="no address of a Kafka broker.*KAFKA_BOOTSTRAP_SERVERS=host:9092"):
+    with pytest.raises(InvalidInput, match=r"no address of a Kafka broker.*KAFKA_BOOTSTRAP_SERVERS=host:9092"):
         hr.Kafka("flights", time="at").connect()
     file = tmp_path / "client.properties"
     monkeypatch.setenv("KAFKA_CLIENT_CONFIG", str(file))

@@ -131,7 +131,7 @@ def test_a_subscription_without_a_project(connected, monkeypatch):
     """A bare name needs a project; a whole one does not."""
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
     name = make_subscription()
-    with pytest.raises(InvalidInput, match="has no project.*GOOGLE_CLOUD_PROJECT"):
+    with pytest.raises(InvalidInput, match=r"has no project.*GOOGLE_CLOUD_PROJECT"):
         hr.PubSub(name, time="at").connect()
     hr.PubSub(f"projects/p/subscriptions/{name}", time="at").connect().close()
     hr.PubSub(name, time="at", project="p").connect().close()
@@ -144,7 +144,7 @@ def test_no_credentials(monkeypatch, tmp_path):
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    with pytest.raises(InvalidInput, match="no credentials for Google's Pub/Sub.*gcloud auth"):
+    with pytest.raises(InvalidInput, match=r"no credentials for Google's Pub/Sub.*gcloud auth"):
         hr.PubSub("projects/p/subscriptions/flights", time="at").connect()
 
 
@@ -184,7 +184,7 @@ def test_a_service_that_goes_away(tmp_path, monkeypatch):
 
         with Store.open(tmp_path / "home") as store:
             began = time.monotonic()
-            with pytest.raises(StoreError, match="Pub/Sub does not answer.*nothing was lost"):
+            with pytest.raises(StoreError, match=r"Pub/Sub does not answer.*nothing was lost"):
                 follow_until(store, stream, leave)
             assert gone.is_set() and time.monotonic() - began < 40
             assert store.stream(stream.stream_id).num_rows == 5
