@@ -266,7 +266,7 @@ def report(line: dict[str, Any]) -> None:
 def main() -> None:
     """All streams, or those named."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("streams", nargs="*", choices=[*STREAMS, []], default=list(STREAMS))
+    parser.add_argument("streams", nargs="*", metavar="STREAM", help="lines, kafka, pubsub; all by default")
     parser.add_argument("--share", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

@@ -12,7 +12,7 @@ from tests.pages import ROOT, fences
 
 BIN = Path(sys.executable).parent
 PAGES = [page for page in sorted((ROOT / "docs" / "extending").glob("*.md")) if page.stem != "index"]
-KINDS = ["check", "metric", "op", "policy", "searcher", "source", "trainer"]
+KINDS = ["check", "metric", "op", "policy", "searcher", "source", "stream", "trainer"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def run(house, *command, cwd=None):
 
 
 def test_there_is_a_page_for_each_kind():
-    """Metric, check, op, source, trainer, searcher and policy; each has a file, a test of it, and something to try."""
+    """Metric, check, op, source, stream, trainer, searcher and policy; each has a file, a test of it, and something to try."""
     assert [page.stem for page in PAGES] == KINDS
     for page in PAGES:
         marks = [fence.mark for fence in fences(page)]
@@ -93,7 +93,7 @@ def test_the_files_pass_every_check_of_ours(tmp_path):
     (house / "tools").mkdir()
     shutil.copy(ROOT / "tools" / "stub.py", house / "tools")
     run(house, sys.executable, "tools/stub.py")
-    for name in ("ErrorRate", "Feather", "Nearby", "Newest", "Stump"):
+    for name in ("ErrorRate", "Feather", "Nearby", "Newest", "Spool", "Stump"):
         assert f"import {name} as {name}" in (house / "src/headrace/__init__.pyi").read_text()
     ops = (house / "src/headrace/transformation/ops/__init__.pyi").read_text()
     assert "def min_max(value: Expression, /, *, scale: float = 1.0) -> Expression: ..." in ops

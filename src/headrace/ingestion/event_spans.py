@@ -13,6 +13,7 @@ from headrace.errors import InvalidInput
 
 __all__ = ["EventSpans"]
 
+_WHOLE_MINUTES_US = 73_440_000_000_000  # 1972-04-30
 _FORMATS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
@@ -49,11 +50,14 @@ class EventSpans:
 
     def names(self, event_us: pa.Array) -> pa.Array:
         """The span of each moment: int64[num_rows], UTC epoch microseconds, to string[num_rows]."""
-        moments = event_us.cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us", tz=self.time_zone))
-        # Seconds first: %S of microseconds is not asked for, and strftime of fewer distinct values costs less.
-        hours = pc.floor_temporal(moments, unit="hour").dictionary_encode()
-        names = pc.strftime(hours.dictionary.cast(pa.timestamp("s", tz=self.time_zone)), format=_FORMATS[self.span])
-        return names.take(hours.indices)
+        # Rounded in UTC, whose clock repeats no hour. Since 1972 every zone's offset is a whole number of minutes.
+        is_recent = (pc.min(event_us).as_py() or 0) >= _WHOLE_MINUTES_US
+        moments = pc.floor_temporal(
+            event_us.cast(pa.timestamp("us", tz="UTC")), unit="minute" if is_recent else "second"
+        )
+        distinct = moments.dictionary_encode()
+        local = distinct.dictionary.cast(pa.timestamp("s", tz="UTC")).cast(pa.timestamp("s", tz=self.time_zone))
+        return pc.strftime(local, format=_FORMATS[self.span]).take(distinct.indices)
 
     def end_us(self, name: str) -> int:
         """When a span is over: the first moment after it, in UTC epoch microseconds."""

@@ -160,9 +160,12 @@ class Follower:
             or (bool(held.receipts) and time.monotonic() - held.since_s >= self.limits.wait_s)
         )
         is_at_end = is_quiet and self.waiting == 0
-        if is_due or is_at_end:
+        # A service that keeps account may hold back what comes next until what came is acknowledged.
+        is_held_back = is_quiet and not self._following
+        if is_due or is_at_end or is_held_back:
             self._commit(connection)
-        if is_due or is_quiet:
+        # What is held has moved the watermark, and is not committed: a span that it passed may still be in there.
+        if (is_due or is_quiet) and not self._held.num_rows:
             with contextlib.suppress(_Stopped):
                 self._close(is_quiet=is_quiet)
         self._renew()

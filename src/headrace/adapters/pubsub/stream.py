@@ -143,7 +143,7 @@ class _Puller:
         try:
             pages = self._client.list_subscriptions(request={"project": project}, timeout=_ANSWER_S, retry=None)
             return [found.name for found in pages]
-        except exceptions.GoogleAPICallError:
+        except exceptions.GoogleAPIError:
             return []
 
     def seek(self, following: Mapping[str, int]) -> None:
@@ -158,7 +158,7 @@ class _Puller:
             work()
         except HeadraceError as error:
             self._error = error
-        except exceptions.GoogleAPICallError as error:
+        except exceptions.GoogleAPIError as error:
             self._error = _told(error, self._path)
         except Exception as error:
             self._error = StoreError(f"Pub/Sub's client failed: {type(error).__name__}: {error}", where=self._path)
@@ -208,6 +208,7 @@ class _Puller:
                         "ack_deadline_seconds": round(self._lease_s),
                     },
                     timeout=_ANSWER_S,
+                    retry=None,
                 )
 
     def poll(self, limit: int, timeout_s: float) -> Delivery:
@@ -246,8 +247,10 @@ class _Puller:
             self._leased.difference_update(receipt)
         for some in _pieces(receipt):
             try:
-                self._client.acknowledge(request={"subscription": self._path, "ack_ids": some}, timeout=_ANSWER_S)
-            except exceptions.GoogleAPICallError:
+                self._client.acknowledge(
+                    request={"subscription": self._path, "ack_ids": some}, timeout=_ANSWER_S, retry=None
+                )
+            except exceptions.GoogleAPIError:
                 return
 
     def close(self) -> None:
@@ -265,7 +268,7 @@ class _Puller:
                     timeout=_ANSWER_S,
                     retry=None,
                 )
-            except exceptions.GoogleAPICallError:
+            except exceptions.GoogleAPIError:
                 break
         self._client.close()
 
