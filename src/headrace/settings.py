@@ -60,6 +60,12 @@ class Settings:
         Messages of a stream that `headrace ingest` holds before it commits them.
     commit_s : float
         How long it holds the first of them, in seconds.
+    web_host : str
+        The address that the pages of `headrace up` are served at; anything but loopback needs tokens.
+    web_port : int
+        Their TCP port; 0 = any free one.
+    web_uploads : bool
+        Whether a pipeline's file may be uploaded there.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
@@ -79,6 +85,9 @@ class Settings:
     tensorboard: bool = False
     commit_rows: int = 50_000
     commit_s: float = 1.0
+    web_host: str = "127.0.0.1"
+    web_port: int = 8601
+    web_uploads: bool = True
 
     def __post_init__(self) -> None:
         for name in _LIMITS:
@@ -108,6 +117,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "lease_s": (0.5, 86400.0),
     "commit_rows": (1, 10_000_000),
     "commit_s": (0.01, 3600.0),
+    "web_port": (0, 65535),
 }
 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a path"}

@@ -1,4 +1,4 @@
-"""The server as a child of `headrace up`: started again when it ends, gone when `headrace up` is."""
+"""A server as a child of `headrace up`: started again when it ends, gone when `headrace up` is."""
 
 from __future__ import annotations
 
@@ -18,9 +18,18 @@ _STOP_S = 30.0
 
 
 class Served:
-    """`headrace serve`, kept running: call `turn` now and then, from the thread that made it."""
+    """A server, kept running: call `turn` now and then, from the thread that made it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    module : str
+        Run with this process's id as its argument; `headrace serve` by default.
+    what : str
+        What it is called when it ends.
+    """
+
+    def __init__(self, module: str = "headrace.orchestration.served", what: str = "the server") -> None:
+        self._module, self._what = module, what
         self._process: subprocess.Popen[bytes] | None = None
         self._pause_s = _SHORTEST_S
         self._started = 0.0
@@ -32,13 +41,13 @@ class Served:
                 return
             stayed = time.monotonic() - self._started > _LONGEST_S
             self._pause_s = _SHORTEST_S if stayed else min(_LONGEST_S, 2 * self._pause_s)
-            progress.say(f"the server ended with {self._process.returncode}: starting another")
+            progress.say(f"{self._what} ended with {self._process.returncode}: starting another")
             self._process, self._started = None, time.monotonic()
         if time.monotonic() - self._started < self._pause_s and self._started:
             return
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "headrace.orchestration.served", str(os.getpid())],
+            [sys.executable, "-m", self._module, str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             start_new_session=True,  # Ctrl-C in the terminal is for `headrace up` alone, which stops it in order

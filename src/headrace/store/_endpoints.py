@@ -119,8 +119,11 @@ class Endpoints(Sharing):
         points.reach("after-push")
         return int(version)
 
-    def roll_back(self, name: str, version: int, *, reason: str = "") -> None:
-        """Serve an older version again: one more entry in the log; versions are never reused or removed."""
+    def roll_back(self, name: str, version: int, *, reason: str = "", who: str = "") -> None:
+        """Serve an older version again: one more entry in the log; versions are never reused or removed.
+
+        `who` does it, where that is not this process's user.
+        """
         with self._database.write() as connection:
             live = current(connection, name)
             if live is None:
@@ -129,7 +132,7 @@ class Endpoints(Sharing):
                 versions = connection.execute("SELECT version FROM endpoint_versions WHERE name = ?", (name,))
                 raise UnknownName(f"version of endpoint {name!r}", str(version), [str(row[0]) for row in versions])
             if live.version != version:
-                self._move(connection, name, version, live.version, "rollback", reason=reason, run_id=None)
+                self._move(connection, name, version, live.version, "rollback", reason=reason, run_id=None, who=who)
 
     def streams(self) -> list[tuple[str, str]]:
         """(pipeline, stream) of every stream that something was accepted in, sorted."""
@@ -188,11 +191,12 @@ class Endpoints(Sharing):
         *,
         reason: str,
         run_id: str | None,
+        who: str = "",
     ) -> None:
         connection.execute(
             "INSERT INTO endpoint_moves (name, version, replaced, action, who, reason, run_id, time_us)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, version, replaced, action, _who(), reason, run_id, now_us()),
+            (name, version, replaced, action, who or _who(), reason, run_id, now_us()),
         )
         body = {"endpoint": name, "version": version, "replaced": replaced, "action": action}
         self._append(connection, "endpoint-moved", body, run_id=run_id)
