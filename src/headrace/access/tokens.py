@@ -61,7 +61,7 @@ class Token:
 
 
 class Tokens:
-    """The tokens of one project. Read anew whenever the file has changed, so that a token that is revoked is so at once.
+    """The tokens of one project. Read anew whenever the file has changed: a token that is revoked is so at once.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

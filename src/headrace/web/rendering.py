@@ -22,6 +22,7 @@ __all__ = ["STATE_TONES", "Renderer"]
 # One vocabulary, said in words; the colour repeats it.
 STATE_TONES = {
     "succeeded": "good",
+    "ready": "good",
     "failed": "bad",
     "lost": "bad",
     "no": "bad",
@@ -31,6 +32,7 @@ STATE_TONES = {
     "cancelled": "warn",
     "waiting": "warn",
 }
+_THEME = "headrace_theme"  # set by the script
 _NAVIGATION = (
     ("Runs", "/runs"),
     ("Grid", "/grid"),
@@ -96,6 +98,7 @@ class Renderer:
             navigation=self._navigation(person, request.scope["path"]),
             twin=_twin(request),
             has_tokens=not self._site.tokens.is_empty,
+            theme=_theme(request),
         )
         return HTMLResponse(text, page.status)
 
@@ -115,6 +118,12 @@ def _twin(request: Request) -> str:
     path = request.scope["path"]
     query = request.scope.get("query_string", b"").decode("latin-1")
     return ("/index" if path == "/" else path) + ".json" + (f"?{query}" if query else "")
+
+
+def _theme(request: Request) -> str:
+    """What this browser chose to see, so that a page comes in it at once; "" leaves it to the system."""
+    chosen = request.cookies.get(_THEME, "")
+    return chosen if chosen in ("light", "dark") else ""
 
 
 def _seconds(value: float | None) -> str:

@@ -6,13 +6,15 @@ It is a process of its own so that whatever happens to it, watching and running 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
-from headrace import progress
+from headrace import lookup, progress
 from headrace.errors import HeadraceError, InvalidInput, StoreError
 from headrace.settings import Settings, find_project, load_settings
 
@@ -46,8 +48,18 @@ def serve(settings: Settings, project: Path, *, on_ready: Any = None) -> None:
 
     check_address(settings)
     port = _free_port(settings.web_host, settings.web_port)
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     with Store.open(settings.home, lease_s=settings.lease_s) as store:
         asyncio.run(_run(make_app(Site(store, settings, project)), settings.web_host, port, on_ready))
+
+
+def _warm_up() -> None:
+    """Import what the first page of each kind would wait for."""
+    from headrace.report import page_of
+
+    for kind in lookup.names("page"):
+        with contextlib.suppress(HeadraceError, ImportError):
+            page_of(kind)
 
 
 async def _run(app: Any, host: str, port: int, on_ready: Any) -> None:

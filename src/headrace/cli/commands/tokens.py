@@ -63,9 +63,7 @@ def execute(arguments: argparse.Namespace) -> int:
             write_table(rows, ["name", "role", "reads", "id", "made", "state"])
         return 0
     if arguments.verb == "add":
-        token, secret = tokens.add(
-            arguments.name, arguments.role, reads=arguments.read or ("*",), days=arguments.days
-        )
+        token, secret = tokens.add(arguments.name, arguments.role, reads=arguments.read or ("*",), days=arguments.days)
         if arguments.output == "json":
             write_json({**_row(token), "secret": secret})
         else:

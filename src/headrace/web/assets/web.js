@@ -1,6 +1,9 @@
 "use strict";
 // Keeps a page up to date: fetches it again and puts in place what differs. Without this the page says the same.
 (() => {
+// What was chosen holds for all pages: the server sends them in it.
+const toggle = document.querySelector(".bar > button");
+toggle.addEventListener("click", () => { document.cookie = "headrace_theme=" + document.documentElement.dataset.theme + "; path=/; max-age=31536000; samesite=strict"; });
 const main = document.getElementById("content");
 const note = document.getElementById("live");
 let wait = Number(main.dataset.live);

@@ -165,12 +165,24 @@ def graph_of(name: str, plan: dict[str, Any]) -> Html:
     """A plan's steps, each after what it needs."""
     from headrace.web.grants import needs_of
 
-    steps = {step["name"]: step for step in plan["steps"]}
     boxes = {}
+    spans: dict[str, int] = {}
     for step in plan["steps"]:
-        needs = tuple(dict.fromkeys(need for need in needs_of(step["arguments"]) if need in steps))
+        stem, bracket, _ = step["name"].partition("[")
+        if bracket:  # the spans of one ingest are one box
+            spans[stem] = spans.get(stem, 0) + 1
+    for stem, number in spans.items():
+        boxes[f"{stem}[]"] = Box((f"{stem}: {number} span{'s' if number > 1 else ''}",), (), "box-accent")
+    for step in plan["steps"]:
+        if "[" in step["name"]:
+            continue
+        needs = dict.fromkeys(
+            need.partition("[")[0] + "[]" if "[" in need else need for need in needs_of(step["arguments"])
+        )
+        if f"{step['name']}[]" in boxes:
+            needs[f"{step['name']}[]"] = None
         lines = (step["name"],) if step["call"] == step["name"] else (step["name"], step["call"].rpartition(":")[2])
-        boxes[step["name"]] = Box(lines, needs, "box-accent", str(step.get("line") or ""))
+        boxes[step["name"]] = Box(lines, tuple(needs), "box-accent", str(step.get("line") or ""))
     return diagram(f"The steps of {name}", boxes)
 
 

@@ -23,7 +23,8 @@ def show(ask: Ask) -> Page:
     record = run_record(store, run)
     state = state_of(store, run)
     report = page_of("run").report(record, context_of(ask, run.run_id))
-    done = sum(step.state not in ("not run", "running") for step in record.steps)
+    steps = [step for step in record.steps if step.state != "looked up"]
+    done = sum(step.state not in ("not run", "running") for step in steps)
     plain = asdict(record)
     created = store.newest_event("run-created", run_id=run.run_id)
     data: dict[str, Any] = {
@@ -39,6 +40,7 @@ def show(ask: Ask) -> Page:
         ],
         "ending": plain["ending"],
         "num_done": done,
+        "num_steps": len(steps),
         "is_cancel_requested": run.is_cancel_requested,
         "trigger": (created.body.get("trigger") if created else None),
         "can": {
