@@ -44,7 +44,13 @@ def test_the_matrix_is_whole():
 def filled(pages):
     """From an address with holes to one that exists."""
     model = pages.store.catalog("model")[0].digest
-    facts = {"run": pages.run_id, "step": "train", "file:path": pages.project.file.name, "digest": model, "name": "late"}
+    facts = {
+        "run": pages.run_id,
+        "step": "train",
+        "file:path": pages.project.file.name,
+        "digest": model,
+        "name": "late",
+    }
 
     def fill(path):
         for key, value in facts.items():
@@ -55,7 +61,7 @@ def filled(pages):
 
 
 def test_every_role_at_every_address(pages, filled):
-    """Who is below an address's role is refused, whatever it is; who is not is let in, to the view and its own errors."""
+    """Who is below an address's role is refused; who is not is let in, to the view and its own errors."""
     secrets = {role: pages.secret(role) for role in ORDER[1:]}
     for (method, path), least in MATRIX.items():
         for index, role in enumerate(ORDER):

@@ -101,10 +101,29 @@ def look_contained(
         said = ended.stopped or f"its process ended with status {ended.status}"
         return {**nothing, "error": f"{file.name} could not be looked at: {said}", "told": last[0] if last else ""}
     try:
-        found: dict[str, Any] = json.loads(ended.output)
+        found = json.loads(ended.output)
     except ValueError:
+        found = None
+    if not _is_answer(found):  # code that was imported may have written it
         return {**nothing, "error": f"{file.name} could not be looked at: its process gave no answer", "told": ""}
-    return {**found, "told": ""}
+    return {**nothing, **found, "told": ""}
+
+
+def _is_answer(found: Any) -> bool:
+    """Whether it has the form of an answer."""
+    if not isinstance(found, dict) or not isinstance(found.get("error"), str | None):
+        return False
+    parts = {"name": str, "form": list}
+    planned = {"plan": dict, "resolved": dict, "identity": str}
+    pipelines = found.get("pipelines")
+    return isinstance(pipelines, list) and all(
+        isinstance(item, dict)
+        and all(isinstance(item.get(key), kind) for key, kind in parts.items())
+        and (
+            isinstance(item.get("error"), str) or all(isinstance(item.get(key), kind) for key, kind in planned.items())
+        )
+        for item in pipelines
+    )
 
 
 def look(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import IO
 
-from headrace.errors import InvalidInput, StoreError
-from headrace.orchestration.looking import look_contained
+from headrace.errors import InvalidInput
 from headrace.orchestration.planning import file_of
 from headrace.orchestration.waivers import check_waivers
-from headrace.store import RunRow
 from headrace.web.asking import Ask, Done
+from headrace.web.views._queueing import queue
 from headrace.web.views._rows import run_href, state_of
 
-__all__ = ["cancel", "queue", "resume", "waive"]
+__all__ = ["cancel", "resume", "waive"]
 
 _TAKEN_S = 20.0  # how long a resumed run may take to begin before the page says that it is still on its way
 
@@ -52,7 +53,8 @@ def resume(ask: Ask) -> Done:
             stderr=told,
             start_new_session=True,
         )
-        _Waiting(process)
+        # So that it leaves no zombie, whenever it ends.
+        threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
         deadline = time.monotonic() + _TAKEN_S
         while time.monotonic() < deadline:
             status = process.poll()
@@ -63,15 +65,6 @@ def resume(ask: Ask) -> Done:
                 raise InvalidInput(f"run {run.run_id} cannot be resumed: {_last_line(told)}")
             time.sleep(0.05)
     return Done(run_href(run.run_id), "The run is about to go on.", {"run": run.run_id, "state": run.state})
-
-
-class _Waiting:
-    """Waits for a process on a thread, so that it leaves no zombie."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        import threading
-
-        threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
 
 
 def _last_line(told: IO[bytes]) -> str:
@@ -88,37 +81,12 @@ def waive(ask: Ask) -> Done:
         raise InvalidInput("no finding was chosen", expected="those that are to be let pass")
     waivers = check_waivers(names, ask.person.name, ask.form.get("because", ""))
     parameters = {name: _text(value) for name, value in run.plan.get("parameters", {}).items()}
-    new = queue(ask, run, parameters, waivers)
+    file = file_of(run, ask.site.project)
+    new = queue(ask, file, run.pipeline, parameters, why=f"after run {run.run_id}", waivers=waivers)
     ask.audit("waive", run=run.run_id, new_run=new, findings=names, because=waivers[0]["because"])
     said = f"{len(names)} finding{'s' if len(names) > 1 else ''} let pass, by {ask.person.name}; this run repeats it."
     return Done(run_href(new), said, {"run": new, "state": "queued"})
 
 
 def _text(value: object) -> str:
-    import json
-
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def queue(ask: Ask, run: RunRow, parameters: dict[str, str], waivers: list[dict[str, str]]) -> str:
-    """Plan the pipeline of a run again, in a contained process, and put that into the queue; the new run's id."""
-    site = ask.site
-    file = file_of(run, site.project)
-    found = look_contained(
-        file, site.settings.home, site.limits, pipeline=run.pipeline, parameters=parameters, waivers=waivers
-    )
-    error = found["error"] or (found["pipelines"][0].get("error") if found["pipelines"] else "it holds no pipeline")
-    if error:
-        raise InvalidInput(str(error))
-    planned = found["pipelines"][0]
-    try:
-        return site.store.create_run(
-            planned["name"],
-            planned["plan"],
-            resolved=planned["resolved"],
-            plan_id=planned["identity"],
-            is_queued=True,
-            trigger={"by": ask.person.name, "why": [f"after run {run.run_id}"]},
-        )
-    except KeyError as missing:
-        raise StoreError(f"the look at {file.name} gave no {missing}") from None

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from headrace import disk
 from headrace.errors import InvalidInput, UnknownName
-from headrace.orchestration.looking import look_contained
 from headrace.orchestration.up import UPLOADED
 from headrace.report import Box, Html, diagram
 from headrace.store import RunRow
 from headrace.web.asking import Ask, Done, Page
+from headrace.web.views._queueing import queue
 from headrace.web.views._rows import run_href, run_rows
 
 __all__ = ["listing", "run", "show", "upload"]
@@ -141,22 +141,9 @@ def run(ask: Ask) -> Done:
     path = _path(ask, name)
     pipeline = ask.form.get("pipeline", "")
     parameters = {key[2:]: value for key, value in ask.form.items() if key.startswith("p.")}
-    site = ask.site
-    found = look_contained(path, site.settings.home, site.limits, pipeline=pipeline, parameters=parameters)
-    planned = found["pipelines"][0] if found["pipelines"] else {}
-    error = found["error"] or planned.get("error")
-    if error:
-        raise InvalidInput(str(error))
-    run_id = site.store.create_run(
-        planned["name"],
-        planned["plan"],
-        resolved=planned["resolved"],
-        plan_id=planned["identity"],
-        is_queued=True,
-        trigger={"by": ask.person.name, "why": ["asked for in the browser"]},
-    )
+    run_id = queue(ask, path, pipeline, parameters, why="asked for in the browser")
     ask.audit("run", run=run_id, file=name, pipeline=pipeline, parameters=parameters)
-    there = len(site.store.announced("worker"))
+    there = len(ask.store.announced("worker"))
     said = "The run is queued" + ("." if there else ": `headrace worker` or `headrace up` takes it.")
     return Done(run_href(run_id), said, {"run": run_id, "state": "queued"})
 
