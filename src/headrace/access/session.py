@@ -41,7 +41,9 @@ class Sessions:
     def token_id(self, session: str) -> str | None:
         """Whose it is: a token's id, "" for nobody in particular; None for one that is not ours, or is over."""
         body, _, signature = session.rpartition(".")
-        if not body or not hmac.compare_digest(signature.encode(), self._sign("session", body).encode()):
+        if not body or not hmac.compare_digest(
+            signature.encode("utf-8", "replace"), self._sign("session", body).encode()
+        ):
             return None
         token_id, expires, _ = body.split(".", 2)
         if int(expires) < time.time():
@@ -54,7 +56,7 @@ class Sessions:
 
     def is_mark(self, mark: str, session: str) -> bool:
         """Whether a form carries what it should."""
-        return hmac.compare_digest(mark.encode(), self.mark(session).encode())
+        return hmac.compare_digest(mark.encode("utf-8", "replace"), self.mark(session).encode())
 
     def _sign(self, purpose: str, text: str) -> str:
         return hmac.new(self._key, f"{purpose}\n{text}".encode(), hashlib.sha256).hexdigest()

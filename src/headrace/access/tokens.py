@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ _FILE, _LOCK = "access.json", "access.lock"
 _PREFIX = "hr"
 _WAIT_S = 10.0
 _LONGEST_NAME = 80
+_MINE = threading.Lock()  # the file's lock is a process's, which its threads share
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class Tokens:
     def _writing(self) -> Iterator[list[Token]]:
         """The list to change; written when the block ends well, one process at a time."""
         disk.make_folder(self._home, mode=0o700)
-        with _held(self._home / _LOCK):
+        with _MINE, _held(self._home / _LOCK):
             tokens = self.all()
             yield tokens
             plain = {
@@ -210,4 +212,4 @@ def _held(lock: Path) -> Iterator[None]:
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Web: a project's pages: runs, data, models and endpoints, to look at and, with a role that may, to act on.
+"""Site: a project's pages: runs, data, models and endpoints, to look at and, with a role that may, to act on.
 
     python -m headrace.web.server PARENT      # what `headrace up` starts, on loopback, at the setting web_port
 

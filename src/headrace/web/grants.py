@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
-from headrace.access import Person
+from headrace.access import Person, mask
+from headrace.orchestration.run_record import RunRecord
 from headrace.store import RunRow, Store
 
-__all__ = ["datasets_of", "may_see", "needs_of", "sensitive_columns"]
+__all__ = ["datasets_of", "masked", "may_see", "needs_of", "sensitive_columns"]
 
 
 def datasets_of(run: RunRow, step: str | None = None) -> list[str]:
@@ -45,6 +47,17 @@ def sensitive_columns(run: RunRow) -> frozenset[str]:
         named = planned["arguments"].get("sensitive") if planned["call"] == "ingest" else None
         found |= {named} if isinstance(named, str) else set(named or ())
     return frozenset(found)
+
+
+def masked(record: RunRecord, columns: Collection[str]) -> RunRecord:
+    """A run's record without the values of sensitive columns in what its steps said."""
+    if not columns:
+        return record
+    steps = tuple(
+        replace(step, why=mask(step.why, columns), says=tuple(mask(line, columns) for line in step.says))
+        for step in record.steps
+    )
+    return replace(record, steps=steps, ending=tuple(mask(line, columns) for line in record.ending))
 
 
 def needs_of(value: Any) -> Iterator[str]:

@@ -20,7 +20,8 @@ Item = TypeVar("Item")
 def state_of(store: Store, run: RunRow) -> str:
     """A run's state; "cut off" where it runs and nobody works on it."""
     if run.state == "running" and not store.is_alive(store.lease(run.run_id)):
-        return "cut off"
+        now = store.run(run.run_id).state  # it may have ended since it was read, its lease gone with that
+        return "cut off" if now == "running" else now
     return run.state
 
 

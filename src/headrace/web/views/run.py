@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from headrace.access import mask
 from headrace.orchestration.run_record import run_record
 from headrace.orchestration.waivers import can_waive
 from headrace.report import Context, content, page_of
 from headrace.store import AttemptRow
 from headrace.web.asking import Ask, Page
-from headrace.web.grants import may_see
+from headrace.web.grants import masked, may_see, sensitive_columns
 from headrace.web.views._rows import artifact_href, state_of, step_href
 
 __all__ = ["context_of", "show"]
@@ -20,7 +21,8 @@ def show(ask: Ask) -> Page:
     """`/runs/RUN`."""
     run = ask.run()
     store = ask.store
-    record = run_record(store, run)
+    hidden = sensitive_columns(run)
+    record = masked(run_record(store, run), hidden)
     state = state_of(store, run)
     report = page_of("run").report(record, context_of(ask, run.run_id))
     steps = [step for step in record.steps if step.state != "looked up"]
@@ -47,12 +49,12 @@ def show(ask: Ask) -> Page:
             "cancel": state in ("queued", "running", "cut off") and not run.is_cancel_requested,
             "resume": state in ("failed", "cancelled", "cut off", "rejected"),
         },
-        "findings": _findings(store.attempts(run.run_id)) if state == "rejected" else [],
+        "findings": _findings(store.attempts(run.run_id), hidden) if state == "rejected" else [],
         "file": run.plan.get("file"),
     }
-    is_going_on = state in ("queued", "running")
     shown = {"body": content(report)}
-    return Page("run", f"Run {run.run_id}", data, shown, live_s=1.0 if is_going_on else 0.0)
+    live_s = {"queued": 1.0, "running": 1.0, "cut off": 3.0}.get(state, 0.0)  # somebody may take it over
+    return Page("run", f"Run {run.run_id}", data, shown, live_s=live_s)
 
 
 def context_of(ask: Ask, run_id: str = "") -> Context:
@@ -78,7 +80,7 @@ def context_of(ask: Ask, run_id: str = "") -> Context:
     return Context(link, load, part=(lambda step: step_href(run_id, step)) if run_id else (lambda _: None))
 
 
-def _findings(attempts: list[AttemptRow]) -> list[dict[str, Any]]:
+def _findings(attempts: list[AttemptRow], hidden: frozenset[str]) -> list[dict[str, Any]]:
     """What a validation said no to, and whether a person can let it pass."""
     last = {row.step: row for row in attempts}
     found = []
@@ -87,6 +89,6 @@ def _findings(attempts: list[AttemptRow]) -> list[dict[str, Any]]:
             continue
         items = list(row.result.get("items", ()))
         for index, name in enumerate(row.result.get("names", ())):
-            message = str(items[index]) if index < len(items) else ""
+            message = mask(str(items[index]), hidden) if index < len(items) else ""
             found.append({"step": step, "name": name, "message": message, "can_waive": can_waive(name)})
     return found

@@ -14,7 +14,7 @@ from headrace.orchestration.run_record import run_record
 from headrace.report import Column, Content, Html, table, tag
 from headrace.store import AttemptRow, RunRow
 from headrace.web.asking import Ask, Page, Text
-from headrace.web.grants import datasets_of, sensitive_columns
+from headrace.web.grants import datasets_of, masked, sensitive_columns
 from headrace.web.views._rows import run_href, state_of
 from headrace.web.views.run import context_of
 
@@ -27,13 +27,13 @@ def show(ask: Ask) -> Page:
     """`/runs/RUN/steps/STEP`."""
     run, planned = _asked(ask)
     name, store = planned["name"], ask.store
-    record = next(item for item in run_record(store, run).steps if item.name == name)
+    hidden = sensitive_columns(run)
+    record = next(item for item in masked(run_record(store, run), hidden).steps if item.name == name)
     tried = store.attempts(run.run_id, name)
     said = explain(store, run, name).to_plain()
     made_by = _printed_by(ask, run, tried)
     text, start, end = _tail(ask, made_by, name)
-    hidden = sensitive_columns(run)
-    is_going_on = state_of(store, run) in ("queued", "running") and record.state in ("running", "not run")
+    is_going_on = state_of(store, run) in ("queued", "running", "cut off") and record.state in ("running", "not run")
     data: dict[str, Any] = {
         "run": run.run_id,
         "pipeline": run.pipeline,
@@ -43,7 +43,7 @@ def show(ask: Ask) -> Page:
         "state": record.state,
         "why": record.why,
         "changes": [mask(change["text"], hidden) for change in said["changes"] if "text" in change],
-        "says": [mask(item, hidden) for item in record.says],
+        "says": list(record.says),
         "seconds": record.seconds or None,
         "rows_read": record.rows_read,
         "rows_reused": record.rows_reused,
