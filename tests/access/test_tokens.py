@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(tmp_path):
     kept = json.loads(file.read_text())
     for damaged in ("", "{}", "[]", json.dumps({**kept, "format": 2}), file.read_text()[:-20]):
         file.write_text(damaged)
-        with pytest.raises(OSError, match="cannot be read|newer"):
+        with pytest.raises(OSError, match=r"cannot be read|newer"):
             tokens.person(secret)
-        with pytest.raises(OSError, match="cannot be read|newer"):
+        with pytest.raises(OSError, match=r"cannot be read|newer"):
             _ = tokens.is_empty

@@ -1,8 +1,8 @@
 """The story in a real browser: run by .venvs/browser (Playwright and Debian's chromium), told what to do in one JSON
 argument; what it saw is one JSON object on standard output.
 
-It logs in, uploads a pipeline, runs it with another parameter and watches it without reloading; opens the failed step of
-a broken one, puts it right and resumes; reads why a month was refused, lets the finding pass, and rolls the endpoint
+It logs in, uploads a pipeline, runs it with another parameter and watches it without reloading; opens the failed step
+of a broken one, puts it right and resumes; reads why a month was refused, lets the finding pass, and rolls the endpoint
 back. Then, where it is asked for, it takes a picture of every page, light and dark.
 """
 

@@ -80,8 +80,7 @@ def tell(project, base, beside, **told):
     }
     done = subprocess.run(
         [str(PYTHON), str(Path(__file__).parent / "story.py"), json.dumps(told)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=1500,
     )
