@@ -65,8 +65,8 @@ class Markup(HTMLParser):
         return found
 
 
-def crawl(client, start="/", most=400):
-    """Address -> Markup of every page that links lead to from one; each must be there."""
+def crawl(client, start="/", most=400, leave=()):
+    """Address -> Markup of every page that links lead to from one, but those that begin so; each must be there."""
     pending, pages = [start], {}
     while pending:
         path = pending.pop(0)
@@ -83,6 +83,6 @@ def crawl(client, start="/", most=400):
             target = urljoin(BASE + path, link)
             assert target.startswith(BASE + "/"), f"{path} leads away to {target}"
             local = target.removeprefix(BASE).partition("#")[0]
-            if local not in pages:
+            if local not in pages and not local.startswith(tuple(leave)):
                 pending.append(local)
     return pages

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from headrace.access import Person, mask
-from headrace.orchestration.run_record import RunRecord
+from headrace.orchestration.run_record import RunRecord, StepRecord
 from headrace.store import RunRow, Store
 
-__all__ = ["datasets_of", "masked", "may_see", "needs_of", "sensitive_columns"]
+__all__ = ["datasets_of", "masked", "masked_step", "may_see", "needs_of", "sensitive_columns"]
 
 
 def datasets_of(run: RunRow, step: str | None = None) -> list[str]:
@@ -53,11 +53,13 @@ def masked(record: RunRecord, columns: Collection[str]) -> RunRecord:
     """A run's record without the values of sensitive columns in what its steps said."""
     if not columns:
         return record
-    steps = tuple(
-        replace(step, why=mask(step.why, columns), says=tuple(mask(line, columns) for line in step.says))
-        for step in record.steps
-    )
+    steps = tuple(masked_step(step, columns) for step in record.steps)
     return replace(record, steps=steps, ending=tuple(mask(line, columns) for line in record.ending))
+
+
+def masked_step(step: StepRecord, columns: Collection[str]) -> StepRecord:
+    """The same for one step."""
+    return replace(step, why=mask(step.why, columns), says=tuple(mask(line, columns) for line in step.says))
 
 
 def needs_of(value: Any) -> Iterator[str]:

@@ -52,10 +52,12 @@ def run_rows(store: Store, runs: Sequence[RunRow]) -> list[dict[str, Any]]:
     return rows
 
 
-def paged(ask: Ask, found: Sequence[Item], *, offset: int, most: int = MOST) -> tuple[list[Item], dict[str, str]]:
+def paged(
+    ask: Ask, found: Sequence[Item], *, offset: int, most: int = MOST
+) -> tuple[list[Item], dict[str, str | None]]:
     """A page of a list, asked for with one more than it shows; and the addresses of those before and after."""
     query = {name: value for name, value in ask.query.items() if name != "offset"}
-    links = {}
+    links: dict[str, str | None] = {"newer": None, "older": None}
     if offset:
         before = max(0, offset - most)
         links["newer"] = "?" + urlencode({**query, **({"offset": before} if before else {})})

@@ -22,7 +22,9 @@ def show(ask: Ask) -> Page:
         rows = list(reversed(run_rows(ask.store, ask.store.runs(pipeline=name, limit=_RUNS))))
         steps = list(dict.fromkeys(step for row in reversed(rows) for step in row["steps"]))
         grids.append({"pipeline": name, "steps": steps, "runs": rows})
-    more = {} if wanted or len(known) <= offset + _PIPELINES else {"older": f"?offset={offset + _PIPELINES}"}
+    more: dict[str, str | None] = {"newer": None, "older": None}
+    if not wanted and len(known) > offset + _PIPELINES:
+        more["older"] = f"?offset={offset + _PIPELINES}"
     if offset and not wanted:
         more["newer"] = f"?offset={max(0, offset - _PIPELINES)}"
     return Page("grid", "Grid", {"grids": grids, "pipeline": wanted, "pages": more}, live_s=5.0)

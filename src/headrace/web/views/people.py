@@ -52,7 +52,8 @@ def audit(ask: Ask) -> Page:
         facts = {name: value for name, value in event.body.items() if name not in ("who", "role", "token", "what")}
         entry = {name: event.body.get(name, "") for name in ("who", "role", "token", "what")}
         rows.append({"event": event.event_id, "time_us": event.time_us, **entry, "facts": facts})
-    pages = {"older": f"?before={found[_MOST - 1].event_id}"} if len(found) > _MOST else {}
+    older = f"?before={found[_MOST - 1].event_id}" if len(found) > _MOST else None
+    pages = {"newer": "?" if before else None, "older": older}
     return Page("audit", "Audit log", {"events": rows, "pages": pages})
 
 

@@ -10,11 +10,11 @@ from headrace.access import mask
 from headrace.errors import UnknownName
 from headrace.orchestration.explaining import explain
 from headrace.orchestration.reporting import log_name
-from headrace.orchestration.run_record import run_record
+from headrace.orchestration.run_record import step_record
 from headrace.report import Column, Content, Html, table, tag
 from headrace.store import AttemptRow, RunRow
 from headrace.web.asking import Ask, Page, Text
-from headrace.web.grants import datasets_of, masked, sensitive_columns
+from headrace.web.grants import datasets_of, masked_step, sensitive_columns
 from headrace.web.views._rows import run_href, state_of
 from headrace.web.views.run import context_of
 
@@ -28,7 +28,7 @@ def show(ask: Ask) -> Page:
     run, planned = _asked(ask)
     name, store = planned["name"], ask.store
     hidden = sensitive_columns(run)
-    record = next(item for item in masked(run_record(store, run), hidden).steps if item.name == name)
+    record = masked_step(step_record(store, run, name), hidden)
     tried = store.attempts(run.run_id, name)
     said = explain(store, run, name).to_plain()
     made_by = _printed_by(ask, run, tried)
