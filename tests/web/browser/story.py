@@ -163,7 +163,7 @@ class Story:
         """The endpoint goes back, with a reason, in a person's name."""
         page = self.page
         page.goto(f"{self.base}/endpoints/{self.told['endpoint']}")
-        page.get_by_label("Version").select_option("1")
+        page.get_by_label("Version", exact=True).select_option("1")
         page.get_by_label("Because").fill("the one before was better")
         page.get_by_role("button", name="Serve that version again").click()
         expect(page.get_by_role("heading", level=1)).to_have_text(f"{self.told['endpoint']} serves version 1")

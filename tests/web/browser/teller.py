@@ -82,7 +82,7 @@ def tell(project, base, beside, **told):
         [str(PYTHON), str(Path(__file__).parent / "story.py"), json.dumps(told)],
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=2400,
     )
     assert done.returncode == 0, f"{done.stderr[-6000:]}\n{(project / 'up.txt').read_text()[-2000:]}"
     return json.loads(done.stdout)
