@@ -134,3 +134,20 @@ def test_a_form_that_is_too_large(pages, monkeypatch):
             yield b"x" * 65536
 
     assert pages.client.post("/pipelines", content=chunks(), headers=kind).status_code == 413
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken(project):
+    """`headrace up` says so once, and goes on without pages."""
+    import socket
+
+    from tests.orchestration.processes import messages, start, wait_until
+
+    project.write("@hr.pipeline\ndef flow():\n    pass\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        up = start(project, "up", HEADRACE_WEB_PORT=str(taken.getsockname()[1]))
+        wait_until(lambda: "going on without the pages" in messages(project), "what it says")
+        assert up.poll() is None and messages(project).count("cannot be served") == 1
+        assert "set web_port to another" in messages(project)
+        up.terminate()
+        up.wait(60)

@@ -15,6 +15,7 @@ __all__ = ["Served", "main"]
 
 _SHORTEST_S, _LONGEST_S = 0.5, 5.0  # pauses before it is started again
 _STOP_S = 30.0
+_CANNOT = 4  # the exit code of one that could not start; what is wrong was said
 
 
 class Served:
@@ -26,18 +27,29 @@ class Served:
         Run with this process's id as its argument; `headrace serve` by default.
     what : str
         What it is called when it ends.
+    is_needed : bool
+        Whether it is started again when it could not start at all, as when somebody else has its port.
     """
 
-    def __init__(self, module: str = "headrace.orchestration.served", what: str = "the server") -> None:
-        self._module, self._what = module, what
+    def __init__(
+        self, module: str = "headrace.orchestration.served", what: str = "the server", *, is_needed: bool = True
+    ) -> None:
+        self._module, self._what, self._is_needed = module, what, is_needed
+        self._has_given_up = False
         self._process: subprocess.Popen[bytes] | None = None
         self._pause_s = _SHORTEST_S
         self._started = 0.0
 
     def turn(self) -> None:
         """Start it, or start it again after a pause that grows while it does not stay up."""
+        if self._has_given_up:
+            return
         if self._process is not None:
             if self._process.poll() is None:
+                return
+            if self._process.returncode == _CANNOT and not self._is_needed:
+                self._has_given_up = True
+                progress.say(f"going on without {self._what}")
                 return
             stayed = time.monotonic() - self._started > _LONGEST_S
             self._pause_s = _SHORTEST_S if stayed else min(_LONGEST_S, 2 * self._pause_s)

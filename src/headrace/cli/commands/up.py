@@ -68,7 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
         up = Up(store, settings, project, files, crew=crew, tell=told, once=arguments.once)
         servers = [Served()] if arguments.serve else []
         if not arguments.once and not arguments.no_web and _has_pages():
-            servers.append(Served("headrace.web.server", "the server of the pages"))
+            servers.append(Served("headrace.web.server", "the pages", is_needed=False))
 
         def stop(number: int, _: object) -> None:
             nonlocal stopped_by
