@@ -25,6 +25,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 240_000
+MISSING = "/runs/nothing"
 
 
 class Story:
@@ -40,10 +41,15 @@ class Story:
         """A page whose errors and requests are watched."""
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda said: self.faults.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("console", self.said)
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         page.on("request", self.asked)
         return page
+
+    def said(self, message):
+        """No error may be on the console, but of the page that is asked for though it is not there."""
+        if message.type == "error" and not message.location["url"].endswith(MISSING):
+            self.faults.append(f"console: {message.text} ({message.location['url']})")
 
     def asked(self, request):
         """No request may leave."""
@@ -210,7 +216,7 @@ class Story:
             "access": "/access",
             "audit": "/audit",
             "login": "/login",
-            "problem": "/runs/nothing",
+            "problem": MISSING,
         }
         for kind in ask(f"{self.base}/data.json").json()["kinds"]:
             found = ask(f"{self.base}/data.json?kind={kind}").json()["artifacts"]

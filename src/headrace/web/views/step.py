@@ -9,10 +9,12 @@ from typing import Any
 from headrace.access import mask
 from headrace.errors import UnknownName
 from headrace.orchestration.explaining import explain
+from headrace.orchestration.pages.model import training_curves
 from headrace.orchestration.reporting import log_name
 from headrace.orchestration.run_record import step_record
 from headrace.report import Column, Content, Html, table, tag
 from headrace.store import AttemptRow, RunRow
+from headrace.training.recording import read_records
 from headrace.web.asking import Ask, Page, Text
 from headrace.web.grants import datasets_of, masked_step, sensitive_columns
 from headrace.web.views._rows import run_href, state_of
@@ -21,6 +23,7 @@ from headrace.web.views.run import context_of
 __all__ = ["log", "show"]
 
 _PIECE = 64 * 1024
+_MOST_POINTS = 400
 
 
 def show(ask: Ask) -> Page:
@@ -56,7 +59,10 @@ def show(ask: Ask) -> Page:
         "log": {"text": text, "start": start, "end": end},
     }
     context = context_of(ask)
+    training = _training(_file(ask, made_by, name).with_suffix(".jsonl"))
+    data["training"] = training
     shown = {
+        "curves": training_curves(training) if training else [],
         "inputs_table": _artifacts("What went in", data["inputs"], context),
         "outputs_table": _artifacts("What it made", data["outputs"], context),
         "back": run_href(run.run_id),
@@ -140,6 +146,21 @@ def _progress(ask: Ask, run: RunRow, step: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _training(file: Path) -> dict[str, list[tuple[int, float]]]:
+    """What a trainer reports while it fits: name -> (step, value), of the newest attempt, thinned to be drawn."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for record in read_records(file):
+        if record.get("kind") == "begin":
+            found = {}
+        elif record.get("kind") == "step":
+            for name, value in record["values"].items():
+                if isinstance(value, (int, float)):
+                    found.setdefault(name, []).append((int(record["step"]), float(value)))
+    return {
+        name: [*points[:: len(points) // _MOST_POINTS + 1], *points[-1:]] for name, points in list(found.items())[:4]
+    }
 
 
 def _inputs(tried: list[AttemptRow]) -> dict[str, dict[str, str]]:
