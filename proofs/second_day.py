@@ -287,7 +287,7 @@ class Days:
     def settle(self, mode: str) -> None:
         """Have the services that a mode needs, and no others."""
         wanted = {
-            "watched": [("up", "--serve"), ("worker",)],
+            "watched": [("up", "--serve", "--no-web"), ("worker",)],
             "once": [("serve",)],
             "by hand": [("serve",), ("worker",)],
         }[mode]

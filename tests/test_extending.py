@@ -57,7 +57,7 @@ def run(house, *command, cwd=None):
 
 
 def test_there_is_a_page_for_each_kind():
-    """Metric, check, op, source, stream, trainer, searcher and policy; each has a file, a test of it, and something to try."""
+    """Each kind that a stranger adds has a file, a test of it, and something to try."""
     assert [page.stem for page in PAGES] == KINDS
     for page in PAGES:
         marks = [fence.mark for fence in fences(page)]

@@ -39,7 +39,7 @@ def test_every_room_is_there():
 def test_every_room_s_own_noun_is_a_term():
     """The room's name, or the noun that its first sentence begins with."""
     names = {"adapters": "adapter", "cli": "command line", "dataset": "data set", "rules": "rule", "slicing": "slice"}
-    names["testing"] = "conformance suite"
+    names |= {"testing": "conformance suite", "web": "site"}
     for file in (ROOT / "src" / "headrace").glob("*/__init__.py"):
         room = file.parent.name
         assert names.get(room, room) in TERMS, room

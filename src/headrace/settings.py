@@ -66,6 +66,12 @@ class Settings:
         How long it holds the first of them, in seconds.
     bucket_timeout_s : float
         How long one request to a bucket may take, retries included, in seconds.
+    web_host : str
+        The address that the pages of `headrace up` are served at; anything but loopback needs tokens.
+    web_port : int
+        Their TCP port; 0 = any free one.
+    web_uploads : bool
+        Whether a pipeline's file may be uploaded there.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
@@ -88,6 +94,9 @@ class Settings:
     commit_rows: int = 50_000
     commit_s: float = 1.0
     bucket_timeout_s: float = 60.0
+    web_host: str = "127.0.0.1"
+    web_port: int = 8601
+    web_uploads: bool = True
 
     def __post_init__(self) -> None:
         for name in _LIMITS:
@@ -119,6 +128,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "commit_rows": (1, 10_000_000),
     "commit_s": (0.01, 3600.0),
     "bucket_timeout_s": (0.1, 86400.0),
+    "web_port": (0, 65535),
 }
 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a path"}

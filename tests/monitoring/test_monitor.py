@@ -29,7 +29,9 @@ def write(folder, model, table, *, version=1, sensitive=(), failed=0, refused=0,
     for start in range(0, table.num_rows, 50):
         lanes = model.codec.from_batch(table.slice(start, 50))
         answer = model.predict_lanes(lanes)["prediction"]
-        log.take((shape, f"{version}-{start}", time.perf_counter_ns(), 2_000_000, 200, lanes, answer, None, len(answer)))
+        log.take(
+            (shape, f"{version}-{start}", time.perf_counter_ns(), 2_000_000, 200, lanes, answer, None, len(answer))
+        )
     for number in range(failed + refused):
         status = 500 if number < failed else 400
         log.take((shape, f"bad{number}", time.perf_counter_ns(), 1000, status, None, None, None, 1))

@@ -136,7 +136,7 @@ def test_usage(flow, tmp_path):
 @pytest.mark.slow
 def test_watching(flow):
     """New files, edits and mended files make it run; touching a file does not; SIGTERM ends it with 0."""
-    up = start(flow, "up", "-o", "json", HEADRACE_POLL_S="0.1")
+    up = start(flow, "up", "--no-web", "-o", "json", HEADRACE_POLL_S="0.1")
     wait_until(lambda: messages(flow) and "succeeded" in messages(flow), "the first run")
     flow.file.touch()
     arrive(flow, "2")
@@ -158,7 +158,7 @@ def test_watching(flow):
 def test_one_up_a_project(flow):
     """The second names the first and ends with 4; a killed one holds nothing, though its children live on a moment."""
     (flow.folder / "hold").touch()
-    first = start(flow, "up")
+    first = start(flow, "up", "--no-web")
     wait_until(lambda: marks(flow), "the step")
     code, said = once(flow)
     assert code == 4 and f"`headrace up` runs already: process {first.pid} on" in said
@@ -176,7 +176,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_run(flow):
     """What is committed is not run again, the run is the same, and the next arrival is run after it."""
     flow.write(PLAIN.replace("return len(texts)", "time.sleep(60 * (HERE / 'slow').exists()); return len(texts)"))
     (flow.folder / "slow").touch()
-    up = start(flow, "up")
+    up = start(flow, "up", "--no-web")
     wait_until(lambda: "count: running" in messages(flow), "the second step")
     up.kill()
     up.wait(30)
@@ -195,7 +195,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_run(flow):
 def test_stopped_in_the_middle_it_hands_back(flow):
     """SIGTERM lets the running step end; the run is queued again, and the next up finishes it."""
     (flow.folder / "hold").touch()
-    up = start(flow, "up")
+    up = start(flow, "up", "--no-web")
     wait_until(lambda: marks(flow), "the step")
     up.terminate()
     wait_until(lambda: "stopping when read has ended" in messages(flow), "up to say so")

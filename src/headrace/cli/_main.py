@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "endpoints": "what is served, by which version, and going back to an earlier one",
     "requests": "what endpoints were asked and answered, and why one answer was what it was",
     "monitor": "compare what endpoints are asked with what their models were fitted on",
+    "tokens": "say who may open the pages of `headrace up`, and what they may do there",
     "gc": "remove what no recent run and no endpoint refers to",
     "export": "write a pipeline, or what serves, down for Airflow, Kubeflow or Kubernetes",
     "step": "one step of a run, for another orchestrator to start",
@@ -63,7 +64,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "elsewhere": ("export", "step", "tune"),
-    "keep": ("gc", "doctor", "completion"),
+    "keep": ("tokens", "gc", "doctor", "completion"),
 }
 
 _EPILOG = "exit codes: 0 done, 1 a step or gate said no, 2 usage, 3 waiting for approval, 4 store or infrastructure"

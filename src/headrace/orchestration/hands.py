@@ -6,6 +6,7 @@ Whoever coordinates a run has hands for it, and so has whoever helps.
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from headrace.store import Attempt, Store
 
 __all__ = ["Hands", "Outcome", "forked", "ordered"]
+
+_PROGRESS_S = 0.5  # between two writings of how far the steps are
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,18 @@ class Hands:
         self.children = children
         self.logs = disk.make_folder(store.home.logs / run_id)
         self.running: dict[str, _Running] = {}
-        self._renewed = time.monotonic()
+        self._renewed = self._written = time.monotonic()
         # Whether what runs is drawn, and drawn again, at the bottom of a terminal that is ours alone.
         self.is_drawn = isinstance(children, Forked) and progress.is_terminal() and not progress.is_shared()
 
     def draw(self) -> None:
-        """Show what runs, for how long, and how far it is."""
+        """Show what runs, for how long, and how far it is: on a terminal, and to whoever looks from elsewhere."""
+        now, width = time.monotonic(), progress.columns() - 1
+        if now - self._written > _PROGRESS_S:
+            self._written = now
+            self._write_progress()
         if not self.is_drawn:
             return
-        now, width = time.monotonic(), progress.columns() - 1
         lines = []
         for name, running in self.running.items():
             done = self.children.progress.get(name)
@@ -97,6 +103,15 @@ class Hands:
                 f"{name}: {duration(now - running.started) if done is None else done.line(width - len(name) - 2)}"
             )
         progress.show(lines)
+
+    def _write_progress(self) -> None:
+        """How far each step is, in a file beside its log: for display alone, so that it may be lost."""
+        for name, running in self.running.items():
+            done = self.children.progress.get(name)
+            if done is not None:
+                with contextlib.suppress(StoreError):
+                    file = running.log.with_suffix(".progress")
+                    disk.write_file(file, json.dumps(done.to_plain()).encode(), sync=False)
 
     @property
     def has_room(self) -> bool:
@@ -145,7 +160,7 @@ class Hands:
             "folder": str(self.plan.folder),
             "resolved": self.plan.resolved.get(node.name, {}),
             "notes": node.notes,
-            "tells": self.is_drawn,
+            "tells": isinstance(self.children, Forked),
             "records": {"path": str(log.with_suffix(".jsonl")), "tensorboard": self.settings.tensorboard},
             "kept": {"limit_mb": self.settings.states_mb, "code": headrace_version()},
         }
@@ -160,6 +175,7 @@ class Hands:
 
     def _ended(self, ended: Ended) -> Outcome:
         running = self.running.pop(ended.step)
+        running.log.with_suffix(".progress").unlink(missing_ok=True)
         node, seconds = running.node, time.monotonic() - running.started
         if ended.answer is not None and "error" not in ended.answer:
             outputs = ordered(node, ended.answer["outputs"])

@@ -4,10 +4,15 @@
 without running anything, and writes one JSON document. Whoever watches asks a new process each time, because Python
 imports a file once.
 
-    {"pipelines": [{"name", "parameters", "identity", "plan", "resolved", "schedule"} or {"name", "error"}],
+    {"pipelines": [{"name", "form", "parameters", "identity", "plan", "resolved", "schedule"}
+                   or {"name", "form", "error"}],
      "error": what keeps the file from being imported, or null, "watch": [patterns, as glob has them],
      "seen": the `signature` of all that, from before it was read, "after": the newest event that was there,
      "headrace": the version that looked}
+
+`form` is what a pipeline may be asked with: [{"name", "type", "default", "is_required"}]. A third argument, JSON of
+{"pipeline", "parameters": {name: text}, "waivers", "limits"}, asks for one pipeline with these parameters, and in a
+process that the limits hold (`contained`).
 """
 
 from __future__ import annotations
@@ -16,11 +21,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import HeadraceError, StoreError
+from headrace.errors import HeadraceError, StoreError, UnknownName
+from headrace.orchestration.contained import Limits, limit_this_process, run_contained
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature
 from headrace.orchestration.spans import is_stream, source_of
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
     from headrace.orchestration.tracing import Graph
     from headrace.store import Store
 
-__all__ = ["look", "look_apart", "main"]
+__all__ = ["look", "look_apart", "look_contained", "main"]
 
 _TIMEOUT_S = 3600.0
 
@@ -55,7 +63,78 @@ def look_apart(file: Path, home: Path) -> dict[str, Any]:
     return found
 
 
-def look(file: Path, home: Path) -> dict[str, Any]:
+def look_contained(
+    file: Path,
+    home: Path,
+    limits: Limits,
+    *,
+    pipeline: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    waivers: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """`look` at a file that may loop, crash or look around: whatever it does, an answer comes, with its "error".
+
+    Parameters
+    ----------
+    file, home : Path
+        As for `look`.
+    limits : Limits
+        What its process may use.
+    pipeline : str, optional
+        The one that is wanted; all by default.
+    parameters : mapping of str to str, optional
+        Its parameters, as text.
+    waivers : sequence of mapping
+        What a person lets pass: {"name", "by", "because"} each.
+    """
+    asked = {
+        "pipeline": pipeline,
+        "parameters": dict(parameters or {}),
+        "waivers": [dict(item) for item in waivers],
+        "limits": asdict(limits),
+    }
+    ended = run_contained(
+        "headrace.orchestration.looking", [str(file), str(home), json.dumps(asked)], limits, folder=file.parent
+    )
+    nothing: dict[str, Any] = {"pipelines": [], "watch": [], "seen": [], "after": 0, "headrace": headrace_version()}
+    if ended.status or ended.stopped:
+        last = ended.told.strip().splitlines()[-1:]
+        said = ended.stopped or f"its process ended with status {ended.status}"
+        return {**nothing, "error": f"{file.name} could not be looked at: {said}", "told": last[0] if last else ""}
+    try:
+        found = json.loads(ended.output)
+    except ValueError:
+        found = None
+    if not _is_answer(found):  # code that was imported may have written it
+        return {**nothing, "error": f"{file.name} could not be looked at: its process gave no answer", "told": ""}
+    return {**nothing, **found, "told": ""}
+
+
+def _is_answer(found: Any) -> bool:
+    """Whether it has the form of an answer."""
+    if not isinstance(found, dict) or not isinstance(found.get("error"), str | None):
+        return False
+    parts = {"name": str, "form": list}
+    planned = {"plan": dict, "resolved": dict, "identity": str}
+    pipelines = found.get("pipelines")
+    return isinstance(pipelines, list) and all(
+        isinstance(item, dict)
+        and all(isinstance(item.get(key), kind) for key, kind in parts.items())
+        and (
+            isinstance(item.get("error"), str) or all(isinstance(item.get(key), kind) for key, kind in planned.items())
+        )
+        for item in pipelines
+    )
+
+
+def look(
+    file: Path,
+    home: Path,
+    *,
+    pipeline: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    waivers: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """What the pipelines of a file mean now; an error is part of the answer.
 
     Parameters
@@ -64,6 +143,8 @@ def look(file: Path, home: Path) -> dict[str, Any]:
         The pipeline's file; imported in this process.
     home : Path
         The store to resolve against; it is only read, and need not exist.
+    pipeline, parameters, waivers
+        As for `look_contained`.
 
     Returns plain data, as the module says.
     """
@@ -78,9 +159,11 @@ def look(file: Path, home: Path) -> dict[str, Any]:
     error = None
     try:
         module = load_file(file)
-        for name, pipeline in list(vars(module).items()):
-            if isinstance(pipeline, Pipeline) and pipeline.file == file:
-                pipelines.append(_look_at(name, pipeline, store, watched, home))
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Pipeline) and value.file == file and pipeline in (None, name):
+                pipelines.append(_look_at(name, value, store, watched, home, parameters or {}, waivers))
+        if pipeline is not None and not pipelines:
+            raise UnknownName("pipeline", pipeline, [], where=file.name)
     except StoreError:
         raise
     except Exception as caught:  # the boundary around the user's code
@@ -109,17 +192,27 @@ class _Watched:
         self.patterns |= patterns
 
 
-def _look_at(name: str, pipeline: Pipeline, store: Store | None, watched: _Watched, home: Path) -> dict[str, Any]:
+def _look_at(
+    name: str,
+    pipeline: Pipeline,
+    store: Store | None,
+    watched: _Watched,
+    home: Path,
+    parameters: Mapping[str, str],
+    waivers: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     from headrace.orchestration.planning import make_plan
 
     schedule = pipeline.schedule
     found: dict[str, Any] = {
         "name": name,
+        "form": pipeline.form(),
         "schedule": None if schedule is None else [schedule.expression, schedule.time_zone],
     }
     try:
-        watched.add(_files_of(pipeline.trace(), pipeline.folder, home))
-        plan = make_plan(pipeline, {}, store)
+        values = {key: pipeline.parse(key, text) for key, text in parameters.items()}
+        watched.add(_files_of(pipeline.trace(**values), pipeline.folder, home))
+        plan = make_plan(pipeline, values, store, waivers=waivers)
     except StoreError:
         raise
     except Exception as error:
@@ -182,8 +275,11 @@ def main() -> None:
     """The process: one answer on standard output, and nothing else on it."""
     answer = os.dup(1)
     os.dup2(2, 1)  # what the file prints, from whatever language
+    asked = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+    if "limits" in asked:
+        limit_this_process(Limits(**asked.pop("limits")))
     try:
-        found = look(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
+        found = look(Path(sys.argv[1]).resolve(), Path(sys.argv[2]), **asked)
     except HeadraceError as error:
         sys.stderr.write(f"headrace: {error}\n")
         raise SystemExit(4) from None

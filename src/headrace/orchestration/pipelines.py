@@ -103,13 +103,7 @@ class Pipeline:
         parameters = inspect.signature(self.function).parameters
         if name not in parameters:
             raise UnknownName("parameter", name, parameters, where=f"pipeline {self.name!r}")
-        try:
-            wanted = typing.get_type_hints(self.function).get(name)
-        except Exception:  # an annotation that cannot be resolved says nothing
-            wanted = None
-        default = parameters[name].default
-        if wanted is None and default is not inspect.Parameter.empty and default is not None:
-            wanted = type(default)
+        wanted = self._type_of(name)
         try:
             if wanted is str:
                 return text
@@ -124,6 +118,35 @@ class Pipeline:
             return json.loads(text)
         except ValueError:
             return text
+
+    def form(self) -> list[dict[str, Any]]:
+        """What the pipeline may be asked with, as plain data: {"name", "type", "default", "is_required"} each.
+
+        A type is "int", "float", "bool", "str", or "json" for all else that `parse` reads.
+        """
+        fields = []
+        for name, parameter in inspect.signature(self.function).parameters.items():
+            wanted = self._type_of(name)
+            is_required = parameter.default is parameter.empty
+            kind = wanted.__name__ if wanted in (int, float, bool, str) else "json"
+            default = None if is_required else parameter.default
+            try:
+                to_canonical(default)
+            except TypeError:
+                default = None  # `bind` says what is wrong with it
+            fields.append({"name": name, "type": kind, "default": default, "is_required": is_required})
+        return fields
+
+    def _type_of(self, name: str) -> Any:
+        """The type of a parameter, by its annotation or else its default; None where neither says one."""
+        try:
+            wanted = typing.get_type_hints(self.function).get(name)
+        except Exception:  # an annotation that cannot be resolved says nothing
+            wanted = None
+        default = inspect.signature(self.function).parameters[name].default
+        if wanted is None and default is not inspect.Parameter.empty and default is not None:
+            wanted = type(default)
+        return wanted
 
     def trace(self, **parameters: Any) -> Graph:
         """The graph: which steps there are, what each takes, without running any.

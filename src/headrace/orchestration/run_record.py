@@ -14,7 +14,7 @@ from headrace.orchestration.lookups import looked_up_of
 if TYPE_CHECKING:
     from headrace.store import AttemptRow, RunRow, Store
 
-__all__ = ["RunRecord", "StepRecord", "run_record"]
+__all__ = ["RunRecord", "StepRecord", "run_record", "step_record"]
 
 _MOST_CHANGES = 3
 
@@ -109,6 +109,13 @@ def run_record(store: Store, run: RunRow) -> RunRecord:
     told = () if run.state in ("queued", "running") else tuple(ending(store, run))
     parameters = dict(run.plan.get("parameters", {}))
     return RunRecord(run.run_id, run.pipeline, run.state, run.created_us, seconds, parameters, steps, told)
+
+
+def step_record(store: Store, run: RunRow, step: str) -> StepRecord:
+    """What the store knows of one step of a run; KeyError for one that it does not have."""
+    names = [planned["name"] for planned in run.plan["steps"]]
+    planned = {planned["name"]: planned for planned in run.plan["steps"]}[step]
+    return _step(store, run, planned, names, store.attempts(run.run_id, step))
 
 
 def _step(

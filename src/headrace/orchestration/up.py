@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from headrace.settings import Settings
     from headrace.store import RunRow, Store
 
-__all__ = ["Up", "alone"]
+__all__ = ["UPLOADED", "Up", "alone"]
 
 _FIND_S = 5.0  # how often new files with pipelines are looked for
 _MOST_FAILURES = 3
 _TICK = "schedule-tick"
+UPLOADED = "pipeline-uploaded"  # a file came by the browser; its owner says whether it is watched
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -174,15 +175,23 @@ class Up:
         self._found = time.monotonic()
         if self._is_given:
             return
-        found = find_pipeline_files(self.project)
+        found = [path for path in find_pipeline_files(self.project) if self._is_watched(path)]
         for path in found:
             if path not in self.files:
                 self.files[path] = _File(path)
-        for path in [path for path in self.files if path not in found and not path.exists()]:
+        for path in [path for path in self.files if path not in found and not self._stays(path)]:
             del self.files[path]
             for name in [name for name, item in self.pipelines.items() if item.file == path]:
                 del self.pipelines[name]
                 self.tell({"event": "gone", "pipeline": name, "file": self._named(path)})
+
+    def _is_watched(self, path: Path) -> bool:
+        event = self.store.newest_event(UPLOADED, file=self._named(path))
+        return event is None or bool(event.body["is_watched"])
+
+    def _stays(self, path: Path) -> bool:
+        """Whether a file that holds no pipeline just now is still watched: it may be half written."""
+        return path.exists() and self._is_watched(path)
 
     def _sense(self, file: _File) -> None:
         """Look at a file when something it depends on has changed, and then stayed as it is for one poll."""

@@ -15,11 +15,11 @@ from headrace.report.bars import bars, meter
 from headrace.report.contents import Context, Report, Section, Tone
 from headrace.report.curves import Curve, curves
 from headrace.report.diagram import Box, diagram
-from headrace.report.document import card, document
+from headrace.report.document import card, content, document
 from headrace.report.dots import Dot, dot
 from headrace.report.drawing import legend
 from headrace.report.histogram import histogram
-from headrace.report.markup import Content, Html, name, tag
+from headrace.report.markup import Content, Html, fit, name, tag
 from headrace.report.strip import strip
 from headrace.report.tables import Cell, Column, Row, table
 from headrace.report.timeline import timeline
@@ -40,10 +40,12 @@ __all__ = [
     "Tone",
     "bars",
     "card",
+    "content",
     "curves",
     "diagram",
     "document",
     "dot",
+    "fit",
     "histogram",
     "legend",
     "meter",

@@ -36,12 +36,15 @@ class Context:
         Whether only what a notebook shows below a cell is wanted: sections that are not brief may be left out.
     digest : str
         The object's, where it is known: working it out may cost more than the page.
+    part : function
+        From the name of a part of the object (a run's step) to where its own page is; None where there is none.
     """
 
     link: Callable[[str], str | None] = _no_link
     load: Callable[[str], Any] = _no_object
     is_brief: bool = False
     digest: str = ""
+    part: Callable[[str], str | None] = _no_link
 
     def name_of(self, noun: Any) -> str:
         """An object's digest; "" in a notebook, where asking for it may mean reading all rows."""

@@ -10,7 +10,7 @@ from headrace.report.contents import Report, Section
 from headrace.report.markup import Html, tag
 from headrace.report.theme import script, style
 
-__all__ = ["card", "document"]
+__all__ = ["card", "content", "document"]
 
 _FEWEST_LINKS = 3
 
@@ -42,7 +42,7 @@ def document(report: Report) -> str:
         tag(
             "div",
             tag("div", tag("span", tag("b", "headrace"), f" {report.kind}"), class_="bar"),
-            tag("main", _top(report, "h1"), _links(report), [_section(part) for part in report.sections], id="content"),
+            tag("main", content(report), id="content"),
             tag("footer", _footer(report)),
             class_="sheet",
         ),
@@ -50,6 +50,12 @@ def document(report: Report) -> str:
         class_="headrace",
     )
     return f'<!DOCTYPE html>\n<html lang="en">{head}\n{body}</html>\n'
+
+
+def content(report: Report) -> Html:
+    """What the page says, without the page around it: for a site that has its own."""
+    parts = [_top(report, "h1"), _links(report), *(_section(part) for part in report.sections)]
+    return Html("".join(map(str, parts)))
 
 
 def card(report: Report) -> str:

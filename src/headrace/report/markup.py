@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Content", "Html", "name", "tag"]
+__all__ = ["Content", "Html", "fit", "name", "tag"]
 
 _VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta"})
 _WHOLE = 24  # characters of a name that are never broken over lines
@@ -34,12 +34,25 @@ class Html:
     def __str__(self) -> str:
         return self.text
 
+    def __html__(self) -> str:
+        """What a template engine asks for before it escapes anything."""
+        return self.text
+
 
 Content: TypeAlias = "Html | str | int | float | Iterable[Content] | None"
 
 
+def fit(text: str) -> str:
+    """Text as a page may hold it, not escaped: control characters and marks of direction are written out.
+
+    >>> fit("a\u202eb")
+    'a\\\\u202eb'
+    """
+    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _escape(text: str) -> str:
-    return html.escape(_UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text), quote=True)
+    return html.escape(fit(text), quote=True)
 
 
 def _inner(content: Content) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from headrace.store._contract import Catalogued
+from collections.abc import Sequence
+
+from headrace.store._contract import Catalogued, Event, Made, PipelineRow
+from headrace.store._records import decode
 from headrace.store._steering import Steering
 
 __all__ = ["Catalog"]
@@ -11,8 +14,8 @@ __all__ = ["Catalog"]
 class Catalog(Steering):
     """The part of a Store that lists artifacts."""
 
-    def catalog(self, kind: str, *, prefix: str = "", limit: int = 100) -> list[Catalogued]:
-        """Artifacts of a kind, newest first, at most `limit`, with a digest that begins so.
+    def catalog(self, kind: str, *, prefix: str = "", limit: int = 100, offset: int = 0) -> list[Catalogued]:
+        """Artifacts of a kind, newest first, at most `limit` after the first `offset`, with a digest that begins so.
 
         Cost: milliseconds for a thousand; no file is read.
         """
@@ -26,7 +29,62 @@ class Catalog(Steering):
                 " LEFT JOIN attempts ON attempts.attempt_id = made.attempt_id"
                 " LEFT JOIN runs ON runs.run_id = attempts.run_id"
                 " WHERE artifacts.kind = ? AND substr(artifacts.digest, 1, ?) = ?"
-                " ORDER BY artifacts.created_us DESC, artifacts.digest LIMIT ?",
-                (kind, len(prefix), prefix, limit),
+                " ORDER BY artifacts.created_us DESC, artifacts.digest LIMIT ? OFFSET ?",
+                (kind, len(prefix), prefix, limit, offset),
             ).fetchall()
         return [Catalogued(*row) for row in rows]
+
+    def artifact_kinds(self) -> dict[str, int]:
+        """How many artifacts there are of each kind, by kind."""
+        with self._database.read() as connection:
+            return dict(
+                connection.execute("SELECT kind, count(*) FROM artifacts GROUP BY kind ORDER BY kind").fetchall()
+            )
+
+    def made(self, digest: str, *, limit: int = 20) -> list[Made]:
+        """The attempts that gave this artifact, newest first: made it, made it again, or took it from the cache."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT pipeline, run_id, step, name, attempts.state, started_us FROM attempt_outputs"
+                " JOIN attempts USING (attempt_id) JOIN runs USING (run_id) WHERE digest = ?"
+                " ORDER BY started_us DESC, attempts.rowid DESC LIMIT ?",
+                (digest, limit),
+            ).fetchall()
+        return [Made(*row) for row in rows]
+
+    def pipelines(self) -> list[PipelineRow]:
+        """Every pipeline that was ever run, the one that ran last first. Cost: one look at an index of runs."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT pipeline, count(*), max(created_us) FROM runs GROUP BY pipeline ORDER BY 3 DESC, 1"
+            ).fetchall()
+        return [PipelineRow(*row) for row in rows]
+
+    def step_states(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """How the last attempt at each step ended, by run and step; "no" where its result withholds something.
+
+        Cost: one look into an index a run; no plan and no input is read.
+        """
+        found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
+        with self._database.read() as connection:
+            for run_id in run_ids:
+                rows = connection.execute(
+                    "SELECT step, CASE WHEN json_extract(result, '$.ok') = 0 THEN 'no' ELSE state END FROM attempts"
+                    " WHERE run_id = ? ORDER BY started_us, rowid",
+                    (run_id,),
+                )
+                found[run_id].update(rows.fetchall())
+        return found
+
+    def events_of(self, kind: str, *, before: int | None = None, limit: int = 100) -> list[Event]:
+        """Events of a kind, newest first, at most `limit`, those with an id below `before`.
+
+        Cost: reads back until there are enough.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT event_id, time_us, run_id, attempt_id, kind, body FROM events"
+                " WHERE kind = :kind AND (:before IS NULL OR event_id < :before) ORDER BY event_id DESC LIMIT :limit",
+                {"kind": kind, "before": before, "limit": limit},
+            ).fetchall()
+        return [Event(row[0], row[1], row[2], row[3], row[4], decode(row[5])) for row in rows]

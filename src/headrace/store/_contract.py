@@ -70,7 +70,9 @@ __all__ = [
     "Event",
     "KeyRow",
     "Lease",
+    "Made",
     "Move",
+    "PipelineRow",
     "Problem",
     "RunRow",
     "Savable",
@@ -154,6 +156,27 @@ class Catalogued:
     run_id: str | None
     step: str | None
     output: str | None
+
+
+@dataclass(frozen=True)
+class Made:
+    """One attempt that gave an artifact: its state is "succeeded" or "cached", the time is UTC epoch microseconds."""
+
+    pipeline: str
+    run_id: str
+    step: str
+    output: str
+    state: str
+    started_us: int
+
+
+@dataclass(frozen=True)
+class PipelineRow:
+    """A pipeline that was run: how often, and when last (UTC epoch microseconds)."""
+
+    pipeline: str
+    num_runs: int
+    newest_us: int
 
 
 @dataclass(frozen=True)

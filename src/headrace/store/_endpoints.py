@@ -125,8 +125,11 @@ class Endpoints(Sharing):
         points.reach("after-push")
         return int(version)
 
-    def roll_back(self, name: str, version: int, *, reason: str = "") -> None:
-        """Serve an older version again: one more entry in the log; versions are never reused or removed."""
+    def roll_back(self, name: str, version: int, *, reason: str = "", who: str = "") -> None:
+        """Serve an older version again: one more entry in the log; versions are never reused or removed.
+
+        `who` does it, where that is not this process's user.
+        """
         with self._database.write() as connection:
             live = current(connection, name)
             if live is None:
@@ -135,7 +138,7 @@ class Endpoints(Sharing):
                 versions = connection.execute("SELECT version FROM endpoint_versions WHERE name = ?", (name,))
                 raise UnknownName(f"version of endpoint {name!r}", str(version), [str(row[0]) for row in versions])
             if live.version != version:
-                self._move(connection, name, version, live.version, "rollback", reason=reason, run_id=None)
+                self._move(connection, name, version, live.version, "rollback", reason=reason, run_id=None, who=who)
 
     def streams(self) -> list[tuple[str, str]]:
         """(pipeline, stream) of every stream that something was accepted in, sorted."""

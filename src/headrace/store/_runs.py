@@ -185,9 +185,17 @@ class Runs(Records):
             return self._run_row(connection, run_id)
 
     def runs(
-        self, *, pipeline: str | None = None, state: str | None = None, prefix: str = "", limit: int = 100
+        self,
+        *,
+        pipeline: str | None = None,
+        state: str | None = None,
+        prefix: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> list[RunRow]:
-        """Runs, newest first, at most `limit`: of a pipeline, in a state, with an id that begins so.
+        """Runs, newest first, at most `limit` after the first `offset`: of a pipeline, in a state, with such an id.
+
+        `prefix` is how the id begins.
 
         Cost: by pipeline or state one look into an index, and the runs it gives.
         """
@@ -197,8 +205,8 @@ class Runs(Records):
         values = [value for clause, value in given.items() for _ in range(clause.count("?"))]
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM runs {where} ORDER BY created_us DESC, rowid DESC LIMIT ?",  # noqa: S608  # our own text
-                (*values, limit),
+                f"SELECT {_COLUMNS} FROM runs {where} ORDER BY created_us DESC, rowid DESC LIMIT ? OFFSET ?",  # noqa: S608  # our own text
+                (*values, limit, offset),
             ).fetchall()
             return [self._to_run(connection, row) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import signal
 import sys
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="bring each up to date as things are now, and end")
     parser.add_argument("--no-execute", action="store_true", help="queue runs only; `headrace worker` takes them")
     parser.add_argument("--serve", action="store_true", help="keep `headrace serve` running beside it")
+    parser.add_argument("--no-web", action="store_true", help="without the pages in the browser")
     add_output(parser)
 
 
@@ -67,7 +69,9 @@ def execute(arguments: argparse.Namespace) -> int:
         crew = None if arguments.no_execute else Crew(store, settings, project)
         files = [Path(file).resolve() for file in arguments.files]
         up = Up(store, settings, project, files, crew=crew, tell=told, once=arguments.once)
-        server = Served() if arguments.serve else None
+        servers = [Served()] if arguments.serve else []
+        if not arguments.once and not arguments.no_web and _has_pages():
+            servers.append(Served("headrace.web.server", "the pages", is_needed=False))
 
         def stop(number: int, _: object) -> None:
             nonlocal stopped_by
@@ -81,18 +85,26 @@ def execute(arguments: argparse.Namespace) -> int:
         try:
             while not (up.is_stopping and (crew is None or crew.is_idle)) and not (arguments.once and up.is_done):
                 up.turn()
-                if server is not None and not up.is_stopping:
+                for server in servers if not up.is_stopping else ():
                     server.turn()
                 time.sleep(_POLL_S)
         finally:
             if crew is not None:
                 crew.close()
-            if server is not None:
+            for server in servers:
                 server.close()
     if not arguments.once:
         return 0
     told.write(arguments.output)
     return 128 + stopped_by if stopped_by else told.code
+
+
+def _has_pages() -> bool:
+    """Whether what the pages need is installed; says what to do where it is not."""
+    if all(importlib.util.find_spec(name) is not None for name in ("starlette", "jinja2", "python_multipart")):
+        return True
+    progress.say("no pages: they need Starlette and Jinja: pip install 'headrace[web]'; --no-web says nothing of it")
+    return False
 
 
 class _Told:

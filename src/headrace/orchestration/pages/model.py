@@ -27,7 +27,7 @@ from headrace.report import (
 from headrace.report.figures import NOTHING, count, figure, moment, plural, size
 from headrace.training.history import HISTORY, History
 
-__all__ = ["Model"]
+__all__ = ["Model", "training_curves"]
 
 
 class Model(Page):
@@ -45,7 +45,7 @@ class Model(Page):
         history = _history(noun)
         if history:
             note = "Loss after each round; lower is better."
-            sections.insert(0, Section("Training", _curves(history), note, is_brief=True))
+            sections.insert(0, Section("Training", training_curves(history), note, is_brief=True))
         if signature.trainer:
             sections.append(Section("Trainer", _trainer(noun), is_brief=True))
         if signature.fitted_parts and not context.is_brief:
@@ -83,7 +83,8 @@ def _history(noun: Noun) -> dict[str, list[tuple[int, float]]]:
         return {}
 
 
-def _curves(history: dict[str, list[tuple[int, float]]]) -> list[Content]:
+def training_curves(history: dict[str, list[tuple[int, float]]]) -> list[Content]:
+    """Losses by what they are of, over the rounds: drawn, and in figures."""
     names = [*sorted(history, key=lambda word: word != "train")]
     shapes = dict(zip(names, ("second", "accent", "third", "pale"), strict=False))
     values = [value for name_ in names for _, value in history[name_] if math.isfinite(value)]

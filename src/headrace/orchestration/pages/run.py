@@ -174,9 +174,15 @@ def _graph(noun: RunRecord, context: Context) -> Html:
         needs = tuple(dict.fromkeys(f"{folded[need]}[]" if need in folded else need for need in step.needs))
         lines = (step.name, step.state + (f", {duration(step.seconds)}" if step.seconds else ""))
         shape = _SHAPES.get(step.state, "box-plain")
-        boxes[step.name] = Box(lines, needs, shape, f"{step.name}: {step.why}", _href(step, context))
+        boxes[step.name] = Box(lines, needs, shape, f"{step.name}: {step.why}", _box_link(step, context))
     said = "; ".join(f"{step.name} {step.state}" for step in noun.steps)
     return diagram("The steps of the run", boxes, description=said)
+
+
+def _named(step: StepRecord, context: Context) -> Html:
+    """The step's name, linked to what its own page tells, where it has one."""
+    target = context.part(step.name)
+    return tag("a", name(step.name), href=target) if target else name(step.name)
 
 
 def _href(step: StepRecord, context: Context) -> str:
@@ -185,6 +191,10 @@ def _href(step: StepRecord, context: Context) -> str:
         if target:
             return target
     return ""
+
+
+def _box_link(step: StepRecord, context: Context) -> str:
+    return context.part(step.name) or _href(step, context)
 
 
 def _time(steps: Sequence[StepRecord]) -> list[Content]:
@@ -213,7 +223,7 @@ def _steps(noun: RunRecord, context: Context) -> Html:
         again = f" ({step.num_attempts} attempts)" if step.num_attempts > 1 else ""
         rows.append(
             [
-                name(step.name),
+                _named(step, context),
                 [tag("span", step.state, class_=f"tone {tone}"), again],
                 Cell(duration(step.seconds) if step.seconds else "", step.seconds or None),
                 Cell(count(step.rows_read) if step.rows_read else "", step.rows_read or None),

@@ -1,0 +1,5 @@
+"""Views: one file a page or a family of pages; each is a function from what was asked to what is answered."""
+
+from headrace.web.views import acting, data, endpoints, grid, models, overview, people, pipelines, run, runs, step
+
+__all__ = ["acting", "data", "endpoints", "grid", "models", "overview", "people", "pipelines", "run", "runs", "step"]

@@ -1,0 +1,30 @@
+"""The grid: of each pipeline the last runs as columns, its steps as rows, how each ended as cells."""
+
+from __future__ import annotations
+
+from headrace.web.asking import Ask, Page
+from headrace.web.views._rows import run_rows
+
+__all__ = ["show"]
+
+_RUNS = 20
+_PIPELINES = 10
+
+
+def show(ask: Ask) -> Page:
+    """`/grid?pipeline=flights`; without one the ten that ran last."""
+    wanted = ask.query.get("pipeline") or None
+    offset = ask.number("offset", 0, most=1_000_000)
+    known = [row.pipeline for row in ask.store.pipelines()]
+    chosen = [name for name in known if name == wanted] if wanted else known[offset : offset + _PIPELINES]
+    grids = []
+    for name in chosen:
+        rows = list(reversed(run_rows(ask.store, ask.store.runs(pipeline=name, limit=_RUNS))))
+        steps = list(dict.fromkeys(step for row in reversed(rows) for step in row["steps"]))
+        grids.append({"pipeline": name, "steps": steps, "runs": rows})
+    more: dict[str, str | None] = {"newer": None, "older": None}
+    if not wanted and len(known) > offset + _PIPELINES:
+        more["older"] = f"?offset={offset + _PIPELINES}"
+    if offset and not wanted:
+        more["newer"] = f"?offset={max(0, offset - _PIPELINES)}"
+    return Page("grid", "Grid", {"grids": grids, "pipeline": wanted, "pages": more}, live_s=5.0)

@@ -1,0 +1,88 @@
+"""Tokens: kept as a hash, ended at once, changed by one process at a time."""
+
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from headrace.access import Tokens
+
+
+def test_what_is_kept(tmp_path):
+    """Neither the secret nor a part of it is on the disk, and the file is its owner's alone."""
+    tokens = Tokens(tmp_path)
+    token, secret = tokens.add("ada", "admin", reads=["flights/*"], days=2)
+    file = tmp_path / "access.json"
+    kept = file.read_text()
+    assert secret.rpartition("_")[2] not in kept and secret.partition("_")[2][:20] not in kept
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(secret) > 43 and Tokens(tmp_path).person(secret) == token.person
+
+
+def test_wrong_secrets(tmp_path):
+    """Nothing but the secret itself opens anything."""
+    tokens = Tokens(tmp_path)
+    token, secret = tokens.add("ada", "viewer")
+    for wrong in ("", secret[:-1], secret + "a", secret.upper(), token.secret_hash, token.token_id, "ada", "\udcff"):
+        assert tokens.person(wrong) is None
+
+
+def test_an_end(tmp_path):
+    """A token that is over, or revoked, opens nothing, in every process that looks; its name may be given again."""
+    tokens, others = Tokens(tmp_path), Tokens(tmp_path)
+    _, short = tokens.add("bob", "viewer", days=1e-9)
+    assert others.person(short) is None
+    token, secret = tokens.add("ada", "viewer")
+    assert others.person(secret) and others.find(token.token_id)
+    tokens.revoke(token.token_id)
+    assert others.person(secret) is None and others.find(token.token_id) is None
+    assert tokens.add("ada", "viewer")[1] != secret
+    assert [one.name for one in others.all()] == ["bob", "ada", "ada"]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "more", "said"),
+    [
+        ("", "viewer", {}, "names nobody"),
+        (" ", "viewer", {}, "names nobody"),
+        ("a\nb", "viewer", {}, "names nobody"),
+        ("x" * 81, "viewer", {}, "names nobody"),
+        ("ada", "boss", {}, "no role named 'boss'"),
+        ("ada", "viewer", {"days": 0}, "more than 0"),
+        ("ada", "viewer", {"days": float("nan")}, "more than 0"),
+        ("ada", "viewer", {"reads": ["flights"]}, "grants nothing"),
+        ("ada", "viewer", {"reads": ["a/b/c"]}, "grants nothing"),
+        ("twice", "viewer", {}, "has a token"),
+    ],
+)
+def test_what_is_refused(tmp_path, name, role, more, said):
+    """Each wrong word gets its own answer, and changes nothing."""
+    tokens = Tokens(tmp_path)
+    tokens.add("twice", "viewer")
+    before = (tmp_path / "access.json").read_bytes()
+    with pytest.raises((ValueError, LookupError), match=said):
+        tokens.add(name, role, **more)
+    assert (tmp_path / "access.json").read_bytes() == before
+
+
+def test_many_at_once(tmp_path):
+    """Those who add at the same time all have theirs."""
+    with ThreadPoolExecutor(8) as pool:
+        secrets = list(pool.map(lambda n: Tokens(tmp_path).add(f"p{n}", "viewer")[1], range(16)))
+    tokens = Tokens(tmp_path)
+    assert sorted(tokens.person(secret).name for secret in secrets) == sorted(f"p{n}" for n in range(16))
+
+
+def test_a_file_that_cannot_be_read_lets_nobody_in(tmp_path):
+    """Damage, or a newer version, is an error, never an open door."""
+    tokens = Tokens(tmp_path)
+    _, secret = tokens.add("ada", "admin")
+    file = tmp_path / "access.json"
+    kept = json.loads(file.read_text())
+    for damaged in ("", "{}", "[]", json.dumps({**kept, "format": 2}), file.read_text()[:-20]):
+        file.write_text(damaged)
+        with pytest.raises(OSError, match=r"cannot be read|newer"):
+            tokens.person(secret)
+        with pytest.raises(OSError, match=r"cannot be read|newer"):
+            _ = tokens.is_empty

@@ -1,0 +1,1 @@
+"""What a real browser does; run by an environment of its own."""
