@@ -95,7 +95,7 @@ class DuckDB:
         counts: list[tuple[str | None, str, int]] = []
         for _, paths in find_spans(self.pattern, base=None if self.base is None else Path(self.base)):
             for path in paths:
-                counts += [(name, locate(str(path), span=name), rows) for name, rows in self._counted(path)]
+                counts += [(name, locate(str(path), span=name), rows) for name, rows in self._counted(Path(path))]
         return plan_table("duckdb", counts, self.pattern, span_by=self.span_by, spans=self.spans, cursor=cursor)
 
     def look(self, fragment: Fragment, known: Known) -> Piece:

@@ -138,7 +138,8 @@ class Torch(Trainer):
             if getattr(self, name) not in known:
                 expected = " or ".join(str(item) for item in known)
                 raise InvalidInput(f"{name} = {getattr(self, name)!r}", where="Torch", expected=expected)
-        if self.fill is not None and not (isinstance(self.fill, (int, float)) and math.isfinite(self.fill)):
+        fill: Any = self.fill
+        if fill is not None and not (isinstance(fill, (int, float)) and math.isfinite(fill)):
             raise InvalidInput(f"fill = {self.fill!r}", where="Torch", expected="a finite number, or None")
         if isinstance(self.parallel, Mapping):
             object.__setattr__(self, "parallel", dict(self.parallel))
