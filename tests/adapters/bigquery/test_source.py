@@ -20,7 +20,7 @@ from tests.servers import silent
 from tests.servers.bigquery import PROJECT, Emulator
 from tests.servers.postgres import free_port
 
-pytestmark = pytest.mark.bigquery
+pytestmark = [pytest.mark.bigquery, pytest.mark.slow]
 NAMES = ["id", "carrier", "hour", "delay"]
 COLUMNS = {
     "id": "int64",

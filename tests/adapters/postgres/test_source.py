@@ -18,6 +18,7 @@ from headrace.ingestion import Piece, ResolvedSpan, Source, combine_spans, resol
 from headrace.testing.source_cases import SourceCases
 from tests.servers import postgres, silent
 
+pytestmark = pytest.mark.slow  # a server is started
 NAMES = ["id", "carrier", "hour", "delay"]
 
 
