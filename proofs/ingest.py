@@ -207,8 +207,33 @@ def bigquery(folder: Path) -> Iterator[Trials]:
         yield BatchTrials(folder, source, **emulator.environment)
 
 
+def gcs(ending: str) -> Callable[[Path], AbstractContextManager[Trials]]:
+    """Objects of one format in a bucket, a span each."""
+
+    @contextmanager
+    def start(folder: Path) -> Iterator[Trials]:
+        from tests.ingestion.test_formats_on_buckets import as_parquet, as_tfrecord
+        from tests.servers import gcs as servers
+
+        from headrace.dataset.types import type_text
+
+        (folder / "project").mkdir()
+        with servers.started() as server:
+            bucket = server.make_bucket("numbered")
+            for index, name in enumerate(SPANS):
+                bucket.put(f"{name}.{ending}", (as_parquet if ending == "parquet" else as_tfrecord)(numbered(index)))
+            types = {item.name: type_text(item.type) for item in numbered(0).schema}
+            pattern = f'"gs://numbered/{{span}}.{ending}"'
+            source = pattern if ending == "parquet" else f"hr.TFRecord({pattern}, types={types})"
+            yield BatchTrials(folder, source, **server.environment)
+
+    return start
+
+
 CASES: dict[str, Callable[[Path], AbstractContextManager[Trials]]] = {
     "parquet": parquet,
+    "gcs (Parquet)": gcs("parquet"),
+    "gcs (TFRecord)": gcs("tfrecord.gz"),
     "duckdb": duckdb,
     "postgres": postgres,
     "bigquery": bigquery,

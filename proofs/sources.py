@@ -103,8 +103,35 @@ def local_bigquery(folder: Path, months: Months) -> AbstractContextManager[Line]
     return bigquery(folder, months, "local-bigquery")
 
 
+def gcs(ending: str) -> Callable[[Path, Months], AbstractContextManager[Line]]:
+    """Objects of one format in a bucket."""
+
+    @contextmanager
+    def start(folder: Path, months: Months) -> Iterator[Line]:
+        from tests.ingestion.test_formats_on_buckets import as_csv, as_jsonl, as_parquet, as_tfrecord
+        from tests.servers import gcs as servers
+
+        from headrace.dataset.types import type_text
+
+        write = {"parquet": as_parquet, "csv.gz": as_csv, "jsonl": as_jsonl, "tfrecord.gz": as_tfrecord}[ending]
+        types = {item.name: type_text(item.type) for item in next(iter(months.values())).schema}
+        with servers.started() as server:
+            bucket = server.make_bucket("flights")
+            for name, rows in months.items():
+                bucket.put(f"{name}.{ending}", write(rows))
+            pattern = f'"gs://flights/{{span}}.{ending}"'
+            kind = {"jsonl": "Jsonl", "tfrecord.gz": "TFRecord"}.get(ending)
+            yield pattern if kind is None else f"hr.{kind}({pattern}, types={types})", server.environment
+
+    return start
+
+
 SOURCES: dict[str, Callable[[Path, Months], AbstractContextManager[Line]]] = {
     "parquet": parquet,
+    "gcs (Parquet)": gcs("parquet"),
+    "gcs (CSV)": gcs("csv.gz"),
+    "gcs (JSON lines)": gcs("jsonl"),
+    "gcs (TFRecord)": gcs("tfrecord.gz"),
     "duckdb": duckdb,
     "postgres": postgres,
     "bigquery (bqemulator)": bigquery,

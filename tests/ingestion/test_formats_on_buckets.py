@@ -53,6 +53,13 @@ def text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
+def as_parquet(table: pa.Table) -> bytes:
+    """As pyarrow writes it."""
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
+
+
 def as_csv(table: pa.Table) -> bytes:
     """Nothing for null, packed."""
     file = io.StringIO()

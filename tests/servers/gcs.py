@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["Bucket", "Server", "gcs", "gcs_server"]
+__all__ = ["Bucket", "Server", "gcs", "gcs_server", "started"]
 
 
 class Server:
@@ -53,6 +53,11 @@ class Server:
                     self.stop()
                     raise
                 time.sleep(0.05)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads clients of Cloud Storage to it."""
+        return {"STORAGE_EMULATOR_HOST": self.url}
 
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
         """One request of the JSON API."""
@@ -120,12 +125,21 @@ class Bucket:
             self.server.ask("DELETE", f"/storage/v1/b/{self.name}")
 
 
+@contextlib.contextmanager
+def started() -> Iterator[Server]:
+    """A server for as long as the block lasts; `environment` of it leads clients there."""
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def gcs_server() -> Iterator[Server]:
     """One server for all tests of a process."""
-    server = Server()
-    yield server
-    server.stop()
+    with started() as server:
+        yield server
 
 
 @pytest.fixture
