@@ -26,7 +26,7 @@ STATE_TONES = {
     "failed": "bad",
     "lost": "bad",
     "no": "bad",
-    "rejected": "bad",
+    "rejected": "warn",
     "cut off": "bad",
     "blocked": "warn",
     "cancelled": "warn",

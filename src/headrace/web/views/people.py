@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 
@@ -51,7 +52,12 @@ def audit(ask: Ask) -> Page:
     for event in found[:_MOST]:
         facts = {name: value for name, value in event.body.items() if name not in ("who", "role", "token", "what")}
         entry = {name: event.body.get(name, "") for name in ("who", "role", "token", "what")}
-        rows.append({"event": event.event_id, "time_us": event.time_us, **entry, "facts": facts})
+        told = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in facts.items()
+            if value is not None
+        }
+        rows.append({"event": event.event_id, "time_us": event.time_us, **entry, "facts": told})
     older = f"?before={found[_MOST - 1].event_id}" if len(found) > _MOST else None
     pages = {"newer": "?" if before else None, "older": older}
     return Page("audit", "Audit log", {"events": rows, "pages": pages})
