@@ -171,12 +171,17 @@ class Killer:
     def _work(self) -> None:
         while not self._is_over.wait(self._draw.uniform(0.05, 0.5)):
             held = [
-                self._store.lease(f"trial:{study.name}:{row.number}")
+                (study.name, row.number, self._store.lease(f"trial:{study.name}:{row.number}"))
                 for study in self._store.studies()
                 for row in self._store.trials(study.name)
-                if row.state == "running" and row.num_attempts < 3
+                if row.state == "running"
             ]
-            alive = [lease.pid for lease in held if lease is not None and lease.pid in workers()]
+            # Attempts are counted after the leases were read: whoever held one then is at that attempt or an earlier.
+            alive = [
+                lease.pid
+                for name, number, lease in held
+                if lease is not None and lease.pid in workers() and self._store.trials(name)[number].num_attempts < 3
+            ]
             if alive:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._draw.choice(alive), signal.SIGKILL)
