@@ -269,7 +269,7 @@ def main() -> None:
                     told = trials.trial(moment_s, choose)
                     if not told["killed"] and not told["wrong"]:
                         continue  # it was over before: that proves nothing
-                    counts.update({"kills": 1, "wrong": bool(told["wrong"]), "resumed": told["resumed"]})
+                    counts.update({"kills": 1, "wrong": int(bool(told["wrong"])), "resumed": told["resumed"]})
                     line = {"proof": "ingest", "source": name, "moment_s": round(moment_s, 3), **told}
                     print(json.dumps(line), flush=True)
             finally:
