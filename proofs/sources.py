@@ -158,7 +158,10 @@ def ingested(folder: Path, source: str, environment: dict[str, str]) -> tuple[st
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "BIGQUERY_"))}
     done = subprocess.run(command, cwd=folder, env={**clean, **environment}, capture_output=True, text=True)
     with Store.open(folder / ".headrace", create=False) as store:
-        (run,) = store.runs()
+        runs = store.runs()
+        if not runs:
+            raise SystemExit(f"{source}: no run: {done.stderr[-3000:]}")
+        (run,) = runs
         attempts = [row for row in store.attempts(run.run_id) if row.step.startswith("ingest")]
         (whole,) = [row for row in attempts if row.step == "ingest" and row.state == "succeeded"] or [None]
         if whole is None:
