@@ -138,7 +138,9 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
         values["features"], notes["places"] = plain_features(values["features"])
     if "trainer" in values:
         _name_code(values["trainer"], notes)
-    if verb.name == "train" and not getattr(values["trainer"], "shows_ranks", True):
+    # What comes of `tune` is not known yet, so that the number of workers stays in the key.
+    is_known = not isinstance(values.get("trainer"), Handle)
+    if verb.name == "train" and is_known and not getattr(values["trainer"], "shows_ranks", True):
         notes["workers"] = values.pop("workers")  # it cannot be seen in the result, so it is in no key
     for name in ("pattern", "trainer", "metrics", "limits", "metric", "searcher", "stopping"):
         if name in values:
