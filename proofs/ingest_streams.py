@@ -223,7 +223,7 @@ def prove(name: str, num_kills: int, chance: random.Random) -> list[str]:
             )
         publisher.end()
         last = project.start()
-        if last.wait(PATIENCE_S):
+        if last.wait(5 * PATIENCE_S):
             wrong.append("the last follower ended with an error: " + (project.folder / "errors.log").read_text()[-500:])
         wrong += verify(project, publisher.num_sent, name, num_kills)
     return wrong
