@@ -10,11 +10,11 @@ from headrace.web.views._rows import run_rows
 __all__ = ["show"]
 
 _RUNS = 20
-_PIPELINES = 10
+_PIPELINES = 5
 
 
 def show(ask: Ask) -> Page:
-    """`/grid?pipeline=flights`; without one the ten that ran last."""
+    """`/grid?pipeline=flights`; without one the five that ran last."""
     wanted = ask.query.get("pipeline") or None
     offset = ask.number("offset", 0, most=1_000_000)
     known = [row.pipeline for row in ask.store.pipelines()]
