@@ -162,6 +162,12 @@ def _name_code(trainer: Any, notes: dict[str, Any]) -> None:
 
     trace = current_trace()
     assert trace is not None
+    if isinstance(trainer, Handle):
+        # The best of a search: the same code, which may change where what was found does not.
+        found = [name for node in trace.nodes if node.name == trainer._reference.step for name in node.uses]
+        if found:
+            notes["uses"] = found
+        return
     for field_name in getattr(type(trainer), "references", ()):
         name = getattr(trainer, field_name)
         if isinstance(name, str) and ":" in name:
