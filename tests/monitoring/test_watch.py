@@ -102,6 +102,7 @@ def relay():
     found.close()
 
 
+@pytest.mark.slow
 def test_a_breach_is_told_within_ten_seconds_and_its_end_too(pushed, home, receiver, relay):  # noqa: F811
     """Refused requests: alert by webhook and mail within 10 s; when good ones come and the window is over: resolved."""
     row = pushed.rows()[0]
@@ -209,6 +210,7 @@ def window(seed, num=4000, shift=0.0):
     )
 
 
+@pytest.mark.slow
 def test_a_shift_in_one_slice_is_named():
     """0.3 standard deviations in a twentieth of the rows: nothing to see in all of them, the slice by name; and A/A."""
     baseline = SliceBaseline(window(1, 60_000), ["delay", "carrier"], ["carrier"])
