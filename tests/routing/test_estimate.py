@@ -37,6 +37,7 @@ BETTER = {"a": {2: 1.0}, "b": {1: 1.0}}
 MIXED = {"a": {1: 0.5, 2: 0.5}, "b": {1: 0.2, 2: 0.8}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [BETTER, MIXED, {"a": {2: 1.0}, "b": {2: 1.0}}])
 def test_intervals_hold_the_truth(table):
     """All three estimators, over 60 logs: a 95 % interval holds the truth in at least 53 of them."""

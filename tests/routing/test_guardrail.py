@@ -1,6 +1,7 @@
 """The guardrail: what fails is out, what does not stays, however often one looks."""
 
 import numpy as np
+import pytest
 
 from headrace.routing import EndpointPolicy, Tally
 from headrace.routing.guardrail import Counts, Guardrail, is_surely_worse
@@ -59,6 +60,7 @@ def test_a_version_that_earns_less_is_out_a_champion_is_not():
     assert judge(*told, tallies={1: low, 2: high}) == []
 
 
+@pytest.mark.slow
 def test_looking_again_and_again_does_not_make_it_wrong():
     """150 A/A experiments, looked at after every 50 rewards: at most 2 are called worse, either way."""
     draw = np.random.default_rng(11)

@@ -14,6 +14,8 @@ from headrace.testing.spoiled import MARK, spoil
 from tests.serving.conftest import running, wait_until, workers_of
 from tests.serving.test_swap import spoil as spoil_golden
 
+pytestmark = pytest.mark.slow  # each starts a server and waits for tables
+
 PREDICT = "/v1/models/late:predict"
 QUICK = {"HEADRACE_ALLOCATE_S": "0.3", "HEADRACE_POLL_S": "0.05"}
 
