@@ -41,6 +41,7 @@ def main() -> None:
     run("PyTorch environment", "sh", "tools/environment.sh", "torch")
     run("BigQuery emulator's environment", "sh", "tools/environment.sh", "bigquery")
     run("second BigQuery emulator's environment", "sh", "tools/environment.sh", "local-bigquery")
+    run("browser environment", "sh", "tools/environment.sh", "browser")
     run("documentation environment", "sh", "tools/environment.sh", "docs")
     run("documentation", python, "tools/docs.py", "--check")
     first = demo("demo, first")
