@@ -94,11 +94,16 @@ _KINDS: dict[str, tuple[str, str]] = {
         "Sources",
         'Given to `hr.ingest`, where a path does not say enough: `hr.Csv("{span}.csv", delimiter=";")`.',
     ),
+    "stream": (
+        "Streams",
+        'Given to `hr.ingest`, and followed by `headrace ingest --follow`: `hr.Kafka("flights", time="at")`.',
+    ),
     "searcher": (
         "Searchers",
         'What `hr.tune` asks for the next trial: `searcher="optuna"`, or as objects, `hr.Optuna(num_random=20)`.',
     ),
     "policy": ("Policies", "Which version answers whom: see [a policy](../extending/policy.md)."),
+    "exporter": ("Exporters", "Whose words `headrace export` writes; their fields are its `--set` options."),
     "engine": ("Engines", "Where folds and maps run: `engine=` of the verbs."),
     "launcher": ("Launchers", "What starts the processes that `hr.train(..., workers=2)` fits with."),
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
@@ -278,15 +283,14 @@ def _help(arguments: list[str]) -> str:
 def _command_line() -> str:
     """Every command's own `--help`, and that of the verbs below it."""
     from headrace.cli._main import COMMANDS
+    from headrace.cli.parsing import parser_of, verbs_of
 
     os.environ.update(COLUMNS="96", NO_COLOR="1")
     out = ["# Command line", "", "```text", _help([]), "```", ""]
     for name, line in COMMANDS.items():
         text = _help([name])
         out += [f"## headrace {name}", "", _sentence(line), "", "```text", text, "```", ""]
-        usage = text.partition("\n\n")[0]
-        found = re.search(r"(?<!\S)([a-z-]+(?:\|[a-z-]+)+)\s+\.\.\.", usage)
-        for verb in found[1].split("|") if found else ():
+        for verb in verbs_of(parser_of(name, line)):
             out += [f"### headrace {name} {verb}", "", "```text", _help([name, verb]), "```", ""]
     return "\n".join(out)
 

@@ -220,6 +220,7 @@ def test_the_command_compares_with_what_the_run_fitted_on(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
+            timeout=300,
         )
 
     done = headrace("run", "small.py")
@@ -242,4 +243,3 @@ def test_the_command_compares_with_what_the_run_fitted_on(tmp_path):
         done = headrace("monitor", "--once", "late")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "delay" in done.stderr
-    assert headrace("monitor").returncode == 2

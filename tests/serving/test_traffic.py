@@ -94,6 +94,7 @@ def test_rewards_are_on_the_disk_once_and_teach(pushed, home):
                 if number % 3 == 0:
                     again = {"rewards": [told, {**told, "reward": 1.0 - reward}]}
                     assert client.post("/v1/models/late:reward", json=again).json() == {"recorded": 2}
+            time.sleep(1.0)  # decisions are written each half second
             for worker in workers_of(process.pid):
                 os.kill(worker, signal.SIGKILL)  # what was answered is on the disk
             wait_until(lambda: len(workers_of(process.pid)) == 2)

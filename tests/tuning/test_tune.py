@@ -300,7 +300,7 @@ def test_an_estimator_s_parameters(store):
     with pytest.raises(UnknownName, match=r"no parameter named 'c' .*Sklearn"):
         hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset, space={"c": hr.Float(0.1, 1.0)})
     with pytest.raises(Misuse, match="Sklearn has no space of its own"):
-        hr.tune(hr.Sklearn("LogisticRegression"), filled, dataset)
+        hr.tune(hr.Sklearn("LinearRegression"), filled, dataset)
 
 
 def test_spaces_that_make_no_sense(odd, store):

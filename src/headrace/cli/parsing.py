@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["Parser", "parser_of"]
+__all__ = ["Parser", "parser_of", "verbs_of"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,13 +61,13 @@ def parser_of(name: str, line: str) -> Parser:
     command.add_arguments(parser)
     examples: Sequence[str] = getattr(command, "EXAMPLES", ())
     parser.add_examples(examples, parser.epilog or "")
-    for verb, (child, told) in _verbs(parser).items():
+    for verb, (child, told) in verbs_of(parser).items():
         child.description = f"{told[:1].upper()}{told[1:]}."
         child.add_examples([example for example in examples if example.startswith(f"headrace {name} {verb}")])
     return parser
 
 
-def _verbs(parser: Parser) -> dict[str, tuple[Parser, str]]:
+def verbs_of(parser: Parser) -> dict[str, tuple[Parser, str]]:
     """The verbs of a noun: each one's parser, and its line of help."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

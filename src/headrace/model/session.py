@@ -6,11 +6,16 @@ fixed optimisation level. Parallelism is over batches: many threads may call `ru
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from headrace.errors import InvalidInput
 
 __all__ = ["open_session"]
+
+# ONNX Runtime from 1.29 on reports how it is used, over the network and from a thread of its own, unless this is set
+# before it is first imported (https://github.com/microsoft/onnxruntime/pull/27379). Nobody here asked for that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def open_session(onnx: bytes) -> Any:
