@@ -9,6 +9,7 @@ from headrace.training._contract import (
     Launcher,
     Predictor,
     Trainer,
+    answers,
 )
 from headrace.training._train import assemble, train
 from headrace.training.space import Choice, Domain, Float, Int, Space
@@ -27,6 +28,7 @@ __all__ = [
     "Predictor",
     "Space",
     "Trainer",
+    "answers",
     "assemble",
     "train",
 ]

@@ -24,7 +24,7 @@ from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.training.space import Space
 
-__all__ = ["Entry", "FeatureColumn", "Features", "Group", "Journal", "Launcher", "Predictor", "Trainer"]
+__all__ = ["Entry", "FeatureColumn", "Features", "Group", "Journal", "Launcher", "Predictor", "Trainer", "answers"]
 
 FeatureKind = Literal["numeric", "categorical", "vector"]
 
@@ -165,6 +165,14 @@ class Launcher(ABC):
         Raises what a rank raised, where that is one of `headrace.errors`; StepFailed where one died or raised anything
         else. No rank outlives this call, or the process that made it.
         """
+
+
+def answers(builder: GraphBuilder, margin: str, task: Task) -> dict[str, str]:
+    """A predictor's outputs from its margin, float32 [N, 1]: a "binary" one is the logit of the prediction."""
+    if task == "regression":
+        return {"margin": margin, "prediction": margin}
+    # In float32, after the one rounding: this Sigmoid gives a row the same bits in any batch, the double one not.
+    return {"margin": margin, "prediction": builder.node("Sigmoid", [margin])}
 
 
 class Predictor(ABC):

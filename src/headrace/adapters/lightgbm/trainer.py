@@ -15,7 +15,7 @@ from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
-from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer, openmp
+from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer, answers, openmp
 from headrace.training.refusals import refuse_infinite, task_of
 
 __all__ = ["LightGBM"]
@@ -41,10 +41,7 @@ class _Trees(Predictor):
         if self.zeros:
             features = self._without_zeros(builder, features)
         margin = add_tree_ensemble(builder, features, self.trees, rule="<=", num_features=self.num_features)
-        if self.task == "regression":
-            return {"margin": margin, "prediction": margin}
-        # In float32, after the one rounding: this Sigmoid gives a row the same bits in any batch, the double one not.
-        return {"margin": margin, "prediction": builder.node("Sigmoid", [margin])}
+        return answers(builder, margin, self.task)
 
     def _without_zeros(self, builder: GraphBuilder, features: str) -> str:
         """NaN where a feature of theirs is zero, as LightGBM has it with zero_as_missing."""

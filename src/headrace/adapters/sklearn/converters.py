@@ -17,7 +17,7 @@ from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
-from headrace.training import Predictor
+from headrace.training import Predictor, answers
 
 __all__ = ["Layers", "Trees", "read_boosting", "read_forest", "read_histogram", "read_layers", "read_linear"]
 
@@ -37,9 +37,7 @@ def _answer(builder: GraphBuilder, features: str, margin: str, task: Task, *, ta
         # It has learnt nothing of missing values: no answer, where the branch of a tree, or max(0, NaN), would be one.
         no_answer = builder.constant(np.array([np.nan], np.float32))
         margin = builder.where(_missing(builder, features), no_answer, margin)
-    # In float32, after the one rounding: this Sigmoid gives a row the same bits in any batch, the double one not.
-    prediction = margin if task == "regression" else builder.node("Sigmoid", [margin])
-    return {"margin": margin, "prediction": prediction}
+    return answers(builder, margin, task)
 
 
 @dataclass(frozen=True)

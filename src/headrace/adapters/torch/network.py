@@ -18,7 +18,7 @@ from headrace.errors import HeadraceError, InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.columns import InputColumn
 from headrace.model.signature import Task
-from headrace.training import Predictor
+from headrace.training import Predictor, answers
 
 __all__ = ["NATIVE_FILE", "Network", "NetworkGraph", "read_graph"]
 
@@ -288,9 +288,7 @@ class Network(Predictor):
     def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
         """The network's nodes; a probability is the sigmoid, in float32, of the rounded margin."""
         margin = self.graph.write(builder, features, self.weights, fill=self.fill)
-        if self.task == "regression":
-            return {"margin": margin, "prediction": margin}
-        return {"margin": margin, "prediction": builder.node("Sigmoid", [margin])}
+        return answers(builder, margin, self.task)
 
     def native_files(self) -> dict[str, bytes]:
         """Weights and buffers, in a format that other tools read."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,7 +17,8 @@ from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
-from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer
+from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer, answers, openmp
+from headrace.training.refusals import refuse_infinite
 
 __all__ = ["XGBoost"]
 
@@ -44,10 +43,7 @@ class _Trees(Predictor):
     def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
         trees = [Tree.constant(self.base), *self.trees]
         margin = add_tree_ensemble(builder, features, trees, rule="<", num_features=self.num_features)
-        if self.task == "regression":
-            return {"margin": margin, "prediction": margin}
-        # In float32, after the one rounding: this Sigmoid gives a row the same bits in any batch, the double one not.
-        return {"margin": margin, "prediction": builder.node("Sigmoid", [margin])}
+        return answers(builder, margin, self.task)
 
     def native_files(self) -> dict[str, bytes]:
         return {NATIVE_FILE: self.native}
@@ -182,7 +178,7 @@ class XGBoost(Trainer):
     def _fit(
         self, train: Features, validation: Features | None, objective: str, group: Group, journal: Journal
     ) -> Predictor:
-        xgboost = _import_xgboost()
+        xgboost = openmp.import_module("xgboost")
         # Decided by the data alone. On few values threads wait for each other longer than they work.
         num_threads = max(1, self.num_threads // group.num_ranks) if train.matrix.size >= _SMALL_MATRIX else 1
         settings = {
@@ -222,34 +218,13 @@ class XGBoost(Trainer):
         return _Trees(trees, read_base(native), _OBJECTIVES[objective], train.matrix.shape[1], native)
 
 
-def _import_xgboost() -> Any:
-    """Import XGBoost with OpenMP threads that sleep while they wait.
-
-    GNU OpenMP reads OMP_WAIT_POLICY when it is loaded, and spins by default: beside another busy process two threads
-    then take several times as long as one (https://gcc.gnu.org/onlinedocs/libgomp/OMP_005fWAIT_005fPOLICY.html).
-    """
-    is_unset = "OMP_WAIT_POLICY" not in os.environ
-    if is_unset:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-    try:
-        return importlib.import_module("xgboost")
-    finally:
-        if is_unset:
-            del os.environ["OMP_WAIT_POLICY"]
-
-
 def _loss(booster: Any, features: Any, step: int) -> float:
     """The objective's own metric, smaller = better, as XGBoost prints it: "[3]\tvalidation-logloss:0.21"."""
     return float(booster.eval_set([(features, "validation")], step).rpartition(":")[2])
 
 
 def _matrix(xgboost: Any, features: Features, num_threads: int) -> Any:
-    if np.isinf(features.matrix).any():
-        row, column = (int(index) for index in np.argwhere(np.isinf(features.matrix))[0])
-        names = [item.name for item in features.columns for _ in range(item.width)]
-        raise InvalidInput(
-            "a feature is infinite", where=f"row {row}, feature {names[column]!r}", fix="clip it, or make it null"
-        )
+    refuse_infinite(features)
     return xgboost.DMatrix(
         features.matrix, label=features.label, weight=features.weight, missing=np.nan, nthread=num_threads
     )
