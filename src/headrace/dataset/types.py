@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ __all__ = [
     "common_type",
     "difference_text",
     "differences",
+    "joined_schema",
     "logical_schema",
     "logical_type",
     "one_schema",
@@ -162,6 +163,33 @@ def one_schema(files: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
             fix="write them alike, or give each shape a span of its own: {span} in the pattern",
         )
     return files[0][1]
+
+
+def joined_schema(
+    files: Sequence[tuple[str, pa.Schema]], join: Callable[[Sequence[pa.DataType]], pa.DataType | None]
+) -> pa.Schema:
+    """The schema in which files of one span are read together, where their format lets a column's type be widened.
+
+    Parameters
+    ----------
+    files : sequence of (name, schema)
+        At least one.
+    join : callable
+        The type that values of all these types can be read in; None where there is none.
+
+    Raises InvalidSchema that names the columns, types and files which differ all the same.
+
+    >>> files = [("a", pa.schema([("x", pa.int64())])), ("b", pa.schema([("x", pa.float64())]))]
+    >>> joined_schema(files, common_type).field("x").type
+    DataType(double)
+    """
+    met: dict[str, list[pa.DataType]] = {}
+    for _, schema in files:
+        for field in schema:
+            met.setdefault(field.name, []).append(field.type)
+    joined = {name: join(types) for name, types in met.items()}
+    read = [pa.schema([(field.name, joined[field.name] or field.type) for field in schema]) for _, schema in files]
+    return one_schema([(where, schema) for (where, _), schema in zip(files, read, strict=True)])
 
 
 def _refuse(uneven: Mapping[str, dict[str, pa.DataType | None]], bad: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from headrace.dataset import Fragment
 from headrace.dataset.reading import as_logical
-from headrace.dataset.types import common_type, logical_schema, one_schema
+from headrace.dataset.types import common_type, joined_schema, logical_schema
 from headrace.errors import InvalidInput
 from headrace.ingestion._contract import Batches, Known, Piece, Plan
 from headrace.ingestion.declared import check_types, declared_schema
@@ -102,13 +102,7 @@ class Jsonl:
 
     def join(self, shapes: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
         """The types that take the rows of all files; InvalidSchema names the columns in which the files differ."""
-        met: dict[str, list[pa.DataType]] = {}
-        for _, schema in shapes:
-            for field in schema:
-                met.setdefault(field.name, []).append(field.type)
-        joined = {name: _joined(types) for name, types in met.items()}
-        read = [pa.schema([(field.name, joined[field.name] or field.type) for field in schema]) for _, schema in shapes]
-        return one_schema([(where, schema) for (where, _), schema in zip(shapes, read, strict=True)])
+        return joined_schema(shapes, _joined)
 
 
 def _parse(locator: str, known: pa.Schema) -> pa.Table:

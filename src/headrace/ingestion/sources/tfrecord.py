@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from headrace.checksum import crc32c, masked
 from headrace.dataset import Fragment
-from headrace.dataset.types import common_type, logical_schema, one_schema
+from headrace.dataset.types import common_type, joined_schema, logical_schema
 from headrace.errors import InvalidInput, InvalidSchema
 from headrace.ingestion._contract import Batches, Known, Piece, Plan
 from headrace.ingestion.declared import check_types, declared_schema
@@ -104,13 +104,7 @@ class TFRecord:
 
     def join(self, shapes: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
         """The types that take the rows of all files; InvalidSchema names the features in which the files differ."""
-        met: dict[str, list[pa.DataType]] = {}
-        for _, schema in shapes:
-            for field in schema:
-                met.setdefault(field.name, []).append(field.type)
-        joined = {name: _joined(types) for name, types in met.items()}
-        read = [pa.schema([(field.name, joined[field.name] or field.type) for field in schema]) for _, schema in shapes]
-        return one_schema([(where, schema) for (where, _), schema in zip(shapes, read, strict=True)])
+        return joined_schema(shapes, _joined)
 
 
 def _joined(types: Sequence[pa.DataType]) -> pa.DataType | None:
