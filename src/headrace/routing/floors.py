@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.errors import InvalidInput
+from headrace.routing._contract import Tables, Traffic
 from headrace.routing.allocation import shares
+from headrace.routing.tally import Tally
 
-__all__ = ["check_share", "floored"]
+__all__ = ["check_share", "floored", "learned_tables"]
 
 
 def check_share(name: str, value: Any, where: str) -> None:
@@ -41,3 +43,19 @@ def floored(weights: Mapping[int, float], champion: int, *, floor: float, contro
     free = max(0.0, 1.0 - sum(least.values()))
     total = sum(weights.values())
     return shares({version: least[version] + free * weight / total for version, weight in weights.items()})
+
+
+def learned_tables(
+    traffic: Traffic, weigh: Callable[[Mapping[int, Tally]], Mapping[int, float]], *, floor: float, control: float
+) -> Tables:
+    """One table a segment, each from its own rewards, above the floors; empty ones where there is no champion.
+
+    `weigh` gives the weights of a segment's versions, as `floored` takes them, from their tallies.
+    """
+    champion = traffic.champion
+    if champion is None:
+        return {segment: {} for segment in traffic.segments}
+    return {
+        segment: floored(weigh(traffic.tallies(segment)), champion, floor=floor, control=control)
+        for segment in traffic.segments
+    }

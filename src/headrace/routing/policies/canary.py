@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from headrace.errors import InvalidInput
 from headrace.routing._contract import Policy, Tables, Traffic
+from headrace.routing.floors import check_share
 
 __all__ = ["Canary"]
 
@@ -32,9 +31,7 @@ class Canary(Policy):
     share: float = 0.05
 
     def __post_init__(self) -> None:
-        share: Any = self.share  # nothing has checked what was given
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share <= 1.0:
-            raise InvalidInput(f"share = {share!r}", where="Canary", expected="a number from 0 to 1")
+        check_share("share", self.share, "Canary")
 
     def tables(self, traffic: Traffic, now_us: int) -> Tables:
         """Champion and challenger, or the one there is."""

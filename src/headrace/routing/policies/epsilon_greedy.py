@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headrace.routing._contract import Policy, Tables, Traffic
-from headrace.routing.floors import check_share, floored
+from headrace.routing.floors import check_share, learned_tables
+from headrace.routing.tally import Tally
 
 __all__ = ["EpsilonGreedy"]
 
@@ -44,18 +46,13 @@ class EpsilonGreedy(Policy):
 
     def tables(self, traffic: Traffic, now_us: int) -> Tables:
         """One table a segment, from its own rewards."""
-        champion = traffic.champion
-        if champion is None:
-            return {segment: {} for segment in traffic.segments}
-        found = {}
-        for segment in traffic.segments:
-            tallies = traffic.tallies(segment)
-            untried = [version for version, tally in tallies.items() if not tally.num_rewarded]
-            highest = max((tally.mean for tally in tallies.values() if tally.num_rewarded), default=0.0)
-            best = untried or [version for version, tally in tallies.items() if tally.mean == highest]
-            weights = {
-                version: self.epsilon / len(tallies) + (1.0 - self.epsilon) * (version in best) / len(best)
-                for version in tallies
-            }
-            found[segment] = floored(weights, champion, floor=self.floor, control=self.control)
-        return found
+        return learned_tables(traffic, self._weights, floor=self.floor, control=self.control)
+
+    def _weights(self, tallies: Mapping[int, Tally]) -> dict[int, float]:
+        untried = [version for version, tally in tallies.items() if not tally.num_rewarded]
+        highest = max((tally.mean for tally in tallies.values() if tally.num_rewarded), default=0.0)
+        best = untried or [version for version, tally in tallies.items() if tally.mean == highest]
+        return {
+            version: self.epsilon / len(tallies) + (1.0 - self.epsilon) * (version in best) / len(best)
+            for version in tallies
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headrace.routing._contract import Policy, Tables, Traffic
-from headrace.routing.floors import check_share, floored
+from headrace.routing.floors import check_share, learned_tables
 from headrace.routing.posterior import win_probabilities
 
 __all__ = ["Thompson"]
@@ -43,11 +43,4 @@ class Thompson(Policy):
 
     def tables(self, traffic: Traffic, now_us: int) -> Tables:
         """One table a segment, from its own rewards."""
-        champion = traffic.champion
-        if champion is None:
-            return {segment: {} for segment in traffic.segments}
-        found = {}
-        for segment in traffic.segments:
-            weights = win_probabilities(traffic.tallies(segment))
-            found[segment] = floored(weights, champion, floor=self.floor, control=self.control)
-        return found
+        return learned_tables(traffic, win_probabilities, floor=self.floor, control=self.control)

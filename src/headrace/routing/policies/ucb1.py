@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import InvalidInput
 from headrace.routing._contract import Policy, Tables, Traffic
-from headrace.routing.floors import check_share, floored
+from headrace.routing.floors import check_share, learned_tables
+from headrace.routing.tally import Tally
 
 __all__ = ["Ucb1"]
 
@@ -50,20 +52,15 @@ class Ucb1(Policy):
 
     def tables(self, traffic: Traffic, now_us: int) -> Tables:
         """One table a segment, from its own rewards."""
-        champion = traffic.champion
-        if champion is None:
-            return {segment: {} for segment in traffic.segments}
-        found = {}
-        for segment in traffic.segments:
-            tallies = traffic.tallies(segment)
-            total = sum(tally.num_rewarded for tally in tallies.values())
-            bounds = {
-                version: tally.mean + math.sqrt(self.width * math.log(total) / tally.num_rewarded)
-                if tally.num_rewarded
-                else math.inf
-                for version, tally in tallies.items()
-            }
-            highest = max(bounds.values())
-            weights = {version: float(bound == highest) for version, bound in bounds.items()}
-            found[segment] = floored(weights, champion, floor=self.floor, control=self.control)
-        return found
+        return learned_tables(traffic, self._weights, floor=self.floor, control=self.control)
+
+    def _weights(self, tallies: Mapping[int, Tally]) -> dict[int, float]:
+        total = sum(tally.num_rewarded for tally in tallies.values())
+        bounds = {
+            version: tally.mean + math.sqrt(self.width * math.log(total) / tally.num_rewarded)
+            if tally.num_rewarded
+            else math.inf
+            for version, tally in tallies.items()
+        }
+        highest = max(bounds.values())
+        return {version: float(bound == highest) for version, bound in bounds.items()}
