@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import parse_qs, urlencode
 
 from headrace.dataset import Fragment
 from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.ingestion._contract import Plan, Planned
+from headrace.ingestion._contract import Known, Piece, Plan, Planned
 from headrace.ingestion.spans import SPAN, natural, select_spans
 
-__all__ = ["check_columns", "check_table", "locate", "plan_table", "query_text", "span_of", "whole_order"]
+__all__ = ["Prints", "check_columns", "check_table", "locate", "plan_table", "query_text", "span_of", "whole_order"]
 
 
 def check_table(
@@ -149,3 +149,57 @@ def plan_table(
         for locator, rows in found[name]
     ]
     return Plan(tuple(planned), planned[-1].span if planned else cursor)
+
+
+class Prints:
+    """What tells the rows of a table's spans from any others, kept for the table looked at last.
+
+    A look at one span asks for all spans of the table together, where a mark says that they have not changed since;
+    without a mark each look asks for its own.
+    """
+
+    def __init__(self) -> None:
+        self._marked: tuple[str, str] | None = None
+        self._prints: Mapping[str, str] = {}
+
+    def look(
+        self,
+        fragment: Fragment,
+        span: str,
+        mark: str,
+        known: Known,
+        *,
+        table: str,
+        where: str,
+        ask: Callable[[str | None], Mapping[str, str]],
+    ) -> Piece:
+        """A fragment as it is.
+
+        Parameters
+        ----------
+        fragment, span, known
+            What is looked at, the span it is, and the pieces that were looked at before.
+        mark : str
+            Of the table; "" where nothing tells cheaply that it has not changed.
+        table : str
+            The locator of the whole table.
+        where : str
+            What to call it in messages.
+        ask : callable
+            The prints of the spans there are, from one, or from None for all.
+
+        Raises InvalidInput where the span has no rows any more. Cost: where the mark is not known, that of `ask`.
+        """
+        identity = known.get((fragment.locator, mark)) if mark else None
+        if identity is None:
+            if not mark:
+                prints = ask(span)
+            elif self._marked == (table, mark):
+                prints = self._prints
+            else:
+                prints = ask(None)
+                self._marked, self._prints = (table, mark), prints
+            identity = prints.get(span)
+        if identity is None:
+            raise InvalidInput("its rows are gone", where=where, fix="bring them back, or plan a new run")
+        return Piece(fragment.locator, mark, identity)

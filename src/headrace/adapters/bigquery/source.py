@@ -21,11 +21,20 @@ from headrace.dataset.types import logical_schema, one_schema
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.ingestion import Batches, Known, Piece, Plan
 from headrace.ingestion.sorting import sorted_batches
-from headrace.ingestion.tables import check_columns, check_table, locate, plan_table, query_text, span_of, whole_order
+from headrace.ingestion.tables import (
+    Prints,
+    check_columns,
+    check_table,
+    locate,
+    plan_table,
+    query_text,
+    span_of,
+    whole_order,
+)
 
 __all__ = ["BigQuery"]
 
-_LOOKED: dict[tuple[str, str], dict[str, str]] = {}
+_LOOKED = Prints()
 
 
 @dataclass(frozen=True)
@@ -134,18 +143,15 @@ class BigQuery:
         with named(where, self.timeout_s):
             client = self._client(place)
             fields, mark, _ = self._table(client, place, where)
-            identity = known.get((fragment.locator, mark)) if mark else None
-            if identity is None:
-                marked = (self._locator(place, None), mark)
-                prints = _LOOKED.get(marked) if mark else None
-                if prints is None:
-                    prints = self._fingerprints(client, place, fields, None if mark else name)
-                    _LOOKED.clear()
-                    _LOOKED[marked] = prints
-                identity = prints.get(name)
-        if identity is None:
-            raise InvalidInput("its rows are gone", where=where, fix="bring them back, or plan a new run")
-        return Piece(fragment.locator, mark, identity)
+            return _LOOKED.look(
+                fragment,
+                name,
+                mark,
+                known,
+                table=self._locator(place, None),
+                where=where,
+                ask=lambda one: self._fingerprints(client, place, fields, one),
+            )
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """The rows of one span, its streams in parallel, sorted. Memory: three times `memory_mb`, and the streams'."""

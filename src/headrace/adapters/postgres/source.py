@@ -16,13 +16,22 @@ from headrace.dataset.reading import as_logical
 from headrace.dataset.types import logical_schema, one_schema
 from headrace.errors import InvalidInput, UnknownName
 from headrace.ingestion import Batches, Known, Piece, Plan
-from headrace.ingestion.tables import check_columns, check_table, locate, plan_table, query_text, span_of, whole_order
+from headrace.ingestion.tables import (
+    Prints,
+    check_columns,
+    check_table,
+    locate,
+    plan_table,
+    query_text,
+    span_of,
+    whole_order,
+)
 
 __all__ = ["Postgres"]
 
 _KEPT = {"bool", "int2", "int4", "int8", "float4", "float8", "date", "timestamp", "timestamptz", "time", "bytea"}
 _TEXTS = {"text", "varchar", "bpchar", "name"}
-_LOOKED: dict[tuple[str, str], dict[str, str]] = {}
+_LOOKED = Prints()
 
 
 @dataclass(frozen=True)
@@ -115,18 +124,15 @@ class Postgres:
         with opened(place, self.timeout_s, where) as session:
             source, is_plain = self._table(session, where)
             mark = _moment(session) if is_plain and self.where is None else ""
-            identity = known.get((fragment.locator, mark)) if mark else None
-            if identity is None:
-                marked = (self._locator(place, None), mark)
-                prints = _LOOKED.get(marked) if mark else None
-                if prints is None:
-                    prints = self._fingerprints(session, source, where, None if mark else span)
-                    _LOOKED.clear()
-                    _LOOKED[marked] = prints
-                identity = prints.get(span)
-        if identity is None:
-            raise InvalidInput("its rows are gone", where=where, fix="bring them back, or plan a new run")
-        return Piece(fragment.locator, mark, identity)
+            return _LOOKED.look(
+                fragment,
+                span,
+                mark,
+                known,
+                table=self._locator(place, None),
+                where=where,
+                ask=lambda one: self._fingerprints(session, source, where, one),
+            )
 
     def read(self, fragment: Fragment, schema: pa.Schema | None = None) -> Batches:
         """The rows of one span, ranges in parallel, in order. Memory: `memory_mb` and a batch for each connection."""
