@@ -17,9 +17,10 @@ from typing import Any
 
 import orjson
 
-from headrace.errors import InvalidInput, InvalidRequest
+from headrace.errors import InvalidInput
 from headrace.serving.core import Served, Serving
 from headrace.serving.route import NUM_BUCKETS, Outcome, Route
+from headrace.serving.rows import read_rows, write_predictions
 
 __all__ = ["Shadowing", "predict"]
 
@@ -34,22 +35,21 @@ def predict(serving: Serving, route: Route, body: bytes, unit: str, started_ns: 
     try:
         segment = "all"
         if route.reads_columns:
-            lanes = _read(champion, body)
+            lanes = read_rows(champion, body)
             named, segment = route.read(lanes)
             unit = unit or named
         outcome = route.choose(unit or request_id, segment)
         if lanes is None or not outcome.has_same_columns:
-            lanes = _read(outcome.served, body)
+            lanes = read_rows(outcome.served, body)
         prediction = _ask(route, outcome, lanes, begun_ns)
         served, propensity, headers = outcome.served, outcome.propensity, outcome.headers
-        if (
-            prediction is None
-        ):  # it failed: the champion answers, and the choice is written as the failure of who failed
+        if prediction is None:
+            # It failed: the champion answers, and the choice is written as the failure of who failed.
             failed = (outcome.arm, outcome.propensity, unit or None)
             serving.note(outcome.served, started_ns, 500, request_id=request_id, chosen=failed)
             if served is champion:
                 raise RuntimeError(f"version {served.version} of endpoint {route.endpoint} failed")
-            lanes = lanes if outcome.has_same_columns else _read(champion, body)
+            lanes = lanes if outcome.has_same_columns else read_rows(champion, body)
             prediction = champion.model.predict_lanes(lanes)["prediction"]
             served, headers = champion, champion.headers
             chosen: Any = None
@@ -59,20 +59,12 @@ def predict(serving: Serving, route: Route, body: bytes, unit: str, started_ns: 
         served = champion if outcome is None else outcome.served
         serving.note(served, started_ns, 400, request_id=request_id)
         return 400, orjson.dumps({"error": str(error)}), (*served.headers, ("headrace-request-id", request_id))
-    # Neither NaN nor infinity is JSON; orjson writes null for them.
-    told = b'{"predictions":' + orjson.dumps(prediction, option=orjson.OPT_SERIALIZE_NUMPY) + b"}"
+    told = write_predictions(prediction)
     serving.note(served, started_ns, 200, lanes, prediction, request_id=request_id, chosen=chosen)
     for shadow in route.shadows:
         arm = f"{route.table_id}/{segment}"
         Shadowing.of(serving).ask(route, shadow, body, (arm, 0.0, unit or None), request_id)
     return 200, told, (*headers, ("headrace-request-id", request_id))
-
-
-def _read(served: Served, body: bytes) -> Any:
-    lanes = served.model.codec.from_json(body)
-    if not len(next(iter(lanes.values()))):
-        raise InvalidRequest("'instances' is empty", expected="at least one row")
-    return lanes
 
 
 def _ask(route: Route, outcome: Outcome, lanes: Any, begun_ns: int) -> Any:
@@ -142,7 +134,7 @@ class Shadowing:
             begun_ns = perf_counter_ns()
             status, lanes, prediction = 200, None, None
             try:
-                lanes = _read(served, body)
+                lanes = read_rows(served, body)
                 outcome = Outcome(served, chosen[0], 0.0, (), has_same_columns=False, gauge=gauge)
                 prediction = _ask(route, outcome, lanes, begun_ns)
                 status, lanes = (500, None) if prediction is None else (200, lanes)

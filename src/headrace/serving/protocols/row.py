@@ -29,11 +29,12 @@ from urllib.parse import unquote
 
 import orjson
 
-from headrace.errors import InvalidInput, InvalidRequest
+from headrace.errors import InvalidInput
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.core import Served, Serving
 from headrace.serving.protocols.reward import take_rewards
 from headrace.serving.routed import predict
+from headrace.serving.rows import read_rows, write_predictions
 
 __all__ = ["Row"]
 
@@ -117,12 +118,9 @@ def _list(serving: Serving, method: str) -> Answer:
 def _predict(serving: Serving, served: Served, request: Request) -> Answer:
     lanes, prediction, status = None, None, 500
     try:
-        lanes = served.model.codec.from_json(request.body)
-        if not len(next(iter(lanes.values()))):
-            raise InvalidRequest("'instances' is empty", expected="at least one row")
+        lanes = read_rows(served, request.body)
         prediction = served.model.predict_lanes(lanes)["prediction"]
-        # Neither NaN nor infinity is JSON; orjson writes null for them.
-        body = b'{"predictions":' + orjson.dumps(prediction, option=orjson.OPT_SERIALIZE_NUMPY) + b"}"
+        body = write_predictions(prediction)
         status = 200
     except InvalidInput as error:
         body, status, lanes = orjson.dumps({"error": str(error)}), 400, None
