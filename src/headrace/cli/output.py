@@ -15,7 +15,7 @@ from headrace.progress import width_of
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_output", "ago", "is_coloured", "size", "write_json", "write_table"]
+__all__ = ["add_output", "ago", "is_coloured", "size", "write_json", "write_json_line", "write_table"]
 
 # Green, yellow, red, by state; the word is always there too.
 _COLOURS = {
@@ -53,6 +53,14 @@ def is_coloured(stream: TextIO) -> bool:
     if any(os.environ.get(name, "0") != "0" for name in ("CLICOLOR_FORCE", "FORCE_COLOR")):
         return True
     return progress.is_terminal(stream)
+
+
+def write_json_line(value: Any) -> None:
+    """Write one JSON document as a line, at once: for who follows a command that goes on."""
+    import json
+
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def write_json(value: Any) -> None:

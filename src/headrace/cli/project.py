@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headrace.settings import Settings
     from headrace.store import RunRow, Store
 
-__all__ = ["RUN_HELP", "find_run", "is_cut_off", "load", "opened", "parameters"]
+__all__ = ["RUN_HELP", "find_run", "is_cut_off", "load", "named_values", "opened", "parameters"]
 
 
 def load(target: str) -> Pipeline:
@@ -31,13 +31,18 @@ def load(target: str) -> Pipeline:
 
 def parameters(pipeline: Pipeline, settings: Sequence[str]) -> dict[str, Any]:
     """The values of `--set name=value`, by the types of the pipeline's parameters."""
-    values: dict[str, Any] = {}
+    return {name: pipeline.parse(name, value) for name, value in named_values(settings)}
+
+
+def named_values(settings: Sequence[str]) -> list[tuple[str, str]]:
+    """The names and values of `--set name=value`, as text; InvalidInput for one without a value."""
+    found = []
     for text in settings:
         name, separator, value = text.partition("=")
         if not separator:
             raise InvalidInput(f"--set {text!r} has no value", expected="--set name=value")
-        values[name.strip()] = pipeline.parse(name.strip(), value)
-    return values
+        found.append((name.strip(), value))
+    return found
 
 
 @contextmanager

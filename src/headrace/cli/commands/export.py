@@ -9,8 +9,8 @@ from contextlib import redirect_stdout
 from pathlib import Path, PurePosixPath
 
 from headrace import disk, lookup
-from headrace.cli.project import load
-from headrace.errors import InvalidInput, UnknownName
+from headrace.cli.project import load, named_values
+from headrace.errors import UnknownName
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
@@ -38,14 +38,10 @@ def execute(arguments: argparse.Namespace) -> int:
 
     kind: type[Exporter] = lookup.find("exporter", arguments.system)
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]  # all members are dataclasses
-    options: dict[str, str] = {}
-    for text in arguments.set:
-        name, separator, value = text.partition("=")
-        if not separator:
-            raise InvalidInput(f"--set {text!r} has no value", expected="--set name=value")
+    options = dict(named_values(arguments.set))
+    for name in options:
         if name not in known:
             raise UnknownName("option", name, known, where=f"exporter {arguments.system}")
-        options[name] = value
     exporter = kind(**options)
     pipeline = load(arguments.pipeline)
     assert pipeline.file is not None  # it was loaded from one

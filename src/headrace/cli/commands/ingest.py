@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from headrace import progress
-from headrace.cli.output import add_output, write_table
+from headrace.cli.output import add_output, write_json_line, write_table
 from headrace.cli.project import load, parameters
 from headrace.errors import InvalidInput
 
@@ -100,8 +100,7 @@ class _Teller:
                 told += f", {event['total_set_aside']:,} set aside"
         progress.say(told)
         if self._is_json:
-            sys.stdout.write(json.dumps(event) + "\n")
-            sys.stdout.flush()
+            write_json_line(event)
 
 
 def _show_spans(store: Store, streams: list[Stream]) -> None:

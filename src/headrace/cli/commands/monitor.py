@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from headrace import progress
-from headrace.cli.output import add_output, write_json, write_table
+from headrace.cli.output import add_output, write_json, write_json_line, write_table
 from headrace.cli.project import opened
 
 if TYPE_CHECKING:
@@ -107,8 +106,7 @@ def _follow(arguments: argparse.Namespace) -> int:
 
         def send(text: str, body: dict[str, Any]) -> None:
             if arguments.output == "json":
-                sys.stdout.write(json.dumps(body) + "\n")
-                sys.stdout.flush()
+                write_json_line(body)
             progress.say(f"alert: {text}" if body["state"] == "firing" else text)
             delivery.send(text, body)
 

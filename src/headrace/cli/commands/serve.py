@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import replace
 from typing import Any
 
 from headrace import progress
-from headrace.cli.output import add_output
+from headrace.cli.output import add_output, write_json_line
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
@@ -40,8 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     def ready(state: dict[str, Any]) -> None:
         if arguments.output == "json":
-            sys.stdout.write(json.dumps(state) + "\n")
-            sys.stdout.flush()
+            write_json_line(state)
         else:
             served = ", ".join(f"{name} v{version}" for name, version in state["endpoints"].items())
             progress.say(f"serving {served or 'nothing yet'} at {state['url']}")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import replace
 from typing import Any
 
 from headrace import progress
-from headrace.cli.output import add_output, ago, write_json, write_table
+from headrace.cli.output import add_output, ago, write_json, write_json_line, write_table
 from headrace.cli.project import opened
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
@@ -86,8 +84,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     def ready(state: dict[str, Any]) -> None:
         if arguments.output == "json":
-            sys.stdout.write(json.dumps(state) + "\n")
-            sys.stdout.flush()
+            write_json_line(state)
         else:
             progress.say(f"studies at {state['url']}")
 

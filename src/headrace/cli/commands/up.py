@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import signal
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace import progress
-from headrace.cli.output import add_output, write_json, write_table
+from headrace.cli.output import add_output, write_json, write_json_line, write_table
 from headrace.errors import InvalidInput
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
@@ -121,8 +119,7 @@ class _Told:
         if line:
             progress.say(line)
         if self._is_json:
-            sys.stdout.write(json.dumps(change) + "\n")
-            sys.stdout.flush()
+            write_json_line(change)
         self.has_error = self.has_error or change["event"] == "error"
         if "pipeline" not in change:
             return

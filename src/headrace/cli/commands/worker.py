@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
-import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrace import progress
-from headrace.cli.output import add_output
+from headrace.cli.output import add_output, write_json_line
 
 if TYPE_CHECKING:
     from headrace.store import Store
@@ -62,8 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 for run_id, state in crew.ended:
                     is_fine = is_fine and state == "succeeded"
                     if arguments.output == "json":
-                        sys.stdout.write(json.dumps({"run": run_id, "state": state}) + "\n")
-                        sys.stdout.flush()
+                        write_json_line({"run": run_id, "state": state})
                 crew.ended.clear()
                 time.sleep(_POLL_S)
         finally:
