@@ -22,7 +22,7 @@ from headrace.orchestration.lookups import Inputs, inputs_of, is_looked_up, is_r
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.reading import without_measurements
 from headrace.orchestration.reporting import tell_failure, tell_run, tell_step
-from headrace.orchestration.results import RunResult, StepResult
+from headrace.orchestration.results import RunResult, StepResult, state_of
 from headrace.orchestration.tracing import Node
 from headrace.orchestration.waivers import waived_of
 from headrace.orchestration.worker import accepted_of
@@ -162,14 +162,7 @@ class Coordinator:
         if self.only is not None:
             self.store.release_run(self.run_id)
             return "queued"
-        if self.waiting or self.foreign:
-            state = "cancelled"
-        elif any(item.state == "failed" for item in self.results.values()):
-            state = "failed"
-        elif any(item.says_no or item.state == "blocked" for item in self.results.values()):
-            state = "rejected"
-        else:
-            state = "succeeded"
+        state = "cancelled" if self.waiting or self.foreign else state_of(self.results.values())
         if state == "cancelled" and self.hands_back and not self._is_cancelled:
             self.store.release_run(self.run_id)
             return "queued"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,7 +21,7 @@ from headrace.orchestration.external import tasks_of
 from headrace.orchestration.pipelines import Pipeline
 from headrace.orchestration.schedule import Schedule
 
-__all__ = ["Exported", "Exporter", "Parameter", "Task"]
+__all__ = ["Exported", "Exporter", "Parameter", "Task", "as_yaml", "check_image", "made_by"]
 
 _OURS = ("begin", "end")  # the tasks before and after the steps
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -114,3 +115,33 @@ class Exporter(ABC):
     @abstractmethod
     def text(self, exported: Exported) -> str:
         """The file. Raises InvalidInput, naming the user's line, for what the other system cannot do."""
+
+
+def made_by(system: str, exported: Exported) -> str:
+    """The first line of an exported file, without the marks of a comment."""
+    return f"Made by `headrace export {system}` from {exported.target}: change that file, not this one."
+
+
+def check_image(image: str, system: str) -> None:
+    """Raise InvalidInput where no image is said: there is no default that could work."""
+    if not image:
+        raise InvalidInput(
+            "the image is not said", where=f"export {system}", fix="--set image=registry.local/flights:3"
+        )
+
+
+def as_yaml(first_line: str, documents: Sequence[Mapping[str, Any]]) -> str:
+    """YAML documents below a comment, their keys as they stand; each can be read, and cut out, alone."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel says None, and takes a bool
+    yaml.width = 120
+    yaml.representer.ignore_aliases = lambda _: True
+    out = StringIO()
+    out.write(f"# {first_line}\n")
+    yaml.dump_all(documents, out)
+    return out.getvalue()

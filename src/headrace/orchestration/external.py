@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,10 @@ from headrace import progress
 from headrace.errors import StoreBusy, UnknownName
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked, ordered
-from headrace.orchestration.lookups import inputs_of
+from headrace.orchestration.lookups import inputs_of, is_looked_up
 from headrace.orchestration.recorded import recorded_plan
-from headrace.orchestration.results import RunResult, StepResult
+from headrace.orchestration.results import RunResult, StepResult, state_of
+from headrace.orchestration.runner import queue_plan
 from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def tasks_of(graph: Graph) -> list[tuple[Node, tuple[str, ...]]]:
 
     Steps that are only looked up when the run is planned are none; whoever needs them waits for nothing.
     """
-    idle = {node.name for node in graph.nodes if node.call in ("previous", "champion")}
+    idle = {node.name for node in graph.nodes if is_looked_up(node.call, {})}
     found = []
     for node in graph.nodes:
         if node.name not in idle:
@@ -58,15 +60,7 @@ def begin_run(pipeline: Pipeline, parameters: Mapping[str, Any], name: str, stor
     from headrace.orchestration.planning import make_plan
 
     plan = make_plan(pipeline, parameters, store)
-    return store.create_run(
-        plan.graph.pipeline,
-        plan.to_plain(),
-        resolved=plan.resolved,
-        plan_id=plan.identity,
-        is_queued=True,
-        trigger={"external": name},
-        once=name,
-    )
+    return queue_plan(plan, store, trigger={"external": name}, once=name)
 
 
 def run_step(run_id: str, step: str, store: Store, settings: Settings, project: Path) -> RunResult:
@@ -96,23 +90,8 @@ def run_step(run_id: str, step: str, store: Store, settings: Settings, project: 
         result = Coordinator(plan, run_id, store, settings, children, only=only).run()
     finally:
         children.close()
-    return _part(result, only)
-
-
-def _part(result: RunResult, names: list[str]) -> RunResult:
-    """The result of some of a run's steps."""
-    steps = {name: result.steps[name] for name in names}
-    return RunResult(
-        result.run_id, result.pipeline, _state(steps), steps, result.home, result.seconds, result.stopped_by, {}
-    )
-
-
-def _state(steps: Mapping[str, StepResult]) -> str:
-    if any(item.state in ("failed", "not run") for item in steps.values()):
-        return "failed"
-    if any(item.says_no or item.state == "blocked" for item in steps.values()):
-        return "rejected"
-    return "succeeded"
+    steps = {name: result.steps[name] for name in only}
+    return replace(result, state=state_of(steps.values()), steps=steps, endpoints={})
 
 
 def end_run(run_id: str, store: Store, project: Path) -> RunResult:
@@ -136,7 +115,7 @@ def end_run(run_id: str, store: Store, project: Path) -> RunResult:
             results[node.name] = _result(node, newest.get(node.name), inputs is not None and inputs.withheld is None)
             if results[node.name].state == "blocked" and node.name not in newest and is_open:
                 store.block(run_id, node.name, "", results[node.name].reason)
-    state = _state(results) if is_open else run.state
+    state = state_of(results.values()) if is_open else run.state
     if is_open:
         store.finish_run(run_id, state)
     return RunResult(run_id, run.pipeline, state, results, store.home.path, 0.0, 0, {})

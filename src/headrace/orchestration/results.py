@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RunResult", "StepResult"]
+__all__ = ["RunResult", "StepResult", "state_of"]
 
 
 @dataclass
@@ -50,6 +51,20 @@ class StepResult:
     def rows_reused(self) -> int:
         """Rows that it did not read because what was known of them was kept, counted in the same way."""
         return int(self.result.get("rows_reused", 0))
+
+
+def state_of(steps: Iterable[StepResult]) -> str:
+    """How a run ended whose steps have ended so: "failed", "rejected" or "succeeded".
+
+    >>> state_of([StepResult("a", "succeeded"), StepResult("b", "blocked")])
+    'rejected'
+    """
+    found = list(steps)
+    if any(item.state in ("failed", "not run") for item in found):
+        return "failed"
+    if any(item.says_no or item.state == "blocked" for item in found):
+        return "rejected"
+    return "succeeded"
 
 
 @dataclass

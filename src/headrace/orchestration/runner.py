@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headrace.settings import Settings
     from headrace.store import RunRow, Store
 
-__all__ = ["resume_run", "run_pipeline", "run_plan", "submit_pipeline"]
+__all__ = ["queue_plan", "resume_run", "run_pipeline", "run_plan", "submit_pipeline"]
 
 
 def run_pipeline(
@@ -72,10 +72,20 @@ def submit_pipeline(
     with project_store(load_settings(pipeline.folder)) as store:
         assert store is not None
         plan = make_plan(pipeline, parameters, store, waivers=waivers)
-        run_id = store.create_run(
-            plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity, is_queued=True
-        )
-        return run_id, len(store.announced("worker"))
+        return queue_plan(plan, store), len(store.announced("worker"))
+
+
+def queue_plan(plan: Plan, store: Store, *, trigger: Mapping[str, Any] | None = None, once: str | None = None) -> str:
+    """Record a planned run for a worker to take, and return its id; `trigger` and `once` as for `Store.create_run`."""
+    return store.create_run(
+        plan.graph.pipeline,
+        plan.to_plain(),
+        resolved=plan.resolved,
+        plan_id=plan.identity,
+        is_queued=True,
+        trigger=trigger,
+        once=once,
+    )
 
 
 def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings) -> RunResult:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.errors import InvalidInput
-from headrace.orchestration.exporting import Exported, Exporter
+from headrace.orchestration.exporting import Exported, Exporter, made_by
 
 __all__ = ["Airflow"]
 
@@ -50,7 +50,7 @@ class Airflow(Exporter):
 
     def _head(self, exported: Exported) -> Iterator[str]:
         schedule = exported.schedule
-        yield f'"""Made by `headrace export airflow` from {exported.target}: change that file, not this one."""'
+        yield f'"""{made_by("airflow", exported)}"""'
         yield ""
         yield "import os"
         yield "from datetime import datetime, timedelta, timezone"

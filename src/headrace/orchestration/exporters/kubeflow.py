@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 from headrace.errors import InvalidInput
-from headrace.orchestration.exporting import Exported, Exporter
+from headrace.orchestration.exporting import Exported, Exporter, as_yaml, check_image, made_by
 
 __all__ = ["Kubeflow"]
 
@@ -71,23 +70,11 @@ class Kubeflow(Exporter):
     def __post_init__(self) -> None:
         if self.style not in _STYLES:
             raise InvalidInput(f"style={self.style!r}", where="export kubeflow", expected=" or ".join(_STYLES))
-        if not self.image:
-            raise InvalidInput(
-                "the image is not said", where="export kubeflow", fix="--set image=registry.local/flights:3"
-            )
+        check_image(self.image, "kubeflow")
 
     def text(self, exported: Exported) -> str:
         """The pipeline's YAML."""
-        from ruamel.yaml import YAML
-
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = False
-        yaml.width = 120
-        yaml.representer.ignore_aliases = lambda _: True
-        out = StringIO()
-        out.write(f"# Made by `headrace export kubeflow` from {exported.target}: change that file, not this one.\n")
-        yaml.dump(self._pipeline(exported), out)
-        return out.getvalue()
+        return as_yaml(made_by("kubeflow", exported), [self._pipeline(exported)])
 
     def _pipeline(self, exported: Exported) -> dict[str, Any]:
         inputs = {item.name: _optional(_TYPES[item.json_type], item.default) for item in exported.parameters}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 from headrace.errors import InvalidInput
-from headrace.orchestration.exporting import Exported, Exporter
+from headrace.orchestration.exporting import Exported, Exporter, as_yaml, check_image, made_by
 
 __all__ = ["Kubernetes"]
 
@@ -51,27 +50,14 @@ class Kubernetes(Exporter):
     memory: str = "1Gi"
 
     def __post_init__(self) -> None:
-        if not self.image:
-            raise InvalidInput(
-                "the image is not said", where="export kubernetes", fix="--set image=registry.local/flights:3"
-            )
+        check_image(self.image, "kubernetes")
         for name in ("replicas", "most_replicas"):
             if not getattr(self, name).isdigit() or int(getattr(self, name)) < 1:
                 raise InvalidInput(f"{name}={getattr(self, name)!r}", expected="a whole number, at least 1")
 
     def text(self, exported: Exported) -> str:
         """The manifests, as YAML documents."""
-        from ruamel.yaml import YAML
-
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = False
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # as they are written here
-        yaml.width = 120
-        yaml.representer.ignore_aliases = lambda _: True  # each manifest can be read, and cut out, alone
-        out = StringIO()
-        out.write(f"# Made by `headrace export kubernetes` from {exported.target}: change that file, not this one.\n")
-        yaml.dump_all(self._manifests(exported), out)
-        return out.getvalue()
+        return as_yaml(made_by("kubernetes", exported), self._manifests(exported))
 
     def _manifests(self, exported: Exported) -> list[dict[str, Any]]:
         name = f"headrace-{exported.pipeline.lower().replace('_', '-')}"
