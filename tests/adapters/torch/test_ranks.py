@@ -155,7 +155,7 @@ from headrace.training import Journal
 from headrace.errors import StepFailed
 class Killer(Journal):
     def report(self, step, values):
-        children = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], stdout=subprocess.PIPE)
+        children = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())], stdout=subprocess.PIPE)
         ranks = [int(line.split()[0]) for line in children.stdout.decode().splitlines() if "_rank" in line]
         print(*ranks, flush=True)
         os.kill(ranks[1], signal.SIGKILL)
