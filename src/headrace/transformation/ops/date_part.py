@@ -97,7 +97,7 @@ def _table(part: str) -> npt.NDArray[Any]:
     months = days.astype("datetime64[M]")
     years = days.astype("datetime64[Y]")
     month = months.astype(np.int64) % 12
-    found = {
+    found: npt.NDArray[np.int64] = {
         "year": years.astype(np.int64) + 1970,
         "quarter": month // 3 + 1,
         "month": month + 1,
