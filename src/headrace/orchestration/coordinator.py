@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from headrace import progress
 from headrace.errors import StoreError
+from headrace.orchestration.approvals import subject_of
 from headrace.orchestration.children import Children, ZygoteDied
+from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.hands import Hands, Outcome, ordered
 from headrace.orchestration.lookups import Inputs, inputs_of, is_looked_up, is_refusal
@@ -91,6 +93,10 @@ class Coordinator:
         self._is_helped = False
         self._told = False
         self._waits_for_room = False
+        self._is_resting = False  # whether the run ends here, to go on when a person has answered
+        self._asking: dict[str, str] = {}  # steps that wait for a person, and what they ask
+        self._calls = {node.name: node.call for node in plan.graph.nodes}
+        self._left_out: set[str] = set()  # steps after which one is skipped, not blocked
         self._missing: dict[str, str] = {}  # steps that are ready, and whose key the store does not know
         self._renewed = self._asked = time.monotonic()
         rows = store.attempts(run_id)
@@ -112,7 +118,7 @@ class Coordinator:
             while self.waiting or self.hands.running or self.foreign:
                 if not self.interrupts:
                     self._start_ready()
-                    if self._is_through:
+                    if self._is_through or (self._asking and self._rest()):
                         break
                 elif not self.hands.running and (self.hands_back or not self.foreign):
                     break
@@ -132,8 +138,13 @@ class Coordinator:
         state = self._finish()
         unfinished = [*self.waiting, *(item.node for item in self.foreign.values())]
         reason = "the run was stopped" if self.only is None else "not begun here"
+        if self._is_resting:
+            reason = f"after {', '.join(self._asking)}"
         for node in unfinished:
-            self.results[node.name] = StepResult(node.name, "not run", reason=reason)
+            state_of_it, why = (
+                ("waiting", self._asking[node.name]) if node.name in self._asking else ("not run", reason)
+            )
+            self.results[node.name] = StepResult(node.name, state_of_it, reason=why)
         names = [node.arguments["endpoint"] for node in self.plan.graph.nodes if node.call == "push"]
         result = RunResult(
             self.run_id,
@@ -158,11 +169,25 @@ class Coordinator:
         """Whether nothing is left that this process may begin, or waits for."""
         return self.only is not None and not self.hands.running and not self.foreign and not self._waits_for_room
 
+    def _rest(self) -> bool:
+        """End the run, to go on when a person has answered, if nothing else is left to do; returns whether it ended."""
+        if self.only is not None or self.hands.running or self.foreign or self._waits_for_room:
+            return False
+        if any(result.state == "failed" for result in self.results.values()):
+            self._is_resting = True  # and ends as failed: what failed has to be seen to first
+        else:
+            self._is_resting = self.store.rest_run(self.run_id)
+        return self._is_resting
+
     def _finish(self) -> str:
         if self.only is not None:
             self.store.release_run(self.run_id)
             return "queued"
-        state = "cancelled" if self.waiting or self.foreign else state_of(self.results.values())
+        is_failed = any(result.state == "failed" for result in self.results.values())
+        if self._is_resting and not is_failed:
+            return "waiting"
+        is_open = bool(self.waiting or self.foreign) and not self._is_resting
+        state = "cancelled" if is_open else state_of(self.results.values())
         if state == "cancelled" and self.hands_back and not self._is_cancelled:
             self.store.release_run(self.run_id)
             return "queued"
@@ -176,7 +201,7 @@ class Coordinator:
             progressed = False
             ended = {name: result.outputs for name, result in self.results.items()}
             for node in list(self.waiting):
-                inputs = inputs_of(node, self.plan.resolved.get(node.name, {}), ended)
+                inputs = inputs_of(node, self.plan.resolved.get(node.name, {}), ended, self._left_out)
                 if inputs is not None and self._advance(node, inputs):
                     self.waiting.remove(node)
                     progressed = True
@@ -189,12 +214,14 @@ class Coordinator:
         if self.only is not None and node.name not in self.only and node.name not in self._finished:
             return False
         if inputs.withheld is not None:
-            self._block(node, inputs.withheld)
+            self._leave_out(node, inputs.withheld)
             return True
         key = self._missing.get(node.name) or self.plan.key_of(node, inputs.digests)
         if node.name not in self._missing and self._take_known(node, key, inputs.digests):
             return True
         self._missing[node.name] = key
+        if node.call == "approval" and self._is_unanswered(node, key, inputs.digests):
+            return False
         if not self.hands.has_room:
             self._waits_for_room = True
             return False
@@ -228,20 +255,43 @@ class Coordinator:
             self._set(StepResult(node.name, "cached", ordered(node, outputs), result))
         return True
 
-    def _block(self, node: Node, need: Reference) -> None:
-        state = self.results[need.step].state
-        if state == "failed":
+    def _is_unanswered(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:
+        """Whether a person has yet to answer; asks, where that is new."""
+        record = self.hands.record(node, digests)
+        arguments = record["parts"]["arguments"]
+        subject, about = subject_of(arguments)
+        if self.store.answered(self.plan.graph.pipeline, node.name, subject) is not None:
+            self._asking.pop(node.name, None)
+            return False
+        if node.name not in self._asking:
+            question = self._asking[node.name] = str(arguments["question"])
+            is_new = self.store.ask(
+                self.run_id, node.name, key, subject=subject, question=question, about=about, **record
+            )
+            self._seen[node.name] += is_new
+            progress.say(f"{node.name}: waiting for approval" + (f": {question}" if question else ""))
+        return True
+
+    def _leave_out(self, node: Node, need: Reference) -> None:
+        """Record that a step is blocked, or skipped, and by what."""
+        before = self.results[need.step]
+        state, is_skipped = before.state, need.step in self._left_out
+        if state in ("blocked", "skipped"):
+            reason = f"{need.step} is {state}"
+        elif is_skipped:
+            reason = str(before.result.get("summary") or f"{need.step} does not hold")
+        elif state == "failed":
             reason = f"{need.step} failed"
-        elif state == "blocked":
-            reason = f"{need.step} is blocked"
         else:
             reason = f"{need.step} said no" if is_refusal(need) else f"{need.step} gave no {need.output!r}"
-        self.store.block(self.run_id, node.name, "", reason)
+        self.store.block(self.run_id, node.name, "", reason, is_skipped=is_skipped)
         self._seen[node.name] += 1
-        self._set(StepResult(node.name, "blocked", reason=reason))
+        self._set(StepResult(node.name, "skipped" if is_skipped else "blocked", reason=reason))
 
     def _set(self, result: StepResult) -> None:
         self.results[result.name] = result
+        if is_left_out(self._calls[result.name], result.state, result.outputs):
+            self._left_out.add(result.name)
         tell_step(result)
 
     def _ended(self, outcome: Outcome) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace import progress
 from headrace.errors import StoreBusy, UnknownName
+from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked, ordered
 from headrace.orchestration.lookups import inputs_of, is_looked_up
@@ -106,18 +107,33 @@ def end_run(run_id: str, store: Store, project: Path) -> RunResult:
         store.take_run(run_id, only=_OPEN)
     newest = {row.step: row for row in store.attempts(run_id)}
     results: dict[str, StepResult] = {}
+    left_out: set[str] = set()
+    open_steps: set[str] = set()  # those that wait for a person, and all that needs them
     for node in plan.graph.nodes:
-        ended = {name: item.outputs for name, item in results.items() if item.state in _GAVE}
-        inputs = inputs_of(node, plan.resolved.get(node.name, {}), ended)
+        ended = {name: item.outputs for name, item in results.items() if item.state in _GAVE or name in left_out}
+        inputs = inputs_of(node, plan.resolved.get(node.name, {}), ended, left_out)
+        row = newest.get(node.name)
         if inputs is not None and inputs.output is not None and inputs.withheld is None:
             results[node.name] = StepResult(node.name, "looked up", inputs.output)
+        elif row is None and any(need.step in open_steps for need in node.needs):
+            results[node.name] = StepResult(node.name, "not run", reason="after what waits for approval")
+            open_steps.add(node.name)
         else:
-            results[node.name] = _result(node, newest.get(node.name), inputs is not None and inputs.withheld is None)
-            if results[node.name].state == "blocked" and node.name not in newest and is_open:
-                store.block(run_id, node.name, "", results[node.name].reason)
+            withheld = None if inputs is None else inputs.withheld
+            results[node.name] = _result(node, row, inputs is not None and withheld is None)
+            if withheld is not None and withheld.step in left_out and row is None:
+                results[node.name] = StepResult(node.name, "skipped", reason=f"{withheld.step} left it out")
+            state = results[node.name].state
+            if state in ("blocked", "skipped") and row is None and is_open:
+                store.block(run_id, node.name, "", results[node.name].reason, is_skipped=state == "skipped")
+            if state == "waiting":
+                open_steps.add(node.name)
+        if is_left_out(node.call, results[node.name].state, results[node.name].outputs):
+            left_out.add(node.name)
     state = state_of(results.values()) if is_open else run.state
-    if is_open:
-        store.finish_run(run_id, state)
+    if is_open and (state != "waiting" or not store.rest_run(run_id)):
+        # A person has answered between: the steps behind are somebody's to do, who takes it from the queue.
+        store.release_run(run_id) if state == "waiting" else store.finish_run(run_id, state)
     return RunResult(run_id, run.pipeline, state, results, store.home.path, 0.0, 0, {})
 
 
@@ -131,6 +147,6 @@ def _result(node: Node, row: AttemptRow | None, has_inputs: bool) -> StepResult:
     if row.state in ("succeeded", "cached"):
         outputs = ordered(node, {name: item.digest for name, item in row.outputs.items()})
         return StepResult(node.name, row.state, outputs, row.result or {})
-    if row.state == "blocked":
-        return StepResult(node.name, "blocked", reason=row.reason or "")
+    if row.state in ("blocked", "skipped", "waiting"):
+        return StepResult(node.name, row.state, reason=row.reason or "")
     return StepResult(node.name, "failed", reason=row.reason or "its process died")

@@ -31,7 +31,7 @@ class PlannedStep:
         The step, what it calls, and where the user wrote it.
     action : str
         "will run"; "cached"; "looked up"; "runs if its input changes": what it takes is not known before the steps
-        above it ran; or "blocked".
+        above it ran; "blocked"; or "skipped".
     why : tuple of str
         What changed, what it waits for, or what it is blocked by.
     changes : tuple of Change

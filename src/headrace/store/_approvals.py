@@ -140,7 +140,7 @@ class Approvals(Sharing):
             run = self._run_row(connection, run_id)
             newest = self._newest(connection, run_id, step)
             given = None if newest is None else decode(newest[3] or "{}").get("approval")
-            if newest is None or given is None or (newest[1] != "waiting" and not is_overruling):
+            if newest is None or given is None:
                 raise self._not_waiting(connection, run_id, step, "" if newest is None else newest[1])
             if subject not in (None, given["subject"]):
                 raise InvalidInput(
@@ -152,6 +152,8 @@ class Approvals(Sharing):
             before = self._answered(connection, run.pipeline, step, given["subject"])
             if before is not None and not (is_overruling and not before.is_approved and is_approved):
                 raise _answered(before, run_id)
+            if newest[1] != "waiting" and not is_overruling:
+                raise self._not_waiting(connection, run_id, step, newest[1])
             if run.state == "cancelled":
                 raise InvalidInput(
                     f"run {run_id} was cancelled: nothing of it waits", fix=f"headrace resume {run_id} asks again"

@@ -61,7 +61,7 @@ class Notices(Approvals):
                 if lease is not None and _lease.holder_is_alive(lease) and lease.expires_us > _lease.now_us():
                     continue
                 if num_tries >= _MOST_TRIES:
-                    self._end(connection, notice_id, run_id, {"given_up": num_tries})
+                    self._end_telling(connection, notice_id, run_id, {"given_up": num_tries})
                     continue
                 _lease.take(connection, _subject(notice_id), self._lease_s)
                 connection.execute("UPDATE notices SET num_tries = num_tries + 1 WHERE notice_id = ?", (notice_id,))
@@ -71,9 +71,9 @@ class Notices(Approvals):
     def end_notice(self, notice: Notice, told: Mapping[str, Any]) -> None:
         """Record that a notice was told, and to whom: it is never told again, and an event says so."""
         with self._database.write() as connection:
-            self._end(connection, notice.notice_id, notice.run_id, told)
+            self._end_telling(connection, notice.notice_id, notice.run_id, told)
 
-    def _end(self, connection: Any, notice_id: int, run_id: str, told: Mapping[str, Any]) -> None:
+    def _end_telling(self, connection: Any, notice_id: int, run_id: str, told: Mapping[str, Any]) -> None:
         connection.execute(
             "UPDATE notices SET told = ? WHERE notice_id = ? AND told IS NULL", (encode(dict(told)), notice_id)
         )

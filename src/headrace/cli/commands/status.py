@@ -34,13 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
-    from headrace.orchestration.ending import ending
+    from headrace.orchestration.approvals import waiting_runs
+    from headrace.orchestration.ending import ending, waiting_lines
 
     with opened() as (store, _):
         if arguments.run is None:
             rows = run_rows(store, store.runs(limit=arguments.number))
             columns = ["run", "pipeline", "state", "started", "steps"]
-            told = []
+            told = list(waiting_lines(waiting_runs(store)))
         else:
             run = find_run(store, arguments.run)
             rows = step_rows(store, run)
@@ -79,7 +80,8 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
     ended = {row.step for row in attempts if row.state in ("succeeded", "cached")}
     # What is only looked up has no attempt, and is no step to be done.
     tried = {row.step for row in attempts}
-    num_steps = len(tried | {step["name"] for step in run.plan["steps"]} - looked_up_of(run))
+    skipped = {row.step for row in attempts if row.state == "skipped"} - ended
+    num_steps = len((tried | {step["name"] for step in run.plan["steps"]} - looked_up_of(run)) - skipped)
     return {
         "run": run.run_id,
         "pipeline": run.pipeline,
@@ -106,7 +108,7 @@ def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
         if last and last.result and last.result.get("ok") is False:
             state = "no"
         seconds = None
-        if last and last.ended_us and last.state not in ("cached", "blocked"):
+        if last and last.ended_us and last.state in ("succeeded", "failed", "lost"):
             seconds = (last.ended_us - last.started_us) / 1e6
         rows.append(
             {
