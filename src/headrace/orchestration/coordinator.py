@@ -21,6 +21,7 @@ from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.hands import Hands, Outcome, ordered
 from headrace.orchestration.lookups import Inputs, inputs_of, is_looked_up, is_refusal
+from headrace.orchestration.patience import Tries
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.reading import without_measurements
 from headrace.orchestration.reporting import tell_failure, tell_run, tell_step
@@ -85,7 +86,6 @@ class Coordinator:
         self.results: dict[str, StepResult] = {}
         self.waiting: list[Node] = list(plan.graph.nodes)
         self.foreign: dict[str, _Foreign] = {}
-        self.tries: dict[str, int] = {}
         self.hands_back = hands_back
         self.interrupts = 0
         self.stopped_by = 0
@@ -102,7 +102,9 @@ class Coordinator:
         rows = store.attempts(run_id)
         # On resuming: the steps this run has finished already need no second record.
         self._finished = {row.step: row.key for row in rows if row.state in ("succeeded", "cached")}
+        self._skipped = {step for step, row in {row.step: row for row in rows}.items() if row.state == "skipped"}
         self._seen = Counter(row.step for row in rows)  # how many attempts at each step we know of
+        self.tries = Tries(run_id, store, rows)
         for row in rows:
             if row.state == "running" and self._is_worked_on(row):  # by who helped the runner before us
                 self._leave(plan.graph[row.step], row)
@@ -165,6 +167,11 @@ class Coordinator:
         self.interrupts += 1
 
     @property
+    def is_held(self) -> bool:
+        """Whether nothing runs, and a step waits to be tried again: its process has room for another run's steps."""
+        return not self.hands.running and self.tries.is_waiting
+
+    @property
     def _is_through(self) -> bool:
         """Whether nothing is left that this process may begin, or waits for."""
         return self.only is not None and not self.hands.running and not self.foreign and not self._waits_for_room
@@ -212,6 +219,10 @@ class Coordinator:
             self.results[node.name] = StepResult(node.name, "looked up", inputs.output)
             return True
         if self.only is not None and node.name not in self.only and node.name not in self._finished:
+            if inputs.withheld is not None and node.name in self._skipped:  # what comes after it has to know
+                self.results[node.name] = StepResult(node.name, "skipped")
+                self._left_out.add(node.name)
+                return True
             return False
         if inputs.withheld is not None:
             self._leave_out(node, inputs.withheld)
@@ -222,7 +233,7 @@ class Coordinator:
         self._missing[node.name] = key
         if node.call == "approval" and self._is_unanswered(node, key, inputs.digests):
             return False
-        if not self.hands.has_room:
+        if self.tries.has_to_wait(node, key) or not self.hands.has_room:
             self._waits_for_room = True
             return False
         self._seen[node.name] += 1
@@ -306,9 +317,8 @@ class Coordinator:
 
     def _failed(self, outcome: Outcome) -> None:
         node = outcome.node
-        self.tries[node.name] = self.tries.get(node.name, 0) + 1
-        if self.tries[node.name] <= node.retries and not self.interrupts:
-            progress.say(f"{node.name}: {outcome.reason}; trying again ({self.tries[node.name]} of {node.retries})")
+        # Steps that another orchestrator starts it tries again itself.
+        if self.only is None and not self.interrupts and self.tries.tries_again(node, outcome.reason):
             self._put_back(node)
             return
         self._set(StepResult(node.name, "failed", reason=outcome.reason, seconds=outcome.seconds))

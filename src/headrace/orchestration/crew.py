@@ -139,7 +139,8 @@ class Crew:
         dead = [run for run in running if not self.store.is_alive(self.store.lease(run.run_id))]
         for run in [*reversed(dead), *reversed(self.store.runs(state="queued"))]:
             room = self.settings.num_workers
-            if len(self.coordinated) >= room or self.store.num_held() >= room:
+            num_busy = sum(not item.coordinator.is_held for item in self.coordinated.values())
+            if num_busy >= room or self.store.num_held() >= room:
                 return
             plan = self._plan(run)
             if plan is None:

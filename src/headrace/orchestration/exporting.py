@@ -38,13 +38,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Task:
-    """A step to start, after others; `line` is where the user wrote it."""
+    """A step to start, after others; `line` is where the user wrote it, the waits are those of `hr.step`."""
 
     name: str
     needs: tuple[str, ...]
     retries: int
     timeout_s: float | None
     line: str
+    backoff_s: float = 0.0
+    backoff_factor: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Exported:
         """A pipeline of a file of the project.
 
         Raises InvalidInput for a parameter without a default, or of a type that a form cannot ask for: nobody is there
-        to give it when a schedule starts the run; and for a step called like a task of ours.
+        to give it when a schedule starts the run; for a step that waits for a person; and for one called like a task
+        of ours.
         """
         defaults = pipeline.bind({})
         parameters = []
@@ -90,8 +93,17 @@ class Exported:
                 )
             parameters.append(Parameter(name, defaults[name], kind))
         graph = pipeline.trace()
+        for node in graph.nodes:
+            if node.call == "approval":
+                raise InvalidInput(
+                    f"step {node.name!r} waits for a person, which an exported pipeline cannot",
+                    where=node.line,
+                    expected="a pipeline whose steps end by themselves",
+                    fix="run it with `headrace up`, or push to an endpoint of its own and have a person promote it",
+                )
         tasks = tuple(
-            Task(node.name, needs, node.retries, node.timeout_s, node.line) for node, needs in tasks_of(graph)
+            Task(node.name, needs, node.retries, node.timeout_s, node.line, node.backoff_s, node.backoff_factor)
+            for node, needs in tasks_of(graph)
         )
         for task in tasks:
             if task.name in _OURS:

@@ -160,7 +160,14 @@ class Plan:
             "file": None if self.file is None else self._inside(str(self.file)),
             "project": str(self.project),
             "steps": [
-                {**node.to_plain(), "retries": node.retries, "timeout_s": node.timeout_s, "notes": node.notes}
+                {
+                    **node.to_plain(),
+                    "retries": node.retries,
+                    "timeout_s": node.timeout_s,
+                    "backoff_s": node.backoff_s,
+                    "backoff_factor": node.backoff_factor,
+                    "notes": node.notes,
+                }
                 for node in self.graph.nodes
             ],
             "code": self.code,

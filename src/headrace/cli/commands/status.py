@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from headrace import progress
@@ -12,7 +13,7 @@ from headrace.cli.project import find_run, is_cut_off, opened
 from headrace.cli.results import note_of
 
 if TYPE_CHECKING:
-    from headrace.store import RunRow, Store
+    from headrace.store import AttemptRow, RunRow, Store
 
 __all__ = ["EXAMPLES", "add_arguments", "execute", "run_rows", "seconds_text", "step_rows"]
 
@@ -93,6 +94,17 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
     }
 
 
+def _note(store: Store, run: RunRow, last: AttemptRow) -> str:
+    """What a table says of the last attempt at a step: why it failed, and when it is tried again; or what it found."""
+    note = last.reason or note_of(last.result or {})
+    if last.state == "failed" and run.state == "running":
+        planned = store.newest_event("retry-planned", run_id=run.run_id, step=last.step)
+        if planned is not None and planned.time_us > last.started_us:
+            at = datetime.fromtimestamp(planned.body["at_us"] / 1e6).strftime("%H:%M:%S")
+            note += f"; it is tried again at {at} ({planned.body['number']} of {planned.body['of']})"
+    return note
+
+
 def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
     """The steps of a run in the order of its plan, each as it ended last."""
     from headrace.orchestration.lookups import looked_up_of
@@ -116,7 +128,7 @@ def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
                 "state": state,
                 "tries": len(tried),
                 "seconds": "" if seconds is None else round(seconds, 2),
-                "note": (last.reason or note_of(last.result or {})) if last else "",
+                "note": _note(store, run, last) if last else "",
                 "outputs": {output: item.digest for output, item in last.outputs.items()} if last else {},
             }
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from headrace.errors import InvalidInput
 from headrace.orchestration.exporting import Exported, Exporter, as_yaml, check_image, made_by
+from headrace.orchestration.patience import LONGEST_S
 
 __all__ = ["Kubeflow"]
 
@@ -125,7 +126,12 @@ class Kubeflow(Exporter):
             inputs = {"run": run, "step": {"runtimeValue": {"constant": task.name}}}
             made = _task("step", ids[task.name], inputs, before)
             if task.retries:
-                made["retryPolicy"] = {"maxRetryCount": task.retries, "backoffDuration": "0s", "backoffFactor": 2.0}
+                made["retryPolicy"] = {
+                    "maxRetryCount": task.retries,
+                    "backoffDuration": f"{task.backoff_s:g}s",
+                    "backoffFactor": float(task.backoff_factor),
+                    "backoffMaxDuration": f"{LONGEST_S:g}s",
+                }
             tasks[ids[task.name]] = made
         last = _task("end", "end", {"run": run}, ["begin", *(ids[name] for name in exported.last)])
         tasks["end"] = {**last, "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
