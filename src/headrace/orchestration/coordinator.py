@@ -3,6 +3,8 @@
 It holds the run's lease and those of its running attempts, and renews them; a step's process can only commit while
 its lease stands. Workers may help: what they begin is awaited like our own. Whatever kills the coordinator,
 everything committed stays, and `headrace resume`, or a worker, goes on from there.
+
+Longer than most files: it is one loop over one set of steps, whose parts would have to share all of it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.hands import Hands, Outcome, ordered
 from headrace.orchestration.lookups import Inputs, inputs_of, is_looked_up, is_refusal
+from headrace.orchestration.notifying import notice_of
 from headrace.orchestration.patience import Tries
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.reading import without_measurements
@@ -183,7 +186,8 @@ class Coordinator:
         if any(result.state == "failed" for result in self.results.values()):
             self._is_resting = True  # and ends as failed: what failed has to be seen to first
         else:
-            self._is_resting = self.store.rest_run(self.run_id)
+            notice = notice_of(self.store, self.run_id, "waiting", self.settings)
+            self._is_resting = self.store.rest_run(self.run_id, notice=notice)
         return self._is_resting
 
     def _finish(self) -> str:
@@ -198,8 +202,11 @@ class Coordinator:
         if state == "cancelled" and self.hands_back and not self._is_cancelled:
             self.store.release_run(self.run_id)
             return "queued"
-        self.store.finish_run(self.run_id, state)
+        self._end(state)
         return state
+
+    def _end(self, state: str) -> None:
+        self.store.finish_run(self.run_id, state, notice=notice_of(self.store, self.run_id, state, self.settings))
 
     def _start_ready(self) -> None:
         self._waits_for_room = False
@@ -410,4 +417,4 @@ class Coordinator:
             self.store.release_run(self.run_id)
             return
         self.hands.fail(f"the runner stopped: {str(error) or type(error).__name__}")
-        self.store.finish_run(self.run_id, "failed" if isinstance(error, Exception) else "cancelled")
+        self._end("failed" if isinstance(error, Exception) else "cancelled")

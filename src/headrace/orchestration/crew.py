@@ -19,6 +19,7 @@ from headrace.orchestration.children import spare_runner
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
 from headrace.orchestration.helper import Helper
+from headrace.orchestration.notifying import Teller, notice_of
 from headrace.orchestration.recorded import recorded_plan
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Crew:
         self.unable: dict[str, str] = {}  # runs that cannot be carried out here, and why
         self.ended: list[tuple[str, str]] = []  # run and state, for whoever wants to know; emptied by them
         self.interrupts = 0
+        self._teller = Teller(store, settings)
         self._announced = 0.0
         self._left: dict[str, float] = {}  # runs that the store failed under us: when to put them back
 
@@ -100,6 +102,7 @@ class Crew:
             for helper in self.helpers.values():
                 helper.stop()
         self._collect()
+        self._teller.turn()
         running = self.store.runs(state="running")
         if not self.interrupts:
             self._take(running)
@@ -115,6 +118,7 @@ class Crew:
         for helper in self.helpers.values():
             helper.close()
         self.store.withdraw("worker")
+        self._teller.close()
 
     def _collect(self) -> None:
         for run_id, item in list(self.coordinated.items()):
@@ -151,7 +155,8 @@ class Crew:
                 continue  # another was quicker
             if self._takes(run.run_id) > _MOST_TAKES:
                 progress.say(f"run {run.run_id} was taken {_MOST_TAKES} times and got nowhere: it is given up")
-                self.store.finish_run(run.run_id, "failed")
+                notice = notice_of(self.store, run.run_id, "failed", self.settings)
+                self.store.finish_run(run.run_id, "failed", notice=notice)
                 self.ended.append((run.run_id, "failed"))
                 continue
             item = _Coordinated(plan, run.run_id, self.store, self.settings)

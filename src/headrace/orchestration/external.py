@@ -2,7 +2,7 @@
 
     run_id = begin_run(pipeline, {}, "scheduled__2026-02-01", store)    # twice is once
     run_step(run_id, "train", store, settings, project)                 # takes what is known from the store, as ever
-    end_run(run_id, store, project)                                     # how it ended, on record
+    end_run(run_id, store, settings, project)                           # how it ended, on record
 
 What is planned, cached, committed and refused is what `headrace run` would do; the other orchestrator says when and
 where. One step process at a time holds the run: steps that it starts side by side wait for one another. A run that
@@ -23,6 +23,7 @@ from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked, ordered
 from headrace.orchestration.lookups import inputs_of, is_looked_up
+from headrace.orchestration.notifying import notice_of, tell_of_runs
 from headrace.orchestration.recorded import recorded_plan
 from headrace.orchestration.results import RunResult, StepResult, state_of
 from headrace.orchestration.runner import queue_plan
@@ -95,7 +96,7 @@ def run_step(run_id: str, step: str, store: Store, settings: Settings, project: 
     return replace(result, state=state_of(steps.values()), steps=steps, endpoints={})
 
 
-def end_run(run_id: str, store: Store, project: Path) -> RunResult:
+def end_run(run_id: str, store: Store, settings: Settings, project: Path) -> RunResult:
     """Say how a run ended whose steps another orchestrator has started, or has given up; asked again, the same.
 
     A step that was never begun counts as failed, unless what it needs was withheld or failed: then it is blocked.
@@ -131,9 +132,13 @@ def end_run(run_id: str, store: Store, project: Path) -> RunResult:
         if is_left_out(node.call, results[node.name].state, results[node.name].outputs):
             left_out.add(node.name)
     state = state_of(results.values()) if is_open else run.state
-    if is_open and (state != "waiting" or not store.rest_run(run_id)):
-        # A person has answered between: the steps behind are somebody's to do, who takes it from the queue.
-        store.release_run(run_id) if state == "waiting" else store.finish_run(run_id, state)
+    if is_open:
+        notice = notice_of(store, run_id, state, settings)
+        if state != "waiting":
+            store.finish_run(run_id, state, notice=notice)
+        elif not store.rest_run(run_id, notice=notice):
+            store.release_run(run_id)  # a person has answered between: whoever takes it does the steps behind
+        tell_of_runs(store, settings)
     return RunResult(run_id, run.pipeline, state, results, store.home.path, 0.0, 0, {})
 
 

@@ -58,7 +58,7 @@ class Notices(Approvals):
             ).fetchall()
             for notice_id, run_id, body, num_tries, time_us in rows:
                 lease = _lease.read_lease(connection, _subject(notice_id))
-                if lease is not None and _lease.holder_is_alive(lease) and lease.expires_us > _lease.now_us():
+                if lease is not None and _lease.holder_is_alive(lease):
                     continue
                 if num_tries >= _MOST_TRIES:
                     self._end_telling(connection, notice_id, run_id, {"given_up": num_tries})
