@@ -10,7 +10,7 @@ __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
 EXAMPLES = (
     "headrace approve",
-    'headrace approve @last approval --by ada --because "the slices are fair"',
+    "headrace approve @last approval --by ada --because fair",
     "headrace approve 3f2a90c41d77 --resume",
 )
 

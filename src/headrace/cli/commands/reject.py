@@ -9,8 +9,8 @@ from headrace.cli.answering import add_answer, execute_answer
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
 EXAMPLES = (
-    'headrace reject --because "one carrier is worse off"',
-    'headrace reject @last approval --by ada --because "too few rows in May"',
+    "headrace reject --because unfair",
+    "headrace reject @last approval --by ada --because 'too few rows in May'",
 )
 
 
