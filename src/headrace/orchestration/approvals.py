@@ -40,7 +40,9 @@ class Waiting:
     subject : str
         What the answer will be bound to.
     about : dict of str to str
-        What is asked about: `thing`, and the evidence beside it, name -> digest. `load_value` reads them.
+        What is asked about: `thing` first, then the evidence beside it, name -> digest. `load_value` reads them.
+    made_by : dict of str to str
+        Of each of these, the step and output that it is: name -> "gate.leave".
     asked_us : int
         Since when it waits, UTC epoch microseconds.
     """
@@ -51,6 +53,7 @@ class Waiting:
     question: str
     subject: str
     about: dict[str, str]
+    made_by: dict[str, str]
     asked_us: int
 
     def to_plain(self) -> dict[str, Any]:
@@ -94,6 +97,8 @@ def waiting_of(store: Store, run: RunRow) -> list[Waiting]:
             continue
         asked = (row.result or {})["approval"]
         if store.answered(run.pipeline, row.step, asked["subject"]) is None:
+            about = dict(sorted(asked["about"].items(), key=lambda item: (item[0] != "thing", item[0])))
+            made = {digest: reference for reference, digest in row.inputs.items()}
             found.append(
                 Waiting(
                     run.run_id,
@@ -101,7 +106,8 @@ def waiting_of(store: Store, run: RunRow) -> list[Waiting]:
                     row.step,
                     asked["question"],
                     asked["subject"],
-                    dict(asked["about"]),
+                    about,
+                    {name: made.get(digest, "") for name, digest in about.items()},
                     row.started_us,
                 )
             )

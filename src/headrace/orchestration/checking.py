@@ -211,6 +211,8 @@ def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()
             _check_rules(values, nodes)
         elif verb == "when":
             _check_condition(values, nodes)
+        elif verb == "approval" and not isinstance(values.get("question", ""), str):
+            raise InvalidInput(f"question of hr.approval is {_said(values['question'])}", expected="a text")
         elif verb in ("push", "champion") and isinstance(values["endpoint"], str):
             from headrace.store import check_endpoint_name
 

@@ -60,7 +60,7 @@ def waiting_lines(waiting: Iterable[Waiting]) -> Iterator[str]:
     for item in waiting:
         yield f"run {item.run_id} waits at {item.step}" + (f": {item.question}" if item.question else "")
         for name, found in item.about.items():
-            yield f"{_INDENT}{name} {found[:_DIGITS]}: headrace show {found[:_DIGITS]}"
+            yield f"{_INDENT}{name}, {item.made_by[name]}: headrace show {found[:_DIGITS]}"
         named = f"{item.run_id} {shlex.quote(item.step)}"
         yield f"{_INDENT}headrace approve {named} --by PERSON"
         yield f"{_INDENT}headrace reject {named} --by PERSON --because REASON"

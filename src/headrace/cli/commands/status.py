@@ -74,6 +74,7 @@ def run_rows(store: Store, runs: list[RunRow]) -> list[dict[str, Any]]:
 
 
 def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
+    from headrace.orchestration.approvals import waiting_of
     from headrace.orchestration.lookups import looked_up_of
 
     state = "cut off" if is_cut_off(store, run) else run.state
@@ -91,6 +92,7 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
         "steps": f"{len(ended)} of {num_steps}",
         "created_us": run.created_us,
         "ended_us": run.ended_us,
+        "waiting": [item.to_plain() for item in waiting_of(store, run)] if run.state == "waiting" else [],
     }
 
 
