@@ -7,6 +7,7 @@ import pytest
 import headrace as hr
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.orchestration.approvals import answer, subject_of, waiting_of, waiting_runs
+from headrace.orchestration.crew import Crew
 from headrace.orchestration.external import begin_run, end_run, run_step
 from headrace.orchestration.run_record import run_record
 from headrace.orchestration.runner import resume_run, run_pipeline
@@ -279,6 +280,21 @@ def test_a_run_in_pieces_waits_too(opened):
     assert run_step(run_id, "approval", store, settings, project.folder).ok
     assert run_step(run_id, "ship", store, settings, project.folder).ok
     assert end_run(run_id, store, settings, project.folder).state == "succeeded"
+
+
+def test_a_run_that_is_looked_at_often_is_not_given_up(opened):
+    """Resumed ten times before the person answers: nobody takes it for a run that kills who takes it."""
+    project, pipeline, store = opened
+    settings = load_settings(project.folder)
+    run_id = run(pipeline).run_id
+    for _ in range(10):
+        store.take_run(run_id)
+        assert store.rest_run(run_id)
+    answer(store, run_id, **YES)
+    crew = Crew(store, settings, project.folder)
+    wait_until(lambda: (crew.turn(), store.run(run_id).state == "succeeded")[1], "the end of the run", 120)
+    crew.close()
+    assert shipped(project) == 1
 
 
 @pytest.mark.slow

@@ -82,6 +82,14 @@ def test_what_a_refused_answer_leaves(store):
     assert store.approvals(pipeline="q") == []
 
 
+def test_all_that_ask_the_same_have_the_answer(store):
+    """Two equal runs wait; one answer queues both, and neither a run with another question nor one of another step."""
+    first, second = asking(store), asking(store)
+    other = asking(store, subject="s2")
+    store.answer(first, "approval", is_approved=True, by="Ann")
+    assert [store.run(run_id).state for run_id in (first, second, other)] == ["queued", "queued", "waiting"]
+
+
 def test_answers_are_never_changed(store):
     """Not even by SQL: the table refuses."""
     run_id = asking(store)

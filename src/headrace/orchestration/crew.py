@@ -31,6 +31,7 @@ __all__ = ["Crew"]
 
 # A run that was taken so often, and not one step ended in between, kills whoever takes it.
 _MOST_TAKES = 5
+_GETS_ON = ("attempt-succeeded", "attempt-cached", "approval-answered", "run-finished")
 _PAUSE_S = 5.0  # after the store has failed a run, before it is tried again
 
 
@@ -201,7 +202,7 @@ class Crew:
         progress.say(f"run {run_id} is left alone here: {why}")
 
     def _takes(self, run_id: str) -> int:
-        """How often the run was taken since a step of it ended."""
+        """How often the run was taken since a step of it ended, a person answered, or it came to an end."""
         kinds = [event.kind for event in self.store.events(run_id)]
-        since = itertools.takewhile(lambda kind: kind not in ("attempt-succeeded", "attempt-cached"), reversed(kinds))
+        since = itertools.takewhile(lambda kind: kind not in _GETS_ON, reversed(kinds))
         return sum(kind == "run-taken" for kind in since)

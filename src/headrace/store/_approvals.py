@@ -119,7 +119,7 @@ class Approvals(Sharing):
         subject: str | None = None,
         is_overruling: bool = False,
     ) -> ApprovalRow:
-        """Record a person's answer to a step that waits; a run that waited goes back into the queue with it.
+        """Record a person's answer to a step that waits; runs that waited for it go back into the queue with it.
 
         Parameters
         ----------
@@ -176,9 +176,12 @@ class Approvals(Sharing):
             )
             body = {"step": step, "subject": given["subject"], "is_approved": is_approved, "by": by, "because": because}
             self._append(connection, "approval-answered", body, run_id=run_id, attempt_id=newest[0])
-            if run.state == "waiting" or (is_overruling and run.state in ("rejected", "failed")):
-                connection.execute("UPDATE runs SET state = 'queued', ended_us = NULL WHERE run_id = ?", (run_id,))
-                self._append(connection, "run-released", {}, run_id=run_id)
+            released = self._asking(connection, run.pipeline, step, given["subject"])
+            if is_overruling and run.state in ("rejected", "failed"):
+                released.append(run_id)
+            for name in released:
+                connection.execute("UPDATE runs SET state = 'queued', ended_us = NULL WHERE run_id = ?", (name,))
+                self._append(connection, "run-released", {}, run_id=name)
             found = self._answered(connection, run.pipeline, step, given["subject"])
         points.reach("approval-answered")
         assert found is not None
@@ -219,6 +222,19 @@ class Approvals(Sharing):
             self._finish(connection, run_id, "waiting", notice)
         points.reach("run-waiting")
         return True
+
+    def _asking(self, connection: sqlite3.Connection, pipeline: str, step: str, subject: str) -> list[str]:
+        """The runs that wait with this very question; several do where equal runs were begun."""
+        rows = connection.execute(
+            "SELECT run_id FROM runs WHERE pipeline = ? AND state = 'waiting' ORDER BY created_us", (pipeline,)
+        ).fetchall()
+        found = []
+        for (run_id,) in rows:
+            newest = self._newest(connection, run_id, step)
+            asked = None if newest is None or newest[1] != "waiting" else decode(newest[3] or "{}").get("approval")
+            if asked is not None and asked["subject"] == subject:
+                found.append(run_id)
+        return found
 
     @staticmethod
     def _newest(connection: sqlite3.Connection, run_id: str, step: str) -> tuple[str, str, str, str | None] | None:

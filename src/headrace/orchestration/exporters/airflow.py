@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.errors import InvalidInput
-from headrace.orchestration.exporting import Exported, Exporter, Task, made_by
+from headrace.orchestration.exporting import Exported, Exporter, Task, made_by, refuse_asking
 from headrace.orchestration.patience import LONGEST_S
 
 __all__ = ["Airflow"]
@@ -29,7 +29,8 @@ class Airflow(Exporter):
     `upstream_failed`; nothing is tried again unless the step has `retries`. The last task says how the run ended, and
     fails when it did not succeed, so that the DAG's run does too.
 
-    Raises InvalidInput for a start that is no date, and for waits between tries that Airflow has no words for.
+    Raises InvalidInput for a start that is no date, for waits between tries that Airflow has no words for, and for a
+    step that waits for a person.
 
     Source: Airflow 3 documentation, "Public Interface for Airflow 3.0+", "Params", "Trigger rules".
     """
@@ -47,6 +48,7 @@ class Airflow(Exporter):
 
     def text(self, exported: Exported) -> str:
         """The DAG file."""
+        refuse_asking(exported, "Airflow")
         return "\n".join([*self._head(exported), *self._tasks(exported), *self._edges(exported), ""])
 
     def _head(self, exported: Exported) -> Iterator[str]:
