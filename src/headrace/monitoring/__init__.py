@@ -6,8 +6,8 @@ when something is wrong, for whoever watches. `Watch` follows: it judges rules o
 tells of an alert when it begins and when it is over (`headrace monitor`).
 """
 
+from headrace.delivery import Channels, Delivery
 from headrace.monitoring._baseline import Baseline, find_baseline
-from headrace.monitoring._delivery import Channels, Delivery
 from headrace.monitoring._drifting import Drifted, SliceBaseline
 from headrace.monitoring._monitor import monitor
 from headrace.monitoring._observation import Observation, alert
