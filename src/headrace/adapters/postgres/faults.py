@@ -8,7 +8,7 @@ import psycopg
 
 from headrace.errors import StoreBusy, StoreError
 
-__all__ = ["PASSING", "explain", "explain_connecting", "is_passing"]
+__all__ = ["PASSING", "RIGHTS", "explain", "explain_connecting", "is_passing"]
 
 # What a server says, or is silent about, while it restarts.
 PASSING = (
@@ -24,11 +24,14 @@ PASSING = (
     "too many",
     "remaining connection slots",
 )
+RIGHTS = (
+    "as its owner, once: GRANT CREATE ON DATABASE ... TO the role, or CREATE SCHEMA headrace AUTHORIZATION the role; a"
+    " role that only reads needs USAGE on the schema and SELECT on its tables"
+)
 _ADVICE = {
     "53100": "the server's disk is full: free some space there, then run the same command again",
     "53200": "the server is out of memory: look into its log",
     "25006": "this server only reads: name the primary, or add ?target_session_attrs=read-write and several hosts",
-    "42501": "",
     "XX001": "the server's files are damaged: restore them from a backup; artifacts/ holds the bytes",
 }
 
@@ -52,12 +55,7 @@ def explain(error: psycopg.Error, where: str, timeout_s: float) -> StoreError:
             f"the server gave a statement up: {reason}", where=where, fix="look what else it does, then run it again"
         )
     if state == "42501":
-        return StoreError(
-            f"the role may not do that: {reason}",
-            where=where,
-            fix="as its owner: GRANT CREATE ON DATABASE ... TO the role, once, or CREATE SCHEMA headrace AUTHORIZATION"
-            " the role; a role that only reads needs USAGE on the schema and SELECT on its tables",
-        )
+        return StoreError(f"the role may not do that: {reason}", where=where, fix=RIGHTS)
     is_lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and (
         not state or state.startswith(("08", "57P")) or state == "25P03"
     )

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from headrace.adapters.postgres.dialect import FUNCTIONS, plain_values, translate
-from headrace.adapters.postgres.faults import PASSING, explain, explain_connecting, is_passing
+from headrace.adapters.postgres.faults import PASSING, RIGHTS, explain, explain_connecting, is_passing
 from headrace.errors import InvalidInput, StoreBusy, StoreError
 from headrace.store.records import VERSION, Cursor, migrate, read_version
 
@@ -192,6 +192,9 @@ class Postgres:
     def _version(self, connection: _Connection) -> int:
         there = connection.execute("SELECT tablename::text FROM pg_tables WHERE schemaname = ?", (self._schema,))
         tables = [name for (name,) in there.fetchall()]
+        may_use = connection.execute("SELECT has_schema_privilege(to_regnamespace(?)::oid, 'USAGE')", (self._schema,))
+        if tables and not may_use.fetchone()[0]:
+            raise StoreError(f"permission denied for schema {self._schema}", where=self.where, fix=RIGHTS)
         fix = 'name another schema: records = "...?schema=NAME"'
         return read_version(connection, tables, holder=f"schema {self._schema!r} of {self.where}", fix=fix)
 
