@@ -123,7 +123,8 @@ class Shared:
         """The living processes of a machine that go by that name."""
         machine = self.machines[number]
         if who in ("up", "worker"):
-            return [item.process.pid for at, item in self.kept if at == number and item.arguments[0] == who]
+            own = [item.process for at, item in self.kept if at == number and item.arguments[0] == who]
+            return [process.pid for process in own if process.poll() is None]
         zygotes = [pid for pid in machine.processes() if ZYGOTE in command_of(pid)]
         # A zygote's children are forks of it, and look like it.
         forked = [pid for pid in zygotes if _parent(pid) in zygotes]
@@ -164,19 +165,23 @@ class Shared:
         self.run_twin()
         with self.open() as store:
             seen = store.newest_event_id()
-        moment_s = self.choose.uniform(0, 1.5 * self.seconds + 0.5)
+        # Schedulers and workers are there before and after the run; steps as long as it lasts.
+        moment_s = self.choose.uniform(0, (1.5 if who in ("up", "worker") else 0.8) * self.seconds + 0.5)
         arrive(self.machines[0].folder, self.month)
         start, victim = time.monotonic(), 0
-        while not victim and time.monotonic() - start < moment_s + 20:
+        while not victim and time.monotonic() - start < moment_s + TIMEOUT_S:
             if time.monotonic() - start >= moment_s:
                 found = self.victims(who, number)
+                if not found and who in ("step", "zygote"):  # wherever the run is
+                    found = self.victims(who, 1 - number)
+                    number = 1 - number if found else number
                 if found:
-                    victim = self.choose.choice(found)
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(victim, signal.SIGKILL)
-                elif not self.victims("zygote", 0) + self.victims("zygote", 1) and self.is_over(seen):
+                        os.kill(found[0], signal.SIGKILL)
+                        victim = found[0]
+                elif self.is_over(seen):
                     break  # of a step there is none any more
-            time.sleep(0.005)
+            time.sleep(0.01)
         died = time.monotonic()
         wrong = self.settle()
         facts = {"month": name_of(self.month), "who": who, "machine": number, "moment_s": round(moment_s, 3)}

@@ -87,6 +87,7 @@ def agree(home: Home, database: Database, uri: str, *, may_write: bool) -> None:
         )
     plain = {"format": 1, "uri": uri, "store": row[0]}
     if may_write and {"format": 1, **known} != plain:
+        disk.make_folder(home.path, mode=0o700)
         disk.write_file(home.path / "records.json", to_canonical(plain))
 
 
@@ -104,6 +105,7 @@ def _begin(home: Home, database: Database) -> tuple[str, str, str]:
             )
         if own is None:
             own = uuid.uuid4().hex
+            disk.make_folder(home.root, mode=0o700)
             disk.write_file(_file(home), to_canonical({"format": 1, "id": own}))
         row = (uuid.uuid4().hex, own, _told(home))
         connection.execute("INSERT INTO place VALUES (1, ?, ?, ?)", row)

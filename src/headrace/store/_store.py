@@ -79,7 +79,7 @@ class Store(Studies, Streams):
         if (read_only or not create) and not records and not place.is_begun:
             raise StoreError("there is no store", where=str(home), fix="`headrace run` makes one")
         place = place.located(artifacts or None, is_shared=bool(uri))
-        if not read_only:
+        if not read_only and not uri:
             place.make()
         database = open_database(place, uri, read_only=read_only, timeout_s=timeout_s)
         try:
@@ -87,6 +87,7 @@ class Store(Studies, Streams):
             if database.is_shared:
                 agree(place, database, uri, may_write=not read_only)
             if not read_only:
+                place.make()
                 place.remember()
         except BaseException:
             database.close()
@@ -120,6 +121,11 @@ class Store(Studies, Streams):
     def records(self) -> str:
         """What holds the records, as messages name it: "metadata.db", or a server's address without a secret."""
         return self._database.where if self._database.is_shared else self._home.database.name
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What a process imports that opens this store: whoever forks such processes imports it once, before."""
+        return ("headrace.store", type(self._database).__module__)
 
     def close(self) -> None:
         """Close the connections; leases are left as they are."""

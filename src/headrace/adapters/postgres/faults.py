@@ -78,6 +78,8 @@ def explain_connecting(error: psycopg.Error, where: str, database: str) -> Store
     """An error of connecting: libpq gives its reason in words alone."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines)
+    for noise in ("connection failed: ", " Is the server running on that host and accepting TCP/IP connections?"):
+        text = text.replace(noise, "")
     reason = text.rpartition("FATAL:")[2].strip() or text
     if "no password supplied" in text or "password authentication failed" in text:
         what = "no password was given" if "no password supplied" in text else f"the password is wrong: {reason}"

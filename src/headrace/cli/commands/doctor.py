@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from headrace.cli.installation import Finding, installation, place
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.cli.project import opened
+from headrace.errors import StoreError
 
 if TYPE_CHECKING:
     from headrace.store import Store
@@ -49,10 +50,13 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     findings = [*installation(), *place(settings.home)]
     if settings.records or Home(settings.home).is_begun or arguments.verify or arguments.deep:
-        with opened() as (store, _):
-            findings += _store(store)
-            findings += _verified(store) if arguments.verify else []
-            findings += _replayed(store) if arguments.deep else []
+        try:
+            with opened() as (store, _):
+                findings += _store(store)
+                findings += _verified(store) if arguments.verify else []
+                findings += _replayed(store) if arguments.deep else []
+        except StoreError as error:  # all else is told all the same
+            findings.append(Finding("store", "fail", f"{error.what} ({error.where})", error.fix))
     else:
         findings.append(Finding("store", "absent", "none yet", "headrace run FILE makes one"))
     if arguments.output == "json":
@@ -106,8 +110,6 @@ def _store(store: Store) -> Iterator[Finding]:
 
 
 def _bucket(store: Store) -> Finding:
-    from headrace.errors import StoreError
-
     try:
         store.reach_bucket()
     except StoreError as error:
@@ -126,7 +128,7 @@ def _verified(store: Store) -> Iterator[Finding]:
 
 def _replayed(store: Store) -> Iterator[Finding]:
     """Loading a model answers its golden rows, and refuses when one bit differs here."""
-    from headrace.errors import HeadraceError, StoreError
+    from headrace.errors import HeadraceError
     from headrace.model import Model
 
     for one in store.endpoints():
