@@ -335,5 +335,5 @@ def load_settings(start: Path | None = None) -> Settings:
     artifacts = values.get("artifacts", "")
     if artifacts and "://" not in artifacts:  # a folder
         base = Path.cwd() if os.environ.get("HEADRACE_ARTIFACTS") else project
-        values["artifacts"] = str((base / artifacts).absolute())
+        values["artifacts"] = os.path.normpath(base / artifacts)
     return Settings(**values)

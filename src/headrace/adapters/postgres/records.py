@@ -32,6 +32,7 @@ __all__ = ["Postgres"]
 _MOST_IDLE = 4  # connections that are kept for the next transaction; as many as are asked for are open at once
 _OLDEST = 120_000  # PostgreSQL 12
 _STATEMENT_S = 300.0
+_READING_S = 3600.0  # a reader may look at files between two statements, and holds nobody up
 # A home that is gone is noticed, and its lock let go, within a minute, even where its machine was switched off.
 _ALIVE = {"keepalives_idle": "20", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000"}
 _all: weakref.WeakSet[Postgres] = weakref.WeakSet()
@@ -107,7 +108,7 @@ class Postgres:
     @contextmanager
     def read(self) -> Iterator[_Connection]:
         """One consistent view: a snapshot, whatever others commit meanwhile."""
-        connection, _ = self._begin(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._local()}")
+        connection, _ = self._begin(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._local(_READING_S)}")
         try:
             with self._errors():
                 yield _Connection(connection)
@@ -121,7 +122,9 @@ class Postgres:
             raise StoreError("the store was opened to read only", where=self.where)
         # Each statement sees what was committed before it (READ COMMITTED): after the lock, all that others wrote.
         lock = f"SELECT pg_advisory_xact_lock({self._key}), txid_current()"
-        connection, row = self._begin(f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {self._local()}; {lock}")
+        connection, row = self._begin(
+            f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {self._local(_STATEMENT_S)}; {lock}"
+        )
         try:
             with self._errors():
                 yield _Connection(connection)
@@ -198,13 +201,13 @@ class Postgres:
         fix = 'name another schema: records = "...?schema=NAME"'
         return read_version(connection, tables, holder=f"schema {self._schema!r} of {self.where}", fix=fix)
 
-    def _local(self) -> str:
+    def _local(self, idle_s: float) -> str:
         """Settings of one transaction: nothing is left in a session, which a proxy may give to somebody else."""
         milliseconds = {
             "lock_timeout": self._timeout_s,
             "statement_timeout": max(_STATEMENT_S, self._timeout_s),
             # A process that is stopped in the middle of a transaction would stop all others.
-            "idle_in_transaction_session_timeout": max(_STATEMENT_S, self._timeout_s),
+            "idle_in_transaction_session_timeout": max(idle_s, self._timeout_s),
         }
         told = [f"set_config('search_path', '{self._schema}', true)"]
         told += [f"set_config('{name}', '{max(1, round(value * 1000))}', true)" for name, value in milliseconds.items()]
