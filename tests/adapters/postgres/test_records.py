@@ -65,6 +65,10 @@ def test_nothing_is_ever_changed_in_what_is_append_only(records, tmp_path, look)
             with pytest.raises(psycopg.Error, match="events is append only"):
                 look(sql)
         assert [event.kind for event in store.events()] == ["alert"]
+    there = look("SELECT tgrelid::regclass::text, tgname::text FROM pg_trigger WHERE tgfoid = 'refuse'::regproc")
+    assert set(there) == {
+        (table, f"{table}_never_{verb}") for table in _format._APPEND_ONLY for verb in ("update", "delete")
+    }
 
 
 def test_texts_sort_by_their_bytes_and_keep_what_a_server_cannot_hold(records, tmp_path):
@@ -95,7 +99,9 @@ def test_an_older_format_is_migrated_and_a_newer_one_refused(records, tmp_path, 
     newest = shape()
     with psycopg.connect(records.partition("?")[0], autocommit=True) as connection:
         connection.execute(f"SET search_path = {schema_of(records)}")
-        connection.execute("DROP TABLE stream_messages, stream_spans, stream_parts, streams CASCADE")
+        connection.execute(
+            "DROP TABLE notices, approvals, stream_messages, stream_spans, stream_parts, streams CASCADE"
+        )
         connection.execute("UPDATE format SET version = 4")
     assert shape() != newest
     with pytest.raises(StoreError, match=r"older format.*read only"):
