@@ -1,4 +1,4 @@
-"""What is tested of the store beside its contract holds on PostgreSQL: approvals, studies, the catalogue, what `gc` leaves."""
+"""What is tested of the store beside its contract holds on PostgreSQL too: approvals, studies, catalogue, `gc`."""
 
 import inspect
 
