@@ -156,6 +156,8 @@ def _first_time(node: Node) -> str:
 
 def _cached(node: Node, row: CacheRow) -> list[str]:
     said = [f"the same as {row.step}"] if row.step != node.name else []
+    if row.aside:
+        said.append("set aside by gc: it is brought back")
     if row.result.get("ok") is False:
         said.append(f"it says no: {row.result.get('summary') or '; '.join(row.result.get('items', ())[:1])}")
     return said
@@ -185,6 +187,8 @@ def _push(node: Node, step: PlannedStep, known: Outputs, store: Store | None) ->
         from headrace.orchestration.values import load_value
 
         outputs = known[node.name] or {}
+        if not store.has_artifact(str(outputs["version"])):  # set aside: which version it says is seen when it is back
+            return PlannedPush(endpoint, serves, None, "nothing to push: the pipeline has pushed its model before")
         version = load_value(store, str(outputs["version"]))
         if version == serves:
             return PlannedPush(endpoint, serves, None, "nothing to push: this is what the pipeline makes")

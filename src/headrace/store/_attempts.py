@@ -5,17 +5,18 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from headrace import disk
 from headrace.errors import LeaseLost, StoreBusy
-from headrace.store import _lease, points
+from headrace.store import _aside, _lease, points
 from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
 from headrace.store._keys import read_key, write_key
-from headrace.store._publish import Files, Published, is_there, publish
+from headrace.store._publish import Files, Published, is_there, is_whole, publish
 from headrace.store._records import decode, encode
+from headrace.store._roots import BROUGHT_BACK
 from headrace.store._runs import Runs
 from headrace.store._snapshot import write_accepted, write_waived
 
@@ -204,6 +205,9 @@ class Attempts(Runs):
     def cached(self, key: str) -> CacheRow | None:
         """What this step key gave, or None; an entry with a file missing or of another size is none.
 
+        What `gc` set aside is not there, but can be: `aside` names what `reuse` brings back. Where it is gone, or what
+        it mentions is, there is no entry.
+
         Cost: three look-ups by key and one stat a file, whatever the length of history.
         """
         with self._database.read() as connection:
@@ -221,10 +225,14 @@ class Attempts(Runs):
         accepted: Sequence[Accepted] = (),
         waived: Sequence[Waived] = (),
     ) -> CacheRow | None:
-        """`cached`, recorded as this run's attempt at the step (state "cached", `source_id` says whose outputs)."""
+        """`cached`, recorded as this run's attempt at the step (state "cached", `source_id` says whose outputs).
+
+        What was set aside comes back first, its bytes compared with those committed; None where they are others.
+        """
         with self._database.read() as connection:
             row = self._cached(connection, key, is_wanted=True)
-        if row is None:
+            known = {} if row is None else self._known(connection, row.aside)
+        if row is None or not all(_aside.bring_back(self._home, digest, known[digest]) for digest in row.aside):
             return None
         attempt_id = uuid.uuid4().hex
         with self._database.write() as connection:
@@ -236,7 +244,9 @@ class Attempts(Runs):
             write_key(connection, key, parts, notes)
             self._judged(connection, run_id, attempt_id, accepted, waived)
             self._append(connection, "attempt-cached", {"step": step}, run_id=run_id, attempt_id=attempt_id)
-        return row
+            for digest in row.aside:
+                self._append(connection, BROUGHT_BACK, {"digest": digest}, run_id=run_id, attempt_id=attempt_id)
+        return replace(row, aside=())
 
     def block(self, run_id: str, step: str, key: str, reason: str, *, is_skipped: bool = False) -> None:
         """Record that a step cannot start because what it needs was withheld, or (skipped) that it is not wanted."""
@@ -294,10 +304,26 @@ class Attempts(Runs):
         if row is None:
             return None
         outputs = self._outputs(connection, row[0])
-        known = self._known(connection, [item.digest for item in outputs.values()])
+        digests = [item.digest for item in outputs.values()]
+        known = self._known(connection, digests)
+        aside: list[str] | None = []
         if not all(is_there(self._home, *item, will_refer=is_wanted) for item in known.items()):
-            return None
-        return CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]))
+            aside = self._aside_under(connection, digests)
+        return None if aside is None else CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]), tuple(aside))
+
+    def _aside_under(
+        self, connection: sqlite3.Connection, digests: list[str], *, is_here: bool = False
+    ) -> list[str] | None:
+        """What must come back for these artifacts; `is_here`: into the home, whatever a bucket has."""
+
+        def known(digest: str) -> Files | None:
+            return self._known(connection, [digest]).get(digest)
+
+        def is_in_place(digest: str) -> bool:
+            files = known(digest) or {}
+            return is_whole(self._home.artifact(digest), files) or (not is_here and is_there(self._home, digest, files))
+
+        return _aside.under(self._home, digests, known, is_in_place)
 
     def _to_attempt(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> AttemptRow:
         attempt_id, run_id, step, key, number, state, inputs, result, reason, source_id, started_us, ended_us = row

@@ -51,6 +51,10 @@ push beside the champion), "withdraw" (a version answers nobody any more), "admi
 **Snapshot.** What a plan resolves (previous data set, last accepted schema, champion, live version) is read in one
 transaction, recorded with the run by `create_run(resolved=...)`, and reused by resume and reproduce.
 
+**Garbage.** `collect` takes away what no kept run, endpoint, pin or accepted data set leads to: it is set aside by a
+rename, and its bytes go days later. `bring_back` undoes it, and so does `reuse` of a step that gave it. `_collecting`
+says why nothing is lost beside runs that go on, or by a kill.
+
 **Threads and processes.** A Store may be used from any thread; each has its own connection. After a fork the child
 opens its own. An attempt is handed to another process as `attempt.to_plain()` and taken up by `store.attach(plain)`.
 """
@@ -253,7 +257,10 @@ class AttemptRow:
 
 @dataclass(frozen=True)
 class CacheRow:
-    """What a step key gave: the committed outputs, and the step's plain result."""
+    """What a step key gave: the committed outputs, and the step's plain result.
+
+    `aside` names what of it, and of what it mentions, `gc` has set aside: `reuse` brings it back.
+    """
 
     key: str
     attempt_id: str
@@ -261,6 +268,7 @@ class CacheRow:
     step: str
     outputs: dict[str, Artifact]
     result: dict[str, Any]
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from headrace.store._snapshot import (
     waived,
 )
 
-__all__ = ["Endpoints", "check_endpoint_name"]
+__all__ = ["Endpoints", "check_endpoint_name", "this_user"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
@@ -202,7 +202,7 @@ class Endpoints(Notices):
         connection.execute(
             "INSERT INTO endpoint_moves (name, version, replaced, action, who, reason, run_id, time_us)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, version, replaced, action, who or _who(), reason, run_id, now_us()),
+            (name, version, replaced, action, who or this_user(), reason, run_id, now_us()),
         )
         body = {"endpoint": name, "version": version, "replaced": replaced, "action": action}
         self._append(connection, "endpoint-moved", body, run_id=run_id)
@@ -225,7 +225,8 @@ def _say(version: int | None) -> str:
     return "nothing yet" if version is None else f"version {version}"
 
 
-def _who() -> str:
+def this_user() -> str:
+    """Whose process this is: who does what nobody else is named for."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user often has no entry in passwd
