@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.errors import InvalidInput
 from headrace.orchestration.fingerprint import headrace_version
+from headrace.orchestration.past import check_as_of
 from headrace.orchestration.plan import Plan, identify
 from headrace.orchestration.resolving import resolve, resolve_outside
 from headrace.orchestration.spans import expand, known_pieces
@@ -27,21 +28,28 @@ def make_plan(
     store: Store | None,
     *,
     waivers: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
+    looked_at: Sequence[Mapping[str, Any]] = (),
 ) -> Plan:
     """Plan a run; the store, where there is one, is only read. `waivers` are those given with it.
+
+    `as_of` is the newest span there is to be (`headrace.orchestration.past`); `looked_at` are the resolved inputs of
+    plans just made, whose files need not be read again.
 
     Raises Misuse at the user's line for what a pipeline cannot do, InvalidInput for what it names and is not there.
     """
     graph = pipeline.trace(**parameters)
     code = _code(graph)
     earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]
-    outside = resolve_outside(graph, pipeline.folder, known_pieces(earlier), store)
+    outside = resolve_outside(graph, pipeline.folder, known_pieces([*earlier, *looked_at]), store, as_of)
+    if as_of is not None:
+        check_as_of(graph, outside, as_of)
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
-    resolved = resolve(graph, outside, identity, store, waivers=waivers)
+    resolved = resolve(graph, outside, identity, store, waivers=waivers, as_of=as_of)
     graph = expand(graph, resolved, pipeline.folder)
     code |= _code(graph)
     project = find_project(pipeline.folder)
-    return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity)
+    return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity, as_of)
 
 
 def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
@@ -61,7 +69,9 @@ def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
     resolved = {name: dict(value) for name, value in run.resolved.items()}
     graph = expand(graph, resolved, pipeline.folder)
     project = find_project(pipeline.folder)
-    return Plan(graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id)
+    return Plan(
+        graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id, run.plan.get("as_of")
+    )
 
 
 def _code(graph: Graph) -> dict[str, Any]:

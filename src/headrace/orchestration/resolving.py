@@ -7,7 +7,7 @@
 | load_schema | the file; else the schema accepted last; else `otherwise` | the file |
 | previous | the newest accepted data set that ends before this one; else an earlier delivery of it | no |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
-| push | the version that is live | no |
+| push | the version that is live; of a run as of a span in the past, that nothing is pushed | no |
 | validate | which ingest step its data comes from; what persons let pass in it | in the graph; no |
 
 Everything from the store is read in one transaction.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.errors import HeadraceError, InvalidInput, StoreError
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.past import champion_then
 from headrace.orchestration.rivals import check_rivals
 from headrace.orchestration.spans import resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
@@ -34,17 +35,19 @@ if TYPE_CHECKING:
 __all__ = ["resolve", "resolve_outside"]
 
 
-def resolve_outside(graph: Graph, folder: Path, known: Known, store: Store | None = None) -> dict[str, dict[str, Any]]:
+def resolve_outside(
+    graph: Graph, folder: Path, known: Known, store: Store | None = None, as_of: str | None = None
+) -> dict[str, dict[str, Any]]:
     """What does not depend on the store's runs: spans and schema files. `identity` of each is free of paths and times.
 
     `known` gives the digests of files that earlier runs looked at and that have not changed since; `store` the closed
-    spans of streams.
+    spans of streams. `as_of` is the newest span there is to be.
     """
     found: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         if node.call == "ingest":
             try:
-                found[node.name] = resolve_ingest(node, folder, known, store)
+                found[node.name] = resolve_ingest(node, folder, known, store, as_of)
             except HeadraceError as error:
                 error.locate(node.line, adds=True)
                 raise
@@ -62,10 +65,12 @@ def resolve(
     store: Store | None,
     *,
     waivers: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run.
 
-    `waivers` are those given with this run; see `headrace.orchestration.waivers`.
+    `waivers` are those given with this run; see `headrace.orchestration.waivers`. `as_of` is the newest span there is
+    to be; see `headrace.orchestration.past`.
     """
     streams = {
         node.name: [span["name"] for span in outside[node.name]["spans"]]
@@ -85,7 +90,7 @@ def resolve(
     check_rivals(graph.nodes, snapshot.live if snapshot else {})
     resolved: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
-        entry = _resolve_node(graph, node, outside, snapshot, store)
+        entry = _resolve_node(graph, node, outside, snapshot, store, as_of)
         if entry is not None:
             resolved[node.name] = entry
     for node in graph.nodes:
@@ -100,12 +105,19 @@ def resolve(
 
 
 def _resolve_node(
-    graph: Graph, node: Node, outside: dict[str, dict[str, Any]], snapshot: Snapshot | None, store: Store | None
+    graph: Graph,
+    node: Node,
+    outside: dict[str, dict[str, Any]],
+    snapshot: Snapshot | None,
+    store: Store | None,
+    as_of: str | None,
 ) -> dict[str, Any] | None:
     if node.call == "ingest":
         return outside[node.name]
     if node.call == "champion":
         champion = snapshot.champions[node.arguments["endpoint"]] if snapshot else None
+        if store and as_of is not None:
+            champion = champion_then(store, node.arguments["endpoint"], as_of)
         if snapshot and store and champion and champion == snapshot.live[champion.name]:
             _check_champion(node, champion, store)
         return {
@@ -114,6 +126,8 @@ def _resolve_node(
         }
     if node.call == "push":
         endpoint = node.arguments["endpoint"]
+        if as_of is not None:
+            return {"as_of": as_of}
         live = snapshot.live[endpoint] if snapshot else None
         replaced = snapshot.champions[endpoint] if snapshot else None
         return {"expected_version": _version(live), "replaces": _version(replaced)}

@@ -26,15 +26,17 @@ __all__ = ["combine", "expand", "is_stream", "known_pieces", "resolve_ingest", "
 _OF_SPANS = ("pattern", "spans", "rename")
 
 
-def resolve_ingest(node: Node, folder: Path, known: Known, store: Store | None) -> dict[str, Any]:
+def resolve_ingest(
+    node: Node, folder: Path, known: Known, store: Store | None, as_of: str | None = None
+) -> dict[str, Any]:
     """The spans an ingest step means now, as plain data; `identity` is of names and contents alone.
 
-    `store` has the closed spans of streams; nothing else is looked up there.
+    `store` has the closed spans of streams; nothing else is looked up there. `as_of` is the newest span there is to be.
     """
     from headrace.ingestion import resolve_spans
 
     source = source_of(node.arguments, folder)
-    found = resolve_spans(source, known=known, store=store)
+    found = resolve_spans(source, known=known, store=store, as_of=as_of)
     return {
         "identity": digest([span.digest for span in found]),
         "spans": [span.to_plain() for span in found],

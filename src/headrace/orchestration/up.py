@@ -27,6 +27,7 @@ from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
 from headrace.orchestration.looking import look_apart
 from headrace.orchestration.packages import headrace_version
+from headrace.orchestration.past import is_as_of
 from headrace.orchestration.schedule import Schedule
 from headrace.orchestration.sensing import find_pipeline_files, signature, what_changed
 
@@ -104,6 +105,11 @@ class _Look(threading.Thread):
             self.found = look_apart(self._file, self._home)
         except Exception as error:  # told by who collects it
             self.error = error
+
+
+def _is_of(run: RunRow, found: Mapping[str, Any]) -> bool:
+    """Whether a run is of these parameters, and of all that there was: one as of a span says nothing of now."""
+    return run.plan.get("parameters") == found["parameters"] and not is_as_of(run)
 
 
 class Up:
@@ -339,11 +345,11 @@ class Up:
     def _newest(self, pipeline: _Pipeline) -> RunRow | None:
         """The pipeline's newest run with the parameters that it would run with now."""
         newest = self.store.runs(pipeline=pipeline.name, limit=1)
-        if not newest or newest[0].plan.get("parameters") == pipeline.found["parameters"]:
+        if not newest or _is_of(newest[0], pipeline.found):
             return newest[0] if newest else None
         if pipeline.searched[0] != newest[0].run_id:  # others have run it with other parameters: search once
             runs = self.store.runs(pipeline=pipeline.name, limit=1000)
-            same = [run.run_id for run in runs if run.plan.get("parameters") == pipeline.found["parameters"]]
+            same = [run.run_id for run in runs if _is_of(run, pipeline.found)]
             pipeline.searched = (newest[0].run_id, same[0] if same else None)
         return None if pipeline.searched[1] is None else self.store.run(pipeline.searched[1])
 
