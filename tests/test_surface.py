@@ -31,6 +31,7 @@ NAMES = [
     "gate",
     "infer_schema",
     "ingest",
+    "latest",
     "load_schema",
     "open_store",
     "ops",

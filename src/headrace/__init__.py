@@ -31,6 +31,7 @@ _NAMES = {
     "gate": _VERBS,
     "infer_schema": _VERBS,
     "ingest": _VERBS,
+    "latest": _VERBS,
     "load_schema": _VERBS,
     "open_store": "headrace.orchestration",
     "pipeline": "headrace.orchestration",

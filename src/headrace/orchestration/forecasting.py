@@ -183,6 +183,8 @@ def _found(node: Node, resolved: Mapping[str, Any]) -> list[str]:
             return ["nothing was accepted before"]
         delivery = ", an earlier delivery of the same spans" if resolved.get("is_earlier_delivery") else ""
         return [f"data set {resolved['digest'][:12]}{delivery}"]
+    if node.call == "latest":
+        return [f"run {resolved['run']} of {node.arguments['pipeline']} gave it"]
     if node.call == "push":
         return [f"as of {resolved['as_of']}: nothing is pushed"]
     path = node.arguments.get("path")

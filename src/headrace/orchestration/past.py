@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import InvalidInput
+from headrace.orchestration.latest import wanted_by
 from headrace.orchestration.tracing import Graph
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ def is_as_of(run: RunRow) -> bool:
 
 def check_as_of(graph: Graph, outside: Mapping[str, Mapping[str, Any]], as_of: str) -> None:
     """Raise InvalidInput for a pipeline whose past nothing tells."""
+    for name, pipeline, output in wanted_by(graph):
+        raise InvalidInput(
+            f"{name} takes {output!r} of pipeline {pipeline!r}, and nothing says which there was as of {as_of}",
+            where=graph[name].line,
+            fix="give it by a parameter, or read the spans with hr.ingest",
+        )
     spans = [span["name"] for entry in outside.values() for span in entry.get("spans", ())]
     if not any(name != "all" for name in spans):
         raise InvalidInput(

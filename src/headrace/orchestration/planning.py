@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, StoreError
 from headrace.orchestration.fingerprint import headrace_version
 from headrace.orchestration.past import check_as_of
 from headrace.orchestration.plan import Plan, identify
-from headrace.orchestration.resolving import resolve, resolve_outside
+from headrace.orchestration.resolving import Moved, resolve, resolve_outside
 from headrace.orchestration.spans import expand, known_pieces
 from headrace.settings import find_project
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from headrace.store import RunRow, Store
 
 __all__ = ["file_of", "make_plan", "plan_again"]
+
+_MOST_LOOKS = 20
 
 
 def make_plan(
@@ -38,6 +41,20 @@ def make_plan(
 
     Raises Misuse at the user's line for what a pipeline cannot do, InvalidInput for what it names and is not there.
     """
+    for _ in range(_MOST_LOOKS):
+        with contextlib.suppress(Moved):
+            return _make_plan(pipeline, parameters, store, waivers, as_of, looked_at)
+    raise StoreError("what other pipelines give changes faster than it can be looked at", where=pipeline.name)
+
+
+def _make_plan(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    store: Store | None,
+    waivers: Sequence[Mapping[str, Any]],
+    as_of: str | None,
+    looked_at: Sequence[Mapping[str, Any]],
+) -> Plan:
     graph = pipeline.trace(**parameters)
     code = _code(graph)
     earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]

@@ -6,11 +6,12 @@
 | ingest | whether a model learns its label | no |
 | load_schema | the file; else the schema accepted last; else `otherwise` | the file |
 | previous | the newest accepted data set that ends before this one; else an earlier delivery of it | no |
+| latest | what another pipeline gave last | yes |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
 | push | the version that is live; of a run as of a span in the past, that nothing is pushed | no |
 | validate | which ingest step its data comes from; what persons let pass in it | in the graph; no |
 
-Everything from the store is read in one transaction.
+Everything from the store is read in one transaction; what `latest` found before it is looked at again in it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.errors import HeadraceError, InvalidInput, StoreError
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.latest import asked_of, resolve_latest
 from headrace.orchestration.past import champion_then
 from headrace.orchestration.rivals import check_rivals
 from headrace.orchestration.spans import resolve_ingest
@@ -32,16 +34,21 @@ if TYPE_CHECKING:
     from headrace.ingestion import Known
     from headrace.store import Endpoint, Snapshot, Store
 
-__all__ = ["resolve", "resolve_outside"]
+__all__ = ["Moved", "resolve", "resolve_outside"]
+
+
+class Moved(Exception):
+    """Another pipeline gave something new between two looks at the store: what was made of the first is old."""
 
 
 def resolve_outside(
     graph: Graph, folder: Path, known: Known, store: Store | None = None, as_of: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What does not depend on the store's runs: spans and schema files. `identity` of each is free of paths and times.
+    """What does not depend on the pipeline's own runs: spans, schema files and what other pipelines gave.
 
-    `known` gives the digests of files that earlier runs looked at and that have not changed since; `store` the closed
-    spans of streams. `as_of` is the newest span there is to be.
+    `identity` of each is free of paths and times. `known` gives the digests of files that earlier runs looked at and
+    that have not changed since; `store` what other pipelines gave and the closed spans of streams. `as_of` is the
+    newest span there is to be.
     """
     found: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
@@ -55,6 +62,12 @@ def resolve_outside(
             path = folder / node.arguments["path"]
             sha256 = digest(path.read_bytes()) if path.is_file() else None
             found[node.name] = {"identity": sha256, "sha256": sha256}
+        elif node.call == "latest":
+            try:
+                found[node.name] = resolve_latest(node, store)
+            except HeadraceError as error:
+                error.locate(node.line, adds=True)
+                raise
     return found
 
 
@@ -86,7 +99,11 @@ def resolve(
             endpoints=endpoints,
             streams=streams,
             identities={name: outside[name]["identity"] for name in streams},
+            newest={node.name: asked_of(node) for node in graph.nodes if node.call == "latest"},
         )
+        for name, given in snapshot.newest.items():
+            if [item.digest for item in given] != [outside[name]["digest"]]:
+                raise Moved(name)
     check_rivals(graph.nodes, snapshot.live if snapshot else {})
     resolved: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
@@ -112,7 +129,7 @@ def _resolve_node(
     store: Store | None,
     as_of: str | None,
 ) -> dict[str, Any] | None:
-    if node.call == "ingest":
+    if node.call in ("ingest", "latest"):
         return outside[node.name]
     if node.call == "champion":
         champion = snapshot.champions[node.arguments["endpoint"]] if snapshot else None

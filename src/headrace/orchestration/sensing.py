@@ -83,6 +83,7 @@ def what_changed(
     """
     said = [
         *_spans(resolved_before, resolved),
+        *_latest(resolved_before, now, resolved),
         *_schemas(before, resolved_before, now, resolved),
         *_code(before.get("code", {}), now.get("code", {})),
         *_steps(before, now),
@@ -105,6 +106,13 @@ def _spans(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
             # A window that moves on loses its oldest span to a new one: that says nothing.
             if happened != "is gone" or not any(other not in old and other[0] == key[0] for other in new):
                 yield f"span {key[1]} {happened}"
+
+
+def _latest(before: Mapping[str, Any], now: Mapping[str, Any], resolved: Mapping[str, Any]) -> Iterable[str]:
+    for step in now["steps"]:
+        old, new = (entries.get(step["name"], {}).get("digest") for entries in (before, resolved))
+        if step["call"] == "latest" and old is not None and old != new:
+            yield f"{step['arguments']['pipeline']} gave a new {step['arguments']['output']}"
 
 
 def _schemas(

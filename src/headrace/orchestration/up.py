@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from headrace import disk, progress
 from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
+from headrace.orchestration.latest import given_now
 from headrace.orchestration.looking import look_apart
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.past import is_as_of
@@ -73,6 +74,7 @@ class _Pipeline:
     found: dict[str, Any]
     said: tuple[Any, ...] = ()
     due_after_us: int | None = None  # of one with a schedule: the tick after this is the next
+    asked: int = 0  # the newest event when other pipelines were last asked for what it takes
     searched: tuple[str, str | None] = ("", None)  # newest run with any parameters -> newest with ours
 
 
@@ -165,7 +167,10 @@ class Up:
         for pipeline in list(self.pipelines.values()):
             file = self.files[pipeline.file]
             if file.looking is None and file.seen is not None:
-                self._decide(pipeline, file)
+                if self._has_news(pipeline, file):
+                    file.seen = None
+                else:
+                    self._decide(pipeline, file)
 
     @property
     def is_done(self) -> bool:
@@ -259,6 +264,9 @@ class Up:
     def _decide(self, pipeline: _Pipeline, file: _File) -> None:
         """Queue a run, wait for one, or rest."""
         found = pipeline.found
+        if "awaits" in found:
+            self._say(pipeline, "awaits", what=found["awaits"])
+            return
         if "error" in found:
             self._say(pipeline, "error", error=found["error"])
             return
@@ -290,6 +298,15 @@ class Up:
                 self.store.append_event(_TICK, {**tick, "run": newest.run_id})
                 pipeline.due_after_us = tick["tick_us"]
             self._say(pipeline, "rests", run=newest.run_id, state=newest.state)
+
+    def _has_news(self, pipeline: _Pipeline, file: _File) -> bool:
+        """Whether another pipeline has given what this one takes from it since it was looked at: no file shows that."""
+        wanted = pipeline.found.get("latest", ())
+        newest = self.store.newest_event_id() if wanted else file.after
+        if newest in (file.after, pipeline.asked):
+            return False
+        pipeline.asked = newest
+        return any(given_now(self.store, other, output) != digest for other, output, digest in wanted)
 
     def _why(self, found: Mapping[str, Any], newest: RunRow | None) -> list[str]:
         """Why a pipeline should run; empty when its last run was of this very world."""

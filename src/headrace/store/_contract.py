@@ -76,6 +76,7 @@ __all__ = [
     "Catalogued",
     "Endpoint",
     "Event",
+    "Given",
     "KeyRow",
     "Lease",
     "Made",
@@ -178,6 +179,17 @@ class Made:
     output: str
     state: str
     started_us: int
+
+
+@dataclass(frozen=True)
+class Given:
+    """An output that a step of a run gave: made, or taken from the cache."""
+
+    pipeline: str
+    run_id: str
+    step: str
+    output: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -393,6 +405,8 @@ class Snapshot:
         The last one accepted at all: its schema is what `load_schema` falls back on.
     waived : mapping of stream to tuple of Waived
         What persons let pass in it, oldest first, whatever the data set.
+    newest : mapping of step to tuple of Given
+        What other pipelines gave last, by the step that asks.
     """
 
     live: Mapping[str, Endpoint | None] = field(default_factory=dict)
@@ -400,6 +414,7 @@ class Snapshot:
     previous: Mapping[str, Accepted | None] = field(default_factory=dict)
     accepted: Mapping[str, Accepted | None] = field(default_factory=dict)
     waived: Mapping[str, tuple[Waived, ...]] = field(default_factory=dict)
+    newest: Mapping[str, tuple[Given, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from headrace.store._snapshot import (
     current,
     earlier_delivery,
     last_accepted,
+    newest_outputs,
     policy_of,
     previous,
     version_of,
@@ -153,6 +154,7 @@ class Endpoints(Notices):
         endpoints: Sequence[str] = (),
         streams: Mapping[str, Sequence[str]] | None = None,
         identities: Mapping[str, str] | None = None,
+        newest: Mapping[str, tuple[str, str, str | None]] | None = None,
     ) -> Snapshot:
         """All that a plan of this pipeline resolves from the store, as of one moment.
 
@@ -169,6 +171,8 @@ class Endpoints(Notices):
         identities : mapping of stream to str, optional
             What identifies the content resolved for it: where nothing ends before it, an earlier delivery of the same
             spans is its previous data set.
+        newest : mapping of step to (pipeline, output, step or None), optional
+            What it takes from other pipelines.
         """
         streams, identities = streams or {}, identities or {}
 
@@ -185,6 +189,7 @@ class Endpoints(Notices):
                 previous={name: before(name) for name in streams},
                 accepted={name: last_accepted(connection, pipeline, name) for name in streams},
                 waived={name: waived(connection, pipeline, name) for name in streams},
+                newest={name: tuple(newest_outputs(connection, *asked)) for name, asked in (newest or {}).items()},
             )
 
     def _move(
