@@ -26,6 +26,7 @@ NAMES = [
     "analyze",
     "approval",
     "champion",
+    "each",
     "evaluate",
     "evaluate_predictions",
     "gate",

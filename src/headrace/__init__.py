@@ -26,6 +26,7 @@ _NAMES = {
     "analyze": _VERBS,
     "approval": _VERBS,
     "champion": _VERBS,
+    "each": "headrace.orchestration",
     "evaluate": _VERBS,
     "evaluate_predictions": _VERBS,
     "gate": _VERBS,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.orchestration.arguments import plain_objects, real_objects
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.mapping import widen
 from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def known_pieces(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str],
 
 
 def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> Graph:
-    """The graph with a step for each span before its ingest step; what each is to read goes to `resolved`."""
+    """The graph with a step for each span before its ingest step, and the instances of mapped steps.
+
+    What the step of a span is to read goes to `resolved`.
+    """
     nodes: list[Node] = []
     for node in graph.nodes:
         if node.call == "ingest":
@@ -103,7 +107,7 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> G
             arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
             node = replace(node, arguments={**arguments, "spans": written})
         nodes.append(node)
-    return Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps)
+    return widen(Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps))
 
 
 def write(arguments: dict[str, Any], context: Context) -> Any:
