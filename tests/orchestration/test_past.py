@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import headrace as hr
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.ingestion import resolve_spans
 from headrace.ingestion.past import all_spans, up_to
@@ -182,6 +183,36 @@ def test_a_source_that_lacks_a_span(flow):
     pq.write_table(pa.table({"id": [1]}), flow.folder / "more" / "2013-01.parquet")
     ends, missing = ends_of(flow.pipeline(), {}, None, first="2013-01", last="2013-02")
     assert ends == ["2013-01", "2013-02"] and missing == {"2013-02": "ingest"}
+
+
+def test_a_data_base_as_of(tmp_path):
+    """Spans that are told apart by their rows have a past too."""
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(str(tmp_path / "rows.duckdb")) as connection:
+        connection.execute("CREATE TABLE events AS SELECT range AS id, 'd' || (range // 10) AS day FROM range(40)")
+    source = hr.DuckDB("rows.duckdb", query="SELECT * FROM events", span_by="day", base=str(tmp_path))
+    assert all_spans(source) == ["d0", "d1", "d2", "d3"]
+    found = resolve_spans(source, "last 2", as_of="d2")
+    assert [item.name for item in found] == ["d1", "d2"]
+    assert [item.digest for item in found] == [item.digest for item in resolve_spans(source, ["d1", "d2"])]
+
+
+def test_a_stream_as_of(project):
+    """Its closed spans are those up to that one; a span that is not closed is not there."""
+    from headrace.testing.stream_cases import events
+    from tests.orchestration.test_streams import FLOW as STREAM
+    from tests.orchestration.test_streams import append, take_in
+
+    project.write(STREAM)
+    append(project, events(0, 80))
+    take_in(project)
+    whole = project.pipeline().plan()
+    names = [span["name"] for span in whole.resolved["ingest"]["spans"]]
+    assert names == ["2013-01-03", "2013-01-04"]
+    plan = plan_pipeline(project.pipeline(), {}, as_of="2013-01-02")
+    assert [span["name"] for span in plan.resolved["ingest"]["spans"]] == ["2013-01-01", "2013-01-02"]
+    with pytest.raises(UnknownName, match="no span named '2013-01-09'"):
+        plan_pipeline(project.pipeline(), {}, as_of="2013-01-09")
 
 
 def test_what_lies_between():

@@ -242,7 +242,8 @@ def test_killed_while_setting_aside(tmp_path):
     assert place == 4
 
 
-def test_beside_runs_that_go_on(tmp_path):
+@pytest.mark.parametrize("grace_days", [0, 7])
+def test_beside_runs_that_go_on(tmp_path, grace_days):
     """While collections go on, runs that take what is there, or make it again, always find what they refer to."""
     home = Path(tmp_path / ".headrace")
     stop = threading.Event()
@@ -251,7 +252,7 @@ def test_beside_runs_that_go_on(tmp_path):
     def collect():
         with Store.open(home) as store:
             while not stop.is_set():
-                store.collect(keep_runs=1)
+                store.collect(keep_runs=1, grace_days=grace_days)
 
     with Store.open(home) as store:
         run(store, 0)

@@ -3,7 +3,10 @@
 import json
 import os
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -150,6 +153,59 @@ def test_what_is_new_keeps_what_it_mentions(store):
     assert store.garbage(keep_runs=1) == []
     assert {item.name for item in store.garbage_too_new(keep_runs=1)} == {span, data}
     assert store.collect(keep_runs=1) == [] and store.has_artifact(span)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from headrace import disk
+from headrace.store import Store
+
+store = Store.open(Path(sys.argv[1]))
+count, rename, append = 0, disk.rename, store._append
+
+def step(*arguments, then, **named):
+    global count
+    count += 1
+    if count == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return then(*arguments, **named)
+
+disk.rename = lambda *a, **n: step(*a, **n, then=rename)
+store._append = lambda *a, **n: step(*a, **n, then=append)
+if sys.argv[3] == "undo":
+    store.bring_back()
+else:
+    run_id = store.create_run("flow", {"steps": []})
+    assert store.reuse(run_id, "data", sys.argv[3]) is not None
+    store.finish_run(run_id, "succeeded")
+"""
+
+
+@pytest.mark.parametrize("what", ["undo", "reuse"])
+def test_killed_while_it_comes_back(tmp_path, what):
+    """Before each rename and each record: all of it is in one place or the other, and a second try brings it back."""
+    place = 1
+    while True:
+        home = tmp_path / str(place)
+        with Store.open(home) as store:
+            _, span, data = whole(store)
+            run(store, "newest")
+            assert len(store.collect(keep_runs=1)) == 2
+        key = f"key of data { {'span': span} }"
+        arguments = [sys.executable, "-c", KILLED, str(home), str(place), "undo" if what == "undo" else key]
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        with Store.open(home) as store:
+            assert store.verify() == []
+            assert store.has_artifact(span) or not store.has_artifact(data)  # never a data set without its span
+            going = store.create_run("flow", {"steps": []})
+            assert store.reuse(going, "data", key) is not None
+            assert store.has_artifact(span) and store.has_artifact(data) and store.set_aside() == []
+        if done.returncode == 0:
+            break
+        place += 1
+    assert place > 4
 
 
 def reachable(store, keep_runs):
