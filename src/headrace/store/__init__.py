@@ -3,7 +3,7 @@
 from headrace.store import points
 from headrace.store._approvals import ApprovalRow
 from headrace.store._attempts import Attempt
-from headrace.store._collecting import Garbage, SetAside
+from headrace.store._collecting import Garbage
 from headrace.store._contract import (
     ATTEMPT_STATES,
     RUN_STATES,
@@ -34,6 +34,7 @@ from headrace.store._pins import Pin
 from headrace.store._store import Store
 from headrace.store._streams import StreamPart, StreamRow, StreamSpan
 from headrace.store._studies import TRIAL_STATES, StudyRow, TakenTrial, TrialRow
+from headrace.store._undoing import SetAside
 
 __all__ = [
     "ATTEMPT_STATES",

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from typing import Any
 from headrace import disk
 from headrace.errors import StoreError
 from headrace.store._home import Home
-from headrace.store._publish import is_whole, problems, touch
+from headrace.store._publish import is_there, is_whole, problems, touch
+from headrace.store._records import decode
 
 __all__ = ["Copy", "bring_back", "copies_of", "every_copy", "mentioned", "set_aside", "under"]
 
@@ -96,20 +98,12 @@ def bring_back(home: Home, digest: str, files: Mapping[str, Mapping[str, Any]]) 
 
 
 def under(
-    home: Home, digests: list[str], known: Callable[[str], Mapping[str, Any] | None], is_in_place: Callable[[str], bool]
+    home: Home, connection: sqlite3.Connection, digests: Sequence[str], *, is_here: bool = False
 ) -> list[str] | None:
     """What has to come back so that these artifacts, and all they mention, are in place; what is mentioned comes first.
 
-    Parameters
-    ----------
-    home : Home
-        The store's folders.
-    digests : list of str
-        Those wanted.
-    known : callable
-        The files of a digest, None for what is no artifact.
-    is_in_place : callable
-        Whether an artifact can be had as it is: then what it mentions can be too, because `gc` never takes that first.
+    What can be had as it is has all it mentions, because `gc` never takes that first. With a bucket, what is there
+    can be had; `is_here` asks for the home alone.
 
     Returns digests; None when one of them is nowhere whole.
     """
@@ -121,11 +115,12 @@ def under(
         if is_left:
             found.append(digest)
             continue
-        files = known(digest)
-        if digest in seen or files is None:
+        row = connection.execute("SELECT files FROM artifacts WHERE digest = ?", (digest,)).fetchone()
+        if digest in seen or row is None:
             continue
         seen.add(digest)
-        if is_in_place(digest):
+        files = decode(row[0])
+        if is_whole(home.artifact(digest), files) or (not is_here and is_there(home, digest, files)):
             continue
         copy = next((copy for copy in copies_of(home, digest) if is_whole(copy.folder, files)), None)
         if copy is None:

@@ -14,7 +14,7 @@ from headrace.errors import LeaseLost, StoreBusy
 from headrace.store import _aside, _lease, points
 from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
 from headrace.store._keys import read_key, write_key
-from headrace.store._publish import Files, Published, is_there, is_whole, publish
+from headrace.store._publish import Files, Published, is_there, publish
 from headrace.store._records import decode, encode
 from headrace.store._roots import BROUGHT_BACK
 from headrace.store._runs import Runs
@@ -308,22 +308,8 @@ class Attempts(Runs):
         known = self._known(connection, digests)
         aside: list[str] | None = []
         if not all(is_there(self._home, *item, will_refer=is_wanted) for item in known.items()):
-            aside = self._aside_under(connection, digests)
+            aside = _aside.under(self._home, connection, digests)
         return None if aside is None else CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]), tuple(aside))
-
-    def _aside_under(
-        self, connection: sqlite3.Connection, digests: list[str], *, is_here: bool = False
-    ) -> list[str] | None:
-        """What must come back for these artifacts; `is_here`: into the home, whatever a bucket has."""
-
-        def known(digest: str) -> Files | None:
-            return self._known(connection, [digest]).get(digest)
-
-        def is_in_place(digest: str) -> bool:
-            files = known(digest) or {}
-            return is_whole(self._home.artifact(digest), files) or (not is_here and is_there(self._home, digest, files))
-
-        return _aside.under(self._home, digests, known, is_in_place)
 
     def _to_attempt(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> AttemptRow:
         attempt_id, run_id, step, key, number, state, inputs, result, reason, source_id, started_us, ended_us = row
