@@ -145,6 +145,20 @@ def test_the_cache_takes_back(store):
     assert made(store, going, "span", "rows") == span and store.verify() == []
 
 
+def test_what_is_handed_on_comes_back(store):
+    """A step gives what it saw in the store; set aside before its commit, it is back with all it mentions."""
+    _, span, data = whole(store)
+    run(store, "newest")
+    going = store.create_run("flow", {"steps": []})
+    attempt = store.begin_attempt(going, "again", "other key")
+    assert store.has_artifact(data)
+    assert {item.name for item in store.collect(keep_runs=1)} >= {span, data}
+    store.commit(attempt, {"output": Staged("value", data)}, {}, "other key")
+    assert store.has_artifact(span) and store.has_artifact(data) and store.verify() == []
+    events = [event.body["digest"] for event in store.events(going) if event.kind == "artifact-brought-back"]
+    assert events == [span, data]
+
+
 def test_what_is_new_keeps_what_it_mentions(store):
     """A data set that was just touched has nothing but its folder touched; its spans stay all the same."""
     _, span, data = whole(store)

@@ -166,11 +166,14 @@ class Attempts(Runs):
         Raises LeaseLost, with nothing recorded, when the attempt was taken over; StoreError when the disk refuses.
         """
         digests = sorted({output.digest for output in outputs.values()})
+        handed_on = [output.digest for output in outputs.values() if output.folder is None]
         with self._database.read() as connection:
             lease = _lease.read_lease(connection, attempt.id)
-            known = self._known(connection, digests)
+            aside = _aside.under(self._home, connection, handed_on) or []  # since the step saw that it was there
+            known = self._known(connection, [*digests, *aside])
         if lease is None or lease.token != attempt.token:
             raise LeaseLost(f"attempt {attempt.id} of step {attempt.step!r} was taken over", fix="nothing was written")
+        aside = [digest for digest in aside if _aside.bring_back(self._home, digest, known[digest])]
         published = publish(self._home, outputs, known)
         points.reach("before-commit")
         with self._database.write() as connection:
@@ -186,6 +189,7 @@ class Attempts(Runs):
             self._judged(connection, attempt.run_id, attempt.id, accepted, waived)
             body = {"step": attempt.step, "outputs": {name: item.digest for name, item in published.items()}}
             self._append(connection, "attempt-succeeded", body, run_id=attempt.run_id, attempt_id=attempt.id)
+            self._say_back(connection, aside, attempt.run_id, attempt.id)
         points.reach("after-commit")
         disk.remove_folder(attempt.folder)
         return {name: Artifact(item.kind, item.digest) for name, item in published.items()}
@@ -244,8 +248,7 @@ class Attempts(Runs):
             write_key(connection, key, parts, notes)
             self._judged(connection, run_id, attempt_id, accepted, waived)
             self._append(connection, "attempt-cached", {"step": step}, run_id=run_id, attempt_id=attempt_id)
-            for digest in row.aside:
-                self._append(connection, BROUGHT_BACK, {"digest": digest}, run_id=run_id, attempt_id=attempt_id)
+            self._say_back(connection, row.aside, run_id, attempt_id)
         return replace(row, aside=())
 
     def block(self, run_id: str, step: str, key: str, reason: str, *, is_skipped: bool = False) -> None:
@@ -295,6 +298,10 @@ class Attempts(Runs):
         write_accepted(connection, pipeline, attempt_id, accepted)
         for item in write_waived(connection, pipeline, attempt_id, waived):
             self._append(connection, "finding-waived", asdict(item), run_id=run_id, attempt_id=attempt_id)
+
+    def _say_back(self, connection: sqlite3.Connection, digests: Sequence[str], run_id: str, attempt_id: str) -> None:
+        for digest in digests:
+            self._append(connection, BROUGHT_BACK, {"digest": digest}, run_id=run_id, attempt_id=attempt_id)
 
     def _cached(self, connection: sqlite3.Connection, key: str, *, is_wanted: bool = False) -> CacheRow | None:
         row = connection.execute(
