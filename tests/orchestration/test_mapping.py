@@ -209,7 +209,9 @@ def test_another_orchestrator_does_all_instances(flow):
         ("hr.each(square, over=square(1))", "how many parts it has is not known when a run is planned"),
         ("hr.each(square, over=[1], number=2)", "is given 'number'"),
         ("hr.each(square, over=[1], other=2)", "other"),
-        ("hr.analyze(hr.each(square, over=[1]))", "a list of value"),
+        ("hr.analyze(hr.each(square, over=[1]))", r"a list of value \(square.output\): hr.each gives a list"),
+        ("hr.approval(hr.each(square, over=[1]))", "hr.each gives a list"),
+        ("hr.approval(square(1), evidence=[hr.each(square, over=[1])])", "evidence of hr.approval is a list of value"),
     ],
 )
 def test_what_cannot_be_mapped(project, body, match):

@@ -34,7 +34,7 @@ class Backfilled:
         The end.
     state : str
         "missing in the source"; "missing", as yet; "ran before"; "queued"; or how its run ended: "succeeded",
-        "rejected", "failed", "cancelled"; "not run" after one that was stopped.
+        "rejected", "failed", "cancelled", "waiting" for a person's approval; "not run" after one that was stopped.
     run_id : str or None
         Its run.
     reads : tuple of str

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Run them; 0 when all went well, 1 when a span is missing, a run failed or said no."""
+    """Run them; 0 when all went well, 1 when a span is missing, a run failed or said no, 3 when one waits."""
     from headrace.orchestration.runner import backfill_pipeline
 
     pipeline = load(arguments.pipeline)
@@ -78,7 +78,9 @@ def execute(arguments: argparse.Namespace) -> int:
         write_table(rows, ["as of", "reads", "state", "run", "note"], wraps=["note"])
     if any(item.state == "cancelled" for item in found):
         return 130
-    return 1 if any(item.state in _BAD for item in found) else 0
+    if any(item.state in _BAD for item in found):
+        return 1
+    return 3 if any(item.state == "waiting" for item in found) else 0
 
 
 def _range(reads: tuple[str, ...]) -> str:
