@@ -195,7 +195,7 @@ def test_another_orchestrator_does_all_instances(flow):
         for step in ("ingest", "count", "square", "total"):
             done = run_step(run_id, step, store, settings, flow.folder)
             assert done.ok and (step != "square" or list(done.steps) == INSTANCES[3:])
-        assert end_run(run_id, store, flow.folder).state == "succeeded"
+        assert end_run(run_id, store, settings, flow.folder).state == "succeeded"
     assert totalled(flow)["total"] == 14
     assert set(actions(flow.pipeline().plan()).values()) == {"cached"}
 
