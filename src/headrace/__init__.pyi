@@ -4,6 +4,7 @@ from headrace.transformation import ops as ops
 from headrace.dataset import Dataset as Dataset
 from headrace.errors import HeadraceError as HeadraceError
 from headrace.model import Model as Model
+from headrace.orchestration import each as each
 from headrace.orchestration import open_store as open_store
 from headrace.orchestration import pipeline as pipeline
 from headrace.orchestration import step as step
@@ -15,6 +16,7 @@ from headrace.orchestration.verbs import evaluate_predictions as evaluate_predic
 from headrace.orchestration.verbs import gate as gate
 from headrace.orchestration.verbs import infer_schema as infer_schema
 from headrace.orchestration.verbs import ingest as ingest
+from headrace.orchestration.verbs import latest as latest
 from headrace.orchestration.verbs import load_schema as load_schema
 from headrace.orchestration.verbs import previous as previous
 from headrace.orchestration.verbs import push as push

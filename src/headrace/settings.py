@@ -65,6 +65,8 @@ class Settings:
         How long a step's lease lasts without renewal, in seconds.
     tensorboard : bool
         Whether steps that train write event files for TensorBoard too, beside their records.
+    gc_grace_days : float
+        For how many days `headrace gc` sets aside what it takes away, before a later one removes its bytes.
     commit_rows : int
         Messages of a stream that `headrace ingest` holds before it commits them.
     commit_s : float
@@ -106,6 +108,7 @@ class Settings:
     log_queue_rows: int = 50_000
     lease_s: float = 30.0
     tensorboard: bool = False
+    gc_grace_days: float = 7.0
     commit_rows: int = 50_000
     commit_s: float = 1.0
     bucket_timeout_s: float = 60.0
@@ -145,6 +148,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "log_sample": (0.0, 1.0),
     "log_queue_rows": (1, 10_000_000),
     "lease_s": (0.5, 86400.0),
+    "gc_grace_days": (0.0, 3650.0),
     "commit_rows": (1, 10_000_000),
     "commit_s": (0.01, 3600.0),
     "bucket_timeout_s": (0.1, 86400.0),

@@ -78,3 +78,33 @@ def test_what_cannot_be_run_here_is_said(planned, changed, message):
             run.plan[name] = value
     with pytest.raises(InvalidInput, match=message):
         recorded_plan(run, plan.project)
+
+
+def test_outputs_keep_their_names(project):
+    """Fields that are not in order of the alphabet come out under their own names in a worker, as they do here."""
+    from headrace.orchestration.values import load_value
+    from tests.orchestration.processes import call, store_of
+
+    project.write(
+        """
+        from typing import NamedTuple
+
+        class Pair(NamedTuple):
+            second: str
+            first: int
+
+        @hr.step
+        def pair() -> Pair: return Pair("two", 1)
+
+        @hr.pipeline
+        def flow():
+            pair()
+        """
+    )
+    assert call(project, "run", project.file, "--detach")[0] == 0 and call(project, "worker", "--once")[0] == 0
+    with store_of(project) as store:
+        (row,) = store.attempts(store.runs()[0].run_id)
+        assert {name: load_value(store, item.digest) for name, item in row.outputs.items()} == {
+            "second": "two",
+            "first": 1,
+        }

@@ -58,9 +58,9 @@ def test_the_last_runs_stay(store):
     planned = store.garbage(keep_runs=2)
     assert {item.name for item in planned} == set(digests[:3]) and all(item.size_bytes > 0 for item in planned)
     assert all(store.has_artifact(digest) for digest in digests)
-    assert {item.name for item in store.collect(keep_runs=2)} == set(digests[:3])
+    assert {item.name for item in store.collect(keep_runs=2, grace_days=0)} == set(digests[:3])
     assert [store.has_artifact(digest) for digest in [*digests, other]] == [False] * 3 + [True] * 3
-    assert store.collect(keep_runs=2) == [] and list(store.home.attempts.iterdir()) == []
+    assert store.collect(keep_runs=2, grace_days=0) == [] and list(store.home.attempts.iterdir()) == []
     assert store.verify() == [] and len(store.runs()) == 6
     assert store.cached("key of one 0") is None and store.cached("key of one 4") is not None
 
@@ -69,7 +69,7 @@ def test_what_is_gone_is_made_again(store):
     """A step whose output was removed is no longer known; made again, it is whole, and kept with its new run."""
     _, first = run(store, 1)
     run(store, 2)
-    assert len(store.collect(keep_runs=1)) == 1
+    assert len(store.collect(keep_runs=1, grace_days=0)) == 1
     assert run(store, 1)[1] == first
     assert store.has_artifact(first) and store.verify() == []
     assert [item.name for item in store.garbage(keep_runs=1)] != [first]
@@ -187,9 +187,17 @@ def step(*arguments, **named):
 
 disk.rename = lambda *a, **n: step(*a, **n, then=rename)
 disk.remove_folder = lambda *a, **n: step(*a, **n, then=remove)
-store.collect(keep_runs=1)
+store.collect(keep_runs=1, grace_days=float(sys.argv[3]))
 print(count)
 """
+
+
+def killed(home, place, grace_days):
+    """The exit code of a collection that dies at its `place`-th renaming or removal."""
+    arguments = [sys.executable, "-c", KILLED, str(home), str(place), str(grace_days)]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
 
 
 def test_killed_at_any_step(tmp_path):
@@ -199,23 +207,43 @@ def test_killed_at_any_step(tmp_path):
         home = tmp_path / str(place)
         with Store.open(home) as store:
             digests = [run(store, number)[1] for number in range(4)]
-        done = subprocess.run([sys.executable, "-c", KILLED, str(home), str(place)], capture_output=True, text=True)
+        code = killed(home, place, 0)
         with Store.open(home) as store:
             assert store.verify() == [] and store.has_artifact(digests[3])
-            store.collect(keep_runs=1)
+            store.collect(keep_runs=1, grace_days=0)
             assert [store.has_artifact(digest) for digest in digests] == [False, False, False, True]
             for path in store.home.attempts.iterdir():
                 os.utime(path, (1, 1))
-            store.collect(keep_runs=1)
+            store.collect(keep_runs=1, grace_days=0)
             assert list(store.home.attempts.iterdir()) == [] and store.verify() == []
-        if done.returncode == 0:
+            assert list(store.home.aside.iterdir()) == []
+        if code == 0:
             break
-        assert done.returncode == -signal.SIGKILL, done.stderr
         place += 1
-    assert place == 7  # three renames and three removals
+    assert place == 10  # three renames aside, three out of there, three removals
 
 
-def test_beside_runs_that_go_on(tmp_path):
+def test_killed_while_setting_aside(tmp_path):
+    """Before each rename: whatever was moved by then comes back whole, and the rest never left."""
+    place = 1
+    while True:
+        home = tmp_path / str(place)
+        with Store.open(home) as store:
+            digests = [run(store, number)[1] for number in range(4)]
+        code = killed(home, place, 7)
+        with Store.open(home) as store:
+            assert store.verify() == [] and len(store.set_aside()) == place - 1
+            back, wrong = store.bring_back()
+            assert len(back) == place - 1 and wrong == []
+            assert all(store.has_artifact(digest) for digest in digests) and store.verify() == []
+        if code == 0:
+            break
+        place += 1
+    assert place == 4
+
+
+@pytest.mark.parametrize("grace_days", [0, 7])
+def test_beside_runs_that_go_on(tmp_path, grace_days):
     """While collections go on, runs that take what is there, or make it again, always find what they refer to."""
     home = Path(tmp_path / ".headrace")
     stop = threading.Event()
@@ -224,7 +252,7 @@ def test_beside_runs_that_go_on(tmp_path):
     def collect():
         with Store.open(home) as store:
             while not stop.is_set():
-                store.collect(keep_runs=1)
+                store.collect(keep_runs=1, grace_days=grace_days)
 
     with Store.open(home) as store:
         run(store, 0)
@@ -261,10 +289,18 @@ def test_the_command(tmp_path, monkeypatch, capsys):
             run(store, number)
     assert main(["gc", "--keep", "1", "--dry-run"]) == 0
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 3 and "would be removed: 2 value" in err
+    assert len(out.splitlines()) == 3 and "would be set aside: 2 value" in err
     assert main(["gc", "--keep", "1", "-o", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert len(found["removed"]) == 2 and found["size_bytes"] > 0 and not found["is_dry_run"]
+    assert {item["fate"] for item in found["garbage"]} == {"set aside"} and len(found["set_aside"]) == 2
+    assert found["size_bytes"]["set_aside"] > 0 and found["size_bytes"]["removed"] == 0 and not found["is_dry_run"]
+    assert main(["gc", "--keep", "1", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("nothing to remove\n") and "in 2 artifacts are set aside" in err
+    assert main(["gc", "--keep", "1", "--grace", "0", "--dry-run"]) == 0
+    assert "would be removed: 2 value" in capsys.readouterr().err
+    assert main(["gc", "--keep", "1", "--grace", "0"]) == 0
+    assert "removed: 2 value" in capsys.readouterr().err
     assert main(["gc", "--keep", "1"]) == 0
     assert capsys.readouterr() == ("", "nothing to remove\n")
     with Store.open(tmp_path / ".headrace") as store:
@@ -274,3 +310,4 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert main(["gc", "--keep", "1"]) == 0
     assert "1 artifacts stay for now: they were made or read within the hour" in capsys.readouterr().err
     assert main(["gc", "--keep", "0"]) == 2
+    assert main(["gc", "--grace", "-1"]) == 2

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "init": "look at a table, and write a pipeline over it that runs",
     "run": "run a pipeline; what is known is taken from the store",
     "plan": "say what a run would do, and do nothing",
+    "backfill": "run a pipeline as of past spans whose run is missing",
     "ingest": "take in the streams of a pipeline: commit what has come, close the spans that are over",
     "resume": "finish a run that was cut off or failed",
     "approve": "let a run that waits for a person go on",
@@ -52,7 +53,7 @@ COMMANDS: dict[str, str] = {
     "requests": "what endpoints were asked and answered, and why one answer was what it was",
     "monitor": "compare what endpoints are asked with what their models were fitted on",
     "tokens": "say who may open the pages of `headrace up`, and what they may do there",
-    "gc": "remove what no recent run and no endpoint refers to",
+    "gc": "set aside, and later remove, what no recent run and no endpoint refers to",
     "export": "write a pipeline, or what serves, down for Airflow, Kubeflow or Kubernetes",
     "step": "one step of a run, for another orchestrator to start",
     "doctor": "check the installation and the store, or print what the store's runs made",
@@ -62,7 +63,7 @@ COMMANDS: dict[str, str] = {
 # What a person wants -> the commands for it, in the order of a day's work.
 GROUPS: dict[str, tuple[str, ...]] = {
     "start": ("init", "run", "plan"),
-    "go on": ("ingest", "resume", "approve", "reject", "cancel", "up", "worker"),
+    "go on": ("backfill", "ingest", "resume", "approve", "reject", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "elsewhere": ("export", "step", "tune"),

@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from headrace import progress
 from headrace.cli.output import add_output, ago, size, write_json, write_table
 from headrace.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
     from headrace.store import Catalogued, Store
 
-__all__ = ["SHOWN", "add_listing", "find_artifact", "write_listing"]
+__all__ = ["SHOWN", "add_listing", "add_pins", "find_artifact", "pin", "write_listing"]
 
 SHOWN = 12  # digits of a digest that tables print
 
@@ -24,6 +25,28 @@ def add_listing(verbs: Any, line: str) -> None:
     add_output(listed)
 
 
+def add_pins(verbs: Any, noun: str) -> None:
+    """Add the verbs `pin` and `unpin` for artifacts of a kind that is called `noun`."""
+    pinned = verbs.add_parser("pin", help=f"keep a {noun}, with all it refers to, whatever `headrace gc` is asked")
+    pinned.add_argument("artifact", metavar="DIGEST", help="its digest or the beginning, or @last")
+    pinned.add_argument("--because", default="", metavar="TEXT", help="why: `ls -o json` says it")
+    let_go = verbs.add_parser("unpin", help=f"let `headrace gc` decide about a {noun} again")
+    let_go.add_argument("artifact", metavar="DIGEST", help="its digest or the beginning, or @last")
+
+
+def pin(store: Store, kind: str, arguments: argparse.Namespace) -> int:
+    """Carry out `pin` or `unpin`; returns 0."""
+    found = find_artifact(store, kind, arguments.artifact)
+    if arguments.verb == "pin":
+        store.pin(found.digest, because=arguments.because)
+        progress.say(f"{kind} {found.digest[:SHOWN]} is pinned: it stays, with all it refers to")
+    elif store.unpin(found.digest):
+        progress.say(f"{kind} {found.digest[:SHOWN]} is pinned no more")
+    else:
+        progress.say(f"{kind} {found.digest[:SHOWN]} was not pinned")
+    return 0
+
+
 def write_listing(
     store: Store,
     kind: str,
@@ -33,6 +56,7 @@ def write_listing(
     more: Callable[[Catalogued], dict[str, Any]] = lambda _: {},
 ) -> int:
     """Print the artifacts of a kind, newest first, and what made each; `more` adds columns. Returns 0."""
+    pins = store.pins()
     rows = [
         {
             kind: item.digest,
@@ -43,6 +67,7 @@ def write_listing(
             "created_us": item.created_us,
             "size_bytes": item.size_bytes,
             **more(item),
+            "pinned": (pins[item.digest].because or "yes") if item.digest in pins else "",
         }
         for item in store.catalog(kind, limit=arguments.number)
     ]
@@ -53,7 +78,7 @@ def write_listing(
         {**row, kind: row[kind][:SHOWN], "made": ago(row["created_us"]), "size": size(row["size_bytes"])}
         for row in rows
     ]
-    write_table(shown, columns)
+    write_table(shown, [*columns, "pinned"] if pins else columns)
     return 0
 
 

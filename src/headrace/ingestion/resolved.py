@@ -55,6 +55,7 @@ def resolve_spans(
     base: Path | None = None,
     known: Known | None = None,
     store: Store | None = None,
+    as_of: str | None = None,
 ) -> list[ResolvedSpan]:
     """The spans a selector means now, each with what its pieces are: looked up once, when a run is planned.
 
@@ -66,11 +67,17 @@ def resolve_spans(
         Pieces that were looked at before: those whose mark is still the same are not read again.
     store : Store, optional
         Where the closed spans of a stream are; nothing else is looked up there.
+    as_of : str, optional
+        The newest span that there is to be, as if nothing after it had come.
 
     Raises what the source's `plan` and `look` raise. Cost: that of `look`; a file that is not known is read once, at
     some 1.5 GB a second.
     """
     source = choose_source(pattern, spans, base)
+    if as_of is not None:
+        from headrace.ingestion.past import up_to
+
+        source = up_to(source, as_of, store)
     if isinstance(source, Stream):
         from headrace.ingestion.closed import closed_spans  # which makes what this module defines
 

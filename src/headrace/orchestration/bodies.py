@@ -12,6 +12,7 @@ from headrace.orchestration import spans
 from headrace.orchestration.arguments import real_objects
 from headrace.orchestration.files import Files
 from headrace.orchestration.headlines import evaluation_result, rules_result
+from headrace.orchestration.mapping import SPAN_DATASET
 from headrace.orchestration.verbs import VERBS
 from headrace.orchestration.waivers import binding
 from headrace.orchestration.worker import Context, Done
@@ -233,6 +234,7 @@ _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "ingest_span": _ingest_span,
     "load_schema": _load_schema,
     "push": _push,
+    SPAN_DATASET: _ingest,
     "train": _train,
     "transform": _transform,
     "tune": _tune,

@@ -50,6 +50,8 @@ def check_nouns(verb: str, takes: Mapping[str, str], values: Mapping[str, Any], 
     is_traced : bool
         Whether this is inside a pipeline, where nouns are handles.
     """
+    for name, value in values.items() if is_traced else ():
+        _refuse_lists(verb, name, value)
     for name, kind in takes.items():
         value = values.get(name)
         if value is None:
@@ -75,6 +77,18 @@ def check_nouns(verb: str, takes: Mapping[str, str], values: Mapping[str, Any], 
                     fix=f"call it: hr.{item.__name__}()",
                 )
     _check_trainer(verb, values.get("trainer"))
+
+
+def _refuse_lists(verb: str, name: str, value: Any) -> None:
+    """What a mapped step gives is a list, which no verb takes."""
+    if isinstance(value, Handle) and value._kind.startswith("list of "):
+        raise Misuse(
+            f"{name} of hr.{verb} is {words_of(value._kind)} ({value._reference}): hr.each gives a list",
+            where=user_line(),
+            fix="take the list in a function with @hr.step",
+        )
+    for item in value if isinstance(value, (list, tuple)) else ():
+        _refuse_lists(verb, name, item)
 
 
 def check_passed(verb: str, names: Sequence[str], values: Mapping[str, Any]) -> str:

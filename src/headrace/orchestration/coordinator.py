@@ -255,7 +255,7 @@ class Coordinator:
     def _take_known(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:
         row = self.store.cached(key)
         is_helped = row is not None and (row.run_id, row.step) == (self.run_id, node.name)
-        if row is not None and self._finished.get(node.name) != key and not is_helped:
+        if row is not None and (row.aside or (self._finished.get(node.name) != key and not is_helped)):
             resolved = self.plan.resolved.get(node.name, {})
             judged: dict[str, Any] = {
                 "accepted": accepted_of(row.result, resolved),

@@ -39,7 +39,7 @@ def run_digests(store: Store, run: RunRow) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {"step": name, "resolved": None, "outputs": outputs.get(name, {})}
         if step["call"] == "ingest":
             entry["resolved"] = resolved["identity"]
-        elif step["call"] in ("previous", "champion"):
+        elif step["call"] in ("previous", "champion", "latest"):
             entry["resolved"] = resolved["digest"]
         elif step["call"] == "load_schema":
             # Found in the file, accepted before or inferred: what counts is which schema it was.

@@ -9,7 +9,7 @@ from typing import Any
 from headrace.errors import InvalidInput, Misuse
 from headrace.orchestration.stores import required_store
 
-__all__ = ["approval", "champion", "load_schema", "previous", "push", "tune", "when"]
+__all__ = ["approval", "champion", "latest", "load_schema", "previous", "push", "tune", "when"]
 
 
 def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
@@ -44,6 +44,18 @@ def champion(endpoint: str) -> Any:
     store = required_store("champion")
     live = store.endpoint(endpoint)
     return None if live is None else store.load_artifact(live.model_digest, Model)
+
+
+def latest(pipeline: str, output: str) -> Any:
+    """What a pipeline of the open store made last; InvalidInput when no run of it has given such an output."""
+    from headrace.orchestration.latest import find_latest
+    from headrace.orchestration.values import load_value
+
+    store = required_store("latest")
+    found = find_latest(store, pipeline, output)
+    if found is None:
+        raise InvalidInput(f"no run of pipeline {pipeline!r} has given {output!r}", fix="`headrace runs ls`")
+    return load_value(store, found.digest)
 
 
 def push(model: Any, verdict: Any, *, endpoint: str) -> int:

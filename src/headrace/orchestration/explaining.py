@@ -183,13 +183,13 @@ def _only_one(name: str, before: Mapping[str, Any] | None, now: Mapping[str, Any
 
 def _resolved(step: Mapping[str, Any], before: Any, now: Any) -> Iterator[Change]:
     """A step that is looked up, not run: what was found then and now."""
-    if before is None or now is None or step["call"] not in ("champion", "previous", "load_schema"):
+    if before is None or now is None or step["call"] not in ("champion", "latest", "previous", "load_schema"):
         return
     name, (was, is_now) = step["call"], (before, now)
     if step["call"] == "champion":
         name = f"champion of {step['arguments']['endpoint']!r}"
         was, is_now = (item["version"] and f"version {item['version']}" for item in (before, now))
-    elif step["call"] == "previous":
+    elif step["call"] in ("latest", "previous"):
         was, is_now = before["digest"], now["digest"]
     else:
         words = {"file": step["arguments"]["path"], "accepted": "the schema accepted last", "otherwise": "otherwise="}
@@ -237,6 +237,9 @@ def _looked_up(run: RunRow, step: str) -> str:
         if found["digest"] is None:
             return f"looked up when the run was planned: endpoint {endpoint!r} served nothing to beat"
         return f"looked up when the run was planned: endpoint {endpoint!r}, version {found['version']}"
+    if call == "latest":
+        taken = f"{planned['arguments']['output']!r} of pipeline {planned['arguments']['pipeline']!r}"
+        return f"looked up when the run was planned: {taken}, given by {found['step']} of run {found['run']}"
     if call == "previous":
         if found["digest"] is None:
             return "looked up when the run was planned: no data set was accepted before this one"

@@ -66,14 +66,14 @@ def begin_run(pipeline: Pipeline, parameters: Mapping[str, Any], name: str, stor
 
 
 def run_step(run_id: str, step: str, store: Store, settings: Settings, project: Path) -> RunResult:
-    """Do one step of a run, with what belongs to it: the spans of an ingest step.
+    """Do one step of a run, with what belongs to it: the spans of an ingest step, the instances of a mapped one.
 
     Returns how these ended; other steps are not in it. Raises UnknownName for a step that the run lacks, StoreBusy for
     a run that has ended. Cost: a step that is known takes one transaction.
     """
     plan = recorded_plan(store.run(run_id), project)
     only = [node.name for node in plan.graph.nodes if node.name == step or node.name.startswith(f"{step}[")]
-    if step not in only:
+    if not only:
         raise UnknownName("step", step, [node.name for node, _ in tasks_of(plan.graph)], where=f"run {run_id}")
     is_told = False
     while True:

@@ -20,13 +20,24 @@ from headrace.orchestration.rivals import rivals
 from headrace.orchestration.tracing import Node
 
 if TYPE_CHECKING:
+    from headrace.orchestration.pipelines import Pipeline
     from headrace.store import CacheRow, Store
 
-__all__ = ["forecast"]
+__all__ = ["forecast", "plan_pipeline"]
 
 # step -> its outputs by name; None = not known before it ran.
 Outputs = dict[str, dict[str, str | None] | None]
 _SKIPPED = "@skipped"  # the output of a step that would be skipped; no step of a user's has one of that name
+
+
+def plan_pipeline(pipeline: Pipeline, parameters: Mapping[str, Any], *, as_of: str | None = None) -> Plan:
+    """What a run of a pipeline in its project's store would do now, or as of a span. Changes nothing."""
+    from headrace.orchestration.planning import make_plan
+    from headrace.orchestration.stores import project_store
+    from headrace.settings import load_settings
+
+    with project_store(load_settings(pipeline.folder), read_only=True) as store:
+        return forecast(make_plan(pipeline, parameters, store, as_of=as_of), store)
 
 
 def forecast(plan: Plan, store: Store | None) -> Plan:
@@ -156,6 +167,8 @@ def _first_time(node: Node) -> str:
 
 def _cached(node: Node, row: CacheRow) -> list[str]:
     said = [f"the same as {row.step}"] if row.step != node.name else []
+    if row.aside:
+        said.append("set aside by gc: it is brought back")
     if row.result.get("ok") is False:
         said.append(f"it says no: {row.result.get('summary') or '; '.join(row.result.get('items', ())[:1])}")
     return said
@@ -170,6 +183,10 @@ def _found(node: Node, resolved: Mapping[str, Any]) -> list[str]:
             return ["nothing was accepted before"]
         delivery = ", an earlier delivery of the same spans" if resolved.get("is_earlier_delivery") else ""
         return [f"data set {resolved['digest'][:12]}{delivery}"]
+    if node.call == "latest":
+        return [f"run {resolved['run']} of {node.arguments['pipeline']} gave it"]
+    if node.call == "push":
+        return [f"as of {resolved['as_of']}: nothing is pushed"]
     path = node.arguments.get("path")
     words = {"accepted": "the schema accepted last", "otherwise": "nothing accepted yet: otherwise="}
     return [f"no file {path}; {words[resolved['from']]}"]
@@ -179,12 +196,16 @@ def _push(node: Node, step: PlannedStep, known: Outputs, store: Store | None) ->
     endpoint = node.arguments["endpoint"]
     live = None if store is None else store.endpoint(endpoint)
     serves = None if live is None else live.version
+    if step.action == "looked up":
+        return PlannedPush(endpoint, serves, None, f"nothing would be pushed: {step.why[0]}")
     if step.action in ("blocked", "skipped"):
         return PlannedPush(endpoint, serves, None, f"nothing would be pushed: {step.action} {step.why[0]}")
     if step.action == "cached" and store is not None:
         from headrace.orchestration.values import load_value
 
         outputs = known[node.name] or {}
+        if not store.has_artifact(str(outputs["version"])):  # set aside: which version it says is seen when it is back
+            return PlannedPush(endpoint, serves, None, "nothing to push: the pipeline has pushed its model before")
         version = load_value(store, str(outputs["version"]))
         if version == serves:
             return PlannedPush(endpoint, serves, None, "nothing to push: this is what the pipeline makes")

@@ -4,12 +4,13 @@
 without running anything, and writes one JSON document. Whoever watches asks a new process each time, because Python
 imports a file once.
 
-    {"pipelines": [{"name", "form", "parameters", "identity", "plan", "resolved", "schedule"}
-                   or {"name", "form", "error"}],
+    {"pipelines": [{"name", "form", "parameters", "identity", "plan", "resolved", "schedule", "latest"}
+                   or {"name", "form", "error", "latest"}, with "awaits" where another has not given it yet],
      "error": what keeps the file from being imported, or null, "watch": [patterns, as glob has them],
      "seen": the `signature` of all that, from before it was read, "after": the newest event that was there,
      "headrace": the version that looked}
 
+`latest` is what a pipeline takes from others: [[pipeline, output, the digest found or null]].
 `form` is what a pipeline may be asked with: [{"name", "type", "default", "is_required"}]. A third argument, JSON of
 {"pipeline", "parameters": {name: text}, "waivers", "limits"}, asks for one pipeline with these parameters, and in a
 process that the limits hold (`contained`).
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError, StoreError, UnknownName
 from headrace.orchestration.contained import Limits, limit_this_process, run_contained
+from headrace.orchestration.latest import given_now, wanted_by
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature
 from headrace.orchestration.spans import is_stream, source_of
@@ -211,12 +213,16 @@ def _look_at(
     }
     try:
         values = {key: pipeline.parse(key, text) for key, text in parameters.items()}
-        watched.add(_files_of(pipeline.trace(**values), pipeline.folder, home))
+        graph = pipeline.trace(**values)
+        watched.add(_files_of(graph, pipeline.folder, home))
+        found["latest"] = [[other, output, given_now(store, other, output)] for _, other, output in wanted_by(graph)]
         plan = make_plan(pipeline, values, store, waivers=waivers)
     except StoreError:
         raise
     except Exception as error:
-        return {**found, "error": _said(error)}
+        awaited = [f"{other} to give {output}" for other, output, digest in found.get("latest", ()) if digest is None]
+        waits = {"awaits": ", ".join(awaited)} if awaited and isinstance(error, HeadraceError) else {}
+        return {**found, "error": _said(error), **waits}
     return {
         **found,
         "parameters": plan.graph.parameters,

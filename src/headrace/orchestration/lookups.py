@@ -1,4 +1,7 @@
-"""Steps that are looked up, not run: `previous`, `champion`, and `load_schema` where there is no file."""
+"""Steps that are looked up, not run: `previous`, `champion`, `latest`, and `load_schema` where there is no file.
+
+So is the push of a run as of a span in the past: it pushes nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,10 @@ class Known:
 
 def looked_up(node: Node, resolved: dict[str, Any]) -> Known | None:
     """What the plan found for this step, or None when the step has to run."""
-    if node.call in ("previous", "champion"):
+    if node.call in ("previous", "champion", "latest"):
         return Known(resolved["digest"])
+    if node.call == "push" and "as_of" in resolved:  # a model of the past takes nobody's place
+        return Known()
     if node.call == "load_schema":
         if resolved["from"] == "accepted":
             return Known(resolved["digest"])
@@ -40,7 +45,10 @@ def looked_up(node: Node, resolved: dict[str, Any]) -> Known | None:
 
 def is_looked_up(call: str, resolved: Mapping[str, Any]) -> bool:
     """Whether a planned step is looked up: none that a run has to do, and none that it counts."""
-    return call in ("previous", "champion") or resolved.get("from") in ("accepted", "otherwise")
+    is_left_out = call == "push" and "as_of" in resolved
+    return (
+        is_left_out or call in ("previous", "champion", "latest") or resolved.get("from") in ("accepted", "otherwise")
+    )
 
 
 def looked_up_of(run: RunRow) -> set[str]:

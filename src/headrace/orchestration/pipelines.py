@@ -164,13 +164,9 @@ class Pipeline:
 
     def plan(self, **parameters: Any) -> Plan:
         """What a run with these parameters would do now: which steps run, which are known. Changes nothing."""
-        from headrace.orchestration.forecasting import forecast
-        from headrace.orchestration.planning import make_plan
-        from headrace.orchestration.stores import project_store
-        from headrace.settings import load_settings
+        from headrace.orchestration.forecasting import plan_pipeline
 
-        with project_store(load_settings(self.folder), read_only=True) as store:
-            return forecast(make_plan(self, parameters, store), store)
+        return plan_pipeline(self, parameters)
 
     def run(self, **parameters: Any) -> RunResult:
         """Run the pipeline in the store of its project (or of `with hr.open_store(dir):`).

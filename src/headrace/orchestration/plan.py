@@ -89,6 +89,8 @@ class Plan:
     identity : str
         Digest of the graph, code and resolved inputs without `previous` and `champion`: two runs of one identity
         make the same thing.
+    as_of : str or None
+        The span that was the newest there was to be; None for all that there is.
     steps : tuple of PlannedStep
         What would happen, in the order of the graph; this and what follows is filled by `forecast`.
     pushes : tuple of PlannedPush
@@ -110,6 +112,7 @@ class Plan:
     code: dict[str, Any]
     resolved: dict[str, dict[str, Any]]
     identity: str
+    as_of: str | None = None
     steps: tuple[PlannedStep, ...] = field(default=(), compare=False)
     pushes: tuple[PlannedPush, ...] = field(default=(), compare=False)
     gone: tuple[str, ...] = field(default=(), compare=False)
@@ -159,6 +162,7 @@ class Plan:
             "parameters": self.graph.parameters,
             "file": None if self.file is None else self._inside(str(self.file)),
             "project": str(self.project),
+            **({} if self.as_of is None else {"as_of": self.as_of}),
             "steps": [
                 {
                     **node.to_plain(),

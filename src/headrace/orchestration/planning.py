@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, StoreError
 from headrace.orchestration.fingerprint import headrace_version
+from headrace.orchestration.past import check_as_of
 from headrace.orchestration.plan import Plan, identify
-from headrace.orchestration.resolving import resolve, resolve_outside
+from headrace.orchestration.resolving import Moved, resolve, resolve_outside
 from headrace.orchestration.spans import expand, known_pieces
 from headrace.settings import find_project
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["file_of", "make_plan", "plan_again"]
 
+_MOST_LOOKS = 20
+
 
 def make_plan(
     pipeline: Pipeline,
@@ -27,21 +31,42 @@ def make_plan(
     store: Store | None,
     *,
     waivers: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
+    looked_at: Sequence[Mapping[str, Any]] = (),
 ) -> Plan:
     """Plan a run; the store, where there is one, is only read. `waivers` are those given with it.
 
+    `as_of` is the newest span there is to be (`headrace.orchestration.past`); `looked_at` are the resolved inputs of
+    plans just made, whose files need not be read again.
+
     Raises Misuse at the user's line for what a pipeline cannot do, InvalidInput for what it names and is not there.
     """
+    for _ in range(_MOST_LOOKS):
+        with contextlib.suppress(Moved):
+            return _make_plan(pipeline, parameters, store, waivers, as_of, looked_at)
+    raise StoreError("what other pipelines give changes faster than it can be looked at", where=pipeline.name)
+
+
+def _make_plan(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    store: Store | None,
+    waivers: Sequence[Mapping[str, Any]],
+    as_of: str | None,
+    looked_at: Sequence[Mapping[str, Any]],
+) -> Plan:
     graph = pipeline.trace(**parameters)
     code = _code(graph)
     earlier = [] if store is None else [run.resolved for run in store.runs(pipeline=graph.pipeline, limit=1)]
-    outside = resolve_outside(graph, pipeline.folder, known_pieces(earlier), store)
+    outside = resolve_outside(graph, pipeline.folder, known_pieces([*earlier, *looked_at]), store, as_of)
+    if as_of is not None:
+        check_as_of(graph, outside, as_of)
     identity = identify(graph, code, {name: entry["identity"] for name, entry in outside.items()})
-    resolved = resolve(graph, outside, identity, store, waivers=waivers)
+    resolved = resolve(graph, outside, identity, store, waivers=waivers, as_of=as_of)
     graph = expand(graph, resolved, pipeline.folder)
     code |= _code(graph)
     project = find_project(pipeline.folder)
-    return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity)
+    return Plan(graph, pipeline.file, pipeline.folder, project, code, resolved, identity, as_of)
 
 
 def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
@@ -61,7 +86,9 @@ def plan_again(pipeline: Pipeline, run: RunRow) -> Plan:
     resolved = {name: dict(value) for name, value in run.resolved.items()}
     graph = expand(graph, resolved, pipeline.folder)
     project = find_project(pipeline.folder)
-    return Plan(graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id)
+    return Plan(
+        graph, pipeline.file, pipeline.folder, project, _code(graph), resolved, run.plan_id, run.plan.get("as_of")
+    )
 
 
 def _code(graph: Graph) -> dict[str, Any]:

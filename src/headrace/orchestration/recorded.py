@@ -63,7 +63,7 @@ def recorded_plan(run: RunRow, project: Path) -> Plan:
         for call, kept in plain["functions"].items()
     }
     graph = Graph(run.pipeline, plain["parameters"], nodes, steps)
-    return Plan(graph, file, file.parent, project, plain["code"], run.resolved, run.plan_id)
+    return Plan(graph, file, file.parent, project, plain["code"], run.resolved, run.plan_id, plain.get("as_of"))
 
 
 def _node(step: Mapping[str, Any]) -> Node:

@@ -6,11 +6,12 @@
 | ingest | whether a model learns its label | no |
 | load_schema | the file; else the schema accepted last; else `otherwise` | the file |
 | previous | the newest accepted data set that ends before this one; else an earlier delivery of it | no |
+| latest | what another pipeline gave last | yes |
 | champion | what the endpoint serves, or what this very plan replaced there | no |
-| push | the version that is live | no |
+| push | the version that is live; of a run as of a span in the past, that nothing is pushed | no |
 | validate | which ingest step its data comes from; what persons let pass in it | in the graph; no |
 
-Everything from the store is read in one transaction.
+Everything from the store is read in one transaction; what `latest` found before it is looked at again in it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.errors import HeadraceError, InvalidInput, StoreError
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.latest import asked_of, resolve_latest
+from headrace.orchestration.past import champion_then
 from headrace.orchestration.rivals import check_rivals
 from headrace.orchestration.spans import resolve_ingest
 from headrace.orchestration.tracing import Graph, Node
@@ -31,20 +34,27 @@ if TYPE_CHECKING:
     from headrace.ingestion import Known
     from headrace.store import Endpoint, Snapshot, Store
 
-__all__ = ["resolve", "resolve_outside"]
+__all__ = ["Moved", "resolve", "resolve_outside"]
 
 
-def resolve_outside(graph: Graph, folder: Path, known: Known, store: Store | None = None) -> dict[str, dict[str, Any]]:
-    """What does not depend on the store's runs: spans and schema files. `identity` of each is free of paths and times.
+class Moved(Exception):
+    """Another pipeline gave something new between two looks at the store: what was made of the first is old."""
 
-    `known` gives the digests of files that earlier runs looked at and that have not changed since; `store` the closed
-    spans of streams.
+
+def resolve_outside(
+    graph: Graph, folder: Path, known: Known, store: Store | None = None, as_of: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """What does not depend on the pipeline's own runs: spans, schema files and what other pipelines gave.
+
+    `identity` of each is free of paths and times. `known` gives the digests of files that earlier runs looked at and
+    that have not changed since; `store` what other pipelines gave and the closed spans of streams. `as_of` is the
+    newest span there is to be.
     """
     found: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
         if node.call == "ingest":
             try:
-                found[node.name] = resolve_ingest(node, folder, known, store)
+                found[node.name] = resolve_ingest(node, folder, known, store, as_of)
             except HeadraceError as error:
                 error.locate(node.line, adds=True)
                 raise
@@ -52,6 +62,12 @@ def resolve_outside(graph: Graph, folder: Path, known: Known, store: Store | Non
             path = folder / node.arguments["path"]
             sha256 = digest(path.read_bytes()) if path.is_file() else None
             found[node.name] = {"identity": sha256, "sha256": sha256}
+        elif node.call == "latest":
+            try:
+                found[node.name] = resolve_latest(node, store)
+            except HeadraceError as error:
+                error.locate(node.line, adds=True)
+                raise
     return found
 
 
@@ -62,10 +78,12 @@ def resolve(
     store: Store | None,
     *,
     waivers: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """All resolved inputs of a graph, by step: plain data, ready to be recorded with the run.
 
-    `waivers` are those given with this run; see `headrace.orchestration.waivers`.
+    `waivers` are those given with this run; see `headrace.orchestration.waivers`. `as_of` is the newest span there is
+    to be; see `headrace.orchestration.past`.
     """
     streams = {
         node.name: [span["name"] for span in outside[node.name]["spans"]]
@@ -81,11 +99,15 @@ def resolve(
             endpoints=endpoints,
             streams=streams,
             identities={name: outside[name]["identity"] for name in streams},
+            newest={node.name: asked_of(node) for node in graph.nodes if node.call == "latest"},
         )
+        for name, given in snapshot.newest.items():
+            if [item.digest for item in given] != [outside[name]["digest"]]:
+                raise Moved(name)
     check_rivals(graph.nodes, snapshot.live if snapshot else {})
     resolved: dict[str, dict[str, Any]] = {}
     for node in graph.nodes:
-        entry = _resolve_node(graph, node, outside, snapshot, store)
+        entry = _resolve_node(graph, node, outside, snapshot, store, as_of)
         if entry is not None:
             resolved[node.name] = entry
     for node in graph.nodes:
@@ -100,12 +122,19 @@ def resolve(
 
 
 def _resolve_node(
-    graph: Graph, node: Node, outside: dict[str, dict[str, Any]], snapshot: Snapshot | None, store: Store | None
+    graph: Graph,
+    node: Node,
+    outside: dict[str, dict[str, Any]],
+    snapshot: Snapshot | None,
+    store: Store | None,
+    as_of: str | None,
 ) -> dict[str, Any] | None:
-    if node.call == "ingest":
+    if node.call in ("ingest", "latest"):
         return outside[node.name]
     if node.call == "champion":
         champion = snapshot.champions[node.arguments["endpoint"]] if snapshot else None
+        if store and as_of is not None:
+            champion = champion_then(store, node.arguments["endpoint"], as_of)
         if snapshot and store and champion and champion == snapshot.live[champion.name]:
             _check_champion(node, champion, store)
         return {
@@ -114,6 +143,8 @@ def _resolve_node(
         }
     if node.call == "push":
         endpoint = node.arguments["endpoint"]
+        if as_of is not None:
+            return {"as_of": as_of}
         live = snapshot.live[endpoint] if snapshot else None
         replaced = snapshot.champions[endpoint] if snapshot else None
         return {"expected_version": _version(live), "replaces": _version(replaced)}

@@ -17,11 +17,12 @@ from headrace.orchestration.plan import Plan
 from headrace.orchestration.results import RunResult
 
 if TYPE_CHECKING:
+    from headrace.orchestration.backfilling import Backfilled
     from headrace.orchestration.pipelines import Pipeline
     from headrace.settings import Settings
     from headrace.store import RunRow, Store
 
-__all__ = ["queue_plan", "resume_run", "run_pipeline", "run_plan", "submit_pipeline"]
+__all__ = ["backfill_pipeline", "queue_plan", "resume_run", "run_pipeline", "run_plan", "submit_pipeline"]
 
 
 def run_pipeline(
@@ -30,10 +31,12 @@ def run_pipeline(
     *,
     in_process: bool = False,
     waivers: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
 ) -> RunResult:
     """Plan and run a pipeline in the store of its project, or of `with hr.open_store(dir):`.
 
-    `waivers` says which findings a person lets pass: {"name", "by", "because"} each.
+    `waivers` says which findings a person lets pass: {"name", "by", "because"} each. `as_of` is the newest span there
+    is to be (`headrace.orchestration.past`).
     """
     from headrace.orchestration.pipelines import refuse_on_import
     from headrace.orchestration.planning import make_plan
@@ -45,13 +48,17 @@ def run_pipeline(
     settings = load_settings(pipeline.folder)
     with project_store(settings) as store:
         assert store is not None
-        plan = make_plan(pipeline, parameters, store, waivers=waivers)
+        plan = make_plan(pipeline, parameters, store, waivers=waivers, as_of=as_of)
         run_id = store.create_run(plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity)
         return run_plan(plan, run_id, store, settings, in_process=in_process)
 
 
 def submit_pipeline(
-    pipeline: Pipeline, parameters: Mapping[str, Any], *, waivers: Sequence[Mapping[str, Any]] = ()
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    *,
+    waivers: Sequence[Mapping[str, Any]] = (),
+    as_of: str | None = None,
 ) -> tuple[str, int]:
     """Plan a pipeline and put the run into the queue, for a worker to take.
 
@@ -72,7 +79,7 @@ def submit_pipeline(
         )
     with project_store(load_settings(pipeline.folder)) as store:
         assert store is not None
-        plan = make_plan(pipeline, parameters, store, waivers=waivers)
+        plan = make_plan(pipeline, parameters, store, waivers=waivers, as_of=as_of)
         return queue_plan(plan, store), len(store.announced("worker"))
 
 
@@ -97,6 +104,56 @@ def resume_run(pipeline: Pipeline, run: RunRow, store: Store, settings: Settings
     plan = plan_again(pipeline, run)
     store.take_run(run.run_id, is_replanned=plan.to_plain() != run.plan)
     return run_plan(plan, run.run_id, store, settings)
+
+
+def backfill_pipeline(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    *,
+    first: str,
+    last: str,
+    is_dry_run: bool = False,
+    is_queued: bool = False,
+) -> Iterator[Backfilled]:
+    """Run a pipeline as of each span from `first` to `last` whose run is missing, as `backfill` does.
+
+    With `is_dry_run` nothing is done; with `is_queued` they are left to workers.
+    """
+    from headrace.orchestration.backfilling import backfill
+    from headrace.orchestration.pipelines import refuse_on_import
+    from headrace.orchestration.stores import project_store
+    from headrace.settings import load_settings
+
+    refuse_on_import(pipeline.name)
+    if not (is_dry_run or is_queued):
+        spare_runner()
+    settings = load_settings(pipeline.folder)
+    with project_store(settings, read_only=is_dry_run) as store:
+
+        def trigger(plan: Plan) -> dict[str, Any]:
+            return {"by": "backfill", "why": [f"as of {plan.as_of}"]}
+
+        def run(plan: Plan) -> tuple[str, str]:
+            assert store is not None  # there is none only where it is read, and nothing run
+            run_id = store.create_run(
+                pipeline.name, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity, trigger=trigger(plan)
+            )
+            result = run_plan(plan, run_id, store, settings)
+            return run_id, result.state
+
+        def queue(plan: Plan) -> str:
+            assert store is not None
+            return queue_plan(plan, store, trigger=trigger(plan))
+
+        yield from backfill(
+            pipeline,
+            parameters,
+            store,
+            first=first,
+            last=last,
+            run=None if is_dry_run or is_queued else run,
+            queue=queue if is_queued and not is_dry_run else None,
+        )
 
 
 def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_process: bool = False) -> RunResult:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from headrace.orchestration.mapping import SPAN_DATASET
+
 __all__ = ["find_pipeline_files", "signature", "what_changed"]
 
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
@@ -83,6 +85,7 @@ def what_changed(
     """
     said = [
         *_spans(resolved_before, resolved),
+        *_latest(resolved_before, now, resolved),
         *_schemas(before, resolved_before, now, resolved),
         *_code(before.get("code", {}), now.get("code", {})),
         *_steps(before, now),
@@ -105,6 +108,13 @@ def _spans(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
             # A window that moves on loses its oldest span to a new one: that says nothing.
             if happened != "is gone" or not any(other not in old and other[0] == key[0] for other in new):
                 yield f"span {key[1]} {happened}"
+
+
+def _latest(before: Mapping[str, Any], now: Mapping[str, Any], resolved: Mapping[str, Any]) -> Iterable[str]:
+    for step in now["steps"]:
+        old, new = (entries.get(step["name"], {}).get("digest") for entries in (before, resolved))
+        if step["call"] == "latest" and old is not None and old != new:
+            yield f"{step['arguments']['pipeline']} gave a new {step['arguments']['output']}"
 
 
 def _schemas(
@@ -137,7 +147,7 @@ def _steps(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
         return {
             step["name"]: [step["call"], _without_spans(step), step["outputs"]]
             for step in plan["steps"]
-            if step["call"] != "ingest_span"
+            if step["call"] not in ("ingest_span", SPAN_DATASET) and not _is_of_span(step)
         }
 
     old, new = described(before), described(now)
@@ -148,4 +158,27 @@ def _steps(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
 
 def _without_spans(step: Mapping[str, Any]) -> dict[str, Any]:
     left_out = "spans" if step["call"] == "ingest" else None
-    return {name: value for name, value in step["arguments"].items() if name != left_out}
+    return {name: _gathered(value) for name, value in step["arguments"].items() if name != left_out}
+
+
+def _is_of_span(step: Mapping[str, Any]) -> bool:
+    """Whether it is an instance of a mapped step that goes with its span: the span says all that changed."""
+    return step["name"].endswith("]") and any("[" in name for name in _needs(step["arguments"]))
+
+
+def _needs(value: Any) -> Iterable[str]:
+    if isinstance(value, dict):
+        yield from [value["@"][0]] if set(value) == {"@"} else _needs(list(value.values()))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _needs(item)
+
+
+def _gathered(value: Any) -> Any:
+    """The same, with what instances give in the place of which instances there are."""
+    if isinstance(value, dict) and set(value) != {"@"}:
+        return {name: _gathered(item) for name, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    parts = [name.partition("[")[0] for item in value if isinstance(item, dict) for name in _needs(item) if "[" in name]
+    return ["instances of", *dict.fromkeys(parts)] if parts else [_gathered(item) for item in value]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.canonical import digest
 from headrace.orchestration.arguments import plain_objects, real_objects
 from headrace.orchestration.handles import Reference
+from headrace.orchestration.mapping import widen
 from headrace.orchestration.tracing import Graph, Node
 
 if TYPE_CHECKING:
@@ -26,15 +27,17 @@ __all__ = ["combine", "expand", "is_stream", "known_pieces", "resolve_ingest", "
 _OF_SPANS = ("pattern", "spans", "rename")
 
 
-def resolve_ingest(node: Node, folder: Path, known: Known, store: Store | None) -> dict[str, Any]:
+def resolve_ingest(
+    node: Node, folder: Path, known: Known, store: Store | None, as_of: str | None = None
+) -> dict[str, Any]:
     """The spans an ingest step means now, as plain data; `identity` is of names and contents alone.
 
-    `store` has the closed spans of streams; nothing else is looked up there.
+    `store` has the closed spans of streams; nothing else is looked up there. `as_of` is the newest span there is to be.
     """
     from headrace.ingestion import resolve_spans
 
     source = source_of(node.arguments, folder)
-    found = resolve_spans(source, known=known, store=store)
+    found = resolve_spans(source, known=known, store=store, as_of=as_of)
     return {
         "identity": digest([span.digest for span in found]),
         "spans": [span.to_plain() for span in found],
@@ -84,7 +87,10 @@ def known_pieces(resolved: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str],
 
 
 def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> Graph:
-    """The graph with a step for each span before its ingest step; what each is to read goes to `resolved`."""
+    """The graph with a step for each span before its ingest step, and the instances of mapped steps.
+
+    What the step of a span is to read goes to `resolved`.
+    """
     nodes: list[Node] = []
     for node in graph.nodes:
         if node.call == "ingest":
@@ -101,7 +107,7 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> G
             arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
             node = replace(node, arguments={**arguments, "spans": written})
         nodes.append(node)
-    return Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps)
+    return widen(Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps))
 
 
 def write(arguments: dict[str, Any], context: Context) -> Any:

@@ -42,6 +42,8 @@ class Node:
         How long is waited before it is tried again: see `patience.wait_before`.
     notes : dict
         Plain data that the step gets, and that is not in its key: the lines of a feature function.
+    each : str or None
+        The parameter that a mapped step goes through; planning puts its instances in its place.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Node:
     notes: dict[str, Any] = field(default_factory=dict, compare=False)
     backoff_s: float = field(default=0.0, compare=False)
     backoff_factor: float = field(default=2.0, compare=False)
+    each: str | None = None
 
     @functools.cached_property
     def needs(self) -> tuple[Reference, ...]:
@@ -73,6 +76,7 @@ class Node:
             "arguments": substitute(self.arguments, lambda reference: {"@": [reference.step, reference.output]}),
             "outputs": self.outputs,
             "line": self.line,
+            **({} if self.each is None else {"each": self.each}),
         }
 
 

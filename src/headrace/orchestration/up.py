@@ -30,8 +30,10 @@ from headrace import disk, progress
 from headrace.canonical import digest
 from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
+from headrace.orchestration.latest import given_now
 from headrace.orchestration.looking import look_apart
 from headrace.orchestration.packages import headrace_version
+from headrace.orchestration.past import is_as_of
 from headrace.orchestration.schedule import Schedule
 from headrace.orchestration.sensing import find_pipeline_files, signature, what_changed
 
@@ -77,6 +79,7 @@ class _Pipeline:
     found: dict[str, Any]
     said: tuple[Any, ...] = ()
     due_after_us: int | None = None  # of one with a schedule: the tick after this is the next
+    asked: int = 0  # the newest event when other pipelines were last asked for what it takes
     searched: tuple[str, str | None] = ("", None)  # newest run with any parameters -> newest with ours
     ran: str | None = None  # the world of ours that was last seen as that of the newest run
 
@@ -110,6 +113,11 @@ class _Look(threading.Thread):
             self.found = look_apart(self._file, self._home)
         except Exception as error:  # told by who collects it
             self.error = error
+
+
+def _is_of(run: RunRow, found: Mapping[str, Any]) -> bool:
+    """Whether a run is of these parameters, and of all that there was: one as of a span says nothing of now."""
+    return run.plan.get("parameters") == found["parameters"] and not is_as_of(run)
 
 
 class Up:
@@ -165,7 +173,10 @@ class Up:
         for pipeline in list(self.pipelines.values()):
             file = self.files[pipeline.file]
             if file.looking is None and file.seen is not None:
-                self._decide(pipeline, file)
+                if self._has_news(pipeline, file):
+                    file.seen = None
+                else:
+                    self._decide(pipeline, file)
 
     @property
     def is_done(self) -> bool:
@@ -259,6 +270,9 @@ class Up:
     def _decide(self, pipeline: _Pipeline, file: _File) -> None:
         """Queue a run, wait for one, or rest."""
         found = pipeline.found
+        if "awaits" in found:
+            self._say(pipeline, "awaits", what=found["awaits"])
+            return
         if "error" in found:
             self._say(pipeline, "error", error=found["error"])
             return
@@ -295,6 +309,15 @@ class Up:
                 self.store.append_event(_TICK, {**tick, "run": newest.run_id})
                 pipeline.due_after_us = tick["tick_us"]
             self._say(pipeline, "rests", run=newest.run_id, state=newest.state)
+
+    def _has_news(self, pipeline: _Pipeline, file: _File) -> bool:
+        """Whether another pipeline has given what this one takes from it since it was looked at: no file shows that."""
+        wanted = pipeline.found.get("latest", ())
+        newest = self.store.newest_event_id() if wanted else file.after
+        if newest in (file.after, pipeline.asked):
+            return False
+        pipeline.asked = newest
+        return any(given_now(self.store, other, output) != digest for other, output, digest in wanted)
 
     def _why(self, found: Mapping[str, Any], newest: RunRow | None) -> list[str]:
         """Why a pipeline should run; empty when its last run was of this very world."""
@@ -358,11 +381,11 @@ class Up:
     def _newest(self, pipeline: _Pipeline) -> RunRow | None:
         """The pipeline's newest run with the parameters that it would run with now."""
         newest = self.store.runs(pipeline=pipeline.name, limit=1)
-        if not newest or newest[0].plan.get("parameters") == pipeline.found["parameters"]:
+        if not newest or _is_of(newest[0], pipeline.found):
             return newest[0] if newest else None
         if pipeline.searched[0] != newest[0].run_id:  # others have run it with other parameters: search once
             runs = self.store.runs(pipeline=pipeline.name, limit=1000)
-            same = [run.run_id for run in runs if run.plan.get("parameters") == pipeline.found["parameters"]]
+            same = [run.run_id for run in runs if _is_of(run, pipeline.found)]
             pipeline.searched = (newest[0].run_id, same[0] if same else None)
         return None if pipeline.searched[1] is None else self.store.run(pipeline.searched[1])
 

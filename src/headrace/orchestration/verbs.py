@@ -32,6 +32,7 @@ __all__ = [
     "gate",
     "infer_schema",
     "ingest",
+    "latest",
     "load_schema",
     "previous",
     "push",
@@ -109,6 +110,8 @@ def _verb(
             kinds = verb.outputs
             if verb.passes:
                 kinds = dict.fromkeys(kinds, check_passed(verb.name, verb.passes, values))
+            if verb.name == "latest":
+                kinds = _of_another(values, trace.pipeline)
             return trace.record(verb.name, values, kinds, notes=notes)
 
         return call  # type: ignore[return-value]  # the same signature
@@ -165,6 +168,18 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
             # A verdict exists whatever it says; the leave to push only when it says yes.
             values[name] = values[name].leave
     return notes
+
+
+def _of_another(values: Mapping[str, Any], own: str) -> dict[str, str]:
+    """The output of `latest`: of the kind that what it takes has."""
+    from headrace.orchestration.latest import check_latest, kind_of
+
+    try:
+        check_latest(values["pipeline"], values["output"], own)
+    except HeadraceError as error:
+        error.locate(user_line())
+        raise
+    return {"artifact": kind_of(values["output"])}
 
 
 def _name_code(trainer: Any, notes: dict[str, Any]) -> None:
@@ -240,6 +255,18 @@ def previous(dataset: Any) -> Any:
 @_verb("headrace.orchestration.eager:champion", {"model": "model"})
 def champion(endpoint: str) -> Any:
     """The model an endpoint serves, or None; in a plan that made it itself, the one it replaced."""
+
+
+@_verb("headrace.orchestration.eager:latest", {"artifact": ANY})
+def latest(pipeline: str, output: str) -> Any:
+    """What another pipeline made last: `hr.latest("daily", "accepted")`; looked up when a run is planned.
+
+    `output` names an output as verbs and steps have them, "validate.accepted" where several steps of that pipeline
+    give one. Its digest is recorded with the run and counts in the plan: `headrace up` runs a pipeline when what it
+    takes from another is a new one. What a gate has not judged is among it: `hr.champion` is what was let through.
+
+    Raises InvalidInput when no run of that pipeline has given one yet.
+    """
 
 
 @_verb(

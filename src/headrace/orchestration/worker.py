@@ -162,7 +162,8 @@ def _run(call: Mapping[str, Any], arguments: dict[str, Any], context: Context) -
     if not isinstance(step, Step):
         raise InvalidInput(f"{call['call']} is no longer a step", expected="a function with @hr.step")
     returned = step.call(arguments)
-    names = list(call["outputs"])
+    # In the order of the annotation: a recorded plan has its outputs sorted by name, and tuples go by place.
+    names = [name for name in step.outputs() if name in call["outputs"]]
     if names == ["output"]:
         return Done({"output": returned})
     if not isinstance(returned, tuple) or len(returned) != len(names):

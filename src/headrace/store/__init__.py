@@ -3,6 +3,7 @@
 from headrace.store import points
 from headrace.store._approvals import ApprovalRow
 from headrace.store._attempts import Attempt
+from headrace.store._collecting import Garbage
 from headrace.store._contract import (
     ATTEMPT_STATES,
     RUN_STATES,
@@ -13,6 +14,7 @@ from headrace.store._contract import (
     Catalogued,
     Endpoint,
     Event,
+    Given,
     KeyRow,
     Lease,
     Made,
@@ -28,9 +30,11 @@ from headrace.store._contract import (
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
 from headrace.store._notices import Notice
+from headrace.store._pins import Pin
 from headrace.store._store import Store
 from headrace.store._streams import StreamPart, StreamRow, StreamSpan
 from headrace.store._studies import TRIAL_STATES, StudyRow, TakenTrial, TrialRow
+from headrace.store._undoing import SetAside
 
 __all__ = [
     "ATTEMPT_STATES",
@@ -45,16 +49,20 @@ __all__ = [
     "Catalogued",
     "Endpoint",
     "Event",
+    "Garbage",
+    "Given",
     "Home",
     "KeyRow",
     "Lease",
     "Made",
     "Move",
     "Notice",
+    "Pin",
     "PipelineRow",
     "Problem",
     "RunRow",
     "Savable",
+    "SetAside",
     "Snapshot",
     "Staged",
     "Store",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from headrace import disk
 from headrace.errors import LeaseLost, StoreBusy
-from headrace.store import _lease, points
+from headrace.store import _aside, _lease, points
 from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
 from headrace.store._database import Connection
 from headrace.store._keys import read_key, write_key
 from headrace.store._publish import Files, Published, is_there, publish
 from headrace.store._records import decode, encode
+from headrace.store._roots import BROUGHT_BACK
 from headrace.store._runs import Runs
 from headrace.store._snapshot import write_accepted, write_waived
 
@@ -165,11 +166,14 @@ class Attempts(Runs):
         Raises LeaseLost, with nothing recorded, when the attempt was taken over; StoreError when the disk refuses.
         """
         digests = sorted({output.digest for output in outputs.values()})
+        handed_on = [output.digest for output in outputs.values() if output.folder is None]
         with self._database.read() as connection:
             lease = _lease.read_lease(connection, attempt.id)
-            known = self._known(connection, digests)
+            aside = _aside.under(self._home, connection, handed_on) or []  # since the step saw that it was there
+            known = self._known(connection, [*digests, *aside])
         if lease is None or lease.token != attempt.token:
             raise LeaseLost(f"attempt {attempt.id} of step {attempt.step!r} was taken over", fix="nothing was written")
+        aside = [digest for digest in aside if _aside.bring_back(self._home, digest, known[digest])]
         published = publish(self._home, outputs, known)
         points.reach("before-commit")
         with self._database.write() as connection:
@@ -189,6 +193,7 @@ class Attempts(Runs):
             self._judged(connection, attempt.run_id, attempt.id, accepted, waived)
             body = {"step": attempt.step, "outputs": {name: item.digest for name, item in published.items()}}
             self._append(connection, "attempt-succeeded", body, run_id=attempt.run_id, attempt_id=attempt.id)
+            self._say_back(connection, aside, attempt.run_id, attempt.id)
         points.reach("after-commit")
         disk.remove_folder(attempt.folder)
         return {name: Artifact(item.kind, item.digest) for name, item in published.items()}
@@ -208,6 +213,9 @@ class Attempts(Runs):
     def cached(self, key: str) -> CacheRow | None:
         """What this step key gave, or None; an entry with a file missing or of another size is none.
 
+        What `gc` set aside is not there, but can be: `aside` names what `reuse` brings back. Where it is gone, or what
+        it mentions is, there is no entry.
+
         Cost: three look-ups by key and one stat a file, whatever the length of history.
         """
         with self._database.read() as connection:
@@ -225,10 +233,14 @@ class Attempts(Runs):
         accepted: Sequence[Accepted] = (),
         waived: Sequence[Waived] = (),
     ) -> CacheRow | None:
-        """`cached`, recorded as this run's attempt at the step (state "cached", `source_id` says whose outputs)."""
+        """`cached`, recorded as this run's attempt at the step (state "cached", `source_id` says whose outputs).
+
+        What was set aside comes back first, its bytes compared with those committed; None where they are others.
+        """
         with self._database.read() as connection:
             row = self._cached(connection, key, is_wanted=True)
-        if row is None:
+            known = {} if row is None else self._known(connection, row.aside)
+        if row is None or not all(_aside.bring_back(self._home, digest, known[digest]) for digest in row.aside):
             return None
         attempt_id = uuid.uuid4().hex
         with self._database.write() as connection:
@@ -240,7 +252,8 @@ class Attempts(Runs):
             write_key(connection, key, parts, notes)
             self._judged(connection, run_id, attempt_id, accepted, waived)
             self._append(connection, "attempt-cached", {"step": step}, run_id=run_id, attempt_id=attempt_id)
-        return row
+            self._say_back(connection, row.aside, run_id, attempt_id)
+        return replace(row, aside=())
 
     def block(self, run_id: str, step: str, key: str, reason: str, *, is_skipped: bool = False) -> None:
         """Record that a step cannot start because what it needs was withheld, or (skipped) that it is not wanted."""
@@ -290,6 +303,10 @@ class Attempts(Runs):
         for item in write_waived(connection, pipeline, attempt_id, waived):
             self._append(connection, "finding-waived", asdict(item), run_id=run_id, attempt_id=attempt_id)
 
+    def _say_back(self, connection: Connection, digests: Sequence[str], run_id: str, attempt_id: str) -> None:
+        for digest in digests:
+            self._append(connection, BROUGHT_BACK, {"digest": digest}, run_id=run_id, attempt_id=attempt_id)
+
     def _cached(self, connection: Connection, key: str, *, is_wanted: bool = False) -> CacheRow | None:
         row = connection.execute(
             "SELECT attempt_id, run_id, step, result FROM cache JOIN attempts USING (attempt_id) WHERE cache.key = ?",
@@ -298,10 +315,12 @@ class Attempts(Runs):
         if row is None:
             return None
         outputs = self._outputs(connection, row[0])
-        known = self._known(connection, [item.digest for item in outputs.values()])
+        digests = [item.digest for item in outputs.values()]
+        known = self._known(connection, digests)
+        aside: list[str] | None = []
         if not all(is_there(self._home, *item, will_refer=is_wanted) for item in known.items()):
-            return None
-        return CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]))
+            aside = _aside.under(self._home, connection, digests)
+        return None if aside is None else CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]), tuple(aside))
 
     def _to_attempt(self, connection: Connection, row: tuple[Any, ...]) -> AttemptRow:
         attempt_id, run_id, step, key, number, state, inputs, result, reason, source_id, started_us, ended_us = row

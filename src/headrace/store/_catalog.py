@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrace.store._contract import Catalogued, Event, Made, PipelineRow
+from headrace.store._contract import Catalogued, Event, Given, Made, PipelineRow
 from headrace.store._records import decode
+from headrace.store._snapshot import newest_outputs
 from headrace.store._steering import Steering
 
 __all__ = ["Catalog"]
@@ -51,6 +52,14 @@ class Catalog(Steering):
                 (digest, limit),
             ).fetchall()
         return [Made(*row) for row in rows]
+
+    def newest_outputs(self, pipeline: str, output: str, *, step: str | None = None) -> list[Given]:
+        """The outputs of a name that the newest run of a pipeline with one has given, of one step or of any.
+
+        Runs as of a past span are passed over. Cost: the runs of the pipeline, from the newest back, until one has it.
+        """
+        with self._database.read() as connection:
+            return newest_outputs(connection, pipeline, output, step)
 
     def pipelines(self) -> list[PipelineRow]:
         """Every pipeline that was ever run, the one that ran last first. Cost: one look at an index of runs."""

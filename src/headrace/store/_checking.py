@@ -11,6 +11,7 @@ from headrace.store._catalog import Catalog
 from headrace.store._contract import Problem
 from headrace.store._publish import problems
 from headrace.store._records import decode
+from headrace.store._roots import BROUGHT_BACK
 
 __all__ = ["Checking", "is_recent"]
 
@@ -25,8 +26,13 @@ class Checking(Catalog):
         """
         with self._database.read() as connection:
             rows = connection.execute("SELECT digest, files FROM artifacts ORDER BY digest").fetchall()
-            removed = connection.execute("SELECT body FROM events WHERE kind = 'artifact-removed'").fetchall()
-        gone = {str(decode(body)["digest"]) for (body,) in removed}
+            moved = connection.execute(
+                "SELECT kind, body FROM events WHERE kind IN ('artifact-removed', 'artifact-set-aside', ?)"
+                " ORDER BY event_id",
+                (BROUGHT_BACK,),
+            ).fetchall()
+        newest = {str(decode(body)["digest"]): kind for kind, body in moved}
+        gone = {digest for digest, kind in newest.items() if kind != BROUGHT_BACK}
         return [
             Problem(digest, file, what)
             for digest, files in rows

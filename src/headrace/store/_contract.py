@@ -55,6 +55,10 @@ push beside the champion), "withdraw" (a version answers nobody any more), "admi
 **Snapshot.** What a plan resolves (previous data set, last accepted schema, champion, live version) is read in one
 transaction, recorded with the run by `create_run(resolved=...)`, and reused by resume and reproduce.
 
+**Garbage.** `collect` takes away what no kept run, endpoint, pin or accepted data set leads to: it is set aside by a
+rename, and its bytes go days later. `bring_back` undoes it, and so does `reuse` of a step that gave it. `_collecting`
+says why nothing is lost beside runs that go on, or by a kill.
+
 **Threads and processes.** A Store may be used from any thread; each has its own connection. After a fork the child
 opens its own. An attempt is handed to another process as `attempt.to_plain()` and taken up by `store.attach(plain)`.
 """
@@ -76,6 +80,7 @@ __all__ = [
     "Catalogued",
     "Endpoint",
     "Event",
+    "Given",
     "KeyRow",
     "Lease",
     "Made",
@@ -181,6 +186,17 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Given:
+    """An output that a step of a run gave: made, or taken from the cache."""
+
+    pipeline: str
+    run_id: str
+    step: str
+    output: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class PipelineRow:
     """A pipeline that was run: how often, and when last (UTC epoch microseconds)."""
 
@@ -257,7 +273,10 @@ class AttemptRow:
 
 @dataclass(frozen=True)
 class CacheRow:
-    """What a step key gave: the committed outputs, and the step's plain result."""
+    """What a step key gave: the committed outputs, and the step's plain result.
+
+    `aside` names what of it, and of what it mentions, `gc` has set aside: `reuse` brings it back.
+    """
 
     key: str
     attempt_id: str
@@ -265,6 +284,7 @@ class CacheRow:
     step: str
     outputs: dict[str, Artifact]
     result: dict[str, Any]
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -389,6 +409,8 @@ class Snapshot:
         The last one accepted at all: its schema is what `load_schema` falls back on.
     waived : mapping of stream to tuple of Waived
         What persons let pass in it, oldest first, whatever the data set.
+    newest : mapping of step to tuple of Given
+        What other pipelines gave last, by the step that asks.
     """
 
     live: Mapping[str, Endpoint | None] = field(default_factory=dict)
@@ -396,6 +418,7 @@ class Snapshot:
     previous: Mapping[str, Accepted | None] = field(default_factory=dict)
     accepted: Mapping[str, Accepted | None] = field(default_factory=dict)
     waived: Mapping[str, tuple[Waived, ...]] = field(default_factory=dict)
+    newest: Mapping[str, tuple[Given, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,14 @@ from headrace.store._snapshot import (
     current,
     earlier_delivery,
     last_accepted,
+    newest_outputs,
     policy_of,
     previous,
     version_of,
     waived,
 )
 
-__all__ = ["Endpoints", "check_endpoint_name"]
+__all__ = ["Endpoints", "check_endpoint_name", "this_user"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
@@ -153,6 +154,7 @@ class Endpoints(Notices):
         endpoints: Sequence[str] = (),
         streams: Mapping[str, Sequence[str]] | None = None,
         identities: Mapping[str, str] | None = None,
+        newest: Mapping[str, tuple[str, str, str | None]] | None = None,
     ) -> Snapshot:
         """All that a plan of this pipeline resolves from the store, as of one moment.
 
@@ -169,6 +171,8 @@ class Endpoints(Notices):
         identities : mapping of stream to str, optional
             What identifies the content resolved for it: where nothing ends before it, an earlier delivery of the same
             spans is its previous data set.
+        newest : mapping of step to (pipeline, output, step or None), optional
+            What it takes from other pipelines.
         """
         streams, identities = streams or {}, identities or {}
 
@@ -185,6 +189,7 @@ class Endpoints(Notices):
                 previous={name: before(name) for name in streams},
                 accepted={name: last_accepted(connection, pipeline, name) for name in streams},
                 waived={name: waived(connection, pipeline, name) for name in streams},
+                newest={name: tuple(newest_outputs(connection, *asked)) for name, asked in (newest or {}).items()},
             )
 
     def _move(
@@ -202,7 +207,7 @@ class Endpoints(Notices):
         connection.execute(
             "INSERT INTO endpoint_moves (name, version, replaced, action, who, reason, run_id, time_us)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, version, replaced, action, who or _who(), reason, run_id, now_us()),
+            (name, version, replaced, action, who or this_user(), reason, run_id, now_us()),
         )
         body = {"endpoint": name, "version": version, "replaced": replaced, "action": action}
         self._append(connection, "endpoint-moved", body, run_id=run_id)
@@ -225,7 +230,8 @@ def _say(version: int | None) -> str:
     return "nothing yet" if version is None else f"version {version}"
 
 
-def _who() -> str:
+def this_user() -> str:
+    """Whose process this is: who does what nobody else is named for."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user often has no entry in passwd

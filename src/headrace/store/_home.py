@@ -80,6 +80,11 @@ class Home:
         return self.root / "checkpoints"
 
     @property
+    def aside(self) -> Path:
+        """What `gc` set aside, one folder a digest; made when it first does."""
+        return self.path / "aside"
+
+    @property
     def logs(self) -> Path:
         """Logs of steps and servers."""
         return self.root / "logs"

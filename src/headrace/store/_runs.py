@@ -192,17 +192,25 @@ class Runs(Records):
         *,
         pipeline: str | None = None,
         state: str | None = None,
+        plan_id: str | None = None,
         prefix: str = "",
         limit: int = 100,
         offset: int = 0,
     ) -> list[RunRow]:
         """Runs, newest first, at most `limit` after the first `offset`: of a pipeline, in a state, with such an id.
 
+        `plan_id` is the identity of their plan.
+
         `prefix` is how the id begins.
 
         Cost: by pipeline or state one look into an index, and the runs it gives.
         """
-        wanted = {"pipeline = ?": pipeline, "state = ?": state, "substr(run_id, 1, length(?)) = ?": prefix or None}
+        wanted = {
+            "pipeline = ?": pipeline,
+            "state = ?": state,
+            "plan_id = ?": plan_id,
+            "substr(run_id, 1, length(?)) = ?": prefix or None,
+        }
         given = {clause: value for clause, value in wanted.items() if value is not None}
         where = f"WHERE {' AND '.join(given)}" if given else ""
         values = [value for clause, value in given.items() for _ in range(clause.count("?"))]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from headrace.store._contract import Accepted, Endpoint, Waived
+from headrace.store._contract import Accepted, Endpoint, Given, Waived
 from headrace.store._database import Connection
 from headrace.store._lease import now_us
 from headrace.store._records import decode, encode
@@ -16,6 +16,7 @@ __all__ = [
     "current",
     "earlier_delivery",
     "last_accepted",
+    "newest_outputs",
     "policy_of",
     "previous",
     "version_of",
@@ -93,6 +94,28 @@ def earlier_delivery(
         elif earlier is None:
             earlier = Accepted(found[0], found[1], found[2], tuple(decode(found[3])))
     return earlier
+
+
+def newest_outputs(connection: Connection, pipeline: str, name: str, step: str | None) -> list[Given]:
+    """The outputs of a name, of one step or of any, that the newest run of a pipeline with one has given.
+
+    Runs as of a past span are passed over. Cost: the runs of the pipeline, from the newest back, until one has it.
+    """
+    for run_id, as_of in connection.execute(
+        "SELECT run_id, json_extract(plan, '$.as_of') FROM runs WHERE pipeline = ?"
+        " ORDER BY created_us DESC, rowid DESC",
+        (pipeline,),
+    ):
+        if as_of is None:
+            rows = connection.execute(
+                "SELECT run_id, step, name, digest FROM attempt_outputs"
+                " JOIN attempts USING (attempt_id) WHERE run_id = ? AND name = ? ORDER BY started_us, attempts.rowid",
+                (run_id, name),
+            )
+            found = {row[1]: Given(pipeline, *row) for row in rows if step in (None, row[1])}
+            if found:
+                return list(found.values())
+    return []
 
 
 def write_waived(connection: Connection, pipeline: str, attempt_id: str, several: Sequence[Waived]) -> list[Waived]:

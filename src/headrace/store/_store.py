@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from headrace import disk
 from headrace.errors import InvalidInput, StoreError
 from headrace.settings import Settings
+from headrace.store._aside import copies_of
 from headrace.store._bucket import Remote
 from headrace.store._contract import Artifact, Savable, Staged
 from headrace.store._home import Home, check_digest
@@ -151,6 +152,12 @@ class Store(Studies, Streams):
                 remote.fetch(digest, files)
         if files is None or not is_whole(folder, files):
             is_known = self.artifact(digest) is not None
+            if is_known and copies_of(self._home, digest):
+                raise StoreError(
+                    f"artifact {digest[:12]} was set aside by `headrace gc`",
+                    where=str(folder),
+                    fix=f"`headrace gc --undo {digest[:12]}` brings it back",
+                )
             what = f"artifact {digest[:12]} is damaged" if is_known else f"no artifact {digest[:12]} in the store"
             raise StoreError(
                 what,

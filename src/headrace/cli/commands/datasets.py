@@ -1,4 +1,4 @@
-"""`headrace datasets ls | show [DATASET]`: the data sets in the store, and what one of them holds."""
+"""`headrace datasets ls | show | pin | unpin`: the data sets in the store, and what one of them holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from headrace.cli.catalog import SHOWN, add_listing, find_artifact, write_listing
+from headrace.cli.catalog import SHOWN, add_listing, add_pins, find_artifact, pin, write_listing
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.cli.project import opened
 
@@ -15,22 +15,31 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
-EXAMPLES = ("headrace datasets ls", "headrace datasets show", "headrace datasets show 3fa9 -o json")
+EXAMPLES = (
+    "headrace datasets ls",
+    "headrace datasets show",
+    "headrace datasets show 3fa9 -o json",
+    "headrace datasets pin 3fa9",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `datasets` takes."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|pin|unpin")
     add_listing(verbs, "list data sets, newest first, and what made each")
     show = verbs.add_parser("show", help="one data set: its spans, roles, splits and columns")
     show.add_argument(
         "dataset", nargs="?", metavar="DATASET", help="its digest or the beginning; the newest by default"
     )
     add_output(show)
+    add_pins(verbs, "data set")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
+    if arguments.verb in ("pin", "unpin"):
+        with opened(read_only=False) as (store, _):
+            return pin(store, "dataset", arguments)
     with opened() as (store, _):
         if arguments.verb == "ls":
             columns = ["dataset", "pipeline", "step", "output", "run", "made", "size"]

@@ -1,4 +1,4 @@
-"""`headrace models ls | show [MODEL]`: the models in the store, and what one of them is."""
+"""`headrace models ls | show | pin | unpin`: the models in the store, and what one of them is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from headrace.cli.catalog import add_listing, find_artifact, write_listing
+from headrace.cli.catalog import add_listing, add_pins, find_artifact, pin, write_listing
 from headrace.cli.output import add_output, write_json
 from headrace.cli.project import opened
 
@@ -15,20 +15,29 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
-EXAMPLES = ("headrace models ls", "headrace models show", "headrace models show 3fa9 -o json")
+EXAMPLES = (
+    "headrace models ls",
+    "headrace models show",
+    "headrace models show 3fa9 -o json",
+    "headrace models pin 3fa9",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `models` takes."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls|show|pin|unpin")
     add_listing(verbs, "list models, newest first, what made each and where it is served")
     show = verbs.add_parser("show", help="one model: its card; as JSON its whole signature")
     show.add_argument("model", nargs="?", metavar="MODEL", help="its digest or the beginning; the newest by default")
     add_output(show)
+    add_pins(verbs, "model")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
+    if arguments.verb in ("pin", "unpin"):
+        with opened(read_only=False) as (store, _):
+            return pin(store, "model", arguments)
     with opened() as (store, _):
         if arguments.verb == "ls":
             served = _served(store)

@@ -32,15 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pipeline", metavar="FILE[:PIPELINE]", help="the pipeline's file; its name where there are several"
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the pipeline")
+    parser.add_argument("--as-of", metavar="SPAN", help="see no span after this one; then nothing is pushed")
     add_output(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; 0, or 1 where it shows already that it cannot work."""
+    from headrace.orchestration.forecasting import plan_pipeline
+
     pipeline = load(arguments.pipeline)
     values = parameters(pipeline, arguments.set)
     with redirect_stdout(sys.stderr):
-        plan = pipeline.plan(**values)
+        plan = plan_pipeline(pipeline, values, as_of=arguments.as_of)
     if arguments.output == "json":
         write_json(_plain(plan))
         return 1 if plan.problems else 0

@@ -19,6 +19,7 @@ EXAMPLES = (
     "headrace run flights.py:flights --set max_depth=6",
     "headrace run flights.py --waive drift_recoded:flight --by ada --because known",
     "headrace run flights.py --detach",
+    "headrace run flights.py --as-of 2013-03",
 )
 
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--by", metavar="PERSON", help="who lets it pass")
     parser.add_argument("--because", metavar="REASON", help="why")
+    parser.add_argument("--as-of", metavar="SPAN", help="see no span after this one; nothing is pushed")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--in-process", action="store_true", help="run the steps here, one after the other, as a debugger likes it"
@@ -64,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
     values = parameters(pipeline, arguments.set)
     if arguments.detach:
         with redirect_stdout(sys.stderr):
-            run_id, num_workers = submit_pipeline(pipeline, values, waivers=waivers)
+            run_id, num_workers = submit_pipeline(pipeline, values, waivers=waivers, as_of=arguments.as_of)
         progress.say(
             f"run {run_id} of {pipeline.name} is queued: "
             + (f"{num_workers} workers are there" if num_workers else "`headrace worker` or `headrace up` takes it")
@@ -75,5 +77,5 @@ def _run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(run_id + "\n")
         return 0
     with redirect_stdout(sys.stderr):  # what the pipeline prints while it is traced, and steps that run here
-        result = run_pipeline(pipeline, values, in_process=arguments.in_process, waivers=waivers)
+        result = run_pipeline(pipeline, values, in_process=arguments.in_process, waivers=waivers, as_of=arguments.as_of)
     return write_result(result, arguments.output)

@@ -65,7 +65,8 @@ def seconds_text(seconds: Any) -> str:
 def _heading(store: Store, run: RunRow) -> str:
     state = "cut off" if is_cut_off(store, run) else run.state
     more = f": headrace resume {run.run_id}" if state == "cut off" else ""
-    return f"run {run.run_id} of {run.pipeline} {state}, started {ago(run.created_us)}{more}"
+    then = f", as of {run.plan['as_of']}" if run.plan.get("as_of") else ""
+    return f"run {run.run_id} of {run.pipeline}{then} {state}, started {ago(run.created_us)}{more}"
 
 
 def run_rows(store: Store, runs: list[RunRow]) -> list[dict[str, Any]]:

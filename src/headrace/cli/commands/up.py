@@ -127,13 +127,15 @@ class _Told:
         row |= {name: value for name, value in change.items() if name not in ("event", "pipeline")}
         if change["event"] == "queued":
             row |= {"action": "run", "state": "queued"}
+        elif change["event"] == "awaits":
+            row["action"] = "awaits"
         elif change["event"] in ("rests", "error", "scheduled"):
             row.setdefault("action", {"rests": "unchanged"}.get(change["event"], change["event"]))
 
     @property
     def code(self) -> int:
         """The exit code of --once."""
-        if self.has_error:
+        if self.has_error or any(row.get("action") == "awaits" for row in self.rows.values()):
             return 2
         states = [row.get("state") for row in self.rows.values()]
         if any(state in ("rejected", "failed", "cancelled") for state in states):
@@ -174,6 +176,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "ended": _ended,
     "rests": lambda change: f"{change['pipeline']}: nothing has changed since run {change['run']} ({change['state']})",
     "scheduled": lambda change: f"{change['pipeline']}: next look {_at(change['next_us'])}",
+    "awaits": lambda change: f"{change['pipeline']}: waits for {change['what']}",
     "error": lambda change: f"{change['pipeline']}: {change['error']}" if "pipeline" in change else change["error"],
     "mended": lambda change: f"{change['file']} can be imported again",
 }
