@@ -9,12 +9,14 @@ table, else the folder asked about; a relative HEADRACE_HOME starts where the pe
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from headrace.alerting import AlertRules
 from headrace.errors import InvalidInput, UnknownName
 
 __all__ = ["Settings", "find_project", "load_settings"]
@@ -72,6 +74,9 @@ class Settings:
         Their TCP port; 0 = any free one.
     web_uploads : bool
         Whether a pipeline's file may be uploaded there.
+    alerts : tuple of AlertRules
+        Who follows which endpoints by what rules, as tables `[[alerts]]`; HEADRACE_ALERTS has them as JSON, a list of
+        objects. Without any three rules stand for every endpoint.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
@@ -97,6 +102,7 @@ class Settings:
     web_host: str = "127.0.0.1"
     web_port: int = 8601
     web_uploads: bool = True
+    alerts: tuple[AlertRules, ...] = ()
 
     def __post_init__(self) -> None:
         for name in _LIMITS:
@@ -179,6 +185,8 @@ def find_project(start: Path) -> Path:
 
 def _convert(name: str, value: Any, where: str) -> Any:
     kind = {item.name: item.type for item in fields(Settings)}[name]
+    if name == "alerts":
+        return _alerts(value, where)
     try:
         if kind == "Path":
             if not isinstance(value, str):
@@ -202,6 +210,16 @@ def _convert(name: str, value: Any, where: str) -> Any:
         raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=words) from None
     _check(name, converted, where)
     return converted
+
+
+def _alerts(value: Any, where: str) -> tuple[AlertRules, ...]:
+    try:
+        tables = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        tables = None
+    if not isinstance(tables, list):
+        raise InvalidInput(f"alerts = {value!r} has the wrong type", where=where, expected="tables [[alerts]]")
+    return tuple(AlertRules.from_plain(table, where) for table in tables)
 
 
 def load_settings(start: Path | None = None) -> Settings:

@@ -162,6 +162,19 @@ class Up:
                 self._decide(pipeline, file)
 
     @property
+    def streams(self) -> dict[str, tuple[Path, str, str]]:
+        """The streams that the watched pipelines read: id -> (file and name of the first pipeline, what it is called).
+
+        A pipeline that cannot be planned yet, because nothing of its stream has been taken in, has them too.
+        """
+        found: dict[str, tuple[Path, str, str]] = {}
+        for name in sorted(self.pipelines):
+            item = self.pipelines[name]
+            for stream_id, label in item.found.get("streams", {}).items():
+                found.setdefault(stream_id, (item.file, name, label))
+        return found
+
+    @property
     def is_done(self) -> bool:
         """With `once`: whether all is as it should be; what others are to carry out need not have ended."""
         if self._found < 0 or any(file.looking is not None or file.seen is None for file in self.files.values()):

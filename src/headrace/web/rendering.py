@@ -28,6 +28,7 @@ STATE_TONES = {
     "no": "bad",
     "rejected": "warn",
     "cut off": "bad",
+    "open": "bad",
     "blocked": "warn",
     "cancelled": "warn",
     "waiting": "warn",
@@ -40,6 +41,7 @@ _NAVIGATION = (
     ("Data", "/data"),
     ("Models", "/models"),
     ("Endpoints", "/endpoints"),
+    ("Alerts", "/alerts"),
 )
 _FOR_ADMINS = (("Access", "/access"), ("Audit", "/audit"))
 

@@ -4,7 +4,7 @@
 |---|---|
 | open | anybody who reaches us: the login, the assets, whether we live |
 | viewer | look at what their grants let them see |
-| operator | also upload, run, cancel, resume, waive, roll back |
+| operator | also upload, run, cancel, resume, waive, roll back, divide traffic |
 | admin | also see who has tokens, and the audit log |
 """
 
@@ -48,7 +48,12 @@ ROUTES = (
     Route("GET", "/models", "viewer", views.models.listing),
     Route("GET", "/endpoints", "viewer", views.endpoints.listing),
     Route("GET", "/endpoints/{name}", "viewer", views.endpoints.show),
-    Route("POST", "/endpoints/{name}/rollback", "operator", views.endpoints.roll_back),
+    Route("POST", "/endpoints/{name}/rollback", "operator", views.steering.roll_back),
+    Route("POST", "/endpoints/{name}/promote", "operator", views.steering.promote),
+    Route("POST", "/endpoints/{name}/withdraw", "operator", views.steering.withdraw),
+    Route("POST", "/endpoints/{name}/admit", "operator", views.steering.admit),
+    Route("POST", "/endpoints/{name}/policy", "operator", views.steering.set_policy),
+    Route("GET", "/alerts", "viewer", views.alerts.listing),
     Route("GET", "/access", "admin", views.people.tokens),
     Route("GET", "/audit", "admin", views.people.audit),
     Route("GET", "/login", "open", views.people.login_form),
