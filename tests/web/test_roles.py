@@ -9,6 +9,8 @@ MATRIX = {
     ("GET", "/"): "viewer",
     ("GET", "/runs"): "viewer",
     ("GET", "/grid"): "viewer",
+    ("GET", "/compare"): "viewer",
+    ("GET", "/schedules"): "viewer",
     ("GET", "/runs/{run}"): "viewer",
     ("POST", "/runs/{run}/cancel"): "operator",
     ("POST", "/runs/{run}/resume"): "operator",

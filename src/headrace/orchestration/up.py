@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from glob import escape
@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 from headrace import disk, progress
 from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
+from headrace.orchestration.due import TICK, last_tick, newest_run, schedule_facts, why_due
 from headrace.orchestration.looking import look_apart
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.schedule import Schedule
-from headrace.orchestration.sensing import find_pipeline_files, signature, what_changed
+from headrace.orchestration.sensing import find_pipeline_files, signature
 
 if TYPE_CHECKING:
     from headrace.settings import Settings
@@ -38,7 +39,6 @@ __all__ = ["UPLOADED", "Up", "alone"]
 
 _FIND_S = 5.0  # how often new files with pipelines are looked for
 _MOST_FAILURES = 3
-_TICK = "schedule-tick"
 UPLOADED = "pipeline-uploaded"  # a file came by the browser; its owner says whether it is watched
 
 Tell = Callable[[dict[str, Any]], None]
@@ -270,7 +270,7 @@ class Up:
             self._say(pipeline, "error", error=found["error"])
             return
         newest = self._newest(pipeline)
-        why = self._why(found, newest)
+        why = why_due(self.store, found, newest)
         if newest is not None:
             if newest.state in ("queued", "running"):
                 if not self._is_stuck(newest):
@@ -294,26 +294,9 @@ class Up:
         else:
             assert newest is not None
             if tick:
-                self.store.append_event(_TICK, {**tick, "run": newest.run_id})
+                self.store.append_event(TICK, {**tick, "run": newest.run_id})
                 pipeline.due_after_us = tick["tick_us"]
             self._say(pipeline, "rests", run=newest.run_id, state=newest.state)
-
-    def _why(self, found: Mapping[str, Any], newest: RunRow | None) -> list[str]:
-        """Why a pipeline should run; empty when its last run was of this very world."""
-        if newest is None:
-            return ["it never ran"]
-        if newest.plan_id != found["identity"]:
-            return what_changed(newest.plan, newest.resolved, found["plan"], found["resolved"])
-        if newest.state != "failed":
-            return []
-        # A push that came too late failed because the endpoint had moved, which no file shows.
-        now = {name: entry["expected_version"] for name, entry in found["resolved"].items() if "replaces" in entry}
-        return [
-            f"{name} came too late: the endpoint has moved"
-            for name, expected in now.items()
-            if expected != newest.resolved.get(name, {}).get("expected_version")
-            and [row.state for row in self.store.attempts(newest.run_id, name)][-1:] == ["failed"]
-        ]
 
     def _is_stuck(self, run: RunRow) -> bool:
         """Whether a run waits for somebody to carry it out, and we know that we cannot."""
@@ -339,7 +322,7 @@ class Up:
             plan_id=found["identity"],
             is_queued=True,
             trigger={"by": "up", "why": why, **({"tick_us": tick["tick_us"]} if tick else {})},
-            events=[(_TICK, tick)] if tick else [],
+            events=[(TICK, tick)] if tick else [],
         )
         self._queued.add(run_id)
         if tick:
@@ -355,9 +338,8 @@ class Up:
         if not newest or newest[0].plan.get("parameters") == pipeline.found["parameters"]:
             return newest[0] if newest else None
         if pipeline.searched[0] != newest[0].run_id:  # others have run it with other parameters: search once
-            runs = self.store.runs(pipeline=pipeline.name, limit=1000)
-            same = [run.run_id for run in runs if run.plan.get("parameters") == pipeline.found["parameters"]]
-            pipeline.searched = (newest[0].run_id, same[0] if same else None)
+            found = newest_run(self.store, pipeline.name, pipeline.found["parameters"])
+            pipeline.searched = (newest[0].run_id, None if found is None else found.run_id)
         return None if pipeline.searched[1] is None else self.store.run(pipeline.searched[1])
 
     def _tick(self, pipeline: _Pipeline) -> dict[str, Any] | None:
@@ -366,14 +348,14 @@ class Up:
         if written is None:
             return None
         schedule, now_us = Schedule(*written), time.time_ns() // 1000
-        same = {"pipeline": pipeline.name, "schedule": schedule.expression, "time_zone": schedule.time_zone}
-        last = self.store.newest_event(_TICK, **same) if pipeline.due_after_us is None else None
+        same = schedule_facts(pipeline.name, schedule)
+        last = last_tick(self.store, pipeline.name, schedule) if pipeline.due_after_us is None else None
         if last is not None:
             pipeline.due_after_us = last.body["tick_us"]
         if pipeline.due_after_us is None:
             # Seen for the first time: the ticks before are not missed.
             pipeline.due_after_us = now_us
-            self.store.append_event(_TICK, {**same, "tick_us": now_us, "first": True})
+            self.store.append_event(TICK, {**same, "tick_us": now_us, "first": True})
         next_us = schedule.next_us(pipeline.due_after_us)
         if next_us > now_us:
             self._say(pipeline, "scheduled", next_us=next_us)

@@ -38,6 +38,7 @@ _NAVIGATION = (
     ("Runs", "/runs"),
     ("Grid", "/grid"),
     ("Pipelines", "/pipelines"),
+    ("Schedules", "/schedules"),
     ("Data", "/data"),
     ("Models", "/models"),
     ("Endpoints", "/endpoints"),

@@ -33,6 +33,8 @@ ROUTES = (
     Route("GET", "/", "viewer", views.overview.show),
     Route("GET", "/runs", "viewer", views.runs.listing),
     Route("GET", "/grid", "viewer", views.grid.show),
+    Route("GET", "/compare", "viewer", views.comparing.show),
+    Route("GET", "/schedules", "viewer", views.schedules.listing),
     Route("GET", "/runs/{run}", "viewer", views.run.show),
     Route("POST", "/runs/{run}/cancel", "operator", views.acting.cancel),
     Route("POST", "/runs/{run}/resume", "operator", views.acting.resume),

@@ -132,12 +132,16 @@ class Site:
         """One has come: look again."""
         self._found = (-_FIND_S, {})
 
-    def look(self, path: Path) -> Look:
-        """What a file holds; looked at in the background when it, or what it depends on, is not as it was."""
+    def look(self, path: Path, *, most: int = 1000) -> Look:
+        """What a file holds; looked at in the background when it, or what it depends on, is not as it was.
+
+        While `most` files are being looked at, no other look is begun.
+        """
         with self._lock:
             look = self._looks.setdefault(path, Look(path))
             now = signature([escape(str(path)), *(look.found or {}).get("watch", ())])
-            if not look.is_looking and (look.found is None or now != look.seen):
+            is_free = sum(one.is_looking for one in self._looks.values()) < most
+            if is_free and not look.is_looking and (look.found is None or now != look.seen):
                 look.thread = threading.Thread(target=self._look, args=(look,), name=f"look-{path.name}", daemon=True)
                 look.thread.start()
         return look

@@ -3,6 +3,7 @@
 from headrace.web.views import (
     acting,
     alerts,
+    comparing,
     data,
     endpoints,
     grid,
@@ -12,6 +13,7 @@ from headrace.web.views import (
     pipelines,
     run,
     runs,
+    schedules,
     steering,
     step,
 )
@@ -19,6 +21,7 @@ from headrace.web.views import (
 __all__ = [
     "acting",
     "alerts",
+    "comparing",
     "data",
     "endpoints",
     "grid",
@@ -28,6 +31,7 @@ __all__ = [
     "pipelines",
     "run",
     "runs",
+    "schedules",
     "steering",
     "step",
 ]

@@ -14,8 +14,9 @@ from headrace.web.watching import Seen
 __all__ = ["bandit_part", "said_of", "traffic_part"]
 
 _SHAPES = ("accent", "second", "third", "pale", "accent dashed", "second dashed", "third dashed", "pale dashed")
-_WIDE = 520
+_WIDE = 440
 _MOST_POINTS = 240
+_WORDS = {"repeated": "told twice", "unmatched": "whose request is not in the log, or not yet"}
 # What is left of a density that is drawn: below this share of the highest it is nothing to see.
 _LOW = 0.002
 
@@ -70,14 +71,14 @@ def bandit_part(seen: Seen) -> dict[str, Any] | None:
     facts = {
         "Policy": policy["policy"] + (f" ({told})" if told else ""),
         "Best": f"version {traffic['best']}",
-        "That is sure to": share_text(traffic["best_probability"]),
+        "With a probability of": share_text(traffic["best_probability"]),
         "Learning has cost": f"about {figure(traffic['regret'], 3)} of reward",
         "Decisions with a reward": f"{count(num_rewarded)} of {count(num_decided)}",
         "Rewards still awaited": count(traffic["counts"].get("pending", 0)),
     }
     counts = {word: number for word, number in traffic["counts"].items() if word != "pending" and number}
     if counts:
-        facts["Rewards that counted for nothing"] = ", ".join(f"{count(n)} {word}" for word, n in counts.items())
+        facts["Rewards not counted"] = ", ".join(f"{count(n)} {_WORDS.get(word, word)}" for word, n in counts.items())
     body: list[Content] = [
         tag("dl", [tag("div", tag("dt", key), tag("dd", value)) for key, value in facts.items()], class_="facts small"),
         _versions(traffic, shapes),

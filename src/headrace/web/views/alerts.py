@@ -71,7 +71,7 @@ def alerts_table(caption: str, told: list[dict[str, Any]], *, with_endpoint: boo
         measured = [figure(value) if isinstance(value, (int, float)) else "" for value in figures]
         cells: list[Content | Cell] = [
             tag("span", word, class_=f"tone {tone}"),
-            Cell(moment(began_us // 1_000_000 * 1_000_000), began_us),
+            Cell(tag("time", moment(began_us // 1_000_000 * 1_000_000)), began_us),
             Cell("" if lasted is None else duration(lasted), lasted),
             tag("code", one["rule"]) if one["rule"] else "",
             name(one["slice"]) if one["slice"] != "overall" else "",

@@ -13,6 +13,7 @@ from headrace.store import AttemptRow
 from headrace.web.asking import Ask, Page
 from headrace.web.grants import masked, may_see, sensitive_columns
 from headrace.web.views._rows import artifact_href, state_of, step_href
+from headrace.web.views.comparing import before_of
 
 __all__ = ["context_of", "show"]
 
@@ -51,6 +52,7 @@ def show(ask: Ask) -> Page:
         },
         "findings": _findings(store.attempts(run.run_id), hidden) if state == "rejected" else [],
         "file": run.plan.get("file"),
+        "compare": before_of(ask, run),
     }
     shown = {"body": content(report)}
     live_s = {"queued": 1.0, "running": 1.0, "cut off": 3.0}.get(state, 0.0)  # somebody may take it over
