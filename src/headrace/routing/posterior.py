@@ -87,7 +87,7 @@ def expected_losses(tallies: Mapping[int, Tally]) -> dict[int, float]:
     points = _grid(tallies)
     below = np.prod([_density(tally, points)[1] for tally in tallies.values()], axis=0)
     # E[max] = integral of 1 - P(max <= x)
-    highest = points[0] + float((np.diff(points) * (2.0 - below[1:] - below[:-1])).sum() / 2.0)
+    highest = float(points[0]) + float((np.diff(points) * (2.0 - below[1:] - below[:-1])).sum() / 2.0)
     means = {version: _shape(tally)[0] / sum(_shape(tally)) for version, tally in tallies.items()}
     return {version: max(0.0, highest - mean) for version, mean in means.items()}
 

@@ -9,7 +9,7 @@ from headrace.errors import InvalidInput
 from headrace.orchestration.comparing import SECTIONS, cell_text, compare_runs
 from headrace.report import Cell, Column, Content, Html, name, table, tag
 from headrace.store import RunRow
-from headrace.web.asking import Ask, Page
+from headrace.web.asking import Ask, Done, Page
 from headrace.web.grants import sensitive_columns
 from headrace.web.views._rows import run_href, run_rows
 
@@ -39,13 +39,14 @@ _ORDER = (
 )
 
 
-def show(ask: Ask) -> Page:
-    """`/compare?run=A&run=B`: the older run first, as "before"."""
+def show(ask: Ask) -> Page | Done:
+    """`/compare?run=A&run=B`: the older run first, as "before"; with other than two, back to the list."""
     wanted = list(dict.fromkeys(one for one in ask.choices.get("run", ()) if one))
     if len(wanted) != 2:
-        raise InvalidInput(
-            f"{len(wanted)} run{'' if len(wanted) == 1 else 's'} chosen", expected="two, ticked in the list of runs"
-        )
+        told = f"{len(wanted) or 'no'} run{'' if len(wanted) == 1 else 's'} ticked"
+        if wanted and ask.wants_data:
+            raise InvalidInput(told, expected="two, as /compare.json?run=A&run=B")
+        return Done("/runs", f"Tick two runs to compare them: there {'was' if len(wanted) == 1 else 'were'} {told}.")
     before, now = sorted((ask.run(one) for one in wanted), key=lambda run: run.created_us)
     hidden = sensitive_columns(before) | sensitive_columns(now)
     found = {
