@@ -273,6 +273,11 @@ def said_of(seen: Seen) -> str:
     told = f"It answers {figure(rate, 3)} requests a second" if rate else "It was asked nothing in the last minute"
     if traffic["segments"]:
         probability = share_text(traffic["best_probability"])
-        told += f"; version {traffic['best']} is the best with a probability of {probability}"
+        if len({row["version"] for row in traffic["segments"]}) < 2:
+            told += "; one version alone takes part so far"
+        elif any(row["num_rewarded"] for row in traffic["segments"]):
+            told += f"; version {traffic['best']} is the best with a probability of {probability}"
+        else:
+            told += "; no reward has told which version is better"
     failed = sum(one["num_failed"] for one in seen.versions)
     return told + (f"; {plural(failed, 'request')} failed." if failed else ".")
