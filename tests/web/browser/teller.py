@@ -30,7 +30,7 @@ def count(rows: int) -> int:
 def counting(rows: int = 12):
     count(rows)
 """
-ALERTS = '[[alerts]]\nrules = ["refused_share <= 0.2 with 20 rows"]\nwindow_s = 5\n'
+ALERTS = '[[alerts]]\nrules = ["refused_share <= 0.02 with 20 rows"]\nwindow_s = 5\n'
 MISTAKE, MENDED = ("PARTS", "0"), ("PARTS", "4")
 
 
