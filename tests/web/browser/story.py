@@ -225,7 +225,7 @@ class Story:
             boxes.nth(index).check()
         page.get_by_role("button", name="Compare the two").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Two runs differ")
-        expect(page.get_by_role("row", name=re.compile(f"^{self.told['parameter']} "))).to_be_visible()
+        expect(page.get_by_role("row", name=re.compile(f"^{self.told['parameter']} ")).first).to_be_visible()
         self.facts["compared"] = page.url.removeprefix(self.base)
 
     def refused_and_waived(self):
