@@ -24,6 +24,7 @@ NAMES = [
     "Schema",
     "__version__",
     "analyze",
+    "approval",
     "champion",
     "evaluate",
     "evaluate_predictions",
@@ -41,6 +42,7 @@ NAMES = [
     "transform",
     "tune",
     "validate",
+    "when",
 ]
 
 

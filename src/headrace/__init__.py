@@ -24,6 +24,7 @@ _NAMES = {
     "Model": "headrace.model",
     "Schema": "headrace.schema",
     "analyze": _VERBS,
+    "approval": _VERBS,
     "champion": _VERBS,
     "evaluate": _VERBS,
     "evaluate_predictions": _VERBS,
@@ -40,6 +41,7 @@ _NAMES = {
     "transform": _VERBS,
     "tune": _VERBS,
     "validate": _VERBS,
+    "when": _VERBS,
 }
 
 __all__ = ["__version__", "ops", *_NAMES]  # the table is the list

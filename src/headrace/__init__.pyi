@@ -8,6 +8,7 @@ from headrace.orchestration import open_store as open_store
 from headrace.orchestration import pipeline as pipeline
 from headrace.orchestration import step as step
 from headrace.orchestration.verbs import analyze as analyze
+from headrace.orchestration.verbs import approval as approval
 from headrace.orchestration.verbs import champion as champion
 from headrace.orchestration.verbs import evaluate as evaluate
 from headrace.orchestration.verbs import evaluate_predictions as evaluate_predictions
@@ -21,6 +22,7 @@ from headrace.orchestration.verbs import train as train
 from headrace.orchestration.verbs import transform as transform
 from headrace.orchestration.verbs import tune as tune
 from headrace.orchestration.verbs import validate as validate
+from headrace.orchestration.verbs import when as when
 from headrace.schema import Schema as Schema
 from headrace.training import Choice as Choice
 from headrace.training import Float as Float

@@ -77,6 +77,15 @@ class Settings:
     alerts : tuple of AlertRules
         Who follows which endpoints by what rules, as tables `[[alerts]]`; HEADRACE_ALERTS has them as JSON, a list of
         objects. Without any three rules stand for every endpoint.
+    notify : list of str
+        Who is told how runs end: "https://..." takes a POST of JSON, "mailto:ada@example.org" a mail.
+    notify_on : list of str
+        Of which ends: some of "failed", "rejected", "waiting" (for approval), "recovered" (a success after a failure
+        or a no), "succeeded", "cancelled".
+    notify_smtp : str
+        The mail relay, HOST:PORT; it must take mail without a password.
+    notify_from : str
+        Whom the mail is from.
     """
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
@@ -103,9 +112,13 @@ class Settings:
     web_port: int = 8601
     web_uploads: bool = True
     alerts: tuple[AlertRules, ...] = ()
+    notify: tuple[str, ...] = ()
+    notify_on: tuple[str, ...] = ("failed", "rejected", "waiting", "recovered")
+    notify_smtp: str = "127.0.0.1:25"
+    notify_from: str = "headrace@localhost"
 
     def __post_init__(self) -> None:
-        for name in _LIMITS:
+        for name in (*_LIMITS, "notify", "notify_on"):
             _check(name, getattr(self, name), "Settings")
 
     @property
@@ -137,7 +150,16 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "web_port": (0, 65535),
 }
 
-_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a path"}
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "Path": "a path",
+    "tuple[str, ...]": "a list of texts",
+}
+_ENDS = ("failed", "rejected", "waiting", "recovered", "succeeded", "cancelled")
+_CHANNELS = ("https://", "http://", "mailto:")
 # Variables that are no settings, beside HEADRACE_KILL_*, which proofs use.
 _OTHERS = ("HEADRACE_PROFILE", "HEADRACE_DEBUG", "HEADRACE_TOKEN")
 
@@ -150,6 +172,16 @@ def _check(name: str, value: Any, where: str) -> None:
         low, high = _LIMITS[name]
         if not low <= value <= high:
             raise InvalidInput(f"setting {name} = {value!r} is out of range", where=where, expected=f"{low} to {high}")
+    for number, item in enumerate(value if name in ("notify", "notify_on") else (), 1):
+        if name == "notify_on" and item not in _ENDS:
+            raise UnknownName("end of a run", item, _ENDS, where=f"{where}, setting notify_on")
+        # An address may hold a secret, so that it is not repeated.
+        if name == "notify" and not item.startswith(_CHANNELS):
+            raise InvalidInput(
+                f"setting notify, entry {number}, is no address",
+                where=where,
+                expected="https://... or mailto:NAME@HOST",
+            )
 
 
 def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
@@ -184,9 +216,9 @@ def find_project(start: Path) -> Path:
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
-    kind = {item.name: item.type for item in fields(Settings)}[name]
     if name == "alerts":
         return _alerts(value, where)
+    kind = str({item.name: item.type for item in fields(Settings)}[name])
     try:
         if kind == "Path":
             if not isinstance(value, str):
@@ -196,6 +228,12 @@ def _convert(name: str, value: Any, where: str) -> Any:
             if not isinstance(value, str):
                 raise ValueError
             return value
+        if kind.startswith("tuple"):
+            items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+            if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+                raise ValueError
+            _check(name, tuple(items), where)
+            return tuple(items)
         if kind == "bool" and isinstance(value, str):
             return _BOOLEANS[value.lower()]
         if isinstance(value, bool) != (kind == "bool"):
@@ -206,8 +244,9 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, str) and converted != value:  # 1.5 workers
             raise ValueError
     except (TypeError, ValueError, OverflowError, KeyError):
-        words = _WORDS.get(str(kind), str(kind))
-        raise InvalidInput(f"setting {name} = {value!r} has the wrong type", where=where, expected=words) from None
+        words = _WORDS.get(kind, kind)
+        said = f"setting {name}" if name == "notify" else f"setting {name} = {value!r}"
+        raise InvalidInput(f"{said} has the wrong type", where=where, expected=words) from None
     _check(name, converted, where)
     return converted
 

@@ -47,7 +47,7 @@ def test_a_run_in_pieces_makes_what_a_run_makes(opened):
     for step in ("make", "double", "total"):
         assert run_step(run_id, step, store, settings, folder).ok
         assert store.run(run_id).state == "queued"
-    assert end_run(run_id, store, folder).state == store.run(run_id).state == "succeeded"
+    assert end_run(run_id, store, settings, folder).state == store.run(run_id).state == "succeeded"
     whole = pipeline.run()
     assert {item.state for item in whole.steps.values()} == {"cached"} and whole.value("total") == 12
     again = begin_run(pipeline, {}, "tuesday", store)
@@ -73,14 +73,14 @@ def test_a_step_waits_for_what_it_needs_and_fails_without(opened):
     for _ in range(2):
         assert run_step(run_id, "double", store, settings, folder).steps["double"].state == "failed"
     assert [row.state for row in store.attempts(run_id, "double")] == ["failed", "failed"]
-    ended = end_run(run_id, store, folder)
+    ended = end_run(run_id, store, settings, folder)
     assert ended.state == "failed"
     assert {name: item.state for name, item in ended.steps.items()} == {
         "make": "succeeded",
         "double": "failed",
         "total": "blocked",
     }
-    assert end_run(run_id, store, folder).state == "failed"
+    assert end_run(run_id, store, settings, folder).state == "failed"
     with pytest.raises(StoreBusy, match="is failed"):
         run_step(run_id, "total", store, settings, folder)
 
@@ -90,7 +90,7 @@ def test_a_step_that_was_never_begun_is_no_success(opened):
     pipeline, store, settings, folder = opened
     run_id = begin_run(pipeline, {}, "monday", store)
     assert run_step(run_id, "make", store, settings, folder).ok
-    ended = end_run(run_id, store, folder)
+    ended = end_run(run_id, store, settings, folder)
     assert ended.state == "failed" and ended.steps["double"].state == "not run"
 
 

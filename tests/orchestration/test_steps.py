@@ -50,7 +50,7 @@ def test_outside_a_pipeline_it_is_the_function(project):
     assert isinstance(module.double, Step)
     assert module.double(3) == 6
     assert module.double(3, 1, 2, scale=1, a=4) == 10
-    assert (module.double.__name__, module.double.__doc__, module.double.retries) == ("double", "Twice.", 2)
+    assert (module.double.__name__, module.double.__doc__, module.double.patience.retries) == ("double", "Twice.", 2)
 
 
 def test_kinds_follow_from_annotations(project):

@@ -155,6 +155,13 @@ def test_older_formats_are_still_read(tmp_path, version):
             assert store.seen_messages(stream.stream_id, ["m1", "m2"]) == {"m1"}
         else:
             assert store.followed_streams() == []
+        if version >= 6:
+            (answer,) = store.approvals()
+            assert (answer.step, answer.is_approved, answer.by, answer.because) == ("a", True, "Ann", "looked at")
+            notice = store.take_notice()
+            assert notice is not None and (notice.body, notice.num_tries) == ({"state": "failed"}, 2)
+        else:
+            assert store.approvals() == [] and store.take_notice() is None
 
 
 def test_the_tables_change_with_the_version_only(tmp_path):

@@ -46,7 +46,8 @@ class Person:
     name : str
         As it stands in the audit log, beside what they did.
     role : str
-        "viewer" looks; "operator" also runs, cancels, waives, rolls back; "admin" also sees tokens and the audit log.
+        "viewer" looks; "operator" also runs, cancels, approves, waives, rolls back; "admin" also sees tokens and the
+        audit log.
     reads : tuple of str
         Patterns over PIPELINE/DATASET, where DATASET is the name of an ingest step; "*" is every one.
     token_id : str

@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "plan": "say what a run would do, and do nothing",
     "ingest": "take in the streams of a pipeline: commit what has come, close the spans that are over",
     "resume": "finish a run that was cut off or failed",
+    "approve": "let a run that waits for a person go on",
+    "reject": "say no to a run that waits for a person",
     "cancel": "stop a run; what is done stays",
     "up": "watch pipelines, and run each when its data, files or code have changed",
     "worker": "take runs from the queue, and help with the steps of others",
@@ -60,7 +62,7 @@ COMMANDS: dict[str, str] = {
 # What a person wants -> the commands for it, in the order of a day's work.
 GROUPS: dict[str, tuple[str, ...]] = {
     "start": ("init", "run", "plan"),
-    "go on": ("ingest", "resume", "cancel", "up", "worker"),
+    "go on": ("ingest", "resume", "approve", "reject", "cancel", "up", "worker"),
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "elsewhere": ("export", "step", "tune"),

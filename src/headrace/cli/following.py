@@ -131,4 +131,4 @@ def _is_ended(store: Store, run_id: str, step: str | None) -> bool:
     if step is None:
         return False
     tried = store.attempts(run_id, step)
-    return bool(tried) and tried[-1].state in ("succeeded", "failed", "cached", "blocked")
+    return bool(tried) and tried[-1].state in ("succeeded", "failed", "cached", "blocked", "skipped")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_output", "ago", "is_coloured", "size", "write_json", "write_json_line", "write_table"]
 
-# Green, yellow, red, by state; the word is always there too.
+# Green, cyan, yellow, red, by state; the word is always there too.
 _COLOURS = {
     "succeeded": 32,
     "cached": 32,
@@ -28,6 +28,8 @@ _COLOURS = {
     "rejected": 33,
     "no": 33,
     "blocked": 33,
+    "waiting": 33,
+    "skipped": 36,
     "cut off": 33,
     "warn": 33,
     "failed": 31,

@@ -43,4 +43,6 @@ def write_result(result: RunResult, output: str) -> int:
         )
     if result.state == "cancelled":
         return 130 if result.stopped_by != 15 else 143
+    if result.state == "waiting":
+        return 3
     return 0 if result.ok else 1

@@ -9,9 +9,9 @@ and beside `headrace up`).
 """
 
 from headrace.alerting import AlertRules
+from headrace.delivery import Channels, Delivery
 from headrace.monitoring._alerts import alerts
 from headrace.monitoring._baseline import Baseline, find_baseline
-from headrace.monitoring._delivery import Channels, Delivery
 from headrace.monitoring._drifting import Drifted, SliceBaseline
 from headrace.monitoring._lookout import Lookout, check_rules
 from headrace.monitoring._monitor import monitor

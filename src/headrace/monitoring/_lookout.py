@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headrace.alerting import AlertRules
+from headrace.delivery import Channels, Delivery
 from headrace.errors import HeadraceError
 from headrace.monitoring._alerts import alerts
-from headrace.monitoring._delivery import Channels, Delivery
 from headrace.monitoring._watch import RULES, Watch, read_rules
 from headrace.progress import say
 from headrace.store import Store

@@ -186,8 +186,47 @@ def _tune(arguments: dict[str, Any], context: Context) -> Done:
     return Done({"tuning": tuning, "best": tuning.best}, {"tuned": tuning.summary})
 
 
+def _approval(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.orchestration.approvals import subject_of
+
+    subject, about = subject_of(arguments)
+    pipeline = context.store.run(context.attempt.run_id).pipeline
+    answer = context.store.answered(pipeline, context.attempt.step, subject)
+    if answer is None:
+        raise InvalidInput("nobody has answered yet", fix=f"headrace approve {context.attempt.run_id}")
+    word = "approved" if answer.is_approved else "rejected"
+    said = f"{word} by {answer.by}" + (f": {answer.because}" if answer.because else "")
+    result: dict[str, Any] = {
+        "ok": answer.is_approved,
+        "summary": said,
+        "approval": {
+            "subject": subject,
+            "question": arguments["question"],
+            "about": about,
+            "by": answer.by,
+            "because": answer.because,
+            "time_us": answer.time_us,
+        },
+    }
+    if answer.is_approved:
+        return Done({}, result, passed={"approved": about["thing"]})
+    # A person may think better of it, which an equal run should hear.
+    return Done({}, {**result, "items": [said], "num_items": 1}, is_kept=False)
+
+
+def _when(arguments: dict[str, Any], context: Context) -> Done:
+    from headrace.orchestration.conditions import judge_condition
+
+    judged = judge_condition(arguments["figures"], arguments["condition"])
+    name = "then" if judged.holds else "otherwise"
+    word = "holds" if judged.holds else "does not hold"
+    result = {"holds": judged.holds, "summary": f"{judged.said}: {word}"}
+    return Done({}, result, passed={"chosen": context.inputs[name]} if name in context.inputs else {})
+
+
 _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "analyze": _analyze,
+    "approval": _approval,
     "evaluate": _evaluate,
     "gate": _gate,
     "ingest": _ingest,
@@ -198,4 +237,5 @@ _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "transform": _transform,
     "tune": _tune,
     "validate": _validate,
+    "when": _when,
 }

@@ -13,7 +13,7 @@ from headrace.orchestration.handles import ANY, Handle
 if TYPE_CHECKING:
     from headrace.orchestration.tracing import Node
 
-__all__ = ["WORDS", "check_nouns", "check_texts"]
+__all__ = ["WORDS", "check_nouns", "check_passed", "check_texts"]
 
 # kind -> what a person calls it, and how to come by one.
 WORDS: dict[str, tuple[str, str]] = {
@@ -75,6 +75,32 @@ def check_nouns(verb: str, takes: Mapping[str, str], values: Mapping[str, Any], 
                     fix=f"call it: hr.{item.__name__}()",
                 )
     _check_trainer(verb, values.get("trainer"))
+
+
+def check_passed(verb: str, names: Sequence[str], values: Mapping[str, Any]) -> str:
+    """The kind of what a verb passes on; the first of `names` must be there, and all of one kind.
+
+    Raises Misuse, at the user's line, for what is no handle.
+    """
+    kind = ANY
+    for name in names:
+        value = values[name]
+        if value is None and name != names[0]:
+            continue
+        if not isinstance(value, Handle):
+            raise Misuse(
+                f"{name} of hr.{verb} is {_said(value)}",
+                where=user_line(),
+                expected="what a verb or a step gave: it is passed on as it is",
+            )
+        if ANY not in (kind, value._kind) and value._kind != kind:
+            raise Misuse(
+                f"{name} of hr.{verb} is {words_of(value._kind)} ({value._reference})",
+                where=user_line(),
+                expected=f"{words_of(kind)}, as {names[0]} is: whoever takes it must not care which it is",
+            )
+        kind = value._kind if kind == ANY else kind
+    return kind
 
 
 def _check_trainer(verb: str, trainer: Any) -> None:
@@ -183,6 +209,10 @@ def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()
             _check_split(values.get("split"))
         elif verb == "gate":
             _check_rules(values, nodes)
+        elif verb == "when":
+            _check_condition(values, nodes)
+        elif verb == "approval" and not isinstance(values.get("question", ""), str):
+            raise InvalidInput(f"question of hr.approval is {_said(values['question'])}", expected="a text")
         elif verb in ("push", "champion") and isinstance(values["endpoint"], str):
             from headrace.store import check_endpoint_name
 
@@ -243,6 +273,31 @@ def _check_eval(dataset: Any, nodes: Sequence[Node]) -> None:
             expected="splits named train and eval, beside them validation where a trainer stops early",
             fix="split={'train': 8, 'eval': 2}",
         )
+
+
+def _check_condition(values: Mapping[str, Any], nodes: Sequence[Node]) -> None:
+    from headrace.orchestration.conditions import FIGURES
+    from headrace.rules import parse_rule
+
+    condition, figures = values["condition"], values["figures"]
+    if not isinstance(condition, str):
+        raise InvalidInput(f"condition of hr.when is {_said(condition)}", expected="a text: 'roc_auc >= 0.85'")
+    rule = parse_rule(condition)
+    if not isinstance(figures, Handle):
+        return
+    known = FIGURES.get(figures._kind)
+    if known is not None and rule.metric not in known:
+        raise UnknownName(f"figure of {words_of(figures._kind)}", rule.metric, known, where=f"condition {str(rule)!r}")
+    if figures._kind in WORDS and figures._kind != "evaluation" and known is None:
+        raise Misuse(
+            f"figures of hr.when is {words_of(figures._kind)} ({figures._reference})",
+            expected="an evaluation, a data set, statistics, a validation, a verdict, or numbers that a step returned",
+        )
+    if rule.reference != "number" and figures._kind not in (ANY, "evaluation"):
+        raise InvalidInput(
+            f"{rule} compares with a {rule.reference}", expected="a number: only an evaluation knows another model"
+        )
+    _check_rules({"rules": [condition], "evaluation": figures}, nodes)
 
 
 def _check_rules(values: Mapping[str, Any], nodes: Sequence[Node]) -> None:

@@ -267,7 +267,7 @@ def _said(row: AttemptRow | None) -> str:
     """How a step ended, where that is worth comparing: a yes, a no, a failure."""
     if row is None:
         return "-"
-    if row.state in ("failed", "lost", "blocked"):
+    if row.state in ("failed", "lost", "blocked", "skipped", "waiting"):
         return f"{row.state}: {row.reason}"
     result: Mapping[str, Any] = row.result or {}
     if result.get("ok") is False:

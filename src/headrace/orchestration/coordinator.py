@@ -3,6 +3,8 @@
 It holds the run's lease and those of its running attempts, and renews them; a step's process can only commit while
 its lease stands. Workers may help: what they begin is awaited like our own. Whatever kills the coordinator,
 everything committed stays, and `headrace resume`, or a worker, goes on from there.
+
+Longer than most files: it is one loop over one set of steps, whose parts would have to share all of it.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from headrace import progress
 from headrace.errors import StoreError
+from headrace.orchestration.approvals import subject_of
 from headrace.orchestration.children import Children, ZygoteDied
+from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.hands import Hands, Outcome, ordered
 from headrace.orchestration.lookups import Inputs, inputs_of, is_looked_up, is_refusal
+from headrace.orchestration.notifying import notice_of
+from headrace.orchestration.patience import Tries
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.reading import without_measurements
 from headrace.orchestration.reporting import tell_failure, tell_run, tell_step
@@ -83,7 +89,6 @@ class Coordinator:
         self.results: dict[str, StepResult] = {}
         self.waiting: list[Node] = list(plan.graph.nodes)
         self.foreign: dict[str, _Foreign] = {}
-        self.tries: dict[str, int] = {}
         self.hands_back = hands_back
         self.interrupts = 0
         self.stopped_by = 0
@@ -91,12 +96,18 @@ class Coordinator:
         self._is_helped = False
         self._told = False
         self._waits_for_room = False
+        self._is_resting = False  # whether the run ends here, to go on when a person has answered
+        self._asking: dict[str, str] = {}  # steps that wait for a person, and what they ask
+        self._calls = {node.name: node.call for node in plan.graph.nodes}
+        self._left_out: set[str] = set()  # steps after which one is skipped, not blocked
         self._missing: dict[str, str] = {}  # steps that are ready, and whose key the store does not know
         self._renewed = self._asked = time.monotonic()
         rows = store.attempts(run_id)
         # On resuming: the steps this run has finished already need no second record.
         self._finished = {row.step: row.key for row in rows if row.state in ("succeeded", "cached")}
+        self._skipped = {step for step, row in {row.step: row for row in rows}.items() if row.state == "skipped"}
         self._seen = Counter(row.step for row in rows)  # how many attempts at each step we know of
+        self.tries = Tries(run_id, store, rows)
         for row in rows:
             if row.state == "running" and self._is_worked_on(row):  # by who helped the runner before us
                 self._leave(plan.graph[row.step], row)
@@ -112,7 +123,7 @@ class Coordinator:
             while self.waiting or self.hands.running or self.foreign:
                 if not self.interrupts:
                     self._start_ready()
-                    if self._is_through:
+                    if self._is_through or (self._asking and self._rest()):
                         break
                 elif not self.hands.running and (self.hands_back or not self.foreign):
                     break
@@ -132,8 +143,13 @@ class Coordinator:
         state = self._finish()
         unfinished = [*self.waiting, *(item.node for item in self.foreign.values())]
         reason = "the run was stopped" if self.only is None else "not begun here"
+        if self._is_resting:
+            reason = f"after {', '.join(self._asking)}"
         for node in unfinished:
-            self.results[node.name] = StepResult(node.name, "not run", reason=reason)
+            state_of_it, why = (
+                ("waiting", self._asking[node.name]) if node.name in self._asking else ("not run", reason)
+            )
+            self.results[node.name] = StepResult(node.name, state_of_it, reason=why)
         names = [node.arguments["endpoint"] for node in self.plan.graph.nodes if node.call == "push"]
         result = RunResult(
             self.run_id,
@@ -154,20 +170,43 @@ class Coordinator:
         self.interrupts += 1
 
     @property
+    def is_held(self) -> bool:
+        """Whether nothing runs, and a step waits to be tried again: its process has room for another run's steps."""
+        return not self.hands.running and self.tries.is_waiting
+
+    @property
     def _is_through(self) -> bool:
         """Whether nothing is left that this process may begin, or waits for."""
         return self.only is not None and not self.hands.running and not self.foreign and not self._waits_for_room
+
+    def _rest(self) -> bool:
+        """End the run, to go on when a person has answered, if nothing else is left to do; returns whether it ended."""
+        if self.only is not None or self.hands.running or self.foreign or self._waits_for_room:
+            return False
+        if any(result.state == "failed" for result in self.results.values()):
+            self._is_resting = True  # and ends as failed: what failed has to be seen to first
+        else:
+            notice = notice_of(self.store, self.run_id, "waiting", self.settings)
+            self._is_resting = self.store.rest_run(self.run_id, notice=notice)
+        return self._is_resting
 
     def _finish(self) -> str:
         if self.only is not None:
             self.store.release_run(self.run_id)
             return "queued"
-        state = "cancelled" if self.waiting or self.foreign else state_of(self.results.values())
+        is_failed = any(result.state == "failed" for result in self.results.values())
+        if self._is_resting and not is_failed:
+            return "waiting"
+        is_open = bool(self.waiting or self.foreign) and not self._is_resting
+        state = "cancelled" if is_open else state_of(self.results.values())
         if state == "cancelled" and self.hands_back and not self._is_cancelled:
             self.store.release_run(self.run_id)
             return "queued"
-        self.store.finish_run(self.run_id, state)
+        self._end(state)
         return state
+
+    def _end(self, state: str) -> None:
+        self.store.finish_run(self.run_id, state, notice=notice_of(self.store, self.run_id, state, self.settings))
 
     def _start_ready(self) -> None:
         self._waits_for_room = False
@@ -176,7 +215,7 @@ class Coordinator:
             progressed = False
             ended = {name: result.outputs for name, result in self.results.items()}
             for node in list(self.waiting):
-                inputs = inputs_of(node, self.plan.resolved.get(node.name, {}), ended)
+                inputs = inputs_of(node, self.plan.resolved.get(node.name, {}), ended, self._left_out)
                 if inputs is not None and self._advance(node, inputs):
                     self.waiting.remove(node)
                     progressed = True
@@ -187,15 +226,21 @@ class Coordinator:
             self.results[node.name] = StepResult(node.name, "looked up", inputs.output)
             return True
         if self.only is not None and node.name not in self.only and node.name not in self._finished:
+            if inputs.withheld is not None and node.name in self._skipped:  # what comes after it has to know
+                self.results[node.name] = StepResult(node.name, "skipped")
+                self._left_out.add(node.name)
+                return True
             return False
         if inputs.withheld is not None:
-            self._block(node, inputs.withheld)
+            self._leave_out(node, inputs.withheld)
             return True
         key = self._missing.get(node.name) or self.plan.key_of(node, inputs.digests)
         if node.name not in self._missing and self._take_known(node, key, inputs.digests):
             return True
         self._missing[node.name] = key
-        if not self.hands.has_room:
+        if node.call == "approval" and self._is_unanswered(node, key, inputs.digests):
+            return False
+        if self.tries.has_to_wait(node, key) or not self.hands.has_room:
             self._waits_for_room = True
             return False
         self._seen[node.name] += 1
@@ -228,20 +273,43 @@ class Coordinator:
             self._set(StepResult(node.name, "cached", ordered(node, outputs), result))
         return True
 
-    def _block(self, node: Node, need: Reference) -> None:
-        state = self.results[need.step].state
-        if state == "failed":
+    def _is_unanswered(self, node: Node, key: str, digests: Mapping[Reference, str | None]) -> bool:
+        """Whether a person has yet to answer; asks, where that is new."""
+        record = self.hands.record(node, digests)
+        arguments = record["parts"]["arguments"]
+        subject, about = subject_of(arguments)
+        if self.store.answered(self.plan.graph.pipeline, node.name, subject) is not None:
+            self._asking.pop(node.name, None)
+            return False
+        if node.name not in self._asking:
+            question = self._asking[node.name] = str(arguments["question"])
+            is_new = self.store.ask(
+                self.run_id, node.name, key, subject=subject, question=question, about=about, **record
+            )
+            self._seen[node.name] += is_new
+            progress.say(f"{node.name}: waiting for approval" + (f": {question}" if question else ""))
+        return True
+
+    def _leave_out(self, node: Node, need: Reference) -> None:
+        """Record that a step is blocked, or skipped, and by what."""
+        before = self.results[need.step]
+        state, is_skipped = before.state, need.step in self._left_out
+        if state in ("blocked", "skipped"):
+            reason = f"{need.step} is {state}"
+        elif is_skipped:
+            reason = str(before.result.get("summary") or f"{need.step} does not hold")
+        elif state == "failed":
             reason = f"{need.step} failed"
-        elif state == "blocked":
-            reason = f"{need.step} is blocked"
         else:
             reason = f"{need.step} said no" if is_refusal(need) else f"{need.step} gave no {need.output!r}"
-        self.store.block(self.run_id, node.name, "", reason)
+        self.store.block(self.run_id, node.name, "", reason, is_skipped=is_skipped)
         self._seen[node.name] += 1
-        self._set(StepResult(node.name, "blocked", reason=reason))
+        self._set(StepResult(node.name, "skipped" if is_skipped else "blocked", reason=reason))
 
     def _set(self, result: StepResult) -> None:
         self.results[result.name] = result
+        if is_left_out(self._calls[result.name], result.state, result.outputs):
+            self._left_out.add(result.name)
         tell_step(result)
 
     def _ended(self, outcome: Outcome) -> None:
@@ -256,9 +324,8 @@ class Coordinator:
 
     def _failed(self, outcome: Outcome) -> None:
         node = outcome.node
-        self.tries[node.name] = self.tries.get(node.name, 0) + 1
-        if self.tries[node.name] <= node.retries and not self.interrupts:
-            progress.say(f"{node.name}: {outcome.reason}; trying again ({self.tries[node.name]} of {node.retries})")
+        # Steps that another orchestrator starts it tries again itself.
+        if self.only is None and not self.interrupts and self.tries.tries_again(node, outcome.reason):
             self._put_back(node)
             return
         self._set(StepResult(node.name, "failed", reason=outcome.reason, seconds=outcome.seconds))
@@ -350,4 +417,4 @@ class Coordinator:
             self.store.release_run(self.run_id)
             return
         self.hands.fail(f"the runner stopped: {str(error) or type(error).__name__}")
-        self.store.finish_run(self.run_id, "failed" if isinstance(error, Exception) else "cancelled")
+        self._end("failed" if isinstance(error, Exception) else "cancelled")

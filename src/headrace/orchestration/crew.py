@@ -19,6 +19,7 @@ from headrace.orchestration.children import spare_runner
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
 from headrace.orchestration.helper import Helper
+from headrace.orchestration.notifying import Teller, notice_of
 from headrace.orchestration.recorded import recorded_plan
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["Crew"]
 
 # A run that was taken so often, and not one step ended in between, kills whoever takes it.
 _MOST_TAKES = 5
+_GETS_ON = ("attempt-succeeded", "attempt-cached", "approval-answered", "run-finished")
 _PAUSE_S = 5.0  # after the store has failed a run, before it is tried again
 
 
@@ -73,6 +75,7 @@ class Crew:
         self.unable: dict[str, str] = {}  # runs that cannot be carried out here, and why
         self.ended: list[tuple[str, str]] = []  # run and state, for whoever wants to know; emptied by them
         self.interrupts = 0
+        self._teller = Teller(store, settings)
         self._announced = 0.0
         self._left: dict[str, float] = {}  # runs that the store failed under us: when to put them back
 
@@ -100,6 +103,7 @@ class Crew:
             for helper in self.helpers.values():
                 helper.stop()
         self._collect()
+        self._teller.turn()
         running = self.store.runs(state="running")
         if not self.interrupts:
             self._take(running)
@@ -115,6 +119,7 @@ class Crew:
         for helper in self.helpers.values():
             helper.close()
         self.store.withdraw("worker")
+        self._teller.close()
 
     def _collect(self) -> None:
         for run_id, item in list(self.coordinated.items()):
@@ -139,7 +144,8 @@ class Crew:
         dead = [run for run in running if not self.store.is_alive(self.store.lease(run.run_id))]
         for run in [*reversed(dead), *reversed(self.store.runs(state="queued"))]:
             room = self.settings.num_workers
-            if len(self.coordinated) >= room or self.store.num_held() >= room:
+            num_busy = sum(not item.coordinator.is_held for item in self.coordinated.values())
+            if num_busy >= room or self.store.num_held() >= room:
                 return
             plan = self._plan(run)
             if plan is None:
@@ -150,7 +156,8 @@ class Crew:
                 continue  # another was quicker
             if self._takes(run.run_id) > _MOST_TAKES:
                 progress.say(f"run {run.run_id} was taken {_MOST_TAKES} times and got nowhere: it is given up")
-                self.store.finish_run(run.run_id, "failed")
+                notice = notice_of(self.store, run.run_id, "failed", self.settings)
+                self.store.finish_run(run.run_id, "failed", notice=notice)
                 self.ended.append((run.run_id, "failed"))
                 continue
             item = _Coordinated(plan, run.run_id, self.store, self.settings)
@@ -195,7 +202,7 @@ class Crew:
         progress.say(f"run {run_id} is left alone here: {why}")
 
     def _takes(self, run_id: str) -> int:
-        """How often the run was taken since a step of it ended."""
+        """How often the run was taken since a step of it ended, a person answered, or it came to an end."""
         kinds = [event.kind for event in self.store.events(run_id)]
-        since = itertools.takewhile(lambda kind: kind not in ("attempt-succeeded", "attempt-cached"), reversed(kinds))
+        since = itertools.takewhile(lambda kind: kind not in _GETS_ON, reversed(kinds))
         return sum(kind == "run-taken" for kind in since)

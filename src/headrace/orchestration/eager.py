@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, Misuse
 from headrace.orchestration.stores import required_store
 
-__all__ = ["champion", "load_schema", "previous", "push", "tune"]
+__all__ = ["approval", "champion", "load_schema", "previous", "push", "tune", "when"]
 
 
 def load_schema(path: str | os.PathLike[str], *, otherwise: Any = None) -> Any:
@@ -63,3 +63,19 @@ def tune(trainer: Any, graph: Any, dataset: Any, **options: Any) -> Any:
     brought = packages_behind([describe(trainer)])
     version = ", ".join([f"headrace {headrace_version()}", *(f"{name} {number}" for name, number in brought.items())])
     return tune_in(trainer, graph, dataset, store=store, version=version, **options)
+
+
+def approval(thing: Any, *, question: str = "", evidence: Any = ()) -> Any:
+    """Raise Misuse: a person is asked by a run, which can wait."""
+    raise Misuse(
+        "hr.approval outside a pipeline asks nobody",
+        expected="a call inside a function with @hr.pipeline",
+        fix="whoever types this may look, and go on",
+    )
+
+
+def when(figures: Any, condition: str, *, then: Any, otherwise: Any = None) -> Any:
+    """`then` where the condition holds, else `otherwise`."""
+    from headrace.orchestration.conditions import judge_condition
+
+    return then if judge_condition(figures, condition).holds else otherwise

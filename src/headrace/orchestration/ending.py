@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from headrace.orchestration.approvals import Waiting, waiting_of
 
 if TYPE_CHECKING:
     from headrace.store import AttemptRow, RunRow, Store
 
-__all__ = ["ending"]
+__all__ = ["ending", "waiting_lines"]
 
 _MOST = 20
 _MOST_WARNINGS = 5
 _MOST_NAMED = 3
+_DIGITS = 12
 _INDENT = "  "
 
 
@@ -38,16 +41,29 @@ def ending(store: Store, run: RunRow, *, width: int = 0) -> list[str]:
     if run.state == "running":
         return []
     last: dict[str, AttemptRow] = {row.step: row for row in store.attempts(run.run_id)}
+    waiting = waiting_of(store, run)
     lines = [
+        *waiting_lines(waiting),
         *_refused(last),
         *_failed(run, last),
         *_beside(last, "waived", "let pass", _MOST),
         *_beside(last, "warnings", "warns of", _MOST_WARNINGS),
         *_rivals(run),
         *_endpoints(store, run, last),
-        *_next(run, last),
+        *_next(store, run, last, waiting),
     ]
     return [part for line in lines for part in _wrapped(line, width)]
+
+
+def waiting_lines(waiting: Iterable[Waiting]) -> Iterator[str]:
+    """What waits for a person: the question, what to look at, and what to type."""
+    for item in waiting:
+        yield f"run {item.run_id} waits at {item.step}" + (f": {item.question}" if item.question else "")
+        for name, found in item.about.items():
+            yield f"{_INDENT}{name}, {item.made_by[name]}: headrace show {found[:_DIGITS]}"
+        named = f"{item.run_id} {shlex.quote(item.step)}"
+        yield f"{_INDENT}headrace approve {named} --by PERSON"
+        yield f"{_INDENT}headrace reject {named} --by PERSON --because REASON"
 
 
 def _wrapped(line: str, width: int) -> list[str]:
@@ -139,12 +155,16 @@ def _served_at(store: Store, name: str, time_us: int | None) -> int | None:
     return moves[-1] if moves else None
 
 
-def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
+def _next(store: Store, run: RunRow, last: dict[str, AttemptRow], waiting: list[Waiting]) -> Iterator[str]:
     from headrace.orchestration.waivers import can_waive
     from headrace.validation.amending import AMENDABLE
 
     calls = {step["name"]: step["call"] for step in run.plan["steps"]}
     again = f"headrace run {_file(run)}"
+    if run.state == "waiting" and waiting:
+        who = "a worker goes on" if store.announced("worker") else f"headrace resume {run.run_id} goes on"
+        yield f"next: approve or reject it; then {who}"
+        return
     failed = [row for row in last.values() if row.state in ("failed", "lost")]
     refused = [row for row in last.values() if _says_no(row)]
     unread = [row for row in failed if calls.get(row.step) in ("ingest_span", "load_schema")]
@@ -162,7 +182,10 @@ def _next(run: RunRow, last: dict[str, AttemptRow]) -> Iterator[str]:
         yield f"  or: {again}: it starts anew and sees what has changed"
     for row in refused:
         names = list((row.result or {}).get("names", ()))
-        if names:
+        if calls.get(row.step) == "approval":
+            yield f"next: change what was asked about, then: {again}"
+            yield f"  or: the no was wrong: headrace approve {run.run_id} {row.step} --overrule --by PERSON"
+        elif names:
             yield f"next: put the data right, then: {again}"
             about = [name for name in names if name.partition(":")[0] in AMENDABLE]
             path = _schema_file(run)

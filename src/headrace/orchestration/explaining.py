@@ -28,7 +28,8 @@ class Explanation:
     run_id, step : str
         What is explained.
     state : str
-        "succeeded" (it ran), "cached", "looked up", "failed", "blocked", "lost", "running" or "not run".
+        "succeeded" (it ran), "cached", "looked up", "failed", "blocked", "skipped", "waiting", "lost", "running" or
+        "not run".
     why : str
         In one sentence.
     compared : str
@@ -89,8 +90,10 @@ def explain(store: Store, run: RunRow, step: str) -> Explanation:
     def answer(why: str, **more: Any) -> Explanation:
         return Explanation(run.run_id, step, last.state, why, key=last.key, parts=parts, **more)
 
-    if last.state == "blocked":
-        return answer(f"blocked: {last.reason}")
+    if last.state in ("blocked", "skipped"):
+        return answer(f"{last.state}: {last.reason}")
+    if last.state == "waiting":
+        return answer("waiting for a person's approval" + (f": {last.reason}" if last.reason else ""))
     if last.state == "cached":
         made = store.cached(last.key)
         source = "an earlier run" if made is None else f"run {made.run_id}"
@@ -134,7 +137,7 @@ def nearest(
     for row in store.attempts_of(pipeline, step, limit=2 * _MOST_KEYS):
         if before is not None and (row.started_us, row.attempt_id) >= (before.started_us, before.attempt_id):
             continue
-        if row.key in seen or row.state == "blocked" or (only_done and row.state not in _DONE):
+        if row.key in seen or row.state in ("blocked", "skipped", "waiting") or (only_done and row.state not in _DONE):
             continue
         seen.add(row.key)
         then = store.key_parts(row.key)

@@ -21,7 +21,7 @@ from headrace.orchestration.external import tasks_of
 from headrace.orchestration.pipelines import Pipeline
 from headrace.orchestration.schedule import Schedule
 
-__all__ = ["Exported", "Exporter", "Parameter", "Task", "as_yaml", "check_image", "made_by"]
+__all__ = ["Exported", "Exporter", "Parameter", "Task", "as_yaml", "check_image", "made_by", "refuse_asking"]
 
 _OURS = ("begin", "end")  # the tasks before and after the steps
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -38,13 +38,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Task:
-    """A step to start, after others; `line` is where the user wrote it."""
+    """A step to start, after others.
+
+    `line` is where the user wrote it, the waits are those of `hr.step`, and `asks` is whether it waits for a person.
+    """
 
     name: str
     needs: tuple[str, ...]
     retries: int
     timeout_s: float | None
     line: str
+    backoff_s: float = 0.0
+    backoff_factor: float = 2.0
+    asks: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,17 @@ class Exported:
             parameters.append(Parameter(name, defaults[name], kind))
         graph = pipeline.trace()
         tasks = tuple(
-            Task(node.name, needs, node.retries, node.timeout_s, node.line) for node, needs in tasks_of(graph)
+            Task(
+                node.name,
+                needs,
+                node.retries,
+                node.timeout_s,
+                node.line,
+                node.backoff_s,
+                node.backoff_factor,
+                asks=node.call == "approval",
+            )
+            for node, needs in tasks_of(graph)
         )
         for task in tasks:
             if task.name in _OURS:
@@ -120,6 +136,18 @@ class Exporter(ABC):
 def made_by(system: str, exported: Exported) -> str:
     """The first line of an exported file, without the marks of a comment."""
     return f"Made by `headrace export {system}` from {exported.target}: change that file, not this one."
+
+
+def refuse_asking(exported: Exported, system: str) -> None:
+    """Raise InvalidInput, at its line, for a step that waits for a person: the other system's tasks cannot."""
+    for task in exported.tasks:
+        if task.asks:
+            raise InvalidInput(
+                f"step {task.name!r} waits for a person, which a task of {system} cannot",
+                where=task.line,
+                expected="a pipeline whose steps end by themselves",
+                fix="run it with `headrace up`, or push to an endpoint of its own and have a person promote it",
+            )
 
 
 def check_image(image: str, system: str) -> None:

@@ -2,7 +2,7 @@
 
     run_id = begin_run(pipeline, {}, "scheduled__2026-02-01", store)    # twice is once
     run_step(run_id, "train", store, settings, project)                 # takes what is known from the store, as ever
-    end_run(run_id, store, project)                                     # how it ended, on record
+    end_run(run_id, store, settings, project)                           # how it ended, on record
 
 What is planned, cached, committed and refused is what `headrace run` would do; the other orchestrator says when and
 where. One step process at a time holds the run: steps that it starts side by side wait for one another. A run that
@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from headrace import progress
 from headrace.errors import StoreBusy, UnknownName
+from headrace.orchestration.conditions import is_left_out
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked, ordered
 from headrace.orchestration.lookups import inputs_of, is_looked_up
+from headrace.orchestration.notifying import notice_of, tell_of_runs
 from headrace.orchestration.recorded import recorded_plan
 from headrace.orchestration.results import RunResult, StepResult, state_of
 from headrace.orchestration.runner import queue_plan
@@ -94,7 +96,7 @@ def run_step(run_id: str, step: str, store: Store, settings: Settings, project: 
     return replace(result, state=state_of(steps.values()), steps=steps, endpoints={})
 
 
-def end_run(run_id: str, store: Store, project: Path) -> RunResult:
+def end_run(run_id: str, store: Store, settings: Settings, project: Path) -> RunResult:
     """Say how a run ended whose steps another orchestrator has started, or has given up; asked again, the same.
 
     A step that was never begun counts as failed, unless what it needs was withheld or failed: then it is blocked.
@@ -106,18 +108,37 @@ def end_run(run_id: str, store: Store, project: Path) -> RunResult:
         store.take_run(run_id, only=_OPEN)
     newest = {row.step: row for row in store.attempts(run_id)}
     results: dict[str, StepResult] = {}
+    left_out: set[str] = set()
+    open_steps: set[str] = set()  # those that wait for a person, and all that needs them
     for node in plan.graph.nodes:
-        ended = {name: item.outputs for name, item in results.items() if item.state in _GAVE}
-        inputs = inputs_of(node, plan.resolved.get(node.name, {}), ended)
+        ended = {name: item.outputs for name, item in results.items() if item.state in _GAVE or name in left_out}
+        inputs = inputs_of(node, plan.resolved.get(node.name, {}), ended, left_out)
+        row = newest.get(node.name)
         if inputs is not None and inputs.output is not None and inputs.withheld is None:
             results[node.name] = StepResult(node.name, "looked up", inputs.output)
+        elif row is None and any(need.step in open_steps for need in node.needs):
+            results[node.name] = StepResult(node.name, "not run", reason="after what waits for approval")
+            open_steps.add(node.name)
         else:
-            results[node.name] = _result(node, newest.get(node.name), inputs is not None and inputs.withheld is None)
-            if results[node.name].state == "blocked" and node.name not in newest and is_open:
-                store.block(run_id, node.name, "", results[node.name].reason)
+            withheld = None if inputs is None else inputs.withheld
+            results[node.name] = _result(node, row, inputs is not None and withheld is None)
+            if withheld is not None and withheld.step in left_out and row is None:
+                results[node.name] = StepResult(node.name, "skipped", reason=f"{withheld.step} left it out")
+            state = results[node.name].state
+            if state in ("blocked", "skipped") and row is None and is_open:
+                store.block(run_id, node.name, "", results[node.name].reason, is_skipped=state == "skipped")
+            if state == "waiting":
+                open_steps.add(node.name)
+        if is_left_out(node.call, results[node.name].state, results[node.name].outputs):
+            left_out.add(node.name)
     state = state_of(results.values()) if is_open else run.state
     if is_open:
-        store.finish_run(run_id, state)
+        notice = notice_of(store, run_id, state, settings)
+        if state != "waiting":
+            store.finish_run(run_id, state, notice=notice)
+        elif not store.rest_run(run_id, notice=notice):
+            store.release_run(run_id)  # a person has answered between: whoever takes it does the steps behind
+        tell_of_runs(store, settings)
     return RunResult(run_id, run.pipeline, state, results, store.home.path, 0.0, 0, {})
 
 
@@ -131,6 +152,6 @@ def _result(node: Node, row: AttemptRow | None, has_inputs: bool) -> StepResult:
     if row.state in ("succeeded", "cached"):
         outputs = ordered(node, {name: item.digest for name, item in row.outputs.items()})
         return StepResult(node.name, row.state, outputs, row.result or {})
-    if row.state == "blocked":
-        return StepResult(node.name, "blocked", reason=row.reason or "")
+    if row.state in ("blocked", "skipped", "waiting"):
+        return StepResult(node.name, row.state, reason=row.reason or "")
     return StepResult(node.name, "failed", reason=row.reason or "its process died")

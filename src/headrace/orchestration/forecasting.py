@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
 from headrace.errors import HeadraceError
+from headrace.orchestration.approvals import subject_of
 from headrace.orchestration.changes import UNKNOWN, Change
+from headrace.orchestration.conditions import alternatives
 from headrace.orchestration.explaining import nearest
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.lookups import is_refusal, looked_up
@@ -24,6 +26,7 @@ __all__ = ["forecast"]
 
 # step -> its outputs by name; None = not known before it ran.
 Outputs = dict[str, dict[str, str | None] | None]
+_SKIPPED = "@skipped"  # the output of a step that would be skipped; no step of a user's has one of that name
 
 
 def forecast(plan: Plan, store: Store | None) -> Plan:
@@ -88,16 +91,20 @@ def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> Planne
     def planned(action: str, *why: str, changes: tuple[Change, ...] = ()) -> PlannedStep:
         return PlannedStep(node.name, node.call, node.line, action, why, changes)
 
-    for need in needs:
-        outputs = known[need.step]
-        if outputs is not None and need.output not in outputs:
-            known[node.name] = {}
-            said = "which says no" if is_refusal(need) else f"which gives no {need.output!r}"
-            return planned("blocked", f"by {need.step}, {said}" if outputs else f"by {need.step}")
+    gone = [need for need in needs if (outputs := known[need.step]) is not None and need.output not in outputs]
+    skipping = {need for need in gone if _is_left_out(plan, known, need.step)}
+    gone = [need for need in gone if need not in skipping or need not in alternatives(node)]
+    for need in [need for need in gone if need in skipping]:
+        known[node.name] = {_SKIPPED: None}
+        return planned("skipped", f"{need.step} leaves it out")
+    for need in gone:
+        known[node.name] = {}
+        said = "which says no" if is_refusal(need) else f"which gives no {need.output!r}"
+        return planned("blocked", f"by {need.step}, {said}" if known[need.step] else f"by {need.step}")
     digests: dict[Reference, str | None] = {}
     for need in needs:
         outputs = known[need.step]
-        digests[need] = UNKNOWN if outputs is None else outputs[need.output]
+        digests[need] = UNKNOWN if outputs is None else outputs.get(need.output)
     if found is not None:
         value = digests[needs[0]] if needs else found.digest
         known[node.name] = None if value == UNKNOWN else {next(iter(node.outputs)): value}
@@ -108,6 +115,10 @@ def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> Planne
     if row is not None:
         known[node.name] = {name: item.digest for name, item in row.outputs.items()}
         return planned("cached", *_cached(node, row))
+    if node.call == "approval" and not is_open and store is not None:
+        answer = store.answered(plan.graph.pipeline, node.name, subject_of(parts["arguments"])[0])
+        word = "approved" if answer is None or answer.is_approved else "rejected"
+        return planned("will run", "a person is asked" if answer is None else f"{word} by {answer.by}")
     first = _first_time(node)
     if store is None:
         return planned("will run", first)
@@ -125,6 +136,14 @@ def _step(plan: Plan, node: Node, known: Outputs, store: Store | None) -> Planne
         return planned("will run", f"run {attempt.run_id} tried the same: {kept}")
     changes = [*certain, *(change for change in changes if change not in certain)]
     return planned("will run", *(change.text for change in changes), changes=tuple(changes))
+
+
+def _is_left_out(plan: Plan, known: Outputs, step: str) -> bool:
+    """Whether what needs a step would be skipped: as it would itself, or as a condition that is known not to hold."""
+    outputs = known[step]
+    return outputs is not None and (
+        _SKIPPED in outputs or (plan.graph[step].call == "when" and "chosen" not in outputs)
+    )
 
 
 def _first_time(node: Node) -> str:
@@ -160,8 +179,8 @@ def _push(node: Node, step: PlannedStep, known: Outputs, store: Store | None) ->
     endpoint = node.arguments["endpoint"]
     live = None if store is None else store.endpoint(endpoint)
     serves = None if live is None else live.version
-    if step.action == "blocked":
-        return PlannedPush(endpoint, serves, None, f"nothing would be pushed: blocked {step.why[0]}")
+    if step.action in ("blocked", "skipped"):
+        return PlannedPush(endpoint, serves, None, f"nothing would be pushed: {step.action} {step.why[0]}")
     if step.action == "cached" and store is not None:
         from headrace.orchestration.values import load_value
 

@@ -104,6 +104,8 @@ class Helper:
             if row.state in ("succeeded", "cached")
         }
         for node in self.plan.graph.nodes:
+            if node.call == "approval":  # who coordinates the run asks the person
+                continue
             inputs = inputs_of(node, self.plan.resolved.get(node.name, {}), ended)
             if inputs is None or inputs.withheld is not None:
                 continue

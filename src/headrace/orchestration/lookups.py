@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headrace.orchestration.conditions import alternatives
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.tracing import Node
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inputs", "Known", "inputs_of", "is_looked_up", "is_refusal", "looked_up", "looked_up_of"]
 
-_GIVEN_BY_YES = frozenset({"accepted", "leave"})
+_GIVEN_BY_YES = frozenset({"accepted", "approved", "leave"})
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ class Inputs:
     Parameters
     ----------
     digests : dict of Reference to str or None
-        What each came out as; None for a looked-up input that does not exist.
+        What each came out as; None for a looked-up input that does not exist, and for an alternative that was skipped.
     withheld : Reference or None
-        The first that was withheld, or never made: the step is blocked.
+        The first that was withheld, or never made: the step is blocked; or skipped, where one of them was.
     output : dict of str to str or None, or None
         What the step gives, where it is only looked up.
     """
@@ -75,16 +76,33 @@ class Inputs:
     output: dict[str, str | None] | None = None
 
 
-def inputs_of(node: Node, resolved: dict[str, Any], ended: Mapping[str, Mapping[str, str | None]]) -> Inputs | None:
-    """What a step takes; None while a step that it needs has not ended. `ended` maps steps to their outputs."""
+def inputs_of(
+    node: Node,
+    resolved: dict[str, Any],
+    ended: Mapping[str, Mapping[str, str | None]],
+    left_out: Collection[str] = (),
+) -> Inputs | None:
+    """What a step takes; None while a step that it needs has not ended.
+
+    `ended` maps steps to their outputs; `left_out` are those of them after which a step is skipped, not blocked: see
+    `conditions.is_left_out`.
+    """
     if any(need.step not in ended for need in node.needs):
         return None
     known = looked_up(node, resolved)
     digests: dict[Reference, str | None] = {}
+    withheld = []
     for need in node.needs if known is None else known.needs:
-        if need.output not in ended[need.step]:
-            return Inputs(digests, withheld=need)
-        digests[need] = ended[need.step][need.output]
+        if need.output in ended[need.step]:
+            digests[need] = ended[need.step][need.output]
+        elif need.step in left_out and need in alternatives(node):
+            digests[need] = None
+        else:
+            withheld.append(need)
+    if withheld:
+        # What nobody wants is not held up by what was withheld from it too.
+        skipped = [need for need in withheld if need.step in left_out]
+        return Inputs(digests, withheld=(skipped or withheld)[0])
     if known is None:
         return Inputs(digests)
     digest = digests[known.needs[0]] if known.needs else known.digest

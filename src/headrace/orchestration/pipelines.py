@@ -17,6 +17,7 @@ from headrace.calls import checked, user_line
 from headrace.canonical import to_canonical
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.orchestration.handles import last_line
+from headrace.orchestration.patience import Patience
 from headrace.orchestration.schedule import Schedule
 from headrace.orchestration.tracing import Graph, tracing
 
@@ -33,10 +34,13 @@ _importing: list[str] = []
 class Pipeline:
     """A pipeline: `flights.run(max_depth=6)` runs it, `flights.plan()` says what a run would do."""
 
-    def __init__(self, function: FunctionType, schedule: Schedule | None = None) -> None:
+    def __init__(
+        self, function: FunctionType, schedule: Schedule | None = None, patience: Patience | None = None
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.schedule = schedule
+        self.patience = patience
         for parameter in inspect.signature(function).parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
                 raise Misuse(
@@ -154,7 +158,7 @@ class Pipeline:
         Raises Misuse at the user's line for what a pipeline cannot do.
         """
         bound = self.bind(parameters)
-        with tracing(self.name) as trace:
+        with tracing(self.name, self.patience) as trace:
             self.function(**bound)
         return Graph(self.name, bound, tuple(trace.nodes), trace.steps)
 
@@ -189,12 +193,28 @@ def pipeline(function: Callable[..., Any], /) -> Pipeline: ...
 
 
 @overload
-def pipeline(*, schedule: str | None = None, time_zone: str = "UTC") -> Callable[[Callable[..., Any]], Pipeline]: ...
+def pipeline(
+    *,
+    schedule: str | None = None,
+    time_zone: str = "UTC",
+    retries: int | None = None,
+    backoff_s: float | None = None,
+    backoff_factor: float | None = None,
+    timeout_s: float | None = None,
+) -> Callable[[Callable[..., Any]], Pipeline]: ...
 
 
 @checked("hr.pipeline")
 def pipeline(
-    function: Callable[..., Any] | None = None, /, *, schedule: str | None = None, time_zone: str = "UTC"
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    schedule: str | None = None,
+    time_zone: str = "UTC",
+    retries: int | None = None,
+    backoff_s: float | None = None,
+    backoff_factor: float | None = None,
+    timeout_s: float | None = None,
 ) -> Pipeline | Callable[[Callable[..., Any]], Pipeline]:
     """Make a module-level function a pipeline: its verbs and steps are recorded, and run when they are needed.
 
@@ -210,13 +230,15 @@ def pipeline(
         all the time, so that a new span runs as soon as it is there.
     time_zone : str
         Of the schedule: a name of the IANA data base.
+    retries, backoff_s, backoff_factor, timeout_s
+        As `hr.step` takes them, for all verbs, and for steps that say nothing of their own.
 
     Returns
     -------
     Pipeline
         With `run(**parameters)` and `plan(**parameters)`; calling it raises Misuse.
 
-    Raises InvalidInput for a schedule or a time zone that does not exist.
+    Raises InvalidInput for a schedule or a time zone that does not exist, and for a number out of range.
 
     >>> import headrace as hr
     >>> @hr.pipeline
@@ -227,18 +249,22 @@ def pipeline(
     """
     if function is None:
         ticks = None if schedule is None else Schedule(schedule, time_zone)
-        return functools.partial(_make, schedule=ticks)
-    return _make(function, schedule=None)
+        try:
+            patience = Patience(retries, backoff_s, backoff_factor, timeout_s)
+        except InvalidInput as error:
+            raise error.locate(user_line(), adds=True) from None
+        return functools.partial(_make, schedule=ticks, patience=patience)
+    return _make(function, schedule=None, patience=None)
 
 
-def _make(function: Callable[..., Any], *, schedule: Schedule | None) -> Pipeline:
+def _make(function: Callable[..., Any], *, schedule: Schedule | None, patience: Patience | None) -> Pipeline:
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>" or "<locals>" in function.__qualname__:
         raise Misuse(
             f"{getattr(function, '__qualname__', function)!r} cannot be a pipeline",
             where=user_line(),
             expected="a function defined at the top level of a module",
         )
-    return Pipeline(function, schedule)
+    return Pipeline(function, schedule, patience)
 
 
 def load_pipeline(file: Path, name: str | None = None) -> Pipeline:

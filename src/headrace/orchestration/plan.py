@@ -31,7 +31,7 @@ class PlannedStep:
         The step, what it calls, and where the user wrote it.
     action : str
         "will run"; "cached"; "looked up"; "runs if its input changes": what it takes is not known before the steps
-        above it ran; or "blocked".
+        above it ran; "blocked"; or "skipped".
     why : tuple of str
         What changed, what it waits for, or what it is blocked by.
     changes : tuple of Change
@@ -160,7 +160,14 @@ class Plan:
             "file": None if self.file is None else self._inside(str(self.file)),
             "project": str(self.project),
             "steps": [
-                {**node.to_plain(), "retries": node.retries, "timeout_s": node.timeout_s, "notes": node.notes}
+                {
+                    **node.to_plain(),
+                    "retries": node.retries,
+                    "timeout_s": node.timeout_s,
+                    "backoff_s": node.backoff_s,
+                    "backoff_factor": node.backoff_factor,
+                    "notes": node.notes,
+                }
                 for node in self.graph.nodes
             ],
             "code": self.code,

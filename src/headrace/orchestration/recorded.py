@@ -76,6 +76,8 @@ def _node(step: Mapping[str, Any]) -> Node:
         step["retries"],
         step["timeout_s"],
         step["notes"],
+        step.get("backoff_s", 0.0),  # a plan of an earlier version has none
+        step.get("backoff_factor", 2.0),
     )
 
 

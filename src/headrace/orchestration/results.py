@@ -19,7 +19,7 @@ class StepResult:
     name : str
         The step's name.
     state : str
-        "succeeded", "cached", "failed", "blocked", "looked up" or "not run".
+        "succeeded", "cached", "failed", "blocked", "skipped", "waiting", "looked up" or "not run".
     outputs : dict of str to str or None
         Output name -> digest; None = a looked-up input that does not exist; one that was withheld is not there.
     result : dict
@@ -54,13 +54,22 @@ class StepResult:
 
 
 def state_of(steps: Iterable[StepResult]) -> str:
-    """How a run ended whose steps have ended so: "failed", "rejected" or "succeeded".
+    """How a run ended whose steps have ended so: "failed", "waiting", "rejected" or "succeeded".
+
+    A run with a step that waits is open, whatever else said no; one with a step that failed has to be seen to first. A
+    step that was skipped was not wanted.
 
     >>> state_of([StepResult("a", "succeeded"), StepResult("b", "blocked")])
     'rejected'
+    >>> state_of([StepResult("a", "waiting"), StepResult("b", "not run"), StepResult("c", "skipped")])
+    'waiting'
     """
     found = list(steps)
-    if any(item.state in ("failed", "not run") for item in found):
+    if any(item.state == "failed" for item in found):
+        return "failed"
+    if any(item.state == "waiting" for item in found):
+        return "waiting"
+    if any(item.state == "not run" for item in found):
         return "failed"
     if any(item.says_no or item.state == "blocked" for item in found):
         return "rejected"
@@ -78,7 +87,8 @@ class RunResult:
     pipeline : str
         The pipeline's name.
     state : str
-        "succeeded", "rejected" (a validation or gate said no), "failed" or "cancelled".
+        "succeeded", "rejected" (a validation, a gate or a person said no), "failed", "waiting" (for a person's
+        approval) or "cancelled".
     steps : dict of str to StepResult
         By name, in the order of the pipeline.
     home : Path

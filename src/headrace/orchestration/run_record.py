@@ -28,8 +28,8 @@ class StepRecord:
     name, call : str
         Its name, and the verb or function it calls.
     state : str
-        "succeeded", "cached", "looked up", "no" (it withholds something), "failed", "lost", "blocked", "running" or
-        "not run".
+        "succeeded", "cached", "looked up", "no" (it withholds something), "failed", "lost", "blocked", "skipped" (a
+        condition left it out), "waiting" (for a person), "running" or "not run".
     needs : tuple of str
         The steps whose outputs it takes.
     why : str
@@ -126,7 +126,7 @@ def _step(
     state = last.state if last is not None else "looked up" if name in looked_up_of(run) else "not run"
     if result.get("ok") is False:
         state = "no"
-    did_work = last is not None and last.state not in ("cached", "blocked") and last.ended_us is not None
+    did_work = last is not None and last.state in ("succeeded", "failed", "lost") and last.ended_us is not None
     start, seconds = 0.0, 0.0
     if did_work:
         assert last is not None and last.ended_us is not None
@@ -164,7 +164,7 @@ def _why(found: Explanation) -> str:
 
 
 def _says(last: AttemptRow | None, result: Mapping[str, Any]) -> Iterator[str]:
-    if last is not None and last.state in ("failed", "lost", "blocked") and last.reason:
+    if last is not None and last.state in ("failed", "lost", "blocked", "skipped", "waiting") and last.reason:
         yield last.reason
     yield from (str(item) for item in result.get("items", ()))
     for item in result.get("waived", ()):

@@ -12,6 +12,7 @@ from headrace.errors import Misuse, StoreError
 from headrace.orchestration.children import Children, Inline, spare_runner
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
+from headrace.orchestration.notifying import tell_of_runs
 from headrace.orchestration.plan import Plan
 from headrace.orchestration.results import RunResult
 
@@ -110,6 +111,7 @@ def run_plan(plan: Plan, run_id: str, store: Store, settings: Settings, *, in_pr
                 return runner.run()
         finally:
             children.close()
+            tell_of_runs(store, settings)
     except StoreError:
         store.disown()  # a notebook lives on when its run could not be recorded
         raise

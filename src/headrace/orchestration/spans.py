@@ -91,13 +91,15 @@ def expand(graph: Graph, resolved: dict[str, dict[str, Any]], folder: Path) -> G
             written, how = [], reading(node.arguments, folder)
             for span in resolved[node.name]["spans"]:
                 name = f"{node.name}[{span['name']}]"
-                nodes.append(Node(name, "ingest_span", how, {"span": "span"}, node.line))
+                nodes.append(
+                    replace(node, name=name, call="ingest_span", arguments=how, outputs={"span": "span"}, notes={})
+                )
                 # Where a piece lies and when it was written decide nothing; its content does.
                 resolved[name] = {"span": span, "sha256": [piece[-1] for piece in span["files"]]}
                 later = [span["version"]] if "version" in span else []
                 written.append([span["name"], Reference(name, "span"), *later])
             arguments = {name: value for name, value in node.arguments.items() if name not in _OF_SPANS}
-            node = Node(node.name, node.call, {**arguments, "spans": written}, node.outputs, node.line)
+            node = replace(node, arguments={**arguments, "spans": written})
         nodes.append(node)
     return Graph(graph.pipeline, graph.parameters, tuple(nodes), graph.steps)
 

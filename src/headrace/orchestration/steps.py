@@ -14,6 +14,7 @@ from typing import Any, overload
 from headrace.calls import bind, checked, user_line
 from headrace.errors import InvalidInput, Misuse
 from headrace.orchestration.handles import ANY
+from headrace.orchestration.patience import Patience
 from headrace.orchestration.tracing import current_trace
 
 __all__ = ["Named", "Step", "step"]
@@ -25,14 +26,11 @@ _PLAIN = (bool, int, float, str, list, dict, type(None))
 class Step:
     """A module-level function that runs as a step inside `@hr.pipeline`, and as itself anywhere else."""
 
-    def __init__(
-        self, function: FunctionType, *, files: tuple[str, ...], retries: int, timeout_s: float | None
-    ) -> None:
+    def __init__(self, function: FunctionType, *, files: tuple[str, ...], patience: Patience) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.files = files
-        self.retries = retries
-        self.timeout_s = timeout_s
+        self.patience = patience
         self.sources: dict[str, str] = {}  # path -> sha256 of what `code` read
         self.places: dict[str, dict[str, Any]] = {}  # where each definition that `code` counts stands
         self._stamp = self._file_stamp()
@@ -57,7 +55,7 @@ class Step:
                 values |= values.pop(parameter.name)
         trace.steps[self.reference] = self
         outputs = self.outputs()
-        return trace.record(self.reference, values, outputs, retries=self.retries, timeout_s=self.timeout_s)
+        return trace.record(self.reference, values, outputs, patience=self.patience)
 
     def call(self, values: Mapping[str, Any]) -> Any:
         """Call the function with values by parameter name, as a trace recorded them."""
@@ -182,7 +180,12 @@ def step(function: Callable[..., Any], /) -> Step: ...
 
 @overload
 def step(
-    *, files: list[str] | tuple[str, ...] = (), retries: int = 0, timeout_s: float | None = None
+    *,
+    files: list[str] | tuple[str, ...] = (),
+    retries: int | None = None,
+    backoff_s: float | None = None,
+    backoff_factor: float | None = None,
+    timeout_s: float | None = None,
 ) -> Callable[[Callable[..., Any]], Step]: ...
 
 
@@ -192,7 +195,9 @@ def step(
     /,
     *,
     files: list[str] | tuple[str, ...] = (),
-    retries: int = 0,
+    retries: int | None = None,
+    backoff_s: float | None = None,
+    backoff_factor: float | None = None,
     timeout_s: float | None = None,
 ) -> Step | Callable[[Callable[..., Any]], Step]:
     """Make a module-level function a step: in a pipeline it runs in a process of its own and its result is kept.
@@ -207,10 +212,14 @@ def step(
         returns several outputs, by field.
     files : list of str
         Paths or patterns, from the folder of the step's file, of more that it reads; their bytes count in the key.
-    retries : int
-        How often it is tried again when it raises or its process dies.
+    retries : int, optional
+        How often it is tried again when it raises or its process dies; never, unless the pipeline says otherwise.
+    backoff_s : float, optional
+        Seconds to wait before it is tried again; other steps go on meanwhile. 0, unless the pipeline says otherwise.
+    backoff_factor : float, optional
+        By how much each further wait is longer than the one before, up to an hour: 2, so that 10 s become 20, 40, ...
     timeout_s : float, optional
-        Seconds after which it is stopped.
+        Seconds after which a try is stopped.
 
     Returns
     -------
@@ -221,6 +230,8 @@ def step(
     ------
     Misuse
         For a lambda, a nested function or a method: another process could not find it.
+    InvalidInput
+        For a number out of range.
 
     >>> import headrace as hr
     >>> hr.step(lambda x: x)
@@ -228,11 +239,15 @@ def step(
     headrace.errors.Misuse: ...
     """
     if function is None:
-        return functools.partial(_make, files=tuple(files), retries=retries, timeout_s=timeout_s)
-    return _make(function, files=(), retries=0, timeout_s=None)
+        try:
+            patience = Patience(retries, backoff_s, backoff_factor, timeout_s)
+        except InvalidInput as error:
+            raise error.locate(user_line(), adds=True) from None
+        return functools.partial(_make, files=tuple(files), patience=patience)
+    return _make(function, files=(), patience=Patience())
 
 
-def _make(function: Any, *, files: tuple[str, ...], retries: int, timeout_s: float | None) -> Step:
+def _make(function: Any, *, files: tuple[str, ...], patience: Patience) -> Step:
     if isinstance(function, (staticmethod, classmethod)) or not isinstance(function, FunctionType):
         problem = f"a {type(function).__name__} cannot be a step"
     elif function.__name__ == "<lambda>":
@@ -243,13 +258,7 @@ def _make(function: Any, *, files: tuple[str, ...], retries: int, timeout_s: flo
     elif inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         problem = f"{function.__name__} is a coroutine or generator and cannot be a step"
     else:
-        if retries < 0 or (timeout_s is not None and timeout_s <= 0):
-            raise InvalidInput(
-                f"retries={retries}, timeout_s={timeout_s} of step {function.__name__!r}",
-                where=user_line(),
-                expected="retries of 0 or more and a timeout_s above 0",
-            )
-        return Step(function, files=files, retries=retries, timeout_s=timeout_s)
+        return Step(function, files=files, patience=patience)
     raise Misuse(
         problem,
         where=_line_of(function) or user_line(),

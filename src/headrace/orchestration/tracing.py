@@ -13,6 +13,7 @@ from typing import Any
 from headrace.calls import an, user_line
 from headrace.errors import Misuse
 from headrace.orchestration.handles import Handle, Reference
+from headrace.orchestration.patience import Patience
 
 __all__ = ["Graph", "Node", "Trace", "current_trace", "entries", "located", "references", "substitute", "tracing"]
 
@@ -37,6 +38,8 @@ class Node:
         How often the step is tried again after a crash.
     timeout_s : float or None
         After how many seconds it is stopped.
+    backoff_s, backoff_factor : float
+        How long is waited before it is tried again: see `patience.wait_before`.
     notes : dict
         Plain data that the step gets, and that is not in its key: the lines of a feature function.
     """
@@ -49,6 +52,8 @@ class Node:
     retries: int = field(default=0, compare=False)
     timeout_s: float | None = field(default=None, compare=False)
     notes: dict[str, Any] = field(default_factory=dict, compare=False)
+    backoff_s: float = field(default=0.0, compare=False)
+    backoff_factor: float = field(default=2.0, compare=False)
 
     @functools.cached_property
     def needs(self) -> tuple[Reference, ...]:
@@ -93,8 +98,9 @@ class Graph:
 class Trace:
     """The recorder of one call of a pipeline's function."""
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: str, patience: Patience | None = None) -> None:
         self.pipeline = pipeline
+        self.patience = Patience() if patience is None else patience  # of steps that say nothing
         self.nodes: list[Node] = []
         self.steps: dict[str, Any] = {}  # 'module:function' -> Step
 
@@ -104,14 +110,25 @@ class Trace:
         arguments: Mapping[str, Any],
         outputs: Mapping[str, str],
         *,
-        retries: int = 0,
-        timeout_s: float | None = None,
+        patience: Patience | None = None,
         notes: Mapping[str, Any] | None = None,
     ) -> Handle:
         """Add a step; returns the handle of its main output, which has the others as attributes."""
         called = call.rpartition(":")[2]
         plain = {name: self.plain(value, name, called) for name, value in arguments.items()}
-        node = Node(self._name(call), call, plain, dict(outputs), user_line(), retries, timeout_s, dict(notes or {}))
+        patient = (patience or Patience()).over(self.patience).over(_PATIENCE)
+        node = Node(
+            self._name(call),
+            call,
+            plain,
+            dict(outputs),
+            user_line(),
+            patient.retries or 0,
+            patient.timeout_s,
+            dict(notes or {}),
+            patient.backoff_s or 0.0,
+            patient.backoff_factor or 1.0,
+        )
         self.nodes.append(node)
         main, kind = next(iter(outputs.items()))
         return Handle(self, Reference(node.name, main), kind, outputs)
@@ -212,10 +229,13 @@ def current_trace() -> Trace | None:
     return _current.get()
 
 
+_PATIENCE = Patience(retries=0, backoff_s=0.0, backoff_factor=2.0)
+
+
 @contextmanager
-def tracing(pipeline: str) -> Iterator[Trace]:
-    """Record the verbs and steps called inside."""
-    trace = Trace(pipeline)
+def tracing(pipeline: str, patience: Patience | None = None) -> Iterator[Trace]:
+    """Record the verbs and steps called inside; `patience` is that of all that say nothing of their own."""
+    trace = Trace(pipeline, patience)
     token = _current.set(trace)
     try:
         yield trace

@@ -17,14 +17,15 @@ from typing import Any, TypeVar
 from headrace.calls import an, bind, user_line
 from headrace.errors import HeadraceError, Misuse
 from headrace.orchestration.arguments import plain_features, plain_objects, plain_space
-from headrace.orchestration.checking import check_nouns, check_texts
-from headrace.orchestration.handles import Handle
+from headrace.orchestration.checking import check_nouns, check_passed, check_texts
+from headrace.orchestration.handles import ANY, Handle
 from headrace.orchestration.tracing import current_trace
 
 __all__ = [
     "VERBS",
     "Verb",
     "analyze",
+    "approval",
     "champion",
     "evaluate",
     "evaluate_predictions",
@@ -38,6 +39,7 @@ __all__ = [
     "transform",
     "tune",
     "validate",
+    "when",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,12 +59,15 @@ class Verb:
         Name -> kind, the main output first; some may be withheld.
     takes : dict of str to str
         Parameter -> the kind of artifact it must be.
+    passes : tuple of str
+        The parameters of which it passes one on as it is: its output is of their kind.
     """
 
     name: str
     target: str
     outputs: dict[str, str]
     takes: dict[str, str] = field(default_factory=dict)
+    passes: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., Any]:
         """The plain function. Cost: importing its room, once."""
@@ -76,9 +81,11 @@ VERBS: dict[str, Verb] = {}
 _LEARNING = ("train", "tune", "evaluate")
 
 
-def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = None) -> Callable[[Function], Function]:
+def _verb(
+    target: str, outputs: dict[str, str], takes: dict[str, str] | None = None, *, passes: tuple[str, ...] = ()
+) -> Callable[[Function], Function]:
     def wrap(function: Function) -> Function:
-        verb = Verb(function.__name__, target, outputs, takes or {})
+        verb = Verb(function.__name__, target, outputs, takes or {}, passes)
         VERBS[verb.name] = verb
         signature = inspect.signature(function)
 
@@ -99,7 +106,10 @@ def _verb(target: str, outputs: dict[str, str], takes: dict[str, str] | None = N
             bound.apply_defaults()
             values = dict(bound.arguments)
             notes = _prepare(verb, values)
-            return trace.record(verb.name, values, verb.outputs, notes=notes)
+            kinds = verb.outputs
+            if verb.passes:
+                kinds = dict.fromkeys(kinds, check_passed(verb.name, verb.passes, values))
+            return trace.record(verb.name, values, kinds, notes=notes)
 
         return call  # type: ignore[return-value]  # the same signature
 
@@ -150,9 +160,10 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, os.PathLike):
             values[name] = os.fspath(value)
-    if verb.name == "push" and isinstance(values["verdict"], Handle) and "leave" in values["verdict"]._others:
-        # A verdict exists whatever it says; the leave to push only when it says yes.
-        values["verdict"] = values["verdict"].leave
+    for name in ("verdict", *verb.passes):
+        if isinstance(values.get(name), Handle) and "leave" in values[name]._others:
+            # A verdict exists whatever it says; the leave to push only when it says yes.
+            values[name] = values[name].leave
     return notes
 
 
@@ -334,3 +345,52 @@ def gate(model: Any, evaluation: Any, *, rules: Sequence[str], limits: Any = Non
 @_verb("headrace.orchestration.eager:push", {"version": "value"}, {"model": "model", "verdict": "verdict"})
 def push(model: Any, verdict: Any, *, endpoint: str) -> Any:
     """Put a model behind an endpoint, if its verdict allows it and nobody else did meanwhile; returns the version."""
+
+
+@_verb("headrace.orchestration.eager:approval", {"approved": ANY}, passes=("thing",))
+def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = ()) -> Any:
+    """Pass something on when a person has approved it: `hr.push(model, hr.approval(verdict), endpoint="late")`.
+
+    The answer is bound to the digests of `thing` and of all `evidence`: when one of them changes the person is asked
+    anew, and when an equal run comes again the answer holds. Of a verdict the leave to push is passed on, so that a
+    person is asked only about what the gate let through; a verdict names its model and its evaluation by digest.
+
+    Until it is answered, with `headrace approve RUN` or `headrace reject RUN`, what needs it waits, all else goes on,
+    and the run ends as "waiting" (exit code 3). A no is a result, as a gate's: what needs it is blocked.
+
+    Parameters
+    ----------
+    thing : handle
+        What is passed on.
+    question : str
+        What the person is asked, in words.
+    evidence : sequence of handles
+        What else the person looks at, and the answer is bound to.
+
+    Raises Misuse outside a pipeline: nobody is asked there.
+    """
+
+
+@_verb("headrace.orchestration.eager:when", {"chosen": ANY}, passes=("then", "otherwise"))
+def when(figures: Any, condition: str, *, then: Any, otherwise: Any = None) -> Any:
+    """Pass `then` on where a condition holds, else `otherwise`; without that, what needs it is skipped.
+
+    A parameter of the pipeline is a plain value, for which Python's `if` is right; this is for what is known only when
+    steps have run. `hr.train(..., hr.when(data, "rows >= 1000", then=data))` trains on enough rows alone. To be skipped
+    is no failure: a run all of whose other steps went well has succeeded. Where both alternatives are made, each behind
+    a condition of its own, the one that was skipped need not be there.
+
+    Parameters
+    ----------
+    figures : handle
+        What the condition is about: an evaluation (its metrics, by slice as in a gate's rules), a data set (`rows`,
+        `spans`), statistics (`rows`), a validation (`errors`, `warnings`), a verdict (`refused`), or what a step
+        returned: a number (`value`) or a dict of numbers (its keys).
+    condition : str
+        A rule, as `hr.gate` reads them: "roc_auc >= 0.85 on every carrier with 1000 rows". What cannot be judged, NaN
+        or too few rows, does not hold.
+    then, otherwise : handle
+        Of one kind.
+
+    Outside a pipeline it returns one of them, or None. Raises InvalidInput for a condition that cannot be read.
+    """

@@ -26,10 +26,12 @@ from headrace.orchestration.values import load_value, stage
 from headrace.orchestration.waivers import waived_of
 
 if TYPE_CHECKING:
-    from headrace.store import Accepted, Attempt, Store
+    from headrace.store import Accepted, Attempt, Staged, Store
 
 __all__ = ["Context", "Done", "accepted_of", "describe_error", "perform", "trimmed_traceback"]
 
+# What these only pass on need not be read.
+_PASSED_ON = {"approval": ("thing", "evidence"), "when": ("then", "otherwise")}
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 
@@ -69,10 +71,16 @@ class Context:
 
 @dataclass
 class Done:
-    """What a body gives back: outputs by name (one that is withheld is left out), and the step's plain result."""
+    """What a body gives back: outputs by name (one that is withheld is left out), and the step's plain result.
+
+    `passed` has the outputs that are artifacts of the store as they stand, by digest. What is not kept is no step's
+    result but this one's: an equal step is done again.
+    """
 
     outputs: dict[str, Any]
     result: dict[str, Any] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
+    is_kept: bool = True
 
 
 def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
@@ -90,17 +98,32 @@ def perform(call: Mapping[str, Any], store: Store) -> dict[str, Any]:
     records = call.get("records", {})
     context = Context(store, attempt, Path(call["folder"]), call["resolved"], call["notes"], inputs, reading, records)
     loaded: dict[str, Any] = {}
-    arguments = {name: _load(store, value, loaded) for name, value in call["arguments"].items()}
+    unread = _PASSED_ON.get(call["call"], ())
+    arguments = {
+        name: value if name in unread else _load(store, value, loaded) for name, value in call["arguments"].items()
+    }
     done = _run(call, arguments, context)
     staged = stage(store, done.outputs, attempt.folder, f"step {call['step']!r}")
+    staged |= {name: _again(store, digest) for name, digest in done.passed.items()}
     done.result |= reading.measured()
     accepted = accepted_of(done.result, call["resolved"])
     waived = waived_of(done.result, call["resolved"])
-    committed = store.commit(attempt, staged, done.result, call["key"], accepted=accepted, waived=waived)
+    key = call["key"] if done.is_kept else None
+    committed = store.commit(attempt, staged, done.result, key, accepted=accepted, waived=waived)
     reading.close()
     if call["key"] is not None:
         disk.remove_folder(store.home.checkpoint(call["key"]))  # what it would have gone on from
     return {"outputs": {name: item.digest for name, item in committed.items()}, "result": done.result}
+
+
+def _again(store: Store, digest: str) -> Staged:
+    """An artifact of the store as an output: not a byte of it is read."""
+    from headrace.store import Staged
+
+    found = store.artifact(digest)
+    if found is None:
+        raise StoreError(f"no artifact {digest[:12]} in the store", fix=store.way_back(digest))
+    return Staged(found.kind, digest)
 
 
 def accepted_of(result: Mapping[str, Any], resolved: Mapping[str, Any]) -> list[Accepted]:

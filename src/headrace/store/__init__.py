@@ -1,6 +1,7 @@
 """Store: content-addressed artifacts, and the records of what made them. The protocol is written in `_contract`."""
 
 from headrace.store import points
+from headrace.store._approvals import ApprovalRow
 from headrace.store._attempts import Attempt
 from headrace.store._contract import (
     ATTEMPT_STATES,
@@ -26,6 +27,7 @@ from headrace.store._contract import (
 )
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
+from headrace.store._notices import Notice
 from headrace.store._store import Store
 from headrace.store._streams import StreamPart, StreamRow, StreamSpan
 from headrace.store._studies import TRIAL_STATES, StudyRow, TakenTrial, TrialRow
@@ -35,6 +37,7 @@ __all__ = [
     "RUN_STATES",
     "TRIAL_STATES",
     "Accepted",
+    "ApprovalRow",
     "Artifact",
     "Attempt",
     "AttemptRow",
@@ -47,6 +50,7 @@ __all__ = [
     "Lease",
     "Made",
     "Move",
+    "Notice",
     "PipelineRow",
     "Problem",
     "RunRow",

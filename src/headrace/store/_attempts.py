@@ -238,14 +238,14 @@ class Attempts(Runs):
             self._append(connection, "attempt-cached", {"step": step}, run_id=run_id, attempt_id=attempt_id)
         return row
 
-    def block(self, run_id: str, step: str, key: str, reason: str) -> None:
-        """Record that a step of a run cannot start because what it needs was withheld."""
-        attempt_id = uuid.uuid4().hex
+    def block(self, run_id: str, step: str, key: str, reason: str, *, is_skipped: bool = False) -> None:
+        """Record that a step cannot start because what it needs was withheld, or (skipped) that it is not wanted."""
+        attempt_id, state = uuid.uuid4().hex, "skipped" if is_skipped else "blocked"
         with self._database.write() as connection:
             self._own_run(connection, run_id)
-            self._insert(connection, attempt_id, run_id, step, key, "blocked", reason=reason)
+            self._insert(connection, attempt_id, run_id, step, key, state, reason=reason)
             body = {"step": step, "reason": reason}
-            self._append(connection, "step-blocked", body, run_id=run_id, attempt_id=attempt_id)
+            self._append(connection, f"step-{state}", body, run_id=run_id, attempt_id=attempt_id)
 
     def attempts(self, run_id: str, step: str | None = None) -> list[AttemptRow]:
         """The attempts of a run, in the order they began; of one step when it is named."""

@@ -39,6 +39,10 @@ it alone records what is cached or blocked, and finishes it. While it lives, oth
 attempt only if the step is exactly as the helper saw it (a compare-and-set on the number of its attempts), so each
 step is worked on once; the coordinator asks in the same way. `release_run` puts a run back into the queue.
 
+**Approval.** `ask` records that a step waits for a person, and the digest of what is asked. When nothing else can be
+done the run ends as "waiting" (`rest_run`); `answer` appends the person's word and puts it back into the queue, in one
+transaction. **Notices** are recorded with a run's end, taken under a lease to be told, and ended: told at least once.
+
 **Endpoints.** Versions count up from 1 and, like the log of moves and the events, are only ever appended. `push` is a
 compare-and-set; pushing what is served already moves nothing. A rollback is one more entry, pointing at an older
 version. So is what a policy does: "policy" (how traffic is divided from now on; an event has the record), "enter" (a
@@ -85,7 +89,9 @@ __all__ = [
 # approval.
 RUN_STATES: tuple[str, ...] = ("queued", "running", "succeeded", "rejected", "failed", "cancelled", "waiting")
 # lost: its process died, or another took over. cached: outputs taken from `source_id`. blocked: an input was withheld.
-ATTEMPT_STATES: tuple[str, ...] = ("running", "succeeded", "failed", "lost", "cached", "blocked")
+# skipped: a condition before it did not hold. waiting: a person was asked and has not answered.
+_BEGUN = ("running", "succeeded", "failed", "lost")
+ATTEMPT_STATES: tuple[str, ...] = (*_BEGUN, "cached", "blocked", "skipped", "waiting")
 
 
 class Savable(Protocol):

@@ -12,7 +12,7 @@ from headrace.store import points
 from headrace.store._contract import Accepted, Endpoint, Move, Snapshot
 from headrace.store._home import check_digest
 from headrace.store._lease import now_us
-from headrace.store._sharing import Sharing
+from headrace.store._notices import Notices
 from headrace.store._snapshot import (
     champion,
     current,
@@ -39,7 +39,7 @@ def check_endpoint_name(name: str) -> str:
     return name
 
 
-class Endpoints(Sharing):
+class Endpoints(Notices):
     """The part of a Store that says what is served."""
 
     def endpoint(self, name: str, version: int | None = None) -> Endpoint | None:

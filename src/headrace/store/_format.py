@@ -9,9 +9,9 @@ from headrace.errors import StoreError, StoreTooNew
 
 __all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
 
-VERSION = 5
+VERSION = 6
 
-_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers", "stream_spans")
+_APPEND_ONLY = ("events", "endpoint_versions", "endpoint_moves", "accepted", "waivers", "stream_spans", "approvals")
 
 # Format 2: what step keys are made of, and what persons let pass.
 _ADDED_IN_2 = (
@@ -56,6 +56,20 @@ _ADDED_IN_5 = (
         stream_id TEXT NOT NULL REFERENCES streams, message_id TEXT NOT NULL, time_us INTEGER NOT NULL,
         PRIMARY KEY (stream_id, message_id)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX stream_messages_by_time ON stream_messages (stream_id, time_us)",
+)
+
+# Format 6: what persons answered, and what is to be told of runs that ended. `inputs` and `body` are JSON; `told` says
+# who took it, and is null until then.
+_ADDED_IN_6 = (
+    """CREATE TABLE approvals (
+        approval_id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline TEXT NOT NULL, step TEXT NOT NULL,
+        subject TEXT NOT NULL, inputs TEXT NOT NULL, is_approved INTEGER NOT NULL, who TEXT NOT NULL,
+        reason TEXT NOT NULL, attempt_id TEXT NOT NULL REFERENCES attempts, time_us INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX approvals_by_subject ON approvals (pipeline, step, subject, approval_id)",
+    """CREATE TABLE notices (
+        notice_id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL REFERENCES runs, body TEXT NOT NULL,
+        num_tries INTEGER NOT NULL, told TEXT, time_us INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX notices_untold ON notices (notice_id) WHERE told IS NULL",
 )
 
 
@@ -116,6 +130,7 @@ _TABLES = (
     *_ADDED_IN_3,
     *_ADDED_IN_4,
     *_ADDED_IN_5,
+    *_ADDED_IN_6,
     *(statement for table in _APPEND_ONLY for statement in _append_only(table)),
 )
 
@@ -140,8 +155,13 @@ def _to_5(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _to_6(connection: sqlite3.Connection) -> None:
+    for statement in (*_ADDED_IN_6, *_append_only("approvals")):
+        connection.execute(statement)
+
+
 # from version N -> a function that makes it N + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
 
 
 def read_version(connection: sqlite3.Connection) -> int:

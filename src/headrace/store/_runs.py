@@ -80,13 +80,16 @@ class Runs(Records):
         points.reach("run-created")
         return run_id
 
-    def finish_run(self, run_id: str, state: str) -> None:
-        """Record how a run ended and give its lease up; LeaseLost when another process has taken the run over."""
+    def finish_run(self, run_id: str, state: str, *, notice: Mapping[str, Any] | None = None) -> None:
+        """Record how a run ended and give its lease up; LeaseLost when another process has taken the run over.
+
+        `notice` is what somebody is to be told of it, as plain data: kept in the same transaction for `take_notice`.
+        """
         if state not in _ENDS:
             raise InvalidInput(f"{state!r} is not how a run ends", expected=", ".join(_ENDS))
         with self._database.write() as connection:
             self._own_run(connection, run_id)
-            self._finish(connection, run_id, state)
+            self._finish(connection, run_id, state, notice)
         points.reach("run-finished")
 
     def take_run(self, run_id: str, *, only: Collection[str] = RUN_STATES, is_replanned: bool = False) -> list[str]:
@@ -156,7 +159,7 @@ class Runs(Records):
         """
         with self._database.write() as connection:
             state = self._run_row(connection, run_id).state
-            if state not in ("queued", "running"):
+            if state not in ("queued", "running", "waiting"):
                 return state
             connection.execute("UPDATE runs SET cancel_us = ? WHERE run_id = ?", (_lease.now_us(), run_id))
             self._append(connection, "cancel-requested", {"urgent": True} if is_urgent else {}, run_id=run_id)
@@ -242,10 +245,17 @@ class Runs(Records):
             return is_ours
         return lease is None or not _lease.holder_is_alive(lease)
 
-    def _finish(self, connection: sqlite3.Connection, run_id: str, state: str) -> None:
+    def _finish(
+        self, connection: sqlite3.Connection, run_id: str, state: str, notice: Mapping[str, Any] | None = None
+    ) -> None:
         connection.execute("DELETE FROM leases WHERE subject = ?", (run_id,))
         connection.execute("UPDATE runs SET state = ?, ended_us = ? WHERE run_id = ?", (state, _lease.now_us(), run_id))
         self._append(connection, "run-finished", {"state": state}, run_id=run_id)
+        if notice is not None:
+            connection.execute(
+                "INSERT INTO notices (run_id, body, num_tries, told, time_us) VALUES (?, ?, 0, NULL, ?)",
+                (run_id, encode(dict(notice)), _lease.now_us()),
+            )
 
     def _own_run(self, connection: sqlite3.Connection, run_id: str) -> Lease:
         lease = _lease.read_lease(connection, run_id)

@@ -14,7 +14,7 @@ import signal
 
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["NAMES", "reach"]
+__all__ = ["NAMES", "OTHERS", "reach"]
 
 # In the order in which one step of one run passes them.
 NAMES: tuple[str, ...] = (
@@ -32,6 +32,9 @@ NAMES: tuple[str, ...] = (
     "run-finished",
 )
 
+# Beside the life of a step: a person is asked and answers, a run is told of.
+OTHERS: tuple[str, ...] = ("approval-asked", "run-waiting", "approval-answered", "before-told")
+
 _reached: dict[str, int] = {}
 
 
@@ -48,8 +51,8 @@ def reach(name: str) -> None:
         return
     target, _, count = wanted.partition(":")
     for point in (name, target):
-        if point not in NAMES:
-            raise UnknownName("point", point, NAMES, where="HEADRACE_KILL_AT")
+        if point not in (*NAMES, *OTHERS):
+            raise UnknownName("point", point, [*NAMES, *OTHERS], where="HEADRACE_KILL_AT")
     if count and not count.isdecimal():
         raise InvalidInput(f"{wanted!r} is not a point and a count", where="HEADRACE_KILL_AT", expected="published:3")
     if name == target and _count(name) == int(count or 1):

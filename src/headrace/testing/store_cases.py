@@ -232,8 +232,9 @@ class StoreCases:
         """A step that cannot start because its input was withheld says so."""
         run_id = store.create_run("p", {})
         store.block(run_id, "push", "k", "gate said no")
-        (row,) = store.attempts(run_id)
-        assert (row.state, row.reason) == ("blocked", "gate said no")
+        store.block(run_id, "tell", "k", "rows < 10", is_skipped=True)
+        told = [(row.state, row.reason) for row in store.attempts(run_id)]
+        assert told == [("blocked", "gate said no"), ("skipped", "rows < 10")]
 
     def test_the_cache_checks_that_the_files_exist(self, store: Store) -> None:
         """A hit on deleted or truncated files would be a lie; a rerun brings them back."""

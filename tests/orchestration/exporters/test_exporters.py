@@ -48,7 +48,8 @@ def test_airflow_is_python_that_imports_airflow_alone():
     modules = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert modules == {"airflow", "datetime", "os", "pathlib"}
-    assert 'step_train = step("train", retries=2, execution_timeout=timedelta(seconds=600))' in text
+    waits = "retry_delay=timedelta(seconds=0)"
+    assert f'step_train = step("train", retries=2, {waits}, execution_timeout=timedelta(seconds=600))' in text
     assert 'CronTriggerTimetable("0 6 * * *", timezone="Europe/Zurich")' in text
     assert "[step_train, step_ingest] >> step_score_all" in text and "[step_score_all] >> end" in text
     assert 'pool="small"' in text and """Param('a"b', type="string")""" in text
@@ -165,3 +166,51 @@ def test_the_command(project, monkeypatch, capsys):
     assert main(["export", "kubeflow", project.file.name, "--set", "imgae=x"]) == 2
     assert "did you mean 'image'" in capsys.readouterr().err
     assert json.dumps(sorted(path.name for path in project.folder.iterdir() if path.suffix == ".py")).count("dag") == 1
+
+
+def _trying(retries, backoff_s, backoff_factor):
+    """The pipeline with one step that is tried again so."""
+    task = Task("train", (), retries, None, "late.py, line 4", backoff_s, backoff_factor)
+    return Exported("late_flights", "late.py:late_flights", (), (task,))
+
+
+def test_waits_between_tries_are_said_in_their_words():
+    """Airflow's waits double or stay as they are, Kubeflow's grow by any factor; both an hour at most."""
+    told = [Airflow().text(_trying(*numbers)) for numbers in ((3, 10.0, 2.0), (3, 10.0, 1.0), (1, 10.0, 5.0))]
+    wait = "retry_delay=timedelta(seconds=10)"
+    doubling = "retry_exponential_backoff=True, max_retry_delay=timedelta(seconds=3600)"
+    assert f"retries=3, {wait}, {doubling})" in told[0]
+    assert f"retries=3, {wait})" in told[1] and f"retries=1, {wait})" in told[2]
+    with pytest.raises(InvalidInput, match=r"backoff_factor=5 of step 'train'.*late.py, line 4.*expected 1 or 2"):
+        Airflow().text(_trying(3, 10.0, 5.0))
+    (found,) = _documents(Kubeflow(image="r/f:3").text(_trying(3, 10.0, 1.5)))
+    assert found["root"]["dag"]["tasks"]["train"]["retryPolicy"] == {
+        "maxRetryCount": 3,
+        "backoffDuration": "10s",
+        "backoffFactor": 1.5,
+        "backoffMaxDuration": "3600s",
+    }
+
+
+ASKS = """import headrace as hr
+
+@hr.step
+def make(n: int) -> int:
+    return n
+
+@hr.pipeline
+def asks(n: int = 1):
+    made = make(n)
+    make(hr.approval(made))
+"""
+
+
+@pytest.mark.parametrize("system", ["airflow", "kubeflow"])
+def test_a_pipeline_that_asks_a_person_is_refused(tmp_path, monkeypatch, capsys, system):
+    """At export, with the line: the other system could not wait for our person."""
+    (tmp_path / f"asks_{system}.py").write_text(ASKS)
+    monkeypatch.chdir(tmp_path)
+    image = ["--set", "image=r/f:3"] if system == "kubeflow" else []
+    assert main(["export", system, f"asks_{system}.py", *image]) == 2
+    said = capsys.readouterr().err
+    assert f"asks_{system}.py, line 10" in said and "waits for a person" in said

@@ -23,7 +23,7 @@ EXAMPLES = (
 )
 
 _MOST_REASONS = 4
-_ACTIONS = ("will run", "runs if its input changes", "blocked", "cached", "looked up")
+_ACTIONS = ("will run", "runs if its input changes", "blocked", "skipped", "cached", "looked up")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from headrace import progress
@@ -12,7 +13,7 @@ from headrace.cli.project import find_run, is_cut_off, opened
 from headrace.cli.results import note_of
 
 if TYPE_CHECKING:
-    from headrace.store import RunRow, Store
+    from headrace.store import AttemptRow, RunRow, Store
 
 __all__ = ["EXAMPLES", "add_arguments", "execute", "run_rows", "seconds_text", "step_rows"]
 
@@ -34,13 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
-    from headrace.orchestration.ending import ending
+    from headrace.orchestration.approvals import waiting_runs
+    from headrace.orchestration.ending import ending, waiting_lines
 
     with opened() as (store, _):
         if arguments.run is None:
             rows = run_rows(store, store.runs(limit=arguments.number))
             columns = ["run", "pipeline", "state", "started", "steps"]
-            told = []
+            told = list(waiting_lines(waiting_runs(store)))
         else:
             run = find_run(store, arguments.run)
             rows = step_rows(store, run)
@@ -72,6 +74,7 @@ def run_rows(store: Store, runs: list[RunRow]) -> list[dict[str, Any]]:
 
 
 def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
+    from headrace.orchestration.approvals import waiting_of
     from headrace.orchestration.lookups import looked_up_of
 
     state = "cut off" if is_cut_off(store, run) else run.state
@@ -79,7 +82,8 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
     ended = {row.step for row in attempts if row.state in ("succeeded", "cached")}
     # What is only looked up has no attempt, and is no step to be done.
     tried = {row.step for row in attempts}
-    num_steps = len(tried | {step["name"] for step in run.plan["steps"]} - looked_up_of(run))
+    skipped = {row.step for row in attempts if row.state == "skipped"} - ended
+    num_steps = len((tried | {step["name"] for step in run.plan["steps"]} - looked_up_of(run)) - skipped)
     return {
         "run": run.run_id,
         "pipeline": run.pipeline,
@@ -88,7 +92,19 @@ def _run_row(store: Store, run: RunRow) -> dict[str, Any]:
         "steps": f"{len(ended)} of {num_steps}",
         "created_us": run.created_us,
         "ended_us": run.ended_us,
+        "waiting": [item.to_plain() for item in waiting_of(store, run)] if run.state == "waiting" else [],
     }
+
+
+def _note(store: Store, run: RunRow, last: AttemptRow) -> str:
+    """What a table says of the last attempt at a step: why it failed, and when it is tried again; or what it found."""
+    note = last.reason or note_of(last.result or {})
+    if last.state == "failed" and run.state == "running":
+        planned = store.newest_event("retry-planned", run_id=run.run_id, step=last.step)
+        if planned is not None and planned.time_us > last.started_us:
+            at = datetime.fromtimestamp(planned.body["at_us"] / 1e6).strftime("%H:%M:%S")
+            note += f"; it is tried again at {at} ({planned.body['number']} of {planned.body['of']})"
+    return note
 
 
 def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
@@ -106,7 +122,7 @@ def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
         if last and last.result and last.result.get("ok") is False:
             state = "no"
         seconds = None
-        if last and last.ended_us and last.state not in ("cached", "blocked"):
+        if last and last.ended_us and last.state in ("succeeded", "failed", "lost"):
             seconds = (last.ended_us - last.started_us) / 1e6
         rows.append(
             {
@@ -114,7 +130,7 @@ def step_rows(store: Store, run: RunRow) -> list[dict[str, Any]]:
                 "state": state,
                 "tries": len(tried),
                 "seconds": "" if seconds is None else round(seconds, 2),
-                "note": (last.reason or note_of(last.result or {})) if last else "",
+                "note": _note(store, run, last) if last else "",
                 "outputs": {output: item.digest for output, item in last.outputs.items()} if last else {},
             }
         )

@@ -63,4 +63,4 @@ def execute(arguments: argparse.Namespace) -> int:
         project = find_project(Path.cwd())
         if arguments.verb == "run":
             return write_result(run_step(run_id, arguments.step, store, settings, project), arguments.output)
-        return write_result(end_run(run_id, store, project), arguments.output)
+        return write_result(end_run(run_id, store, settings, project), arguments.output)

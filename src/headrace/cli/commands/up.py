@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Watch until stopped (0), or once: 0 all is well, 1 a run failed or said no, 2 a pipeline cannot be planned.
+    """Watch until stopped (0), or once: 0 all is well, 1 a run failed or said no, 2 no plan, 3 one waits for a person.
 
     With `-o json` each change is a line on standard output; with --once one document is, at the end.
     """
@@ -147,7 +147,10 @@ class _Told:
         """The exit code of --once."""
         if self.has_error:
             return 2
-        return 1 if any(row.get("state") in ("rejected", "failed", "cancelled") for row in self.rows.values()) else 0
+        states = [row.get("state") for row in self.rows.values()]
+        if any(state in ("rejected", "failed", "cancelled") for state in states):
+            return 1
+        return 3 if "waiting" in states else 0
 
     def write(self, output: str) -> None:
         """What became of each pipeline, on standard output."""
@@ -168,6 +171,8 @@ def _ended(change: dict[str, Any]) -> str:
     line = f"{change['pipeline']}: run {change['run']} {said}"
     if change["state"] == "rejected":
         line += "; it is not repeated before something changes"
+    if change["state"] == "waiting":
+        line = f"{change['pipeline']}: run {change['run']} waits for approval: headrace approve {change['run']}"
     if change["state"] in ("failed", "cancelled"):
         line += f"; it is not repeated before something changes, or `headrace resume {change['run']}`"
     return line

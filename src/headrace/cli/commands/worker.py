@@ -48,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     if arguments.workers is not None:
         settings = replace(settings, workers=arguments.workers)
-    is_fine = True
+    states = set()
     with Store.open(settings.home, artifacts=settings.artifacts, lease_s=settings.lease_s) as store:
         crew = Crew(store, settings, find_project(Path.cwd()))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -58,14 +58,16 @@ def execute(arguments: argparse.Namespace) -> int:
             while not (crew.is_idle and (crew.interrupts or (arguments.once and not _waits(store, crew.unable)))):
                 crew.turn()
                 for run_id, state in crew.ended:
-                    is_fine = is_fine and state == "succeeded"
+                    states.add(state)
                     if arguments.output == "json":
                         write_json_line({"run": run_id, "state": state})
                 crew.ended.clear()
                 time.sleep(_POLL_S)
         finally:
             crew.close()
-    return 0 if is_fine or not arguments.once else 1
+    if not arguments.once or states <= {"succeeded"}:
+        return 0
+    return 3 if states <= {"succeeded", "waiting"} else 1
 
 
 def _waits(store: Store, unable: Collection[str]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.errors import InvalidInput
-from headrace.orchestration.exporting import Exported, Exporter, made_by
+from headrace.orchestration.exporting import Exported, Exporter, Task, made_by, refuse_asking
+from headrace.orchestration.patience import LONGEST_S
 
 __all__ = ["Airflow"]
 
@@ -28,7 +29,8 @@ class Airflow(Exporter):
     `upstream_failed`; nothing is tried again unless the step has `retries`. The last task says how the run ended, and
     fails when it did not succeed, so that the DAG's run does too.
 
-    Raises InvalidInput for a start that is no date.
+    Raises InvalidInput for a start that is no date, for waits between tries that Airflow has no words for, and for a
+    step that waits for a person.
 
     Source: Airflow 3 documentation, "Public Interface for Airflow 3.0+", "Params", "Trigger rules".
     """
@@ -46,6 +48,7 @@ class Airflow(Exporter):
 
     def text(self, exported: Exported) -> str:
         """The DAG file."""
+        refuse_asking(exported, "Airflow")
         return "\n".join([*self._head(exported), *self._tasks(exported), *self._edges(exported), ""])
 
     def _head(self, exported: Exported) -> Iterator[str]:
@@ -109,11 +112,25 @@ class Airflow(Exporter):
         yield "        },"
         yield "    )"
         for item in exported.tasks:
-            more = f", retries={item.retries}" if item.retries else ""
+            more = f", retries={item.retries}{self._waits(item)}" if item.retries else ""
             if item.timeout_s is not None:
                 more += f", execution_timeout=timedelta(seconds={item.timeout_s:g})"
             yield f"    {_variable(item.name)} = step({_text(item.name)}{more})"
         yield """    end = task("end", 'end "$HEADRACE_RUN"', trigger_rule="all_done")"""
+
+    @staticmethod
+    def _waits(task: Task) -> str:
+        """How long Airflow waits before it tries again; its own default would be five minutes."""
+        text = f", retry_delay=timedelta(seconds={task.backoff_s:g})"
+        if not task.backoff_s or task.retries == 1 or task.backoff_factor == 1.0:
+            return text
+        if task.backoff_factor != 2.0:
+            raise InvalidInput(
+                f"backoff_factor={task.backoff_factor:g} of step {task.name!r}: what Airflow waits doubles or stays",
+                where=task.line,
+                expected="1 or 2",
+            )
+        return f"{text}, retry_exponential_backoff=True, max_retry_delay=timedelta(seconds={LONGEST_S:g})"
 
     def _edges(self, exported: Exported) -> Iterator[str]:
         yield ""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import InvalidInput
-from headrace.orchestration.exporting import Exported, Exporter, as_yaml, check_image, made_by
+from headrace.orchestration.exporting import Exported, Exporter, as_yaml, check_image, made_by, refuse_asking
+from headrace.orchestration.patience import LONGEST_S
 
 __all__ = ["Kubeflow"]
 
@@ -59,7 +60,8 @@ class Kubeflow(Exporter):
     says no fails its task. The last task runs whatever happened, says how the run ended, and fails when it did not
     succeed. A schedule is no part of a pipeline there: make a recurring run.
 
-    Raises InvalidInput without an image, for another style, or for a name that Kubeflow has no room for.
+    Raises InvalidInput without an image, for another style, for a name that Kubeflow has no room for, and for a step
+    that waits for a person.
 
     Source: Kubeflow Pipelines, api/v2alpha1/pipeline_spec.proto.
     """
@@ -74,6 +76,7 @@ class Kubeflow(Exporter):
 
     def text(self, exported: Exported) -> str:
         """The pipeline's YAML."""
+        refuse_asking(exported, "Kubeflow")
         return as_yaml(made_by("kubeflow", exported), [self._pipeline(exported)])
 
     def _pipeline(self, exported: Exported) -> dict[str, Any]:
@@ -125,7 +128,12 @@ class Kubeflow(Exporter):
             inputs = {"run": run, "step": {"runtimeValue": {"constant": task.name}}}
             made = _task("step", ids[task.name], inputs, before)
             if task.retries:
-                made["retryPolicy"] = {"maxRetryCount": task.retries, "backoffDuration": "0s", "backoffFactor": 2.0}
+                made["retryPolicy"] = {
+                    "maxRetryCount": task.retries,
+                    "backoffDuration": f"{task.backoff_s:g}s",
+                    "backoffFactor": float(task.backoff_factor),
+                    "backoffMaxDuration": f"{LONGEST_S:g}s",
+                }
             tasks[ids[task.name]] = made
         last = _task("end", "end", {"run": run}, ["begin", *(ids[name] for name in exported.last)])
         tasks["end"] = {**last, "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}

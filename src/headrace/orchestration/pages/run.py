@@ -30,11 +30,25 @@ from headrace.report.figures import count, duration, figure, moment, plural
 
 __all__ = ["Run"]
 
-_TONES: dict[str, Tone] = {"succeeded": "good", "rejected": "warn", "failed": "bad", "cancelled": "warn"}
-_SHAPES = {"succeeded": "box-good", "no": "box-bad", "failed": "box-bad", "lost": "box-bad", "blocked": "box-warn"}
+_TONES: dict[str, Tone] = {
+    "succeeded": "good",
+    "rejected": "warn",
+    "failed": "bad",
+    "cancelled": "warn",
+    "waiting": "warn",
+}
+_SHAPES = {
+    "succeeded": "box-good",
+    "no": "box-bad",
+    "failed": "box-bad",
+    "lost": "box-bad",
+    "blocked": "box-warn",
+    "waiting": "box-warn",
+}
 _BARS = {"no": "bad-fill", "failed": "bad-fill", "lost": "bad-fill"}
 _HOW = (
-    "Each step after what it needs. Green ran; dashed came from the store; red said no or failed; ochre was blocked. "
+    "Each step after what it needs. Green ran; dashed came from the store; red said no or failed; ochre was blocked, "
+    "or waits for a person. "
     "Bars show when each ran, from the beginning of the run."
 )
 _SAID = {"yes": "good", "no": "bad", "not judged": "plain"}
@@ -92,6 +106,9 @@ def _headline(noun: RunRecord) -> str:
     if refused:
         blocked = f"; {plural(states['blocked'], 'step')} after it did not run" if states["blocked"] else ""
         return f"{refused[0].name} said no: {plural(refused[0].num_findings, 'finding')}{blocked}"
+    waiting = [step.name for step in noun.steps if step.state == "waiting"]
+    if noun.state == "waiting" and waiting:
+        return f"{', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for a person's approval"
     if noun.state == "succeeded":
         good = [words for step in noun.steps if step.figures.get("metrics") and (words := summary_of(step.figures))]
         return f"All went well: {good[-1]}" if good else f"All went well: {told}"

@@ -1,4 +1,4 @@
-"""Delivery: an alert on its way to people and programs; a channel that fails is said, and stops nothing."""
+"""Delivery: a message on its way to people and programs; a channel that fails is said, and stops nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import smtplib
 import threading
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
@@ -24,6 +24,8 @@ __all__ = ["Channels", "Delivery"]
 _TIMEOUT_S = 5.0
 _TRIES = 3
 _CLOSE_S = 10.0
+
+Done = Callable[[list[str], list[str]], None]
 
 
 @dataclass(frozen=True)
@@ -69,48 +71,61 @@ class Delivery:
     ----------
     channels : Channels
         Where to. `close` waits ten seconds for what is under way.
+    what : str
+        What is sent, as a person says it where it could not be delivered.
     """
 
-    def __init__(self, channels: Channels) -> None:
-        self.channels = channels
+    def __init__(self, channels: Channels, *, what: str = "an alert") -> None:
+        self.channels, self.what = channels, what
         self.num_failed = 0
-        self._queue: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(1000)
+        self._queue: queue.Queue[tuple[str, dict[str, Any], Done | None] | None] = queue.Queue(1000)
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
         self._thread.start()
 
-    def send(self, text: str, body: dict[str, Any]) -> None:
-        """Have an alert told; `text` is its one line, `body` all of it as plain data."""
-        try:
-            self._queue.put_nowait((text, body))
-        except queue.Full:
-            say(f"an alert is not delivered, too many wait: {text}")
+    def send(self, text: str, body: dict[str, Any], *, done: Done | None = None) -> None:
+        """Have an alert told; `text` is its one line, `body` all of it as plain data.
 
-    def close(self) -> None:
-        """Deliver what waits, then end."""
+        `done` is called, on the thread that sends, with the channels that took it and those that failed for good.
+        """
+        try:
+            self._queue.put_nowait((text, body, done))
+        except queue.Full:
+            say(f"{self.what} is not delivered, too many wait: {text}")
+
+    def close(self, timeout_s: float = _CLOSE_S) -> None:
+        """Deliver what waits, then end; at the latest after so many seconds."""
         self._queue.put(None)
-        self._thread.join(_CLOSE_S)
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:
             found = self._queue.get()
             if found is None:
                 return
+            text, body, done = found
+            told: list[str] = []
+            failed: list[str] = []
             for url in self.channels.webhooks:
-                self._try(f"webhook {urlsplit(url).hostname}", self._post, url, found)
+                name = f"webhook {urlsplit(url).hostname}"
+                (told if self._try(name, self._post, url, text, body) else failed).append(name)
             if self.channels.emails:
-                self._try(f"mail relay {self.channels.smtp}", self._mail, "", found)
+                name = f"mail relay {self.channels.smtp}"
+                (told if self._try(name, self._mail, "", text, body) else failed).append(name)
+            if done is not None:
+                done(told, failed)
 
-    def _try(self, name: str, deliver: Any, where: str, found: tuple[str, dict[str, Any]]) -> None:
+    def _try(self, name: str, deliver: Any, where: str, text: str, body: dict[str, Any]) -> bool:
         for number in range(_TRIES):
             try:
-                deliver(where, *found)
-                return
+                deliver(where, text, body)
+                return True
             except (OSError, smtplib.SMTPException, ValueError) as error:
                 problem = type(error).__name__  # an address may hold a secret, and errors repeat addresses
                 if number + 1 < _TRIES:
                     time.sleep(0.5 * 2**number)
         self.num_failed += 1
-        say(f"an alert is not delivered by {name} ({problem}): {found[0]}")
+        say(f"{self.what} is not delivered by {name} ({problem}): {text}")
+        return False
 
     @staticmethod
     def _post(url: str, _: str, body: dict[str, Any]) -> None:
