@@ -32,6 +32,8 @@ MATRIX = {
     ("POST", "/endpoints/{name}/admit"): "operator",
     ("POST", "/endpoints/{name}/policy"): "operator",
     ("GET", "/alerts"): "viewer",
+    ("GET", "/approvals"): "viewer",
+    ("POST", "/runs/{run}/answer"): "operator",
     ("GET", "/access"): "admin",
     ("GET", "/audit"): "admin",
     ("GET", "/login"): "open",

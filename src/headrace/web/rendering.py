@@ -43,6 +43,7 @@ _NAVIGATION = (
     ("Models", "/models"),
     ("Endpoints", "/endpoints"),
     ("Alerts", "/alerts"),
+    ("Approvals", "/approvals"),
 )
 _FOR_ADMINS = (("Access", "/access"), ("Audit", "/audit"))
 

@@ -4,7 +4,7 @@
 |---|---|
 | open | anybody who reaches us: the login, the assets, whether we live |
 | viewer | look at what their grants let them see |
-| operator | also upload, run, cancel, resume, waive, roll back, divide traffic |
+| operator | also upload, run, cancel, resume, waive, answer what waits, roll back, divide traffic |
 | admin | also see who has tokens, and the audit log |
 """
 
@@ -56,6 +56,8 @@ ROUTES = (
     Route("POST", "/endpoints/{name}/admit", "operator", views.steering.admit),
     Route("POST", "/endpoints/{name}/policy", "operator", views.steering.set_policy),
     Route("GET", "/alerts", "viewer", views.alerts.listing),
+    Route("GET", "/approvals", "viewer", views.approvals.listing),
+    Route("POST", "/runs/{run}/answer", "operator", views.approvals.answer_run),
     Route("GET", "/access", "admin", views.people.tokens),
     Route("GET", "/audit", "admin", views.people.audit),
     Route("GET", "/login", "open", views.people.login_form),

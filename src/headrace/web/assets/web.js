@@ -30,7 +30,8 @@ const isBusy = () => { const on = document.activeElement; return on && main.cont
 // What somebody ticked, chose or wrote and has not sent yet, by the field's form, name and, of a box, its value.
 const fields = (of) => [...of.querySelectorAll("input, select")].filter((one) => one.type !== "hidden" && one.type !== "file");
 const isBox = (one) => one.type === "checkbox" || one.type === "radio";
-const named = (one) => [one.form && one.form.getAttribute("action"), one.name, isBox(one) ? one.value : ""].join(" ");
+const asks = (one) => one.form ? [one.form.getAttribute("action"), one.form.elements.step ? one.form.elements.step.value : ""] : [];
+const named = (one) => [...asks(one), one.name, isBox(one) ? one.value : ""].join(" ");
 const isChanged = (one) => isBox(one) ? one.checked !== one.defaultChecked : one.options ? [...one.options].some((each) => each.selected !== each.defaultSelected) : one.value !== one.defaultValue;
 const replace = (fresh) => {
 const given = new Map(fields(main).filter(isChanged).map((one) => [named(one), one]));

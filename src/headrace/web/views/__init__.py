@@ -3,6 +3,7 @@
 from headrace.web.views import (
     acting,
     alerts,
+    approvals,
     comparing,
     data,
     endpoints,
@@ -21,6 +22,7 @@ from headrace.web.views import (
 __all__ = [
     "acting",
     "alerts",
+    "approvals",
     "comparing",
     "data",
     "endpoints",
