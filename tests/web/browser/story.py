@@ -191,10 +191,11 @@ class Story:
         page = self.page
         page.goto(f"{self.base}/endpoints/{self.told['endpoint']}")
         page.evaluate("window.watched = 1")
-        first = self.share_of(2, at_least=0)
         self.share_of(2, at_least=80)
         assert page.evaluate("window.watched") == 1, "the page was loaded anew"
-        self.facts["share_of_version_2"] = [first, page.evaluate(SHARE, 2)]
+        twin = page.request.get(f"{self.base}/endpoints/{self.told['endpoint']}.json").json()
+        before = twin["traffic"]["shares"][0][1]["all"].get("2", 0.0)  # from before it was there
+        self.facts["share_of_version_2"] = [100 * before, page.evaluate(SHARE, 2)]
         expect(page.locator("main > .state")).to_contain_text("version 2 is the best", timeout=PATIENCE_MS)
         page.get_by_text("Promote a version").click()
         self.move("promote", "Make it the champion", to="2", because="it earns more")

@@ -102,13 +102,19 @@ def _versions(traffic: dict[str, Any], shapes: dict[int, str]) -> Html:
     rows: list[list[Content | Cell]] = []
     for row in traffic["segments"]:
         version, mean = row["version"], row["mean"]
-        is_champion = version == traffic["champion"]
+        word = (
+            "champion"
+            if version == traffic["champion"]
+            else "taken out"
+            if str(version) in traffic["withdrawn"]
+            else ""
+        )
         told = "none yet"
         if mean is not None:
             told = f"{figure(mean, 3)} ({figure(row['lower'], 3)} to {figure(row['upper'], 3)})"
         mark = Dot(mean, row["lower"], row["upper"])
         cells: list[Content | Cell] = [
-            [f"version {version} ", tag("span", "champion", class_="tone plain") if is_champion else None],
+            [f"version {version} ", tag("span", word, class_="tone plain") if word else None],
             meter(f"Version {version}: {share_text(row['share'])}", row["share"], shape=_fill(shapes, row)),
             Cell(share_text(row["share"]), row["share"]),
             Cell(count(row["num_decided"]), row["num_decided"]),
