@@ -1,10 +1,12 @@
 """Proof: the story in a real browser, over the real flights: Debian's chromium, driven by Playwright.
 
 Somebody logs in, uploads the flights pipeline, runs it with another max_depth and watches it; opens the failed step
-of a broken pipeline, puts it right and resumes; month 7 arrives, and version 2 is pushed; month 8 arrives broken, is
-refused, and says why; the finding is let pass, in a person's name; the endpoint is rolled back. Then a picture of every
-page, light and dark, and on a narrow screen. There is no error on the console, no request to anybody else, and no page
-is wider than its window. One JSON line; the pictures are in .cache/browser.
+of a broken pipeline, puts it right and resumes; divides the endpoint's traffic by Thompson's policy; month 7 arrives,
+version 2 takes part, earns more from customers of a real server, takes the traffic, and is promoted; an alert begins
+and ends; two runs are compared; month 8 arrives broken, is refused, and says why; the finding is let pass, in a
+person's name; the endpoint is rolled back. Then a picture of every page, light and dark, and on a narrow screen. There
+is no error on the console, no request to anybody else, and no page is wider than its window. One JSON line; the
+pictures are in .cache/browser.
 
     python proofs/browser.py [--share 50] [--seed 1]      --share N: nothing; tests/web/test_browser.py is the small one
 """
@@ -48,7 +50,7 @@ def main() -> None:
         return
     sys.path.insert(0, str(ROOT))
     import pyarrow.parquet as pq
-    from tests.web.browser.teller import find_chromium, tell, up
+    from tests.web.browser.teller import ALERTS, find_chromium, plain_rows, tell, up
 
     from headrace.access import Tokens
 
@@ -68,14 +70,15 @@ def main() -> None:
         for month in MONTHS:
             shutil.copy(coming / f"{month}.parquet", data)
         pq.write_table(prepare.broken(pq.read_table(coming / "2013-08.parquet")), beside / "2013-08.parquet")
-        (project / "headrace.toml").write_text('home = ".headrace"\n')
+        (project / "headrace.toml").write_text('home = ".headrace"\n' + ALERTS)
         shutil.copy(EXAMPLE / "flights.py", beside)
         _, secret = Tokens(project / ".headrace").add("ada", "admin")
-        with up(project) as base:
+        with up(project) as addresses:
             seen = tell(
                 project,
-                base,
+                addresses,
                 beside,
+                rows=plain_rows(pq.read_table(data / "2013-06.parquet")),
                 secret=secret,
                 shots=str(SHOTS),
                 file=str(beside / "flights.py"),

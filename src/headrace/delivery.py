@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import smtplib
 import threading
@@ -14,6 +15,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
+from headrace.alerting import AlertRules, check_channels
 from headrace.errors import InvalidInput
 from headrace.progress import say
 
@@ -50,15 +52,16 @@ class Channels:
     sender: str = "headrace@localhost"
 
     def __post_init__(self) -> None:
-        for url in self.webhooks:
-            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-                raise InvalidInput(f"{url[:60]!r} is no webhook", expected="http:// or https:// and a host")
-        for address in (*self.emails, self.sender):
-            if "@" not in address or any(one in address for one in "\r\n, "):
-                raise InvalidInput(f"{address[:60]!r} is no e-mail address", expected="name@host")
-        host, _, port = self.smtp.rpartition(":")
-        if not host or not port.isdigit():
-            raise InvalidInput(f"{self.smtp!r} is no mail relay", expected="HOST:PORT")
+        check_channels(self.webhooks, (*self.emails, self.sender), self.smtp)
+
+    @classmethod
+    def of(cls, rules: AlertRules) -> Channels:
+        """Those of a record; InvalidInput where a webhook names a variable that is not set."""
+        for name in rules.webhooks:
+            if name.startswith("$") and not os.environ.get(name[1:]):
+                raise InvalidInput(f"webhook {name}", expected=f"the environment variable {name[1:]}, an address")
+        hooks = [os.environ[one[1:]] if one.startswith("$") else one for one in rules.webhooks]
+        return cls(tuple(hooks), tuple(rules.emails), rules.smtp)
 
 
 class Delivery:

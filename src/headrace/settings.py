@@ -9,6 +9,7 @@ table, else the folder asked about; a relative HEADRACE_HOME starts where the pe
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from headrace.alerting import AlertRules
 from headrace.errors import InvalidInput, UnknownName
 
 __all__ = ["Settings", "check_records", "find_project", "load_settings"]
@@ -79,6 +81,9 @@ class Settings:
         Their TCP port; 0 = any free one.
     web_uploads : bool
         Whether a pipeline's file may be uploaded there.
+    alerts : tuple of AlertRules
+        Who follows which endpoints by what rules, as tables `[[alerts]]`; HEADRACE_ALERTS has them as JSON, a list of
+        objects. Without any three rules stand for every endpoint.
     notify : list of str
         Who is told how runs end: "https://..." takes a POST of JSON, "mailto:ada@example.org" a mail.
     notify_on : list of str
@@ -115,6 +120,7 @@ class Settings:
     web_host: str = "127.0.0.1"
     web_port: int = 8601
     web_uploads: bool = True
+    alerts: tuple[AlertRules, ...] = ()
     notify: tuple[str, ...] = ()
     notify_on: tuple[str, ...] = ("failed", "rejected", "waiting", "recovered")
     notify_smtp: str = "127.0.0.1:25"
@@ -254,6 +260,8 @@ def find_project(start: Path) -> Path:
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
+    if name == "alerts":
+        return _alerts(value, where)
     kind = str({item.name: item.type for item in fields(Settings)}[name])
     try:
         if kind == "Path":
@@ -289,6 +297,16 @@ def _convert(name: str, value: Any, where: str) -> Any:
         raise InvalidInput(f"{said} has the wrong type", where=where, expected=words) from None
     _check(name, converted, where)
     return converted
+
+
+def _alerts(value: Any, where: str) -> tuple[AlertRules, ...]:
+    try:
+        tables = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        tables = None
+    if not isinstance(tables, list):
+        raise InvalidInput(f"alerts = {value!r} has the wrong type", where=where, expected="tables [[alerts]]")
+    return tuple(AlertRules.from_plain(table, where) for table in tables)
 
 
 def load_settings(start: Path | None = None) -> Settings:

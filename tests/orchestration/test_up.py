@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from headrace.orchestration.due import why_due
 from headrace.orchestration.up import Up, _File, _Pipeline
 from headrace.settings import load_settings
 from headrace.store import Store
@@ -260,19 +261,19 @@ def idle(flow):
 
 def test_a_push_that_came_too_late_is_tried_again(idle):
     """A run that failed because the endpoint had moved is repeated once the plan knows where it is now."""
-    up, store, _ = idle
+    _, store, _ = idle
     found = {"identity": "same", "resolved": {"push": {"expected_version": 2, "replaces": 1}}}
     run_id = store.create_run("flow", {}, resolved={"push": {"expected_version": 1}}, plan_id="same")
     store.fail(store.begin_attempt(run_id, "push", "k"), "champion moved")
     store.finish_run(run_id, "failed")
-    assert up._why(found, store.run(run_id)) == ["push came too late: the endpoint has moved"]
+    assert why_due(store, found, store.run(run_id)) == ["push came too late: the endpoint has moved"]
     found["resolved"]["push"]["expected_version"] = 1
-    assert up._why(found, store.run(run_id)) == []
+    assert why_due(store, found, store.run(run_id)) == []
     other = store.create_run("flow", {}, resolved={"push": {"expected_version": 1}}, plan_id="same")
     store.fail(store.begin_attempt(other, "count", "k"), "a bad text")
     store.finish_run(other, "failed")
     found["resolved"]["push"]["expected_version"] = 2
-    assert up._why(found, store.run(other)) == []
+    assert why_due(store, found, store.run(other)) == []
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from headrace.access import Tokens
 from tests.orchestration.small import FLOW, changed, month
-from tests.web.browser.teller import PYTHON, find_chromium, tell, up
+from tests.web.browser.teller import ALERTS, PYTHON, find_chromium, plain_rows, tell, up
 
 
 @pytest.mark.slow
@@ -20,7 +20,7 @@ def test_the_story(tmp_path):
     project, beside = tmp_path / "project", tmp_path / "beside"
     (project / "data").mkdir(parents=True)
     beside.mkdir()
-    (project / "headrace.toml").write_text('home = ".headrace"\nworkers = 2\npoll_s = 0.2\n')
+    (project / "headrace.toml").write_text('home = ".headrace"\nworkers = 2\npoll_s = 0.2\n' + ALERTS)
     for number in (1, 2, 3):
         pq.write_table(month(number), project / "data" / f"0{number}.parquet")
     bad = month(5)
@@ -29,11 +29,12 @@ def test_the_story(tmp_path):
     pq.write_table(changed(bad, "delay", scaled), beside / "05.parquet")
     (beside / "flow.py").write_text("import headrace as hr\n" + textwrap.dedent(FLOW))
     _, secret = Tokens(project / ".headrace").add("ada", "admin")
-    with up(project) as base:
+    with up(project) as addresses:
         seen = tell(
             project,
-            base,
+            addresses,
             beside,
+            rows=plain_rows(month(2).drop_columns(["late"])),
             secret=secret,
             file=str(beside / "flow.py"),
             pipeline="flow",
@@ -45,3 +46,5 @@ def test_the_story(tmp_path):
         )
     assert seen["faults"] == []
     assert "delay" in seen["why"] and seen["num_waived"] > 0
+    first, last = seen["share_of_version_2"]
+    assert first == 0 and last >= 80

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -62,14 +60,9 @@ def execute_verb(arguments: argparse.Namespace) -> int:
             store.promote(name, arguments.to, reason=arguments.because)
             told = f"endpoint {name} serves version {arguments.to}"
         elif arguments.verb == "withdraw":
-            from headrace.routing import standing_of
+            from headrace.routing.dividing import take_out
 
-            if arguments.version == standing_of(store, name).champion:
-                raise InvalidInput(
-                    f"version {arguments.version} is what endpoint {name!r} serves",
-                    fix=f"`headrace endpoints promote {name} --to VERSION` another first, or `rollback`",
-                )
-            store.withdraw_version(name, arguments.version, reason=arguments.because)
+            take_out(store, name, arguments.version, reason=arguments.because)
             told = f"endpoint {name}: version {arguments.version} answers nobody any more"
         else:
             store.admit_version(name, arguments.version, reason=arguments.because)
@@ -82,78 +75,26 @@ def execute_verb(arguments: argparse.Namespace) -> int:
 
 
 def _set_policy(store: Any, arguments: argparse.Namespace) -> str:
-    from headrace.routing import standing_of
+    from headrace.routing.dividing import divide, policy_of
 
-    before = standing_of(store, arguments.name)
-    versions = [] if arguments.versions is None else arguments.versions.split(",")
-    known = {one.version for one in store.versions(arguments.name)}
-    if not all(one.strip().isdigit() and int(one) in known for one in versions):
-        raise InvalidInput(f"--versions {arguments.versions}", expected=f"some of {sorted(known)}, comma between")
-    chosen = tuple(sorted({int(one) for one in versions})) if versions else before.versions
-    column, _, values = arguments.segment.partition("=")
-    record = _record(arguments.policy, arguments.sets)
-    record = dataclasses.replace(
+    record = policy_of(arguments.policy, arguments.sets)
+    after = divide(
+        store,
+        arguments.name,
         record,
-        versions=chosen,
-        unit_column=arguments.unit,
-        segment_column=column,
-        segments=tuple(value for value in values.split(",") if value),
+        versions=[] if arguments.versions is None else arguments.versions.split(","),
+        unit=arguments.unit,
+        segment=arguments.segment,
+        is_fresh=arguments.fresh,
+        reason=arguments.because,
     )
-    shape = ("reward_low", "reward_high", "window_s", "missing", "segment_column", "segments")
-    is_same = all(getattr(record, field) == getattr(before.policy, field) for field in shape)
-    if before.is_divided and is_same and not arguments.fresh:  # what was learned is still what it was
-        learned = before.policy.learned_since_us or before.since_us
-        record = dataclasses.replace(record, learned_since_us=learned)
-    _check_columns(store, before, record)
-    store.set_policy(arguments.name, record.to_plain(), reason=arguments.because)
-    after = standing_of(store, arguments.name)
     taking = ", ".join(str(version) for version in after.versions)
     return f"endpoint {arguments.name}: {record.policy} divides its traffic between versions {taking}"
 
 
-def _check_columns(store: Any, standing: Any, record: Any) -> None:
-    """A column that the champion does not read cannot tell requests apart."""
-    if not (record.unit_column or record.segment_column):
-        return
-    from headrace.errors import UnknownName
-    from headrace.model import Model
-
-    live = store.endpoint(standing.name)
-    names = [column.name for column in store.load_artifact(live.model_digest, Model).columns]
-    for name in (record.unit_column, record.segment_column):
-        if name and name not in names:
-            raise UnknownName("column", name, names, where=f"version {standing.champion} of endpoint {standing.name!r}")
-
-
-def _record(policy: str, sets: list[str]) -> Any:
-    """The record of a policy with these settings: parameters are the policy's own, all others the record's."""
-    from headrace import lookup
-    from headrace.errors import UnknownName
-    from headrace.routing import EndpointPolicy
-
-    own = [item.name for item in dataclasses.fields(lookup.find("policy", policy))]
-    settable = [item.name for item in dataclasses.fields(EndpointPolicy) if item.name not in _NOT_SET]
-    parameters: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    for text in sets:
-        name, mark, value = text.partition("=")
-        if not mark:
-            raise InvalidInput(f"--set {text}", expected="NAME=VALUE")
-        if name not in (*own, *settable):
-            raise UnknownName("setting of a policy", name, [*own, *settable])
-        try:
-            plain = json.loads(value)
-        except ValueError:
-            plain = value
-        (parameters if name in own else values)[name] = plain
-    return EndpointPolicy(policy, parameters, **values)
-
-
-_NOT_SET = ("policy", "parameters", "versions", "unit_column", "segment_column", "segments", "learned_since_us")
-
-
 def _estimate(arguments: argparse.Namespace) -> int:
     from headrace.routing import standing_of
+    from headrace.routing.dividing import policy_of
     from headrace.serving.traffic import estimate_policy
 
     with opened() as (store, _):
@@ -161,7 +102,7 @@ def _estimate(arguments: argparse.Namespace) -> int:
         if arguments.policy is not None and arguments.version is not None:
             raise InvalidInput("--policy and --version", expected="one of them")
         if arguments.policy is not None:
-            targets: dict[str, Any] = {arguments.policy: _record(arguments.policy, arguments.sets)}
+            targets: dict[str, Any] = {arguments.policy: policy_of(arguments.policy, arguments.sets)}
         else:
             versions = standing.versions if arguments.version is None else (arguments.version,)
             targets = {f"version {version}": version for version in versions}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model import Model
+from headrace.monitoring._alerts import alerts
 from headrace.monitoring._baseline import find_baseline, find_training_rows
 from headrace.monitoring._drifting import SliceBaseline
 from headrace.monitoring._window import METRICS, Window
@@ -16,7 +17,7 @@ from headrace.rules import Rule, judge, parse_rule
 from headrace.serving.shape import Shape
 from headrace.store import Endpoint, Store
 
-__all__ = ["RULES", "Watch", "alerts"]
+__all__ = ["RULES", "Watch", "read_rules"]
 
 RULES = (
     "failed_share <= 0.01 with 20 rows",
@@ -26,6 +27,17 @@ RULES = (
 _RESOLVE_S = 5.0
 _COLUMNS_EVERY_S = 5.0
 _BASELINE_ROWS = 100_000
+
+
+def read_rules(rules: Sequence[str]) -> list[Rule]:
+    """Rules of a window, read; UnknownName for a metric it has not, InvalidInput for what is no rule of a window."""
+    found = [parse_rule(text) for text in rules]
+    for rule in found:
+        if rule.metric not in METRICS:
+            raise UnknownName("metric of a window", rule.metric, METRICS, where=str(rule))
+        if rule.reference != "number":
+            raise InvalidInput(f"{rule} compares with a {rule.reference}", expected="a number: a window has no other")
+    return found
 
 
 class Watch:
@@ -70,14 +82,7 @@ class Watch:
         if not 1.0 <= window_s <= 86400.0:
             raise InvalidInput(f"window_s = {window_s}", expected="1 to 86,400 seconds")
         self._store, self.endpoint, self._slices, self._window_s = store, endpoint, list(slices), window_s
-        self.rules = [parse_rule(text) for text in rules]
-        for rule in self.rules:
-            if rule.metric not in METRICS:
-                raise UnknownName("metric of a window", rule.metric, METRICS, where=str(rule))
-            if rule.reference != "number":
-                raise InvalidInput(
-                    f"{rule} compares with a {rule.reference}", expected="a number: a window has no other"
-                )
+        self.rules = read_rules(rules)
         self._send, self._act = send, act
         self._needs_columns = any(rule.metric in ("drift", "null_share", "unseen_share") for rule in self.rules)
         self._firing: dict[tuple[str, str], dict[str, Any]] = {}
@@ -197,27 +202,3 @@ def _sample(dataset: Dataset, names: list[str]) -> Any:
         return table
     step = -(-table.num_rows // _BASELINE_ROWS)
     return table.take(list(range(0, table.num_rows, step)))
-
-
-def alerts(store: Store, endpoint: str | None = None, *, limit: int = 100) -> list[dict[str, Any]]:
-    """The alerts of an endpoint, or of all, newest first, at most `limit`: plain data, each as it stands now.
-
-    `state` is "firing" or "resolved"; one that has no end of its own, such as a version that the guardrail took out, is
-    "told". Cost: the events are read once.
-    """
-    found: dict[Any, dict[str, Any]] = {}
-    after = 0
-    while True:
-        events = store.events(after=after)
-        if not events:
-            break
-        for event in events:
-            after = event.event_id
-            if event.kind not in ("alert", "alert-resolved") or endpoint not in (None, event.body.get("endpoint")):
-                continue
-            body: Mapping[str, Any] = event.body
-            one = {"rule": "", "slice": "overall", "state": "told", **body, "time_us": event.time_us}
-            key = (one["endpoint"], one["rule"], one["slice"], one.get("began_s", event.event_id))
-            found.pop(key, None)
-            found[key] = one
-    return list(reversed(found.values()))[:limit]

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError
-from headrace.orchestration.changes import Change
+from headrace.orchestration.changes import Change, shown
 from headrace.orchestration.explaining import key_changes
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headrace.statistics import FeatureStatistics
     from headrace.store import AttemptRow, RunRow, Store
 
-__all__ = ["SECTIONS", "compare_runs"]
+__all__ = ["SECTIONS", "cell_text", "compare_runs"]
 
 Rows = list[dict[str, Any]]
 
@@ -301,3 +301,18 @@ def _endpoints(
 
 def _pushes(step: Mapping[str, Any]) -> bool:
     return bool(step["call"] == "push")
+
+
+def cell_text(column: str, row: Mapping[str, Any]) -> str:
+    """How a cell of these tables reads: figures in as many digits as say something, "-" for what was not there."""
+    value = row.get(column)
+    if isinstance(value, float):
+        if row.get("figure") == "missing":
+            return f"{100 * value:.3g} %"
+        return f"{value:+.4g}" if column == "change" else f"{value:.5g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if column == "rows" else str(value)
+    if value is None:
+        return "-" if column in ("before", "now") else ""
+    is_whole = isinstance(value, str) and not value.startswith("source ")
+    return shown(value) if column in ("before", "now") and not is_whole else str(value)

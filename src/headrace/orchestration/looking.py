@@ -4,16 +4,17 @@
 without running anything, and writes one JSON document. Whoever watches asks a new process each time, because Python
 imports a file once.
 
-    {"pipelines": [{"name", "form", "parameters", "identity", "plan", "resolved", "schedule", "latest"}
-                   or {"name", "form", "error", "latest"}, with "awaits" where another has not given it yet],
+    {"pipelines": [{"name", "form", "parameters", "identity", "plan", "resolved", "schedule", "streams", "latest"}
+                   or {"name", "form", "error", "schedule", and "streams" and "latest" where they can be known, with
+                   "awaits" where another has not given it yet}],
      "error": what keeps the file from being imported, or null, "watch": [patterns, as glob has them],
      "seen": the `signature` of all that, from before it was read, "after": the newest event that was there,
      "headrace": the version that looked}
 
-`latest` is what a pipeline takes from others: [[pipeline, output, the digest found or null]].
-`form` is what a pipeline may be asked with: [{"name", "type", "default", "is_required"}]. A third argument, JSON of
-{"pipeline", "parameters": {name: text}, "waivers", "limits"}, asks for one pipeline with these parameters, and in a
-process that the limits hold (`contained`).
+`latest` is what a pipeline takes from others: [[pipeline, output, the digest found or null]]; `streams` are those that
+its ingest steps read, {id: label}. `form` is what a pipeline may be asked with: [{"name", "type", "default",
+"is_required"}]. A third argument, JSON of {"pipeline", "parameters": {name: text}, "waivers", "limits"}, asks for one
+pipeline with these parameters, and in a process that the limits hold (`contained`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature
 from headrace.orchestration.spans import is_stream, source_of
 from headrace.orchestration.steps import Step
+from headrace.orchestration.streams import streams_in
 
 if TYPE_CHECKING:
     from headrace.orchestration.pipelines import Pipeline
@@ -214,6 +216,7 @@ def _look_at(
     try:
         values = {key: pipeline.parse(key, text) for key, text in parameters.items()}
         graph = pipeline.trace(**values)
+        found["streams"] = {stream.stream_id: stream.label for stream in streams_in(graph, pipeline.folder)}
         watched.add(_files_of(graph, pipeline.folder, home))
         found["latest"] = [[other, output, given_now(store, other, output)] for _, other, output in wanted_by(graph)]
         plan = make_plan(pipeline, values, store, waivers=waivers)

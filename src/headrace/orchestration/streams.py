@@ -9,23 +9,31 @@ from typing import TYPE_CHECKING, Any
 from headrace.orchestration.spans import is_stream, source_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headrace.ingestion import Stream
     from headrace.orchestration.pipelines import Pipeline
+    from headrace.orchestration.tracing import Graph
     from headrace.settings import Settings
     from headrace.store import Store
 
-__all__ = ["Following", "streams_of"]
+__all__ = ["Following", "streams_in", "streams_of"]
+
+
+def streams_in(graph: Graph, folder: Path) -> list[Stream]:
+    """The streams that the ingest steps of a graph read, each once; relative paths start at `folder`."""
+    found: dict[str, Stream] = {}
+    for node in graph.nodes:
+        if node.call == "ingest":
+            source = source_of(node.arguments, folder)
+            if is_stream(source):
+                found.setdefault(source.stream_id, source)
+    return list(found.values())
 
 
 def streams_of(pipeline: Pipeline, parameters: Mapping[str, Any]) -> list[Stream]:
     """The streams that a pipeline's ingest steps read, each once."""
-    found: dict[str, Stream] = {}
-    for node in pipeline.trace(**parameters).nodes:
-        if node.call == "ingest":
-            source = source_of(node.arguments, pipeline.folder)
-            if is_stream(source):
-                found.setdefault(source.stream_id, source)
-    return list(found.values())
+    return streams_in(pipeline.trace(**parameters), pipeline.folder)
 
 
 class Following:

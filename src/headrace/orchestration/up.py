@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from glob import escape
@@ -30,12 +30,12 @@ from headrace import disk, progress
 from headrace.canonical import digest
 from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
+from headrace.orchestration.due import TICK, is_run_of, last_tick, newest_run, schedule_facts, why_due
 from headrace.orchestration.latest import given_now
 from headrace.orchestration.looking import look_apart
 from headrace.orchestration.packages import headrace_version
-from headrace.orchestration.past import is_as_of
 from headrace.orchestration.schedule import Schedule
-from headrace.orchestration.sensing import find_pipeline_files, signature, what_changed
+from headrace.orchestration.sensing import find_pipeline_files, signature
 
 if TYPE_CHECKING:
     from headrace.settings import Settings
@@ -45,7 +45,6 @@ __all__ = ["UPLOADED", "Up", "alone"]
 
 _FIND_S = 5.0  # how often new files with pipelines are looked for
 _MOST_FAILURES = 3
-_TICK = "schedule-tick"
 UPLOADED = "pipeline-uploaded"  # a file came by the browser; its owner says whether it is watched
 
 Tell = Callable[[dict[str, Any]], None]
@@ -115,11 +114,6 @@ class _Look(threading.Thread):
             self.error = error
 
 
-def _is_of(run: RunRow, found: Mapping[str, Any]) -> bool:
-    """Whether a run is of these parameters, and of all that there was: one as of a span says nothing of now."""
-    return run.plan.get("parameters") == found["parameters"] and not is_as_of(run)
-
-
 class Up:
     """Watches pipelines and queues runs; with a crew it carries them out too.
 
@@ -177,6 +171,19 @@ class Up:
                     file.seen = None
                 else:
                     self._decide(pipeline, file)
+
+    @property
+    def streams(self) -> dict[str, tuple[Path, str, str]]:
+        """The streams that the watched pipelines read: id -> (file and name of the first pipeline, what it is called).
+
+        A pipeline that cannot be planned yet, because nothing of its stream has been taken in, has them too.
+        """
+        found: dict[str, tuple[Path, str, str]] = {}
+        for name in sorted(self.pipelines):
+            item = self.pipelines[name]
+            for stream_id, label in item.found.get("streams", {}).items():
+                found.setdefault(stream_id, (item.file, name, label))
+        return found
 
     @property
     def is_done(self) -> bool:
@@ -277,7 +284,7 @@ class Up:
             self._say(pipeline, "error", error=found["error"])
             return
         newest = self._newest(pipeline)
-        why = self._why(found, newest)
+        why = why_due(self.store, found, newest)
         if newest is not None:
             if newest.plan_id == found["identity"]:
                 pipeline.ran = found["identity"]
@@ -306,7 +313,7 @@ class Up:
         else:
             assert newest is not None
             if tick:
-                self.store.append_event(_TICK, {**tick, "run": newest.run_id})
+                self.store.append_event(TICK, {**tick, "run": newest.run_id})
                 pipeline.due_after_us = tick["tick_us"]
             self._say(pipeline, "rests", run=newest.run_id, state=newest.state)
 
@@ -318,23 +325,6 @@ class Up:
             return False
         pipeline.asked = newest
         return any(given_now(self.store, other, output) != digest for other, output, digest in wanted)
-
-    def _why(self, found: Mapping[str, Any], newest: RunRow | None) -> list[str]:
-        """Why a pipeline should run; empty when its last run was of this very world."""
-        if newest is None:
-            return ["it never ran"]
-        if newest.plan_id != found["identity"]:
-            return what_changed(newest.plan, newest.resolved, found["plan"], found["resolved"])
-        if newest.state != "failed":
-            return []
-        # A push that came too late failed because the endpoint had moved, which no file shows.
-        now = {name: entry["expected_version"] for name, entry in found["resolved"].items() if "replaces" in entry}
-        return [
-            f"{name} came too late: the endpoint has moved"
-            for name, expected in now.items()
-            if expected != newest.resolved.get(name, {}).get("expected_version")
-            and [row.state for row in self.store.attempts(newest.run_id, name)][-1:] == ["failed"]
-        ]
 
     def _is_anothers(self, pipeline: _Pipeline, newest: RunRow) -> bool:
         """Whether another `headrace up` has queued the newest run, and nothing has changed here since ours ran."""
@@ -367,7 +357,7 @@ class Up:
             plan_id=found["identity"],
             is_queued=True,
             trigger={"by": "up", "why": why, **({"tick_us": tick["tick_us"]} if tick else {})},
-            events=[(_TICK, tick)] if tick else [],
+            events=[(TICK, tick)] if tick else [],
             once=digest([found["identity"], newest.run_id if newest else "", tick["tick_us"] if tick else 0]),
         )
         self._queued.add(run_id)
@@ -381,12 +371,11 @@ class Up:
     def _newest(self, pipeline: _Pipeline) -> RunRow | None:
         """The pipeline's newest run with the parameters that it would run with now."""
         newest = self.store.runs(pipeline=pipeline.name, limit=1)
-        if not newest or _is_of(newest[0], pipeline.found):
+        if not newest or is_run_of(newest[0], pipeline.found["parameters"]):
             return newest[0] if newest else None
         if pipeline.searched[0] != newest[0].run_id:  # others have run it with other parameters: search once
-            runs = self.store.runs(pipeline=pipeline.name, limit=1000)
-            same = [run.run_id for run in runs if _is_of(run, pipeline.found)]
-            pipeline.searched = (newest[0].run_id, same[0] if same else None)
+            found = newest_run(self.store, pipeline.name, pipeline.found["parameters"])
+            pipeline.searched = (newest[0].run_id, None if found is None else found.run_id)
         return None if pipeline.searched[1] is None else self.store.run(pipeline.searched[1])
 
     def _tick(self, pipeline: _Pipeline) -> dict[str, Any] | None:
@@ -395,14 +384,14 @@ class Up:
         if written is None:
             return None
         schedule, now_us = Schedule(*written), time.time_ns() // 1000
-        same = {"pipeline": pipeline.name, "schedule": schedule.expression, "time_zone": schedule.time_zone}
-        last = self.store.newest_event(_TICK, **same) if pipeline.due_after_us is None else None
+        same = schedule_facts(pipeline.name, schedule)
+        last = last_tick(self.store, pipeline.name, schedule) if pipeline.due_after_us is None else None
         if last is not None:
             pipeline.due_after_us = last.body["tick_us"]
         if pipeline.due_after_us is None:
             # Seen for the first time: the ticks before are not missed.
             pipeline.due_after_us = now_us
-            self.store.append_event(_TICK, {**same, "tick_us": now_us, "first": True})
+            self.store.append_event(TICK, {**same, "tick_us": now_us, "first": True})
         next_us = schedule.next_us(pipeline.due_after_us)
         if next_us > now_us:
             self._say(pipeline, "scheduled", next_us=next_us)

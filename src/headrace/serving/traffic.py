@@ -17,10 +17,43 @@ from headrace.serving._segments import hour_of
 from headrace.serving._tail import Tail
 from headrace.store import Store
 
-__all__ = ["endpoint_summary", "estimate_policy", "read_ledger"]
+__all__ = ["LedgerReader", "endpoint_summary", "estimate_policy", "read_ledger"]
 
 _PATIENCE_US = 3_000_000
 _CHOICES = ("request_id", "request_row", "request_status", "request_arm", "request_propensity", "request_unit")
+
+
+class LedgerReader:
+    """Reads an endpoint's decisions and rewards on from where it was left; anew when its policy has changed.
+
+    Parameters
+    ----------
+    store, name : Store, str
+        The endpoint.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store, self._name = store, name
+        self._ledger: Ledger | None = None
+        self._since_us = 0
+
+    def read(self, standing: Standing, *, now_us: int | None = None) -> Ledger:
+        """All that is known now; the same ledger each time while the policy stays, so it is to be read only.
+
+        Cost: the new bytes of the logs; the first time a pass over the ids since the policy began to learn.
+        """
+        since_us = standing.policy.learned_since_us or standing.since_us
+        if self._ledger is None or self._ledger.policy != standing.policy or since_us != self._since_us:
+            since, home = hour_of(since_us), self._store.home
+            self._ledger, self._since_us = Ledger(standing.policy), since_us
+            self._requests = Tail(home.requests / self._name, DECISIONS, since=since)
+            self._rewards = Tail(home.rewards / self._name, REWARDS, since=since)
+        for version, batch in self._requests.poll():
+            read_decisions(self._ledger, version, batch, since_us)
+        for _, batch in self._rewards.poll():
+            read_rewards(self._ledger, batch, since_us)
+        self._ledger.settle((time.time_ns() // 1000 if now_us is None else now_us) - _PATIENCE_US)
+        return self._ledger
 
 
 def read_ledger(store: Store, standing: Standing, *, now_us: int | None = None) -> Ledger:
@@ -29,19 +62,13 @@ def read_ledger(store: Store, standing: Standing, *, now_us: int | None = None) 
     Two logs with the same rows give the same bytes (`Ledger.to_bytes`), whoever wrote them in whatever order.
     Cost: one pass over the ids of the log; memory as `Ledger` says.
     """
-    ledger = Ledger(standing.policy)
-    since_us = standing.policy.learned_since_us or standing.since_us
-    since = hour_of(since_us)
-    for version, batch in Tail(store.home.requests / standing.name, DECISIONS, since=since).poll():
-        read_decisions(ledger, version, batch, since_us)
-    for _, batch in Tail(store.home.rewards / standing.name, REWARDS, since=since).poll():
-        read_rewards(ledger, batch, since_us)
-    ledger.settle((time.time_ns() // 1000 if now_us is None else now_us) - _PATIENCE_US)
-    return ledger
+    return LedgerReader(store, standing.name).read(standing, now_us=now_us)
 
 
-def endpoint_summary(store: Store, name: str, *, now_us: int | None = None) -> dict[str, Any]:
-    """Who answers, how often, and how sure it is which version is best.
+def endpoint_summary(
+    store: Store, name: str, *, now_us: int | None = None, reader: LedgerReader | None = None
+) -> dict[str, Any]:
+    """Who answers, how often, and how sure it is which version is best; with a `reader` only what is new is read.
 
     Returns
     -------
@@ -59,7 +86,8 @@ def endpoint_summary(store: Store, name: str, *, now_us: int | None = None) -> d
     """
     standing = standing_of(store, name)
     policy = standing.policy
-    ledger = read_ledger(store, standing, now_us=now_us) if standing.is_divided else Ledger(policy)
+    reader = reader or LedgerReader(store, name)
+    ledger = reader.read(standing, now_us=now_us) if standing.is_divided else Ledger(policy)
     tallies = ledger.tallies()
     table = newest_table(store.home.path, name) if standing.is_divided else None
     rows: list[dict[str, Any]] = []

@@ -32,7 +32,7 @@ class Steering(Endpoints):
         with self._database.read() as connection:
             return policy_of(connection, name)
 
-    def set_policy(self, name: str, record: Mapping[str, Any], *, reason: str = "") -> None:
+    def set_policy(self, name: str, record: Mapping[str, Any], *, reason: str = "", who: str = "") -> None:
         """Divide an endpoint's traffic so from now on.
 
         Parameters
@@ -41,12 +41,12 @@ class Steering(Endpoints):
             The endpoint; it serves something already.
         record : mapping
             Plain data with at least "policy"; `headrace.routing.EndpointPolicy` says what else.
-        reason : str
-            Why.
+        reason, who : str
+            Why, and who does it where that is not this process's user.
         """
         with self._database.write() as connection:
             live = self._live(connection, name)
-            self._move(connection, name, live.version, None, "policy", reason=reason, run_id=None)
+            self._move(connection, name, live.version, None, "policy", reason=reason, run_id=None, who=who)
             self._append(connection, "endpoint-policy", {**record, "endpoint": name})
 
     def promote(self, name: str, version: int, *, reason: str = "", who: str = "") -> None:
@@ -70,12 +70,12 @@ class Steering(Endpoints):
             stays = live.version if champion is None else champion
             self._move(connection, name, stays, version, "withdraw", reason=reason, run_id=None, who=who)
 
-    def admit_version(self, name: str, version: int, *, reason: str = "") -> None:
+    def admit_version(self, name: str, version: int, *, reason: str = "", who: str = "") -> None:
         """Let a version that was taken out take part again."""
         with self._database.write() as connection:
             live = self._live(connection, name)
             self._require_version(connection, name, version)
-            self._move(connection, name, live.version, version, "admit", reason=reason, run_id=None)
+            self._move(connection, name, live.version, version, "admit", reason=reason, run_id=None, who=who)
 
     def _live(self, connection: Connection, name: str) -> Endpoint:
         live = current(connection, name)

@@ -89,7 +89,7 @@ class _Answer:
                 dict(request.path_params),
                 dict(request.query_params),
                 form.fields,
-                form.choices,
+                form.choices if route.method == "POST" else _several(request),
                 form.upload,
                 state["json"],
             )
@@ -163,6 +163,14 @@ class _Answer:
             raise Denied("the form is not one of this session's", expected="one that was opened since you logged in")
         form.fields.pop(MARK, None)
         return form
+
+
+def _several(request: Request) -> dict[str, list[str]]:
+    """All values of each name behind the question mark, at most so many in all."""
+    found: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items()[:_MOST_FIELDS]:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 class _Form:

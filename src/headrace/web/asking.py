@@ -41,7 +41,7 @@ class Ask:
     path, query, form : mapping of str to str
         The parts of the address that the route names, what stands behind its question mark, and a form's fields.
     choices : mapping of str to list of str
-        The form's fields that were given several times.
+        All values of each field: of the form where one was posted, else of the query.
     upload : Upload or None
         The form's file.
     wants_data : bool
@@ -68,11 +68,11 @@ class Ask:
         text = self.query.get(name, "")
         return min(int(text), most) if text.isdecimal() and len(text) < 16 else default
 
-    def run(self) -> RunRow:
-        """The run that the address names, if this person may see what it was about."""
+    def run(self, run_id: str = "") -> RunRow:
+        """The run of this id, or the one that the address names, if this person may see what it was about."""
         from headrace.web.grants import datasets_of
 
-        run = self.store.run(self.path["run"])
+        run = self.store.run(run_id or self.path["run"])
         self.require_read(run.pipeline, datasets_of(run), f"run {run.run_id}")
         return run
 

@@ -28,6 +28,7 @@ STATE_TONES = {
     "no": "bad",
     "rejected": "warn",
     "cut off": "bad",
+    "open": "bad",
     "blocked": "warn",
     "cancelled": "warn",
     "waiting": "warn",
@@ -37,9 +38,12 @@ _NAVIGATION = (
     ("Runs", "/runs"),
     ("Grid", "/grid"),
     ("Pipelines", "/pipelines"),
+    ("Schedules", "/schedules"),
     ("Data", "/data"),
     ("Models", "/models"),
     ("Endpoints", "/endpoints"),
+    ("Alerts", "/alerts"),
+    ("Approvals", "/approvals"),
 )
 _FOR_ADMINS = (("Access", "/access"), ("Audit", "/audit"))
 

@@ -4,7 +4,7 @@
 |---|---|
 | open | anybody who reaches us: the login, the assets, whether we live |
 | viewer | look at what their grants let them see |
-| operator | also upload, run, cancel, resume, waive, roll back |
+| operator | also upload, run, cancel, resume, waive, answer what waits, roll back, divide traffic |
 | admin | also see who has tokens, and the audit log |
 """
 
@@ -33,6 +33,8 @@ ROUTES = (
     Route("GET", "/", "viewer", views.overview.show),
     Route("GET", "/runs", "viewer", views.runs.listing),
     Route("GET", "/grid", "viewer", views.grid.show),
+    Route("GET", "/compare", "viewer", views.comparing.show),
+    Route("GET", "/schedules", "viewer", views.schedules.listing),
     Route("GET", "/runs/{run}", "viewer", views.run.show),
     Route("POST", "/runs/{run}/cancel", "operator", views.acting.cancel),
     Route("POST", "/runs/{run}/resume", "operator", views.acting.resume),
@@ -48,7 +50,14 @@ ROUTES = (
     Route("GET", "/models", "viewer", views.models.listing),
     Route("GET", "/endpoints", "viewer", views.endpoints.listing),
     Route("GET", "/endpoints/{name}", "viewer", views.endpoints.show),
-    Route("POST", "/endpoints/{name}/rollback", "operator", views.endpoints.roll_back),
+    Route("POST", "/endpoints/{name}/rollback", "operator", views.steering.roll_back),
+    Route("POST", "/endpoints/{name}/promote", "operator", views.steering.promote),
+    Route("POST", "/endpoints/{name}/withdraw", "operator", views.steering.withdraw),
+    Route("POST", "/endpoints/{name}/admit", "operator", views.steering.admit),
+    Route("POST", "/endpoints/{name}/policy", "operator", views.steering.set_policy),
+    Route("GET", "/alerts", "viewer", views.alerts.listing),
+    Route("GET", "/approvals", "viewer", views.approvals.listing),
+    Route("POST", "/runs/{run}/answer", "operator", views.approvals.answer_run),
     Route("GET", "/access", "admin", views.people.tokens),
     Route("GET", "/audit", "admin", views.people.audit),
     Route("GET", "/login", "open", views.people.login_form),

@@ -104,9 +104,9 @@ def _free_port(host: str, port: int) -> int:
 
 def main() -> None:
     """The child's process."""
-    from headrace.orchestration.zygote import die_with_parent
+    from headrace.orchestration.served import end_with_parent
 
-    die_with_parent(int(sys.argv[1]))
+    end_with_parent(int(sys.argv[1]))
     try:
         serve(load_settings(), find_project(Path.cwd()), on_ready=lambda url: progress.say(f"pages at {url}"))
     except HeadraceError as error:

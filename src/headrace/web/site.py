@@ -12,17 +12,20 @@ from typing import Any
 
 from headrace.access import Person, Sessions, Tokens, local_person
 from headrace.errors import HeadraceError
+from headrace.monitoring import alerts
 from headrace.orchestration.contained import Limits
 from headrace.orchestration.looking import look_contained
 from headrace.orchestration.sensing import find_pipeline_files, signature
 from headrace.settings import Settings
 from headrace.store import Store
+from headrace.web.watching import Watched
 
 __all__ = ["AUDIT", "LOOPBACK", "Look", "Site"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _FIND_S = 3.0  # how long the list of pipeline files is taken to be true
 _MOST_SAID = 1000
+_MOST_ALERTS = 500
 AUDIT = "audit"
 
 
@@ -65,6 +68,8 @@ class Site:
         self._found: tuple[float, dict[str, Path]] = (-_FIND_S, {})
         self._lock = threading.Lock()
         self._said: OrderedDict[str, str] = OrderedDict()
+        self._watched: dict[str, Watched] = {}
+        self._alerts: tuple[int, list[dict[str, Any]]] = (-1, [])
 
     def person(self, session: str | None, bearer: str | None) -> Person | None:
         """Who asks, by the session of a browser or the secret of a program; None for nobody we know.
@@ -96,6 +101,24 @@ class Site:
         with self._lock:
             return self._said.pop(session, "")
 
+    def watched(self, endpoint: str) -> Watched:
+        """What is known of an endpoint's traffic; the endpoint exists."""
+        with self._lock:
+            return self._watched.setdefault(endpoint, Watched(self.store, endpoint))
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts of all endpoints, newest first, as `monitoring.alerts`; read again when something has happened."""
+        newest = self.store.newest_event_id()
+        known, found = self._alerts
+        if newest != known:
+            happened = self.store.events(after=known, limit=_MOST_ALERTS) if known >= 0 else []
+            # Where much has happened it is not gone through: they are read anew.
+            is_old = any(event.kind.startswith("alert") for event in happened) or len(happened) == _MOST_ALERTS
+            if known < 0 or is_old:
+                found = alerts(self.store, limit=_MOST_ALERTS)
+            self._alerts = (newest, found)
+        return found
+
     def files(self) -> dict[str, Path]:
         """The project's files with a pipeline, by their path from its folder: a request can name no other file."""
         moment, found = self._found
@@ -109,12 +132,16 @@ class Site:
         """One has come: look again."""
         self._found = (-_FIND_S, {})
 
-    def look(self, path: Path) -> Look:
-        """What a file holds; looked at in the background when it, or what it depends on, is not as it was."""
+    def look(self, path: Path, *, most: int = 1000) -> Look:
+        """What a file holds; looked at in the background when it, or what it depends on, is not as it was.
+
+        While `most` files are being looked at, no other look is begun.
+        """
         with self._lock:
             look = self._looks.setdefault(path, Look(path))
             now = signature([escape(str(path)), *(look.found or {}).get("watch", ())])
-            if not look.is_looking and (look.found is None or now != look.seen):
+            is_free = sum(one.is_looking for one in self._looks.values()) < most
+            if is_free and not look.is_looking and (look.found is None or now != look.seen):
                 look.thread = threading.Thread(target=self._look, args=(look,), name=f"look-{path.name}", daemon=True)
                 look.thread.start()
         return look

@@ -2,8 +2,9 @@
 argument; what it saw is one JSON object on standard output.
 
 It logs in, uploads a pipeline, runs it with another parameter and watches it without reloading; opens the failed step
-of a broken one, puts it right and resumes; reads why a month was refused, lets the finding pass, and rolls the endpoint
-back. Then, where it is asked for, it takes a picture of every page, light and dark.
+of a broken one, puts it right and resumes; divides the endpoint's traffic, sees a second version take it, and promotes
+that; sees an alert begin and end; compares two runs; reads why a month was refused, lets the finding pass, and rolls
+the endpoint back. Then, where it is asked for, it takes a picture of every page, light and dark.
 """
 
 import json
@@ -26,6 +27,25 @@ ARGUMENTS = [
 ]
 PATIENCE_MS = 240_000
 MISSING = "/runs/nothing"
+CHAPTERS = (
+    "log_in",
+    "upload_and_run",
+    "fail_fix_resume",
+    "divide",
+    "second_month",
+    "win",
+    "alarm",
+    "compare",
+    "refused_and_waived",
+    "roll_back",
+)
+# The published share of a version, as its row says it, in percent.
+SHARE = """(version) => {
+  const rows = [...document.querySelectorAll("section tbody tr")];
+  const row = rows.find((one) => one.children.length > 7 && one.children[0].textContent.startsWith("version " + version)
+    && one.closest("table").textContent.includes("Is best"));
+  return row ? parseFloat(row.children[2].textContent) || 0 : -1;
+}"""
 
 
 class Story:
@@ -64,7 +84,7 @@ class Story:
 
     def tell(self):
         """All of it."""
-        for name in ("log_in", "upload_and_run", "fail_fix_resume", "second_month", "refused_and_waived", "roll_back"):
+        for name in CHAPTERS:
             self.chapter(name)
         if self.told.get("shots"):
             self.chapter("pictures")
@@ -139,6 +159,76 @@ class Story:
         self.run(self.told["pipeline"])
         self.watch("succeeded")
 
+    def move(self, what, button, to, because):
+        """One of the forms of an endpoint's page."""
+        form = self.page.locator(f"form[action$='/{what}']")
+        form.get_by_label("Version").select_option(to)
+        form.get_by_label("Because").fill(because)
+        form.get_by_role("button", name=button).click()
+
+    def divide(self):
+        """A policy divides the traffic: the next version takes part in it rather than taking it over."""
+        page = self.page
+        page.goto(f"{self.base}/endpoints/{self.told['endpoint']}")
+        page.get_by_text("Divide its traffic by a policy").click()
+        form = page.locator("form[action$='/policy']")
+        form.get_by_label("Policy").select_option("thompson")
+        form.get_by_label("Settings").fill("floor=0.02 window_s=60 is_guarded=false")
+        form.get_by_label("Because").fill("the better one may win")
+        form.get_by_role("button", name="Divide it so").click()
+        expect(page.get_by_text("thompson divides the traffic of endpoint")).to_be_visible()
+
+    def share_of(self, version, at_least):
+        """Wait until the page says that a version has at least so many percent; no script may be made of text there."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while (share := self.page.evaluate(SHARE, version)) < at_least:
+            assert time.monotonic() < deadline, f"version {version} has {share} %"
+            self.page.wait_for_timeout(100)
+        return share
+
+    def win(self):
+        """Version 2 earns more, and takes the traffic; the page shows it without a reload. Then it is the champion."""
+        page = self.page
+        page.goto(f"{self.base}/endpoints/{self.told['endpoint']}")
+        page.evaluate("window.watched = 1")
+        self.share_of(2, at_least=80)
+        assert page.evaluate("window.watched") == 1, "the page was loaded anew"
+        twin = page.request.get(f"{self.base}/endpoints/{self.told['endpoint']}.json").json()
+        before = twin["traffic"]["shares"][0][1]["all"].get("2", 0.0)  # from before it was there
+        self.facts["share_of_version_2"] = [100 * before, page.evaluate(SHARE, 2)]
+        expect(page.locator("main > .state")).to_contain_text("version 2 is the best", timeout=PATIENCE_MS)
+        page.get_by_text("Promote a version").click()
+        self.move("promote", "Make it the champion", to="2", because="it earns more")
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"{self.told['endpoint']} serves version 2")
+
+    def alarm(self):
+        """A client sends what breaks the schema: an alert opens; it stops: the alert ends, and the page says so."""
+        page = self.page
+        page.goto(f"{self.base}/alerts")
+        expect(page.get_by_role("heading", level=1)).to_have_text("No alert is open")
+        address = f"{self.told['serving']}/v1/models/{self.told['endpoint']}:predict"
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while "is open" not in (said := page.get_by_role("heading", level=1).inner_text()) or said.startswith("No"):
+            assert time.monotonic() < deadline, "no alert was opened"
+            for _ in range(100):
+                page.request.post(address, data={"instances": [{"nothing": 1}]})
+            page.wait_for_timeout(100)
+        expect(page.get_by_role("row", name=re.compile("open.*refused_share")).first).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("No alert is open", timeout=PATIENCE_MS)
+        expect(page.get_by_role("row", name=re.compile("resolved.*refused_share")).first).to_be_visible()
+
+    def compare(self):
+        """Two runs of the list, ticked: side by side, what one parameter changed."""
+        page = self.page
+        page.goto(f"{self.base}/runs?pipeline={self.told['pipeline']}")
+        boxes = page.get_by_role("checkbox")
+        for index in (0, 1):
+            boxes.nth(index).check()
+        page.get_by_role("button", name="Compare the two").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Two runs differ")
+        expect(page.get_by_role("row", name=re.compile(f"^{self.told['parameter']} ")).first).to_be_visible()
+        self.facts["compared"] = page.url.removeprefix(self.base)
+
     def refused_and_waived(self):
         """A month that came broken is refused; its page says why; a person lets it pass."""
         page = self.page
@@ -169,9 +259,7 @@ class Story:
         """The endpoint goes back, with a reason, in a person's name."""
         page = self.page
         page.goto(f"{self.base}/endpoints/{self.told['endpoint']}")
-        page.get_by_label("Version", exact=True).select_option("1")
-        page.get_by_label("Because").fill("the one before was better")
-        page.get_by_role("button", name="Serve that version again").click()
+        self.move("rollback", "Serve that version again", to="1", because="the one before was better")
         expect(page.get_by_role("heading", level=1)).to_have_text(f"{self.told['endpoint']} serves version 1")
         expect(page.get_by_role("row", name=re.compile("rollback.*ada"))).to_be_visible()
 
@@ -208,6 +296,9 @@ class Story:
             "step": f"/runs/{run}/steps/train",
             "step-mended": f"/runs/{failed}/steps/{self.told['broken_step']}",
             "pipelines": "/pipelines",
+            "schedules": "/schedules",
+            "compare": self.facts["compared"],
+            "alerts": "/alerts",
             "pipeline": f"/pipelines/{Path(self.told['file']).name}",
             "data": "/data",
             "models": "/models",

@@ -62,13 +62,15 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _write_section(section: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, is_whole: bool) -> None:
     """One table with its heading; nothing where nothing differs."""
+    from headrace.orchestration.comparing import cell_text
+
     telling = rows if is_whole else [row for row in rows if not row.get("follows")]
     following = len(rows) - len(telling)
     shown = telling if is_whole else telling[:_MOST]
     if not rows:
         return
     sys.stdout.write(f"\n{section}\n")
-    table = [{name: _text(name, row) for name in columns} for row in shown]
+    table = [{name: cell_text(name, row) for name in columns} for row in shown]
     if table:
         write_table(table, [name for name in columns if any(row[name] for row in table)])
     if len(shown) < len(telling):
@@ -84,19 +86,3 @@ def _before(store: Store, now: RunRow) -> RunRow:
     if place + 1 == len(runs):
         raise InvalidInput(f"run {now.run_id} is the first of {now.pipeline}", expected="two runs to compare")
     return runs[place + 1]
-
-
-def _text(column: str, row: Mapping[str, Any]) -> str:
-    from headrace.orchestration.changes import shown
-
-    value = row.get(column)
-    if isinstance(value, float):
-        if row.get("figure") == "missing":
-            return f"{100 * value:.3g} %"
-        return f"{value:+.4g}" if column == "change" else f"{value:.5g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}" if column == "rows" else str(value)
-    if value is None:
-        return "-" if column in ("before", "now") else ""
-    is_whole = isinstance(value, str) and not value.startswith("source ")
-    return shown(value) if column in ("before", "now") and not is_whole else str(value)

@@ -1,12 +1,15 @@
-"""`headrace monitor [--once] [ENDPOINT ...]`: what endpoints are asked; alerts by rules of the last minute."""
+"""`headrace monitor [--once] [ENDPOINT ...]`: what endpoints are asked; alerts by rules of the last minute.
+
+Without a rule or a channel on the command line those of the settings hold, `[[alerts]]`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import signal
-import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import progress
@@ -14,7 +17,9 @@ from headrace.cli.output import add_output, write_json, write_json_line, write_t
 from headrace.cli.project import opened
 
 if TYPE_CHECKING:
+    from headrace.alerting import AlertRules
     from headrace.monitoring import Observation
+    from headrace.settings import Settings
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
 
@@ -34,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="look once, say what was seen, and end; else follow")
     parser.add_argument("--last", type=int, default=24, metavar="HOURS", help="with --once: hours of the log (24)")
     parser.add_argument("--rule", action="append", metavar="RULE", help="what must hold, as a gate's; repeatable")
-    parser.add_argument("--window", type=float, default=60.0, metavar="SECONDS", help="how far back rules look (60)")
+    parser.add_argument("--window", type=float, metavar="SECONDS", help="how far back rules look (60)")
     parser.add_argument(
         "--slice", action="append", default=[], metavar="COLUMN", help="look at drift by its values too"
     )
@@ -42,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--email", action="append", default=[], metavar="ADDRESS", help="mail each alert there")
     parser.add_argument("--smtp", default="127.0.0.1:25", metavar="HOST:PORT", help="the mail relay (127.0.0.1:25)")
     parser.add_argument("--then", metavar="rollback|FILE", help="when an alert begins: roll back, or run a pipeline")
+    parser.epilog = "Without --rule, --window, --slice, --webhook, --email and --then: [[alerts]] of the settings."
     add_output(parser)
 
 
@@ -93,78 +99,57 @@ def _write(observation: Observation) -> None:
 
 
 def _follow(arguments: argparse.Namespace) -> int:
-    from headrace.errors import HeadraceError
-    from headrace.monitoring import RULES, Channels, Delivery, Watch
+    from headrace.errors import UnknownName
+    from headrace.monitoring import Lookout
+    from headrace.orchestration.reacting import react
 
     is_ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _: is_ending.append(got))
-    channels = Channels(tuple(arguments.webhook), tuple(arguments.email), arguments.smtp)
-    with opened(read_only=False) as (store, _):
-        names = arguments.endpoints or [one.name for one in store.endpoints()]
-        delivery = Delivery(channels)
 
-        def send(text: str, body: dict[str, Any]) -> None:
-            if arguments.output == "json":
-                write_json_line(body)
-            progress.say(f"alert: {text}" if body["state"] == "firing" else text)
-            delivery.send(text, body)
+    def tell(text: str, body: dict[str, Any]) -> None:
+        if arguments.output == "json":
+            write_json_line(body)
+        progress.say(f"alert: {text}" if body["state"] == "firing" else text)
 
-        def act(body: dict[str, Any]) -> None:
-            try:
-                _act(store, arguments.then, body)
-            except (HeadraceError, OSError) as error:
-                progress.say(f"nothing was done about it: {error}")
-
-        watches = [
-            Watch(
-                store,
-                name,
-                arguments.rule or RULES,
-                window_s=arguments.window,
-                slices=arguments.slice,
-                send=send,
-                act=act if arguments.then else None,
-            )
-            for name in names
-        ]
-        progress.say(f"following {', '.join(names) or 'nothing: there are no endpoints yet'}")
-        seen = store.newest_event_id()
+    with opened(read_only=False) as (store, settings):
+        known = [one.name for one in store.endpoints()]
+        for name in arguments.endpoints:
+            if name not in known:
+                raise UnknownName("endpoint", name, known, where="" if known else "nothing was pushed yet")
+        records, of = _records(arguments, settings)
+        lookout = Lookout(
+            store,
+            records,
+            only=arguments.endpoints,
+            tell=tell,
+            act=lambda then, body: react(store, then, body, Path.cwd()),
+        )
+        names = lookout.take_up(is_strict=True)
+        progress.say(f"following {', '.join(names) or 'nothing: there are no endpoints yet'} by {of}")
         while not is_ending:
             begun = time.monotonic()
-            for watch in watches:
-                try:
-                    watch.turn()
-                except (HeadraceError, OSError) as error:
-                    progress.say(f"endpoint {watch.endpoint} was not looked at: {error}")
-            for event in store.events(after=seen):  # what others told: the guardrail of a server
-                seen = event.event_id
-                if event.kind == "alert" and "state" not in event.body and event.body.get("endpoint") in names:
-                    delivery.send(event.body["items"][0], {"state": "told", **event.body})
+            for name in lookout.turn():
+                progress.say(f"following {name} too")
             time.sleep(max(0.0, 1.0 - (time.monotonic() - begun)))
-        delivery.close()
+        lookout.close()
     return 0
 
 
-def _act(store: Any, then: str, body: dict[str, Any]) -> None:
-    """Roll the endpoint back to the version that the present one replaced, or run a pipeline; said either way."""
-    name, because = body["endpoint"], f"alert: {body['rule']}: {body['slice']}"
-    if then == "rollback":
-        live = store.endpoint(name)
-        found = [move for move in store.moves(name) if move.version == live.version and move.action in _TAKES_OVER]
-        if not found or found[-1].replaced is None:
-            progress.say(f"endpoint {name}: version {live.version} replaced none: there is nothing to go back to")
-            return
-        store.roll_back(name, found[-1].replaced, reason=because)
-        progress.say(f"endpoint {name} goes back from version {live.version} to version {found[-1].replaced}")
-        return
-    subprocess.Popen(
-        [sys.executable, "-m", "headrace.cli", "run", then],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
+def _records(arguments: argparse.Namespace, settings: Settings) -> tuple[tuple[AlertRules, ...], str]:
+    """The record that the options say, or those of the settings; and where they are from, in words."""
+    from headrace.alerting import AlertRules
+
+    given = (arguments.rule, arguments.window, arguments.slice, arguments.webhook, arguments.email, arguments.then)
+    if not any(one not in (None, []) for one in given):
+        return settings.alerts, "the rules of the settings" if settings.alerts else "the rules that stand without any"
+    one = AlertRules(
+        rules=tuple(arguments.rule or ()),
+        window_s=60.0 if arguments.window is None else arguments.window,
+        slices=tuple(arguments.slice),
+        webhooks=tuple(arguments.webhook),
+        emails=tuple(arguments.email),
+        smtp=arguments.smtp,
+        then=arguments.then or "",
     )
-    progress.say(f"a run of {then} was started: {because}")
-
-
-_TAKES_OVER = ("push", "promote")
+    return (one,), "the rules of the command line" if one.rules else "the rules that stand without any"

@@ -1,4 +1,4 @@
-"""`headrace up [FILE ...] [--once]`: watch pipelines, and run each when its world has changed."""
+"""`headrace up [FILE ...] [--once]`: watch pipelines, run each when its world has changed, keep the rest up."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-execute", action="store_true", help="queue runs only; `headrace worker` takes them")
     parser.add_argument("--serve", action="store_true", help="keep `headrace serve` running beside it")
     parser.add_argument("--no-web", action="store_true", help="without the pages in the browser")
+    parser.add_argument("--no-monitor", action="store_true", help="without following what is served; see [[alerts]]")
+    parser.add_argument("--no-ingest", action="store_true", help="without taking in the streams of what it watches")
     add_output(parser)
 
 
@@ -41,9 +43,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     With `-o json` each change is a line on standard output; with --once one document is, at the end.
     """
+    from headrace.orchestration.beside import Beside
     from headrace.orchestration.crew import Crew
     from headrace.orchestration.sensing import find_pipeline_files
-    from headrace.orchestration.served import Served
     from headrace.orchestration.up import Up, alone
     from headrace.settings import find_project, load_settings
     from headrace.store import Store
@@ -58,6 +60,10 @@ def execute(arguments: argparse.Namespace) -> int:
             f"no file in {project} has a function under @hr.pipeline",
             fix="change to the project's folder, or name the file: headrace up --once FILE",
         )
+    if settings.alerts and not arguments.once and not arguments.no_monitor:
+        from headrace.monitoring import check_rules
+
+        check_rules(settings.alerts)  # rather than in the monitor's process later
     told = _Told(is_json=arguments.output == "json" and not arguments.once)
     stopped_by = 0
     with (
@@ -67,9 +73,16 @@ def execute(arguments: argparse.Namespace) -> int:
         crew = None if arguments.no_execute else Crew(store, settings, project)
         files = [Path(file).resolve() for file in arguments.files]
         up = Up(store, settings, project, files, crew=crew, tell=told, once=arguments.once)
-        servers = [Served()] if arguments.serve else []
-        if not arguments.once and not arguments.no_web and _has_pages():
-            servers.append(Served("headrace.web.server", "the pages", is_needed=False))
+        goes_on = not arguments.once
+        beside = Beside(
+            store,
+            with_serve=arguments.serve,
+            with_pages=goes_on and not arguments.no_web and _has_pages(),
+            with_monitor=goes_on and not arguments.no_monitor,
+            with_ingest=goes_on and not arguments.no_ingest,
+        )
+        if goes_on and beside.told():
+            progress.say(beside.told())
 
         def stop(number: int, _: object) -> None:
             nonlocal stopped_by
@@ -83,14 +96,13 @@ def execute(arguments: argparse.Namespace) -> int:
         try:
             while not (up.is_stopping and (crew is None or crew.is_idle)) and not (arguments.once and up.is_done):
                 up.turn()
-                for server in servers if not up.is_stopping else ():
-                    server.turn()
+                if not up.is_stopping:
+                    beside.turn(up.streams)
                 time.sleep(_POLL_S)
         finally:
             if crew is not None:
                 crew.close()
-            for server in servers:
-                server.close()
+            beside.close()
     if not arguments.once:
         return 0
     told.write(arguments.output)

@@ -27,7 +27,14 @@ if (atEnd) follow(pre);
 }
 };
 const isBusy = () => { const on = document.activeElement; return on && main.contains(on) && /^(INPUT|SELECT|TEXTAREA)$/.test(on.tagName) || String(getSelection()).length > 0; };
+// What somebody ticked, chose or wrote and has not sent yet, by the field's form, name and, of a box, its value.
+const fields = (of) => [...of.querySelectorAll("input, select")].filter((one) => one.type !== "hidden" && one.type !== "file");
+const isBox = (one) => one.type === "checkbox" || one.type === "radio";
+const asks = (one) => one.form ? [one.form.getAttribute("action"), one.form.elements.step ? one.form.elements.step.value : ""] : [];
+const named = (one) => [...asks(one), one.name, isBox(one) ? one.value : ""].join(" ");
+const isChanged = (one) => isBox(one) ? one.checked !== one.defaultChecked : one.options ? [...one.options].some((each) => each.selected !== each.defaultSelected) : one.value !== one.defaultValue;
 const replace = (fresh) => {
+const given = new Map(fields(main).filter(isChanged).map((one) => [named(one), one]));
 const keep = log(), next = fresh.querySelector("#log");
 const scrolls = [...main.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
 const focused = [...main.querySelectorAll("a, button, [tabindex]")].indexOf(document.activeElement);
@@ -35,6 +42,7 @@ const open = [...main.querySelectorAll("details")].map((one) => one.open);
 // The log that is here has all that was printed, and the place where somebody reads.
 if (keep && next && keep.dataset.log === next.dataset.log) { const top = keep.scrollTop; next.replaceWith(keep); requestAnimationFrame(() => { keep.scrollTop = top; }); }
 main.replaceChildren(...fresh.childNodes);
+fields(main).forEach((one) => { const was = given.get(named(one)); if (was) { if (isBox(one)) one.checked = was.checked; else one.value = was.value; } });
 main.querySelectorAll(".scroll").forEach((one, at) => { one.scrollLeft = scrolls[at] || 0; });
 main.querySelectorAll("details").forEach((one, at) => { one.open = open[at] || one.open; });
 if (focused >= 0) { const again = main.querySelectorAll("a, button, [tabindex]")[focused]; if (again) again.focus({ preventScroll: true }); }

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from headrace.errors import UnknownName
 from headrace.orchestration.lookups import looked_up_of
-from headrace.store import RunRow, Store
+from headrace.store import Endpoint, RunRow, Store
 from headrace.web.asking import Ask
 
-__all__ = ["MOST", "artifact_href", "paged", "run_href", "run_rows", "state_of", "step_href"]
+__all__ = ["MOST", "artifact_href", "endpoint_of", "paged", "run_href", "run_rows", "state_of", "step_href"]
 
 MOST = 50
 _FARTHEST = 10_000_000
@@ -79,6 +80,16 @@ def run_href(run_id: str) -> str:
 def step_href(run_id: str, step: str) -> str:
     """A step's page."""
     return f"{run_href(run_id)}/steps/{quote(step, safe='')}"
+
+
+def endpoint_of(ask: Ask) -> Endpoint:
+    """What the endpoint that the address names serves now."""
+    name = ask.path["name"]
+    found = ask.store.endpoint(name)
+    if found is None:
+        known = [one.name for one in ask.store.endpoints()]
+        raise UnknownName("endpoint", name, known, where="" if known else "nothing was pushed yet")
+    return found
 
 
 def artifact_href(digest: str) -> str:

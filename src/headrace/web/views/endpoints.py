@@ -1,22 +1,28 @@
-"""Endpoints: what each serves, who put it there, what it served when; and the way back."""
+"""Endpoints: what each serves to whom, how it does, what was told of it, who moved it; what can be done: `steering`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from headrace.errors import InvalidInput, UnknownName
-from headrace.web.asking import Ask, Denied, Done, Page
+from headrace import lookup
+from headrace.routing import standing_of
+from headrace.web.asking import Ask, Page
 from headrace.web.grants import may_see
-from headrace.web.views._rows import paged
+from headrace.web.views._rows import endpoint_of, paged
+from headrace.web.views._traffic import bandit_part, said_of, traffic_part
+from headrace.web.views.alerts import alerts_part, told_of
 from headrace.web.views.models import served_times
+from headrace.web.watching import Seen
 
-__all__ = ["listing", "roll_back", "show"]
+__all__ = ["listing", "show"]
 
 _MOST_MOVES = 100
 
 
 def listing(ask: Ask) -> Page:
     """`/endpoints`."""
+    firing = Counter(one["endpoint"] for one in ask.site.alerts() if one["state"] == "firing")
     rows = [
         {
             "endpoint": one.name,
@@ -25,6 +31,7 @@ def listing(ask: Ask) -> Page:
             "run": one.run_id,
             "created_us": one.created_us,
             "num_moves": len(ask.store.moves(one.name)),
+            "num_firing": firing.get(one.name, 0),
         }
         for one in ask.store.endpoints()
     ]
@@ -34,7 +41,7 @@ def listing(ask: Ask) -> Page:
 def show(ask: Ask) -> Page:
     """`/endpoints/NAME`."""
     name = ask.path["name"]
-    live = _find(ask, name)
+    live = endpoint_of(ask)
     moves = [
         {
             "time_us": move.time_us,
@@ -49,22 +56,21 @@ def show(ask: Ask) -> Page:
     ]
     offset = ask.number("offset", 0, most=1_000_000)
     shown, links = paged(ask, moves[offset : offset + _MOST_MOVES + 1], offset=offset, most=_MOST_MOVES)
-    versions: list[dict[str, Any]] = []
-    for version, times in sorted(served_times(ask, name).items(), reverse=True):
-        found = ask.store.endpoint(name, version)
-        assert found is not None
-        versions.append(
-            {
-                "version": version,
-                "model": found.model_digest,
-                "verdict": found.verdict_digest,
-                "run": found.run_id,
-                "created_us": found.created_us,
-                "is_live": version == live.version,
-                "times": times,
-            }
-        )
-    data = {
+    times, standing = served_times(ask, name), standing_of(ask.store, name)
+    versions = [
+        {
+            "version": found.version,
+            "model": found.model_digest,
+            "verdict": found.verdict_digest,
+            "run": found.run_id,
+            "created_us": found.created_us,
+            "is_live": found.version == live.version,
+            "takes_part": standing.is_divided and found.version in standing.versions,
+            "times": times.get(found.version, []),
+        }
+        for found in reversed(ask.store.versions(name))
+    ]
+    data: dict[str, Any] = {
         "endpoint": name,
         "version": live.version,
         "model": live.model_digest,
@@ -73,38 +79,31 @@ def show(ask: Ask) -> Page:
         "moves": shown,
         "pages": links,
         "may_move": ask.person.may("operator"),
+        "may_see": may_see(ask.person, ask.store, live.model_digest),
+        "policies": lookup.names("policy"),
+        "firing": 0,
     }
-    return Page("endpoint", f"Endpoint {name}", data, {"parts": parts_of(ask, name)}, live_s=3.0)
+    parts: list[dict[str, Any]] = []
+    said = ""
+    if data["may_see"]:
+        seen, told = ask.site.watched(name).look(), told_of(ask, name)
+        data["traffic"] = {**seen.traffic, "versions": seen.versions, "series": seen.series, "shares": seen.shares}
+        data["alerts"], data["firing"] = told, sum(one["state"] == "firing" for one in told)
+        parts, said = parts_of(ask, name, seen, told), said_of(seen)
+    withdrawn = [int(version) for version in data["traffic"]["withdrawn"]] if parts else []
+    shown_only = {
+        "parts": parts,
+        "withdrawn": withdrawn,
+        "others": [one["version"] for one in versions if not one["is_live"]],
+        "policy_now": data["traffic"]["policy"]["policy"] if parts else "",
+        "traffic_said": said,
+    }
+    return Page("endpoint", f"Endpoint {name}", data, shown_only, live_s=3.0)
 
 
-def parts_of(ask: Ask, name: str) -> list[dict[str, Any]]:
-    """What else there is to say of an endpoint, as sections: {"title", "note", "body"}; each from a room of its own."""
-    return []
-
-
-def roll_back(ask: Ask) -> Done:
-    """`POST /endpoints/NAME/rollback`, with `to` and `because`: what `headrace endpoints rollback` does."""
-    name = ask.path["name"]
-    live = _find(ask, name)
-    wanted, because = ask.form.get("to", ""), ask.form.get("because", "").strip()
-    if not wanted.isdecimal():
-        raise InvalidInput(f"{wanted[:20]!r} is no version", expected="a number")
-    if not because:
-        raise InvalidInput("a move without a reason", expected="why: it is kept in the endpoint's log")
-    found = ask.store.endpoint(name, int(wanted))
-    if found is not None and not may_see(ask.person, ask.store, found.model_digest):
-        raise Denied(f"{ask.person.name} may not see version {wanted}", expected="a grant to read its data")
-    ask.store.roll_back(name, int(wanted), reason=because, who=ask.person.name)
-    ask.audit("rollback", endpoint=name, version=int(wanted), replaced=live.version, because=because)
-    said = f"Endpoint {name} goes back from version {live.version} to version {wanted}."
-    if live.version == int(wanted):
-        said = f"Endpoint {name} serves version {wanted} already."
-    return Done(f"/endpoints/{name}", said, {"endpoint": name, "version": int(wanted), "replaced": live.version})
-
-
-def _find(ask: Ask, name: str) -> Any:
-    found = ask.store.endpoint(name)
-    if found is None:
-        known = [one.name for one in ask.store.endpoints()]
-        raise UnknownName("endpoint", name, known, where="" if known else "nothing was pushed yet")
-    return found
+def parts_of(ask: Ask, name: str, seen: Seen, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What there is to say of an endpoint beside its versions, as sections: {"title", "note", "body"}."""
+    parts = [bandit_part(seen), traffic_part(seen), alerts_part(told)]
+    if any(one["state"] == "firing" for one in told):  # what is wrong now comes first
+        parts.insert(0, parts.pop())
+    return [part for part in parts if part is not None]

@@ -43,5 +43,9 @@ def served_times(ask: Ask, name: str) -> dict[int, list[list[int | None]]]:
     found: dict[int, list[list[int | None]]] = {}
     for index, move in enumerate(moves):
         until = moves[index + 1].time_us if index + 1 < len(moves) else None
-        found.setdefault(move.version, []).append([move.time_us, until])
+        stretches = found.setdefault(move.version, [])
+        if index and moves[index - 1].version == move.version:  # it stayed: its traffic was divided, say
+            stretches[-1][1] = until
+        else:
+            stretches.append([move.time_us, until])
     return found

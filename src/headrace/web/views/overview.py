@@ -27,6 +27,8 @@ def show(ask: Ask) -> Page:
             for one in store.endpoints()
         ],
         "runs": run_rows(store, store.runs(limit=_MOST_RUNS)),
+        "num_waiting": len(store.runs(state="waiting", limit=100)),
+        "num_firing": sum(one["state"] == "firing" for one in ask.site.alerts()),
         "num_workers": len(store.announced("worker")),
     }
     return Page("overview", "Overview", data, live_s=3.0)

@@ -13,6 +13,8 @@ from headrace.store import AttemptRow
 from headrace.web.asking import Ask, Page
 from headrace.web.grants import masked, may_see, sensitive_columns
 from headrace.web.views._rows import artifact_href, state_of, step_href
+from headrace.web.views.approvals import asked_of
+from headrace.web.views.comparing import before_of
 
 __all__ = ["context_of", "show"]
 
@@ -51,9 +53,13 @@ def show(ask: Ask) -> Page:
         },
         "findings": _findings(store.attempts(run.run_id), hidden) if state == "rejected" else [],
         "file": run.plan.get("file"),
+        "compare": before_of(ask, run),
+        "waiting": asked_of(ask, run),
     }
     shown = {"body": content(report)}
-    live_s = {"queued": 1.0, "running": 1.0, "cut off": 3.0}.get(state, 0.0)  # somebody may take it over
+    live_s = {"queued": 1.0, "running": 1.0, "waiting": 3.0, "cut off": 3.0}.get(
+        state, 0.0
+    )  # somebody may take it over
     return Page("run", f"Run {run.run_id}", data, shown, live_s=live_s)
 
 

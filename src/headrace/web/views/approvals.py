@@ -1,0 +1,83 @@
+"""Approvals: what waits for a person, over all runs; and the person's answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.errors import HeadraceError, InvalidInput
+from headrace.orchestration.approvals import Waiting, answer, waiting_of, waiting_runs
+from headrace.store import RunRow
+from headrace.web.asking import Ask, Done, Page
+from headrace.web.grants import datasets_of
+from headrace.web.views._rows import run_href
+
+__all__ = ["answer_run", "asked_of", "listing"]
+
+_MOST = 200
+
+
+def listing(ask: Ask) -> Page:
+    """`/approvals`: the inbox: of the runs that this person may see."""
+    mine = [item for item in waiting_runs(ask.store, limit=_MOST) if _may_see(ask, item)]
+    data = {"waiting": [_plain(ask, item) for item in mine], "may_answer": ask.person.may("operator")}
+    return Page("approvals", "Approvals", data, live_s=3.0)
+
+
+def asked_of(ask: Ask, run: RunRow) -> list[dict[str, Any]]:
+    """What a run asks, as plain data."""
+    return [_plain(ask, item) for item in waiting_of(ask.store, run)]
+
+
+def answer_run(ask: Ask) -> Done:
+    """`POST /runs/RUN/answer`, with `step`, `subject`, `answer` ("approve" or "reject") and `because`.
+
+    What `headrace approve` and `headrace reject` do. The subject is what the form showed: where the step asks about
+    something else by now, nothing is approved.
+    """
+    run = ask.run()
+    given, because = ask.form.get("answer", ""), ask.form.get("because", "").strip()
+    step, subject = ask.form.get("step", ""), ask.form.get("subject", "")
+    if given not in ("approve", "reject"):
+        raise InvalidInput(f"{given[:20]!r} is no answer", expected="approve or reject")
+    if not because:
+        raise InvalidInput("an answer without a reason", expected="why: it is kept, and shown beside what came of it")
+    if not step or not subject:
+        raise InvalidInput(
+            "nothing is said to be answered", expected="the step that asks, and the subject it asks about"
+        )
+    is_approved = given == "approve"
+    made = answer(
+        ask.store, run.run_id, step, is_approved=is_approved, by=ask.person.name, because=because, subject=subject
+    )
+    ask.audit("approve" if is_approved else "reject", run=run.run_id, step=step, subject=subject, because=because)
+    state = ask.store.run(run.run_id).state
+    word = "approved" if is_approved else "rejected"
+    said = f"{made.step} of run {run.run_id} is {word} by {made.by}."
+    if state == "queued":
+        said += " The run goes on when a worker takes it." if not ask.store.announced("worker") else " The run goes on."
+    return Done(
+        run_href(run.run_id), said, {"run": run.run_id, "step": step, "is_approved": is_approved, "state": state}
+    )
+
+
+def _may_see(ask: Ask, item: Waiting) -> bool:
+    try:
+        run = ask.store.run(item.run_id)
+    except HeadraceError:  # collected just now
+        return False
+    return ask.person.may_read(run.pipeline, datasets_of(run))
+
+
+def _plain(ask: Ask, item: Waiting) -> dict[str, Any]:
+    about = [
+        {"name": name, "digest": digest, "made_by": item.made_by.get(name, ""), "has_page": _has_page(ask, digest)}
+        for name, digest in item.about.items()
+    ]
+    return {**item.to_plain(), "about": about}
+
+
+def _has_page(ask: Ask, digest: str) -> bool:
+    from headrace import lookup
+
+    found = ask.store.artifact(digest)
+    return found is not None and found.kind in lookup.names("page")
