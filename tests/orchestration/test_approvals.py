@@ -336,6 +336,20 @@ def test_a_worker_goes_on_by_itself(project):
 
 
 @pytest.mark.slow
+def test_up_goes_on_by_itself(project):
+    """`up --once` says 3 for a run that waits, starts no other while nothing changes, and finishes the answered one."""
+    project.write(FLOW)
+    assert call(project, "up", "--once")[0] == 3, messages(project)
+    assert "waits for approval: headrace approve" in messages(project)
+    assert call(project, "up", "--once")[0] == 3
+    assert call(project, "approve", "--by", "Ann")[0] == 0
+    assert call(project, "up", "--once")[0] == 0, messages(project)
+    with store_of(project) as store:
+        assert [row.state for row in store.runs()] == ["succeeded"]
+    assert shipped(project) == 1
+
+
+@pytest.mark.slow
 def test_an_answer_during_the_run_is_heard(project):
     """While other steps still run the answer needs no queue: the run goes on to its end by itself."""
     wait = 'import time\n        while not (HERE / "go").exists(): time.sleep(0.01)\n        return n + 1'
