@@ -141,10 +141,11 @@ def test_a_run_that_kills_its_workers_is_given_up(project):
 def test_workers_share_the_steps_of_one_run(project):
     """Two workers with one place each begin the leaves of one run side by side; each step runs once."""
     project.write(FAN)
-    hold(project, "seed")
+    leaves = [f"leaf{number}" for number in range(4)]
+    hold(project, *leaves)
     workers = [start(project, "worker", "--workers", "1") for _ in range(2)] if submit(project) else []
-    wait_until(lambda: begun(project, "seed"), "the first step")
-    let_go(project, "seed")
+    wait_until(lambda: sum(begun(project, leaf) for leaf in leaves) == 2, "a leaf in each worker", 120)
+    let_go(project, *leaves)
     with store_of(project) as store:
         (run,) = store.runs()
         wait_until(lambda: store.run(run.run_id).state == "succeeded", "the run")
