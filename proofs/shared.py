@@ -115,11 +115,15 @@ class Shared:
 
     def run_twin(self) -> None:
         """What an undisturbed run makes of the newest month, and how long it takes."""
+        from headrace.orchestration.digests import store_digests
+        from headrace.store import Store
+
         start = time.monotonic()
         if self.twin.call("run", "five.py")[0] != 0:
             raise SystemExit((self.twin.folder / "messages.txt").read_text())
         self.seconds = time.monotonic() - start
-        self.digest = self.twin.call("doctor", "--digest")[1]
+        with Store.open(self.twin.folder / ".headrace", read_only=True) as store:
+            self.digests = store_digests(store)
 
     def victims(self, who: str, number: int) -> list[int]:
         """The living processes of a machine that go by that name."""
@@ -205,12 +209,13 @@ class Shared:
 
     def look(self) -> list[str]:
         """What is wrong with the store, beside its twin."""
+        from headrace.orchestration.digests import store_digests
         from headrace.store import Store
 
         wrong = []
-        if self.machines[self.month % 2].call("doctor", "--digest")[1] != self.digest:
-            wrong.append("doctor --digest differs from the undisturbed store")
         with self.open() as store, Store.open(self.twin.folder / ".headrace", read_only=True) as twin:
+            if store_digests(store) != self.digests:
+                wrong.append("doctor --digest differs from the undisturbed store")
             runs = store.runs(limit=100_000)
             if len(runs) != self.month - 2:
                 wrong.append(f"{len(runs)} runs for {self.month - 2} windows")
