@@ -105,7 +105,7 @@ class Shared:
             for number, machine in enumerate(self.machines)
             for command in (("up", "--no-execute", "--no-web"), ("worker",))
         ]
-        self.first_wrong = self.settle() + self.look()
+        self.is_first = True
 
     def open(self) -> Any:
         """The shared store, to be read."""
@@ -174,14 +174,18 @@ class Shared:
 
     def live(self, who: str, number: int) -> dict[str, Any]:
         """One month: it arrives, somebody is killed, and it is made good."""
-        self.month += 1
-        arrive(self.twin.folder, self.month)
-        self.run_twin()
-        with self.open() as store:
-            seen = store.newest_event_id()
+        seen = 0
+        if not self.is_first:  # the first three months are there, and nobody has run them
+            self.month += 1
+            arrive(self.twin.folder, self.month)
+            self.run_twin()
+            with self.open() as store:
+                seen = store.newest_event_id()
         # Schedulers and workers are there before and after the run; steps as long as it lasts.
         moment_s = self.choose.uniform(0, (1.5 if who in ("up", "worker") else 0.8) * self.seconds + 0.5)
-        arrive(self.machines[0].folder, self.month)
+        if not self.is_first:
+            arrive(self.machines[0].folder, self.month)
+        self.is_first = False
         start, victim = time.monotonic(), 0
         while not victim and time.monotonic() - start < moment_s + TIMEOUT_S:
             if time.monotonic() - start >= moment_s:
@@ -204,8 +208,13 @@ class Shared:
 
     def is_over(self, seen: int) -> bool:
         """Whether a run has ended since that event."""
-        with self.open() as store:
-            return any(event.kind == "run-finished" for event in store.events(after=seen))
+        from headrace.errors import StoreError
+
+        try:
+            with self.open() as store:
+                return any(event.kind == "run-finished" for event in store.events(after=seen))
+        except StoreError:  # at first: no home has begun
+            return False
 
     def look(self) -> list[str]:
         """What is wrong with the store, beside its twin."""
@@ -276,7 +285,7 @@ def main() -> None:
     totals: collections.Counter[str] = collections.Counter()
     with postgres.started() as uri, tempfile.TemporaryDirectory(prefix="headrace-shared-") as folder:
         shared = Shared(Path(folder).resolve(), uri, arguments.seed)
-        wrong = shared.first_wrong
+        wrong: list[str] = []
         waits: list[float] = []
         choose = random.Random(arguments.seed)
         order = [WAYS[number % len(WAYS)] for number in range(max(1, NUM_KILLS // arguments.share))]
