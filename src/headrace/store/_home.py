@@ -82,7 +82,7 @@ class Home:
     @property
     def aside(self) -> Path:
         """What `gc` set aside, one folder a digest; made when it first does."""
-        return self.path / "aside"
+        return self.root / "aside"
 
     @property
     def logs(self) -> Path:

@@ -12,6 +12,7 @@ from headrace.errors import InvalidInput, StoreError
 from headrace.store import Staged, Store
 from headrace.testing.store_cases import Note
 from tests.adapters.postgres.schemas import schema_of
+from tests.store.test_collecting import run
 
 
 def test_homes_that_share_a_folder_share_everything(records, tmp_path):
@@ -96,3 +97,17 @@ def test_the_files_of_a_stream_are_looked_for_before_it_is_followed(records, tmp
         (store.stream_folder(stream_id) / "1.arrow").unlink()
         with pytest.raises(StoreError, match=r"1 files of this stream are not here, 1\.arrow first"):
             store.take_stream(stream_id, {})
+
+
+def test_what_one_home_sets_aside_another_brings_back(records, tmp_path):
+    """`gc` of one home moves within the shared folder, whatever its own disk is; `--undo` of another finds it there."""
+    shared = str(tmp_path / "shared")
+    with (
+        Store.open(tmp_path / "a", records=records, artifacts=shared) as one,
+        Store.open(tmp_path / "b", records=records, artifacts=shared) as other,
+    ):
+        digests = [run(one, number)[1] for number in range(2)]
+        assert [item.name for item in one.collect(keep_runs=1)] == digests[:1]
+        assert [item.digest for item in other.set_aside()] == digests[:1] and not other.has_artifact(digests[0])
+        back, problems = other.bring_back()
+        assert ([item.digest for item in back], problems) == (digests[:1], []) and one.has_artifact(digests[0])
