@@ -96,7 +96,7 @@ def test_the_files_pass_every_check_of_ours(tmp_path):
     for name in ("ErrorRate", "Feather", "Nearby", "Newest", "Spool", "Stump"):
         assert f"import {name} as {name}" in (house / "src/headrace/__init__.pyi").read_text()
     ops = (house / "src/headrace/transformation/ops/__init__.pyi").read_text()
-    assert "def min_max(value: Expression, /, *, scale: float = 1.0) -> Expression: ..." in ops
+    assert "def range_scale(value: Expression, /, *, scale: float = 1.0) -> Expression: ..." in ops
     run(house, sys.executable, "tools/stub.py", "--check")
     run(house, str(BIN / "ruff"), "check", "--no-cache", *files, "src/headrace/transformation/ops")
     run(house, str(BIN / "ruff"), "format", "--no-cache", "--check", *files, "src/headrace/transformation/ops")

@@ -144,3 +144,45 @@ def test_switches_are_words_in_the_environment(tmp_path, monkeypatch):
     write(tmp_path, "log_requests = 1")
     with pytest.raises(InvalidInput, match="log_requests"):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("mysql://h/d", "records is mysql://"),
+        ("h:5432/d", "without a scheme"),
+        ("ann:hush@h/d", "without a scheme"),
+        ("postgresql:///d", "names no host"),
+        ("postgresql://h", "names no database"),
+        ("postgresql://h/d#x", "'#'"),
+        ("postgresql://[h/d", "no address"),
+        ("postgresql://ann:hush@h/d", "holds a password"),
+        ("postgresql://h/d?password=hush", "holds a password"),
+        ("postgresql://h/d?sslpassword=hush", "holds a password"),
+    ],
+)
+def test_records_are_an_address_without_a_password(tmp_path, monkeypatch, uri, told):
+    """In a file, in the environment and in Python; a password is never repeated."""
+    write(tmp_path, f'records = "{uri}"')
+    with pytest.raises(InvalidInput, match=told) as caught:
+        load_settings(tmp_path)
+    assert "headrace.toml" in str(caught.value) and "hush" not in str(caught.value)
+    write(tmp_path, "")
+    monkeypatch.setenv("HEADRACE_RECORDS", uri)
+    with pytest.raises(InvalidInput, match=f"{told}.*environment variable HEADRACE_RECORDS") as caught:
+        load_settings(tmp_path)
+    assert "hush" not in str(caught.value)
+    with pytest.raises(InvalidInput, match=told):
+        Settings(records=uri)
+
+
+def test_a_folder_of_artifacts_starts_at_the_project(tmp_path, monkeypatch):
+    """As every path in the file does; in the environment it starts where the person stands; a bucket is none."""
+    (tmp_path / "deep").mkdir()
+    write(tmp_path, 'artifacts = "../shared"\nrecords = "postgresql://ann@h/d?sslmode=require"')
+    assert load_settings(tmp_path / "deep").artifacts == str(tmp_path.parent / "shared")
+    monkeypatch.chdir(tmp_path / "deep")
+    monkeypatch.setenv("HEADRACE_ARTIFACTS", "here")
+    assert load_settings().artifacts == str(tmp_path / "deep" / "here")
+    monkeypatch.setenv("HEADRACE_ARTIFACTS", "gs://bucket/x")
+    assert load_settings().artifacts == "gs://bucket/x"

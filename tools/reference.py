@@ -78,7 +78,7 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 # The plural that a page is called by, where it is not the kind and an s.
-_PLURALS = {"policy": "policies"}
+_PLURALS = {"policy": "policies", "records": "records"}
 
 # Kind -> the page's title, and what a person who looks for a member of it should know first.
 _KINDS: dict[str, tuple[str, str]] = {
@@ -108,6 +108,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "launcher": ("Launchers", "What starts the processes that `hr.train(..., workers=2)` fits with."),
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
+    "records": ("Records", "What holds a store's tables: the setting `records` says which."),
 }
 
 

@@ -41,6 +41,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "policy": ("routing/policies", "policy"),
     "exporter": ("orchestration/exporters", "exporter"),
     "page": ("orchestration/pages", "page"),
+    "records": ("store/records", "records"),
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
@@ -52,7 +53,7 @@ _PACKAGES = {
     "kafka": "Confluent's Kafka client",
     "lightgbm": "LightGBM",
     "optuna": "Optuna",
-    "postgres": "the ADBC driver for PostgreSQL",
+    "postgres": "the drivers for PostgreSQL",
     "pubsub": "Google's Pub/Sub client",
     "sklearn": "scikit-learn",
     "torch": "PyTorch",
@@ -144,8 +145,8 @@ def find_class(class_name: str) -> type[Any] | None:
     if class_name[:1].islower() or "_" in class_name:
         return None
     for kind in KINDS:
-        # A page is called like the noun it shows: whoever types that name means the noun.
-        for name in _modules(kind) if kind != "page" else ():
+        # A page is called like the noun it shows, records like the source: whoever types that name means the other.
+        for name in _modules(kind) if kind not in ("page", "records") else ():
             if name.replace("_", "") == squeezed:
                 cls = find(kind, name)
                 if cls.__name__ == class_name:

@@ -15,11 +15,12 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from headrace.alerting import AlertRules
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["Settings", "find_project", "load_settings"]
+__all__ = ["Settings", "check_records", "find_project", "load_settings"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,11 @@ class Settings:
     home : Path
         Where the store lives; `.headrace` in the project by default.
     artifacts : str
-        Where committed artifacts lie beside the home: "gs://bucket/prefix"; "" = in the home alone.
+        Where committed artifacts lie beside the home, "gs://bucket/prefix", or, with `records`, instead: a folder that
+        every home reaches. "" = in the home alone.
+    records : str
+        Where the store's records are: "postgresql://user@host:port/database", which several homes may share; no
+        password: PGPASSWORD and ~/.pgpass are for that. "" = in the home.
     workers : int
         How many steps, and how many threads inside one, run at once; 0 = one for each core.
     memory_mb : int
@@ -90,6 +95,7 @@ class Settings:
 
     home: Path = field(default_factory=lambda: Path(".headrace"))
     artifacts: str = ""
+    records: str = ""
     workers: int = 0
     memory_mb: int = 1024
     states_mb: int = 2048
@@ -120,6 +126,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in (*_LIMITS, "notify", "notify_on"):
             _check(name, getattr(self, name), "Settings")
+        check_records(self.records, "Settings")
 
     @property
     def num_workers(self) -> int:
@@ -184,6 +191,39 @@ def _check(name: str, value: Any, where: str) -> None:
             )
 
 
+def check_records(uri: str, where: str) -> None:
+    """Raise InvalidInput for what is no address of records, and for one with a password; "" is fine.
+
+    What has a password is not repeated: messages are kept in logs.
+
+    >>> check_records("postgresql://ann@db.example.org/flights", "Settings")
+    """
+    if not uri:
+        return
+    expected = '"postgresql://user@host:port/database", or "" for records in the home'
+    try:
+        parts = urlsplit(uri)
+        has_password = parts.password is not None or any("password" in name for name, _ in parse_qsl(parts.query))
+    except ValueError:  # brackets that are no IPv6 address
+        raise InvalidInput("setting records is no address", where=where, expected=expected) from None
+    if has_password:
+        raise InvalidInput(
+            "setting records holds a password, which every process of the store and its home would keep",
+            where=where,
+            expected="an address without one",
+            fix="leave it out and set PGPASSWORD, or name it in ~/.pgpass",
+        )
+    if parts.scheme not in ("postgresql", "postgres"):
+        # Without a scheme a password may stand anywhere in it.
+        told = f"{parts.scheme}://" if "://" in uri else "without a scheme"
+        raise InvalidInput(f"setting records is {told}", where=where, expected=expected)
+    if not parts.netloc or not parts.path.strip("/"):
+        missing = "host" if not parts.netloc else "database"
+        raise InvalidInput(f"setting records = {uri!r} names no {missing}", where=where, expected=expected)
+    if "#" in uri:
+        raise InvalidInput("setting records holds a '#'", where=where, expected=expected, fix="write it as %23")
+
+
 def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
     for name in ("headrace.toml", "pyproject.toml"):
         file = folder / name
@@ -227,6 +267,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if kind == "str":
             if not isinstance(value, str):
                 raise ValueError
+            if name == "records":
+                check_records(value, where)
             return value
         if kind.startswith("tuple"):
             items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -243,6 +285,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         converted = int(value) if kind == "int" else float(value)
         if not isinstance(value, str) and converted != value:  # 1.5 workers
             raise ValueError
+    except InvalidInput:
+        raise
     except (TypeError, ValueError, OverflowError, KeyError):
         words = _WORDS.get(kind, kind)
         said = f"setting {name}" if name == "notify" else f"setting {name} = {value!r}"
@@ -306,4 +350,8 @@ def load_settings(start: Path | None = None) -> Settings:
     home = Path(values.get("home", ".headrace"))
     base = Path.cwd() if os.environ.get("HEADRACE_HOME") else project
     values["home"] = home if home.is_absolute() else (base / home)
+    artifacts = values.get("artifacts", "")
+    if artifacts and "://" not in artifacts:  # a folder
+        base = Path.cwd() if os.environ.get("HEADRACE_ARTIFACTS") else project
+        values["artifacts"] = os.path.normpath(base / artifacts)
     return Settings(**values)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from headrace.orchestration.due import why_due
-from headrace.orchestration.up import Up
+from headrace.orchestration.up import Up, _File, _Pipeline
 from headrace.settings import load_settings
 from headrace.store import Store
 from tests.orchestration.processes import below, call, is_alive, messages, start, store_of, wait_until
@@ -274,3 +274,58 @@ def test_a_push_that_came_too_late_is_tried_again(idle):
     store.finish_run(other, "failed")
     found["resolved"]["push"]["expected_version"] = 2
     assert why_due(store, found, store.run(other)) == []
+
+
+@pytest.fixture
+def pair(idle):
+    """Two that watch one store, each with a pipeline as it found it; what each tells."""
+    up, store, told = idle
+    other, heard = Up(store, up.settings, up.project, list(up.files), crew=None, tell=[].append, once=True), []
+    other.tell = heard.append
+    for one in (up, other):
+        one.files = {file: _File(file, seen=()) for file in one.files}
+        found = {"identity": "a", "plan": {"steps": []}, "resolved": {}, "parameters": None, "schedule": None}
+        one.pipelines["flow"] = _Pipeline("flow", next(iter(one.files)), found)
+    return store, (up, told), (other, heard)
+
+
+def decide(up):
+    """Have it decide, as of now."""
+    (pipeline,) = up.pipelines.values()
+    file = up.files[pipeline.file]
+    file.seen, file.after = (), up.store.newest_event_id()
+    up._decide(pipeline, file)
+
+
+def test_two_that_watch_start_one_run(pair):
+    """Both have seen that it never ran; whoever is second starts the same run, which is one."""
+    store, (up, _), (other, heard) = pair
+    other._newest = lambda pipeline: None  # it looked before the first had queued
+    decide(up)
+    decide(other)
+    (run,) = store.runs()
+    assert heard[-1]["run"] == run.run_id
+    assert [event.kind for event in store.events(run.run_id)] == ["run-created"]
+
+
+def test_two_that_see_different_worlds_do_not_answer_each_other(pair):
+    """One with older files queues once at most; then it says that another sees another world."""
+    store, (up, told), (other, heard) = pair
+    decide(up)
+    decide(other)
+    for run in store.runs():
+        store.take_run(run.run_id)
+        store.finish_run(run.run_id, "succeeded")
+    decide(other)
+    up.pipelines["flow"].found["identity"] = "b"  # the new code is here first
+    decide(up)
+    assert (len(store.runs()), told[-1]["event"]) == (2, "queued")
+    store.take_run(store.runs()[0].run_id)
+    store.finish_run(store.runs()[0].run_id, "succeeded")
+    for _ in range(3):
+        decide(other)
+        decide(up)
+    assert len(store.runs()) == 2 and "sees another world" in heard[-1]["error"]
+    other.pipelines["flow"].found["identity"] = "b"  # and then there
+    decide(other)
+    assert (len(store.runs()), heard[-1]["event"]) == (2, "rests")

@@ -52,9 +52,7 @@ def opened(*, read_only: bool = True) -> Iterator[tuple[Store, Settings]]:
     from headrace.store import Store
 
     settings = load_settings()
-    with Store.open(
-        settings.home, read_only=read_only, create=False, artifacts=settings.artifacts, lease_s=settings.lease_s
-    ) as store:
+    with Store.of(settings, read_only=read_only, create=False) as store:
         yield store, settings
 
 

@@ -249,7 +249,7 @@ def forked(plan: Plan, run_id: str, store: Store) -> Forked:
     from headrace.orchestration.verbs import VERBS
 
     used = [VERBS[node.call].target.partition(":")[0] for node in plan.graph.nodes if node.call in VERBS]
-    modules, later = ["headrace.orchestration.worker", "headrace.store"], []
+    modules, later = ["headrace.orchestration.worker", *store.modules], []
     if used:
         modules += ["numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "headrace.orchestration.bodies", used[0]]
         later = list(dict.fromkeys([*used[1:], *_LATER, *(["onnx"] if "headrace.transformation" in used else [])]))

@@ -150,11 +150,11 @@ def look(
     Returns plain data, as the module says.
     """
     from headrace.orchestration.pipelines import Pipeline, load_file
-    from headrace.store import Store
+    from headrace.store import Home, Store
 
     watched = _Watched()
     watched.add({f"{escape(str(file.parent))}/*.py"})
-    store = Store.open(home, read_only=True) if (home / "metadata.db").is_file() else None
+    store = Store.open(home, read_only=True) if Home(home).is_begun else None
     after = 0 if store is None else store.newest_event_id()
     pipelines: list[dict[str, Any]] = []
     error = None

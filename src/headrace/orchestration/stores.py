@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,9 @@ def open_store(home: str | Path | None = None) -> Iterator[Store]:
     from headrace.store import Store
 
     settings = load_settings()
-    with Store.open(
-        Path(home) if home is not None else settings.home, artifacts=settings.artifacts, lease_s=settings.lease_s
-    ) as store:
+    if home is not None:
+        settings = replace(settings, home=Path(home))
+    with Store.of(settings) as store:
         token = _current.set(store)
         try:
             yield store
@@ -77,16 +78,14 @@ def required_store(verb: str) -> Store:
 @contextmanager
 def project_store(settings: Settings, *, read_only: bool = False) -> Iterator[Store | None]:
     """The store to work with; None when it is to be read and there is none yet."""
-    from headrace.store import Store
+    from headrace.store import Home, Store
 
     store = _current.get()
     if store is not None:
         yield store
         return
-    if read_only and not (settings.home / "metadata.db").is_file():
+    if read_only and not settings.records and not Home(settings.home).is_begun:
         yield None
         return
-    with Store.open(
-        settings.home, read_only=read_only, artifacts=settings.artifacts, lease_s=settings.lease_s
-    ) as opened:
+    with Store.of(settings, read_only=read_only) as opened:
         yield opened

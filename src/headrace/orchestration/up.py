@@ -6,6 +6,10 @@ parameters, however that run ended: a run that said no, failed or was cancelled 
 changes. Nothing is remembered here: what was seen is what the runs recorded, and the last tick of a schedule is an
 event, written with the run it started. So a kill at any moment loses nothing and starts nothing twice.
 
+Where homes share records, several watch. What one queues has the name of what it answers to, the world and the run that
+was the newest: asked for again by another, it is the same run. Two that see different worlds would answer each other
+for ever; one whose own world has not changed since it last ran leaves another's run alone, and says so.
+
 A pipeline without a schedule is looked at all the time (the sensor `new_span`, and all the rest of its world); one
 with a schedule at its ticks, and ticks missed while nobody watched count as one.
 """
@@ -23,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import disk, progress
+from headrace.canonical import digest
 from headrace.errors import StoreBusy, StoreError
 from headrace.orchestration.crew import Crew
 from headrace.orchestration.due import TICK, last_tick, newest_run, schedule_facts, why_due
@@ -73,6 +78,7 @@ class _Pipeline:
     said: tuple[Any, ...] = ()
     due_after_us: int | None = None  # of one with a schedule: the tick after this is the next
     searched: tuple[str, str | None] = ("", None)  # newest run with any parameters -> newest with ours
+    ran: str | None = None  # the world of ours that was last seen as that of the newest run
 
 
 @dataclass
@@ -272,6 +278,8 @@ class Up:
         newest = self._newest(pipeline)
         why = why_due(self.store, found, newest)
         if newest is not None:
+            if newest.plan_id == found["identity"]:
+                pipeline.ran = found["identity"]
             if newest.state in ("queued", "running"):
                 if not self._is_stuck(newest):
                     self._say(pipeline, "waits", run=newest.run_id)
@@ -289,6 +297,9 @@ class Up:
             return
         if (why or (newest is not None and newest.state == "failed")) and self._is_stale(pipeline, file):
             file.seen = None  # looked at again first: what it resolved in the store is no longer so
+        elif why and newest is not None and self._is_anothers(pipeline, newest):
+            differs = f"run {newest.run_id} is of another `headrace up`, which sees another world: {'; '.join(why)}"
+            self._say(pipeline, "error", error=f"{differs}; let both see the same files, or stop one of them")
         elif why:
             self._queue(pipeline, newest, why, tick)
         else:
@@ -297,6 +308,13 @@ class Up:
                 self.store.append_event(TICK, {**tick, "run": newest.run_id})
                 pipeline.due_after_us = tick["tick_us"]
             self._say(pipeline, "rests", run=newest.run_id, state=newest.state)
+
+    def _is_anothers(self, pipeline: _Pipeline, newest: RunRow) -> bool:
+        """Whether another `headrace up` has queued the newest run, and nothing has changed here since ours ran."""
+        if newest.run_id in self._queued or pipeline.ran != pipeline.found["identity"]:
+            return False
+        created = self.store.newest_event("run-created", run_id=newest.run_id)
+        return created is not None and created.body.get("trigger", {}).get("by") == "up"
 
     def _is_stuck(self, run: RunRow) -> bool:
         """Whether a run waits for somebody to carry it out, and we know that we cannot."""
@@ -323,6 +341,7 @@ class Up:
             is_queued=True,
             trigger={"by": "up", "why": why, **({"tick_us": tick["tick_us"]} if tick else {})},
             events=[(TICK, tick)] if tick else [],
+            once=digest([found["identity"], newest.run_id if newest else "", tick["tick_us"] if tick else 0]),
         )
         self._queued.add(run_id)
         if tick:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from headrace.errors import InvalidInput
 from headrace.store import _lease, points
+from headrace.store._database import Connection
 from headrace.store._keys import write_key
 from headrace.store._records import decode, encode
 from headrace.store._sharing import Sharing
@@ -223,7 +223,7 @@ class Approvals(Sharing):
         points.reach("run-waiting")
         return True
 
-    def _asking(self, connection: sqlite3.Connection, pipeline: str, step: str, subject: str) -> list[str]:
+    def _asking(self, connection: Connection, pipeline: str, step: str, subject: str) -> list[str]:
         """The runs that wait with this very question; several do where equal runs were begun."""
         rows = connection.execute(
             "SELECT run_id FROM runs WHERE pipeline = ? AND state = 'waiting' ORDER BY created_us", (pipeline,)
@@ -237,7 +237,7 @@ class Approvals(Sharing):
         return found
 
     @staticmethod
-    def _newest(connection: sqlite3.Connection, run_id: str, step: str) -> tuple[str, str, str, str | None] | None:
+    def _newest(connection: Connection, run_id: str, step: str) -> tuple[str, str, str, str | None] | None:
         """The newest attempt at a step: id, state, key, result."""
         row: tuple[str, str, str, str | None] | None = connection.execute(
             "SELECT attempt_id, state, key, result FROM attempts WHERE run_id = ? AND step = ?"
@@ -247,7 +247,7 @@ class Approvals(Sharing):
         return row
 
     @staticmethod
-    def _answered(connection: sqlite3.Connection, pipeline: str, step: str, subject: str) -> ApprovalRow | None:
+    def _answered(connection: Connection, pipeline: str, step: str, subject: str) -> ApprovalRow | None:
         row = connection.execute(
             f"SELECT {_COLUMNS} FROM approvals JOIN attempts USING (attempt_id)"  # noqa: S608  # our own constant
             " WHERE pipeline = ? AND approvals.step = ? AND subject = ? ORDER BY approval_id DESC LIMIT 1",
@@ -255,7 +255,7 @@ class Approvals(Sharing):
         ).fetchone()
         return None if row is None else _to_row(row)
 
-    def _not_waiting(self, connection: sqlite3.Connection, run_id: str, step: str, state: str) -> InvalidInput:
+    def _not_waiting(self, connection: Connection, run_id: str, step: str, state: str) -> InvalidInput:
         rows = connection.execute(
             "SELECT step, state FROM attempts WHERE run_id = ? ORDER BY started_us, rowid", (run_id,)
         ).fetchall()

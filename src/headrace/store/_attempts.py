@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from headrace import disk
 from headrace.errors import LeaseLost, StoreBusy
 from headrace.store import _lease, points
 from headrace.store._contract import Accepted, Artifact, AttemptRow, CacheRow, KeyRow, Lease, Staged, Waived
+from headrace.store._database import Connection
 from headrace.store._keys import read_key, write_key
 from headrace.store._publish import Files, Published, is_there, publish
 from headrace.store._records import decode, encode
@@ -91,7 +91,7 @@ class Attempts(Runs):
         points.reach("attempt-begun")
         return Attempt(attempt_id, run_id, step, key, token, folder, self)
 
-    def _lose_dead(self, connection: sqlite3.Connection, run_id: str, step: str) -> Lease | None:
+    def _lose_dead(self, connection: Connection, run_id: str, step: str) -> Lease | None:
         """Mark dead attempts at a step as lost; the lease of a living one, if there is one."""
         running = connection.execute(
             "SELECT attempt_id FROM attempts WHERE run_id = ? AND step = ? AND state = 'running'", (run_id, step)
@@ -105,7 +105,7 @@ class Attempts(Runs):
 
     def _begin(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         attempt_id: str,
         run_id: str,
         step: str,
@@ -181,7 +181,11 @@ class Attempts(Runs):
                 (encode(dict(result)), _lease.now_us(), attempt.id),
             )
             if key is not None:
-                connection.execute("INSERT OR REPLACE INTO cache VALUES (?, ?)", (key, attempt.id))
+                connection.execute(
+                    "INSERT INTO cache (key, attempt_id) VALUES (?, ?)"
+                    " ON CONFLICT (key) DO UPDATE SET attempt_id = excluded.attempt_id",
+                    (key, attempt.id),
+                )
             self._judged(connection, attempt.run_id, attempt.id, accepted, waived)
             body = {"step": attempt.step, "outputs": {name: item.digest for name, item in published.items()}}
             self._append(connection, "attempt-succeeded", body, run_id=attempt.run_id, attempt_id=attempt.id)
@@ -275,7 +279,7 @@ class Attempts(Runs):
 
     def _judged(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         run_id: str,
         attempt_id: str,
         accepted: Sequence[Accepted],
@@ -286,7 +290,7 @@ class Attempts(Runs):
         for item in write_waived(connection, pipeline, attempt_id, waived):
             self._append(connection, "finding-waived", asdict(item), run_id=run_id, attempt_id=attempt_id)
 
-    def _cached(self, connection: sqlite3.Connection, key: str, *, is_wanted: bool = False) -> CacheRow | None:
+    def _cached(self, connection: Connection, key: str, *, is_wanted: bool = False) -> CacheRow | None:
         row = connection.execute(
             "SELECT attempt_id, run_id, step, result FROM cache JOIN attempts USING (attempt_id) WHERE cache.key = ?",
             (key,),
@@ -299,7 +303,7 @@ class Attempts(Runs):
             return None
         return CacheRow(key, row[0], row[1], row[2], outputs, decode(row[3]))
 
-    def _to_attempt(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> AttemptRow:
+    def _to_attempt(self, connection: Connection, row: tuple[Any, ...]) -> AttemptRow:
         attempt_id, run_id, step, key, number, state, inputs, result, reason, source_id, started_us, ended_us = row
         return AttemptRow(
             attempt_id=attempt_id,
@@ -318,7 +322,7 @@ class Attempts(Runs):
         )
 
     @staticmethod
-    def _known(connection: sqlite3.Connection, digests: Sequence[str]) -> dict[str, Files]:
+    def _known(connection: Connection, digests: Sequence[str]) -> dict[str, Files]:
         found = {}
         for digest in digests:
             row = connection.execute("SELECT files FROM artifacts WHERE digest = ?", (digest,)).fetchone()
@@ -327,7 +331,7 @@ class Attempts(Runs):
         return found
 
     @staticmethod
-    def _outputs(connection: sqlite3.Connection, attempt_id: str) -> dict[str, Artifact]:
+    def _outputs(connection: Connection, attempt_id: str) -> dict[str, Artifact]:
         rows = connection.execute(
             "SELECT name, kind, digest FROM attempt_outputs JOIN artifacts USING (digest) WHERE attempt_id = ?"
             " ORDER BY name",
@@ -337,7 +341,7 @@ class Attempts(Runs):
 
     @staticmethod
     def _insert(
-        connection: sqlite3.Connection,
+        connection: Connection,
         attempt_id: str,
         run_id: str,
         step: str,
@@ -373,7 +377,7 @@ class Attempts(Runs):
         return int(number)
 
     @staticmethod
-    def _insert_artifacts(connection: sqlite3.Connection, published: Sequence[Published] | Any) -> None:
+    def _insert_artifacts(connection: Connection, published: Sequence[Published] | Any) -> None:
         for item in published:
             if item.files is not None:
                 connection.execute(
@@ -383,12 +387,12 @@ class Attempts(Runs):
                 )
 
     @staticmethod
-    def _insert_outputs(connection: sqlite3.Connection, attempt_id: str, outputs: Mapping[str, str]) -> None:
+    def _insert_outputs(connection: Connection, attempt_id: str, outputs: Mapping[str, str]) -> None:
         connection.executemany(
             "INSERT INTO attempt_outputs VALUES (?, ?, ?)", [(attempt_id, *item) for item in outputs.items()]
         )
 
     @staticmethod
-    def _pipeline(connection: sqlite3.Connection, run_id: str) -> str:
+    def _pipeline(connection: Connection, run_id: str) -> str:
         (pipeline,) = connection.execute("SELECT pipeline FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         return str(pipeline)

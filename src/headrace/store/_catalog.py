@@ -69,7 +69,8 @@ class Catalog(Steering):
         with self._database.read() as connection:
             for run_id in run_ids:
                 rows = connection.execute(
-                    "SELECT step, CASE WHEN json_extract(result, '$.ok') = 0 THEN 'no' ELSE state END FROM attempts"
+                    "SELECT step, CASE WHEN CAST(json_extract(result, '$.ok') AS TEXT) = '0' THEN 'no' ELSE state END"
+                    " FROM attempts"
                     " WHERE run_id = ? ORDER BY started_us, rowid",
                     (run_id,),
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from headrace.store import _lease
 from headrace.store._bucket import Files, Remote
 from headrace.store._catalog import Catalog
 from headrace.store._contract import Problem
-from headrace.store._format import read_version
 from headrace.store._publish import problems
 from headrace.store._records import decode
 
@@ -87,21 +85,16 @@ class Checking(Catalog):
             Remote(self._home).reach()
 
     def check_records(self) -> list[str]:
-        """What SQLite finds wrong with the records; an empty list says all is well. Cost: one read of metadata.db."""
-        with self._database.read() as connection:
-            try:
-                found = [text for (text,) in connection.execute("PRAGMA quick_check(5)") if text != "ok"]
-                found += [
-                    f"{table}: a row refers to nothing" for table, *_ in connection.execute("PRAGMA foreign_key_check")
-                ]
-            except sqlite3.DatabaseError as error:
-                return [str(error)]
-        return found
+        """What is wrong with the records; an empty list says all is well. Cost: one read of them."""
+        return self._database.problems()
+
+    def cautions(self) -> list[str]:
+        """What is not wrong with the records, and may lose or delay something: a server's settings, its clock."""
+        return self._database.cautions()
 
     def format_version(self) -> int:
         """The format of the records."""
-        with self._database.read() as connection:
-            return read_version(connection)
+        return self._database.version()
 
     def newest_event_us(self) -> int | None:
         """When the newest event was written, in UTC epoch microseconds; None before the first."""
@@ -125,16 +118,20 @@ class Checking(Catalog):
         A checkpoint may be gone on from for a week, by a run that is resumed or one that begins anew.
         Cost: a listing of three folders. What a living process is writing is not among them.
         """
-        folders = [path for path in sorted(self._home.attempts.iterdir()) if path.is_dir()]
+        folders = _folders(self._home.attempts)
         with self._database.read() as connection:
             running = {row[0] for row in connection.execute("SELECT attempt_id FROM attempts WHERE state = 'running'")}
         found = [path for path in folders if path.name not in running and not is_recent(path)]
-        artifacts = [path for path in sorted(self._home.artifacts.iterdir()) if path.is_dir()]
+        artifacts = _folders(self._home.artifacts)
         with self._database.read() as connection:
             known = {digest for (digest,) in connection.execute("SELECT digest FROM artifacts")}
         found += [path for path in artifacts if path.name not in known and not is_recent(path)]
         kept = sorted(self._home.checkpoints.iterdir()) if self._home.checkpoints.is_dir() else []
         return found + [path for path in kept if not is_recent(path, _CHECKPOINT_S)]
+
+
+def _folders(path: Path) -> list[Path]:
+    return [entry for entry in sorted(path.iterdir()) if entry.is_dir()] if path.is_dir() else []
 
 
 _CHECKPOINT_S = 7 * 86400.0

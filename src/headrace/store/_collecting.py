@@ -16,7 +16,6 @@ the kind was written down.
 from __future__ import annotations
 
 import re
-import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from headrace import disk
 from headrace.store._checking import Checking, is_recent
+from headrace.store._database import Connection
 from headrace.store._snapshot import current
 
 __all__ = ["Collecting", "Garbage"]
@@ -129,7 +129,7 @@ class Collecting(Checking):
 
     def _unreferred(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         keep_runs: int,
         mentions: dict[str, frozenset[str]],
         *,
@@ -141,9 +141,7 @@ class Collecting(Checking):
             if digest not in referred and folder.is_dir() and is_recent(folder) == is_new:
                 yield kind, digest, size_bytes
 
-    def _referred(
-        self, connection: sqlite3.Connection, keep_runs: int, mentions: dict[str, frozenset[str]]
-    ) -> set[str]:
+    def _referred(self, connection: Connection, keep_runs: int, mentions: dict[str, frozenset[str]]) -> set[str]:
         """The digests that must stay; `mentions` remembers what the JSON of an artifact names."""
         waiting = list(_roots(connection, keep_runs))
         referred: set[str] = set()
@@ -158,13 +156,13 @@ class Collecting(Checking):
         return referred
 
 
-def _roots(connection: sqlite3.Connection, keep_runs: int) -> Iterator[str]:
+def _roots(connection: Connection, keep_runs: int) -> Iterator[str]:
     """What records refer to: outputs and inputs of the runs that are kept, versions, what was accepted lately."""
     runs = {
         run_id
         for (run_id,) in connection.execute(
             "SELECT run_id FROM (SELECT run_id, state, row_number() OVER"
-            " (PARTITION BY pipeline ORDER BY created_us DESC, rowid DESC) AS place FROM runs)"
+            " (PARTITION BY pipeline ORDER BY created_us DESC, rowid DESC) AS place FROM runs) AS ranked"
             " WHERE place <= ? OR state IN ('queued', 'running', 'waiting')",
             (keep_runs,),
         )
@@ -190,9 +188,10 @@ def _roots(connection: sqlite3.Connection, keep_runs: int) -> Iterator[str]:
         yield from row
     for order in ("accepted_id", "ends"):  # what was accepted last, and what ends last: a plan asks for either
         for row in connection.execute(
-            "SELECT dataset_digest, schema_digest FROM (SELECT *, row_number() OVER"  # noqa: S608  # our own words
+            "SELECT dataset_digest, schema_digest FROM"  # noqa: S608  # our own words
+            " (SELECT dataset_digest, schema_digest, row_number() OVER"
             f" (PARTITION BY pipeline, stream ORDER BY {order} DESC, accepted_id DESC) AS place FROM accepted)"
-            " WHERE place <= ?",
+            " AS ranked WHERE place <= ?",
             (max(2, keep_runs),),
         ):
             yield from row

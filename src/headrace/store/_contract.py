@@ -1,7 +1,8 @@
 """The store's protocol, and the records it hands out.
 
-A store is content-addressed bytes under `artifacts/<digest>/` and records in one transactional data base. Whoever
-writes another (Postgres and a bucket) keeps what is said here; `headrace.testing.StoreCases` checks it.
+A store is content-addressed bytes under `artifacts/<digest>/` and records in one transactional data base: SQLite in the
+home, or PostgreSQL (`Store.open(records="postgresql://...")`, see `records`), which several homes may share. Whoever
+writes another keeps what is said here; `headrace.testing.StoreCases` checks it.
 
 **Life of a step.** Everything in quotation marks is a named point (`store.points`).
 
@@ -24,6 +25,9 @@ exactly once is the commit, not the execution.
 **With a bucket** (`Store.open(artifacts="gs://...")`, see `_bucket`) the files and artifact.json are written there too,
 if they are absent, between 2 and 3: what a row names is in the bucket, and `artifacts/` a cache of it. Where another
 home was first with the digest, its files stand, and are fetched instead of ours. `gc` removes from the home alone.
+
+**Homes that share records** share the place of their artifacts too, a folder or a bucket (`_place`): what a row names,
+each of them can read. In a shared folder all that records name lies there, work in progress among it.
 
 **A digest committed twice keeps the first files**: digests are logical, so two writers may have made different bytes
 of equal meaning, and readers may be reading the first.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 import re
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from headrace.errors import ChampionMoved, InvalidInput, StoreError, UnknownName
 from headrace.store import points
 from headrace.store._contract import Accepted, Endpoint, Move, Snapshot
+from headrace.store._database import Connection
 from headrace.store._home import check_digest
 from headrace.store._lease import now_us
 from headrace.store._notices import Notices
@@ -189,7 +189,7 @@ class Endpoints(Notices):
 
     def _move(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         name: str,
         version: int,
         replaced: int | None,
@@ -208,7 +208,7 @@ class Endpoints(Notices):
         self._append(connection, "endpoint-moved", body, run_id=run_id)
 
     @staticmethod
-    def _require(connection: sqlite3.Connection, kind: str, digest: str) -> None:
+    def _require(connection: Connection, kind: str, digest: str) -> None:
         check_digest(digest)
         row = connection.execute("SELECT kind FROM artifacts WHERE digest = ?", (digest,)).fetchone()
         if row is None:
@@ -217,7 +217,7 @@ class Endpoints(Notices):
             raise InvalidInput(f"artifact {digest[:12]} is a {row[0]}", expected=f"a {kind}")
 
     @staticmethod
-    def _names(connection: sqlite3.Connection) -> list[str]:
+    def _names(connection: Connection) -> list[str]:
         return [name for (name,) in connection.execute("SELECT DISTINCT name FROM endpoint_moves")]
 
 

@@ -1,11 +1,11 @@
-"""The tables of `metadata.db`, their version, and how an older store becomes this one."""
+"""The tables of the records, their version, and how an older store becomes this one."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from headrace.errors import StoreError, StoreTooNew
+from headrace.store._database import Connection
 
 __all__ = ["MIGRATIONS", "VERSION", "migrate", "read_version"]
 
@@ -135,40 +135,51 @@ _TABLES = (
 )
 
 
-def _to_2(connection: sqlite3.Connection) -> None:
+# Where several homes share the records: which they are, and the one place where artifacts lie (`_place`).
+_PLACE = """CREATE TABLE place (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1), store_id TEXT NOT NULL, artifacts TEXT NOT NULL,
+    told TEXT NOT NULL) STRICT"""
+
+
+def _to_2(connection: Connection) -> None:
     for statement in (*_ADDED_IN_2, *_append_only("waivers")):
         connection.execute(statement)
 
 
-def _to_3(connection: sqlite3.Connection) -> None:
+def _to_3(connection: Connection) -> None:
     for statement in _ADDED_IN_3:
         connection.execute(statement)
 
 
-def _to_4(connection: sqlite3.Connection) -> None:
+def _to_4(connection: Connection) -> None:
     for statement in _ADDED_IN_4:
         connection.execute(statement)
 
 
-def _to_5(connection: sqlite3.Connection) -> None:
+def _to_5(connection: Connection) -> None:
     for statement in (*_ADDED_IN_5, *_append_only("stream_spans")):
         connection.execute(statement)
 
 
-def _to_6(connection: sqlite3.Connection) -> None:
+def _to_6(connection: Connection) -> None:
     for statement in (*_ADDED_IN_6, *_append_only("approvals")):
         connection.execute(statement)
 
 
 # from version N -> a function that makes it N + 1, inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
 
 
-def read_version(connection: sqlite3.Connection) -> int:
-    """The format version of an open data base; 0 when it holds no store yet. Changes nothing."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'format'").fetchone() is None:
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
-            raise StoreError("metadata.db holds tables, but not headrace's", fix="set HEADRACE_HOME to another folder")
+def read_version(connection: Connection, tables: Collection[str], *, holder: str = "metadata.db", fix: str = "") -> int:
+    """The format version of open records; 0 when they hold no store yet. Changes nothing.
+
+    `tables` are the names of all that is there; `holder` is what they are in, and `fix` what to do when they are not
+    ours.
+    """
+    if "format" not in tables:
+        if tables:
+            fix = fix or "set HEADRACE_HOME to another folder"
+            raise StoreError(f"{holder} holds tables, but not headrace's", fix=fix)
         return 0
     (version,) = connection.execute("SELECT version FROM format").fetchone()
     if version > VERSION:
@@ -180,11 +191,13 @@ def read_version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Make the data base the present format, inside the caller's transaction: all of it or nothing."""
-    version = read_version(connection)
+def migrate(connection: Connection, version: int, *, is_shared: bool = False) -> None:
+    """Make records of this version the present format, inside the caller's transaction: all of it or nothing.
+
+    `is_shared`: several homes may have them.
+    """
     if version == 0:
-        for statement in _TABLES:
+        for statement in (*_TABLES, _PLACE) if is_shared else _TABLES:
             connection.execute(statement)
         connection.execute("INSERT INTO format VALUES (1, ?)", (VERSION,))
         return

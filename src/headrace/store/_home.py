@@ -15,6 +15,7 @@ __all__ = ["Home", "check_digest"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FOLDERS = ("artifacts", "attempts", "states", "logs", "requests", "streams")
+_SHARED = ("artifacts", "attempts", "logs", "streams")  # beside the artifacts, where homes share a folder of them
 
 
 def check_digest(digest: str) -> str:
@@ -34,25 +35,39 @@ class Home:
         The home itself, `.headrace` in most projects.
     url : str
         Where committed artifacts lie as well, "gs://bucket/prefix"; then `artifacts/` is a cache. "" = nowhere.
+    shared : Path or None
+        A folder that several homes have for artifacts, and for all that their records name: work in progress, logs,
+        checkpoints, what was committed of streams. None = they lie in the home.
     """
 
     path: Path
     url: str = ""
+    shared: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """Where what the records name lies: the shared folder, or the home itself."""
+        return self.shared or self.path
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a store was opened here to write, ever: its records are here, or it is known where they are."""
+        return self.database.is_file() or (self.path / "records.json").is_file()
 
     @property
     def database(self) -> Path:
-        """The records."""
+        """The records, where they are this home's alone."""
         return self.path / "metadata.db"
 
     @property
     def artifacts(self) -> Path:
         """Committed artifacts, one folder a digest."""
-        return self.path / "artifacts"
+        return self.root / "artifacts"
 
     @property
     def attempts(self) -> Path:
         """Work in progress, one folder an attempt; what has no running attempt is garbage."""
-        return self.path / "attempts"
+        return self.root / "attempts"
 
     @property
     def states(self) -> Path:
@@ -62,12 +77,12 @@ class Home:
     @property
     def checkpoints(self) -> Path:
         """What trainers keep to go on from when their step is killed, one folder a step key; made when first used."""
-        return self.path / "checkpoints"
+        return self.root / "checkpoints"
 
     @property
     def logs(self) -> Path:
         """Logs of steps and servers."""
-        return self.path / "logs"
+        return self.root / "logs"
 
     @property
     def requests(self) -> Path:
@@ -77,7 +92,7 @@ class Home:
     @property
     def streams(self) -> Path:
         """What was committed of streams, one folder a stream."""
-        return self.path / "streams"
+        return self.root / "streams"
 
     @property
     def rewards(self) -> Path:
@@ -92,33 +107,57 @@ class Home:
         """The folder of a step's checkpoint, whether or not it exists."""
         return self.checkpoints / check_digest(key)
 
-    def located(self, url: str | None, *, may_write: bool) -> Home:
-        """The same home with the bucket that it was given once, in `bucket.json`; `url` gives it one.
+    def located(self, place: str | None, *, is_shared: bool) -> Home:
+        """The same home with the bucket or folder for artifacts that it was given once, or is given now.
 
-        None asks for what was recorded. Raises StoreError when the two differ, InvalidInput for a place where
-        create-if-absent is not kept.
+        Parameters
+        ----------
+        place : str or None
+            "gs://bucket/prefix" or an absolute folder; None asks for what was recorded in `bucket.json`.
+        is_shared : bool
+            Whether other homes may have the same records: only they may have the same folder.
+
+        Raises StoreError when what was recorded is another, InvalidInput for a place where create-if-absent is not
+        kept.
         """
-        record = self.path / "bucket.json"
         known = ""
-        if record.is_file():
+        if self._bucket.is_file():
             try:
-                known = str(from_canonical(record.read_bytes())["url"])
+                known = str(from_canonical(self._bucket.read_bytes())["url"])
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise StoreError(f"it cannot be read: {error}", where=str(record), fix="bring it back") from error
-        url = known if url is None else url.rstrip("/")
-        if url and not re.fullmatch(r"(gs|gcs)://[^/]+(/.*)?", url):
+                raise StoreError(f"it cannot be read: {error}", where=str(self._bucket), fix="bring it back") from error
+        place = known if place is None else place.rstrip("/")
+        is_folder = place.startswith("/")
+        if place and not is_folder and not re.fullmatch(r"(gs|gcs)://[^/]+(/.*)?", place):
             raise InvalidInput(
-                f"artifacts = {url!r}", where="settings", expected="gs://bucket/prefix: a commit needs create-if-absent"
+                f"artifacts = {place!r}",
+                where="settings",
+                expected="gs://bucket/prefix: a commit needs create-if-absent; or a folder, where records are shared",
             )
-        if known and url != known:
+        if is_folder and not is_shared:
+            raise InvalidInput(
+                f"artifacts = {place!r} is a folder, and the records are this home's alone",
+                where="settings",
+                expected='records = "postgresql://..." beside it, or artifacts = "gs://bucket/prefix"',
+                fix="homes that share a folder of artifacts share their records too: `gc` goes by them",
+            )
+        if known and place != known:
             raise StoreError(
-                f"the artifacts of this store lie in {known}, and the setting artifacts says {url or 'nothing'}",
+                f"the artifacts of this store lie in {known}, and the setting artifacts says {place or 'nothing'}",
                 where=str(self.path),
                 fix="set it back, or begin another home",
             )
-        if url and not known and may_write:
-            disk.write_file(record, to_canonical({"format": 1, "url": url}))
-        return replace(self, url=url)
+        return replace(self, shared=Path(place)) if is_folder else replace(self, url=place)
+
+    @property
+    def _bucket(self) -> Path:
+        return self.path / "bucket.json"
+
+    def remember(self) -> None:
+        """Write down where artifacts lie, if that is not in the home alone: processes that know the home know it."""
+        place = self.url or (str(self.shared) if self.shared else "")
+        if place and not self._bucket.is_file():
+            disk.write_file(self._bucket, to_canonical({"format": 1, "url": place}))
 
     def remove(self, folder: Path) -> None:
         """Remove a folder of the home at once, as far as its name goes; the bytes follow."""
@@ -134,4 +173,7 @@ class Home:
             )
         disk.make_folder(self.path, mode=0o700)
         for name in _FOLDERS:
-            disk.make_folder(self.path / name, mode=0o700)
+            if self.shared is not None and name in _SHARED:
+                disk.make_folder(self.shared / name, mode=0o700)
+            else:
+                disk.make_folder(self.path / name, mode=0o700)

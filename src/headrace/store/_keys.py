@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from headrace.store._contract import KeyRow
+from headrace.store._database import Connection
 from headrace.store._records import decode, encode
 
 __all__ = ["read_key", "write_key"]
 
 
 def write_key(
-    connection: sqlite3.Connection, key: str, parts: Mapping[str, Any] | None, notes: Mapping[str, Any] | None
+    connection: Connection, key: str, parts: Mapping[str, Any] | None, notes: Mapping[str, Any] | None
 ) -> None:
     """Record a key's parts, inside the caller's transaction; its notes become those of the newest that wrote them."""
     if parts is None:
@@ -24,7 +24,7 @@ def write_key(
     )
 
 
-def read_key(connection: sqlite3.Connection, key: str) -> KeyRow | None:
+def read_key(connection: Connection, key: str) -> KeyRow | None:
     """A key's parts, or None where none were recorded."""
     row = connection.execute("SELECT parts, notes FROM step_keys WHERE key = ?", (key,)).fetchone()
     return None if row is None else KeyRow(key, decode(row[0]), decode(row[1]))

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import functools
 import os
-import sqlite3
 import time
 import uuid
 from pathlib import Path
 
 from headrace.errors import LeaseLost
 from headrace.store._contract import Lease
+from headrace.store._database import Connection
 
-__all__ = ["disown", "holder_is_alive", "now_us", "owner", "process_start", "read_lease", "release", "renew", "take"]
+__all__ = [
+    "disown",
+    "holder_is_alive",
+    "now_us",
+    "owner",
+    "process_start",
+    "read_lease",
+    "read_leases",
+    "release",
+    "renew",
+    "take",
+]
+
+_COLUMNS = "subject, token, owner, host, boot_id, pid, pid_start, expires_us"
 
 
 def now_us() -> int:
@@ -85,7 +98,7 @@ def disown() -> None:
     _owner_of.cache_clear()
 
 
-def take(connection: sqlite3.Connection, subject: str, lease_s: float) -> Lease:
+def take(connection: Connection, subject: str, lease_s: float) -> Lease:
     """Write a lease of this process with a new token; whoever held one before has lost it."""
     pid = os.getpid()
     lease = Lease(
@@ -99,19 +112,30 @@ def take(connection: sqlite3.Connection, subject: str, lease_s: float) -> Lease:
         expires_us=now_us() + round(lease_s * 1e6),
     )
     connection.execute(
-        "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (subject) DO UPDATE SET"
+        " token = excluded.token, owner = excluded.owner, host = excluded.host, boot_id = excluded.boot_id,"
+        " pid = excluded.pid, pid_start = excluded.pid_start, expires_us = excluded.expires_us",
         (subject, lease.token, lease.owner, lease.host, lease.boot_id, pid, lease.pid_start, lease.expires_us),
     )
     return lease
 
 
-def read_lease(connection: sqlite3.Connection, subject: str) -> Lease | None:
+def read_lease(connection: Connection, subject: str) -> Lease | None:
     """The lease on a run or an attempt, or None."""
-    row = connection.execute("SELECT * FROM leases WHERE subject = ?", (subject,)).fetchone()
+    row = connection.execute(f"SELECT {_COLUMNS} FROM leases WHERE subject = ?", (subject,)).fetchone()  # noqa: S608  # our own constant
     return None if row is None else Lease(*row)
 
 
-def renew(connection: sqlite3.Connection, subject: str, token: str, lease_s: float) -> None:
+def read_leases(connection: Connection, beginning: str) -> list[Lease]:
+    """All leases whose subject begins so, by subject."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM leases WHERE substr(subject, 1, length(?)) = ? ORDER BY subject",  # noqa: S608  # our own constant
+        (beginning, beginning),
+    ).fetchall()
+    return [Lease(*row) for row in rows]
+
+
+def renew(connection: Connection, subject: str, token: str, lease_s: float) -> None:
     """Move the end of a lease to `lease_s` from now; LeaseLost when the token is no longer the current one."""
     done = connection.execute(
         "UPDATE leases SET expires_us = ? WHERE subject = ? AND token = ?",
@@ -121,7 +145,7 @@ def renew(connection: sqlite3.Connection, subject: str, token: str, lease_s: flo
         raise _lost(subject)
 
 
-def release(connection: sqlite3.Connection, subject: str, token: str) -> None:
+def release(connection: Connection, subject: str, token: str) -> None:
     """Give a lease up; LeaseLost when the token is no longer the current one: the compare of compare-and-set."""
     done = connection.execute("DELETE FROM leases WHERE subject = ? AND token = ?", (subject, token))
     if done.rowcount != 1:

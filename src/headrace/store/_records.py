@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from headrace.canonical import from_canonical, to_canonical
 from headrace.errors import StoreError
-from headrace.store._database import Database
+from headrace.store._database import Connection, Database
 from headrace.store._home import Home
 from headrace.store._lease import now_us
 
@@ -44,7 +43,7 @@ class Records:
 
     @staticmethod
     def _append(
-        connection: sqlite3.Connection,
+        connection: Connection,
         kind: str,
         body: Mapping[str, Any],
         *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from headrace.canonical import digest
 from headrace.errors import InvalidInput, LeaseLost, StoreBusy, UnknownName
 from headrace.store import _lease, points
 from headrace.store._contract import RUN_STATES, Event, Lease, RunRow
+from headrace.store._database import Connection
 from headrace.store._records import Records, decode, encode
 
 __all__ = ["Runs"]
@@ -231,23 +231,21 @@ class Runs(Records):
         return [Event(row[0], row[1], row[2], row[3], row[4], decode(row[5])) for row in rows]
 
     @staticmethod
-    def _running(connection: sqlite3.Connection, run_id: str) -> list[str]:
+    def _running(connection: Connection, run_id: str) -> list[str]:
         rows = connection.execute(
             "SELECT attempt_id FROM attempts WHERE run_id = ? AND state = 'running' ORDER BY step", (run_id,)
         ).fetchall()
         return [attempt_id for (attempt_id,) in rows]
 
     @staticmethod
-    def _is_over(connection: sqlite3.Connection, attempt_id: str, is_ours: bool) -> bool:
+    def _is_over(connection: Connection, attempt_id: str, is_ours: bool) -> bool:
         """Whether an attempt's process died; one of our own that began while we had the run is over too."""
         lease = _lease.read_lease(connection, attempt_id)
         if lease is not None and lease.owner == _lease.owner():
             return is_ours
         return lease is None or not _lease.holder_is_alive(lease)
 
-    def _finish(
-        self, connection: sqlite3.Connection, run_id: str, state: str, notice: Mapping[str, Any] | None = None
-    ) -> None:
+    def _finish(self, connection: Connection, run_id: str, state: str, notice: Mapping[str, Any] | None = None) -> None:
         connection.execute("DELETE FROM leases WHERE subject = ?", (run_id,))
         connection.execute("UPDATE runs SET state = ?, ended_us = ? WHERE run_id = ?", (state, _lease.now_us(), run_id))
         self._append(connection, "run-finished", {"state": state}, run_id=run_id)
@@ -257,13 +255,13 @@ class Runs(Records):
                 (run_id, encode(dict(notice)), _lease.now_us()),
             )
 
-    def _own_run(self, connection: sqlite3.Connection, run_id: str) -> Lease:
+    def _own_run(self, connection: Connection, run_id: str) -> Lease:
         lease = _lease.read_lease(connection, run_id)
         if lease is None or lease.owner != _lease.owner():
             raise LeaseLost(f"run {run_id} is no longer ours", fix="another process has taken it over or finished it")
         return lease
 
-    def _run_row(self, connection: sqlite3.Connection, run_id: str) -> RunRow:
+    def _run_row(self, connection: Connection, run_id: str) -> RunRow:
         row = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE run_id = ?", (run_id,)).fetchone()  # noqa: S608  # our own constant
         if row is None:
             newest = connection.execute("SELECT run_id FROM runs ORDER BY created_us DESC LIMIT 10").fetchall()
@@ -271,7 +269,7 @@ class Runs(Records):
         return self._to_run(connection, row)
 
     @staticmethod
-    def _to_run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRow:
+    def _to_run(connection: Connection, row: tuple[Any, ...]) -> RunRow:
         run_id, pipeline, plan_id, plan, state, created_us, ended_us, cancel_us = row
         resolved = connection.execute("SELECT name, value FROM resolved_inputs WHERE run_id = ?", (run_id,))
         return RunRow(
@@ -287,7 +285,7 @@ class Runs(Records):
         )
 
     def _lose_attempt(
-        self, connection: sqlite3.Connection, attempt_id: str, run_id: str, reason: str = "its process died"
+        self, connection: Connection, attempt_id: str, run_id: str, reason: str = "its process died"
     ) -> None:
         """Fence a dead attempt: without its lease its token commits nothing."""
         connection.execute("DELETE FROM leases WHERE subject = ?", (attempt_id,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +10,12 @@ from headrace import disk
 from headrace.store import _lease, points
 from headrace.store._attempts import Attempt, Attempts
 from headrace.store._contract import Event, Lease
+from headrace.store._database import Connection
 from headrace.store._records import decode
 
 __all__ = ["Sharing"]
+
+_MOST_EVENTS = 200  # looked through at a time: a server sends all that is asked for
 
 
 class Sharing(Attempts):
@@ -27,11 +29,8 @@ class Sharing(Attempts):
     def announced(self, role: str) -> list[Lease]:
         """The living processes that are there as `role`."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT * FROM leases WHERE substr(subject, 1, length(:role)) = :role ORDER BY subject",
-                {"role": f"{role}-"},
-            ).fetchall()
-        return [lease for lease in (Lease(*row) for row in rows) if _lease.holder_is_alive(lease)]
+            leases = _lease.read_leases(connection, f"{role}-")
+        return [lease for lease in leases if _lease.holder_is_alive(lease)]
 
     def withdraw(self, role: str) -> None:
         """Say that this process leaves; what dead ones have left behind goes too."""
@@ -87,7 +86,7 @@ class Sharing(Attempts):
 
     def _may_begin(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         run_id: str,
         step: str,
         key: str,
@@ -156,18 +155,22 @@ class Sharing(Attempts):
 
         Cost: reads back until it is found; in one run, its events.
         """
-        where, values = ("kind = ?", [kind]) if run_id is None else ("run_id = ? AND kind = ?", [run_id, kind])
+        where = "kind = :kind" if run_id is None else "run_id = :run AND kind = :kind"
+        before = None
         with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT event_id, time_us, run_id, attempt_id, kind, body FROM events WHERE {where}"  # noqa: S608  # our own text
-                " ORDER BY event_id DESC",
-                values,
-            )
-            for row in rows:
-                body = decode(row[5])
-                if all(body.get(name) == value for name, value in equal.items()):
-                    return Event(row[0], row[1], row[2], row[3], row[4], body)
-        return None
+            while True:
+                rows = connection.execute(
+                    f"SELECT event_id, time_us, run_id, attempt_id, kind, body FROM events WHERE {where}"  # noqa: S608  # our own text
+                    " AND (:before IS NULL OR event_id < :before) ORDER BY event_id DESC LIMIT :most",
+                    {"kind": kind, "run": run_id, "before": before, "most": _MOST_EVENTS},
+                ).fetchall()
+                for row in rows:
+                    body = decode(row[5])
+                    if all(body.get(name) == value for name, value in equal.items()):
+                        return Event(row[0], row[1], row[2], row[3], row[4], body)
+                if len(rows) < _MOST_EVENTS:
+                    return None
+                before = rows[-1][0]
 
     def newest_event_id(self) -> int:
         """The id of the newest event, 0 before the first: `events(after=...)` gives what came later."""
@@ -176,7 +179,7 @@ class Sharing(Attempts):
         return int(newest)
 
     @staticmethod
-    def _num_held(connection: sqlite3.Connection) -> int:
+    def _num_held(connection: Connection) -> int:
         (count,) = connection.execute(
             "SELECT count(*) FROM leases JOIN attempts ON subject = attempt_id WHERE owner = ?", (_lease.owner(),)
         ).fetchone()

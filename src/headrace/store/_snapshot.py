@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from headrace.store._contract import Accepted, Endpoint, Waived
+from headrace.store._database import Connection
 from headrace.store._lease import now_us
 from headrace.store._records import decode, encode
 
@@ -30,9 +30,7 @@ def _ends(spans: Sequence[str]) -> str:
     return max((re.sub(r"\d+", lambda found: found.group().zfill(20), name) for name in spans), default="")
 
 
-def write_accepted(
-    connection: sqlite3.Connection, pipeline: str, attempt_id: str, accepted: Sequence[Accepted]
-) -> None:
+def write_accepted(connection: Connection, pipeline: str, attempt_id: str, accepted: Sequence[Accepted]) -> None:
     """Append accepted data sets, inside the commit's transaction; what repeats the stream's last one is left out."""
     for item in accepted:
         if last_accepted(connection, pipeline, item.stream) == item:
@@ -53,7 +51,7 @@ def write_accepted(
         )
 
 
-def last_accepted(connection: sqlite3.Connection, pipeline: str, stream: str) -> Accepted | None:
+def last_accepted(connection: Connection, pipeline: str, stream: str) -> Accepted | None:
     """The data set of this stream that was accepted last, whatever its spans."""
     row = connection.execute(
         "SELECT stream, dataset_digest, schema_digest, spans FROM accepted WHERE pipeline = ? AND stream = ?"
@@ -63,7 +61,7 @@ def last_accepted(connection: sqlite3.Connection, pipeline: str, stream: str) ->
     return None if row is None else Accepted(row[0], row[1], row[2], tuple(decode(row[3])))
 
 
-def previous(connection: sqlite3.Connection, pipeline: str, stream: str, spans: Sequence[str]) -> Accepted | None:
+def previous(connection: Connection, pipeline: str, stream: str, spans: Sequence[str]) -> Accepted | None:
     """The newest accepted data set of this stream that ends before the newest of `spans`."""
     row = connection.execute(
         "SELECT stream, dataset_digest, schema_digest, spans FROM accepted WHERE pipeline = ? AND stream = ?"
@@ -74,7 +72,7 @@ def previous(connection: sqlite3.Connection, pipeline: str, stream: str, spans: 
 
 
 def earlier_delivery(
-    connection: sqlite3.Connection, pipeline: str, stream: str, spans: Sequence[str], identity: str
+    connection: Connection, pipeline: str, stream: str, spans: Sequence[str], identity: str
 ) -> Accepted | None:
     """The data set of just these spans that was accepted last before this content was, and came from other content.
 
@@ -97,9 +95,7 @@ def earlier_delivery(
     return earlier
 
 
-def write_waived(
-    connection: sqlite3.Connection, pipeline: str, attempt_id: str, several: Sequence[Waived]
-) -> list[Waived]:
+def write_waived(connection: Connection, pipeline: str, attempt_id: str, several: Sequence[Waived]) -> list[Waived]:
     """Append waivers, inside the commit's transaction; returns those that were new."""
     new = [item for item in several if item not in waived(connection, pipeline, item.stream)]
     connection.executemany(
@@ -113,7 +109,7 @@ def write_waived(
     return new
 
 
-def waived(connection: sqlite3.Connection, pipeline: str, stream: str) -> tuple[Waived, ...]:
+def waived(connection: Connection, pipeline: str, stream: str) -> tuple[Waived, ...]:
     """What persons let pass in this stream, oldest first."""
     rows = connection.execute(
         "SELECT stream, dataset_digest, name, who, reason FROM waivers WHERE pipeline = ? AND stream = ?"
@@ -123,7 +119,7 @@ def waived(connection: sqlite3.Connection, pipeline: str, stream: str) -> tuple[
     return tuple(Waived(*row) for row in rows)
 
 
-def version_of(connection: sqlite3.Connection, name: str, version: int) -> Endpoint | None:
+def version_of(connection: Connection, name: str, version: int) -> Endpoint | None:
     """One version of an endpoint."""
     row = connection.execute(
         "SELECT name, version, model_digest, verdict_digest, run_id, created_us FROM endpoint_versions"
@@ -133,7 +129,7 @@ def version_of(connection: sqlite3.Connection, name: str, version: int) -> Endpo
     return None if row is None else Endpoint(*row)
 
 
-def current(connection: sqlite3.Connection, name: str) -> Endpoint | None:
+def current(connection: Connection, name: str) -> Endpoint | None:
     """The version an endpoint serves: that of the last entry of its log."""
     row = connection.execute(
         "SELECT version FROM endpoint_moves WHERE name = ? ORDER BY move_id DESC LIMIT 1", (name,)
@@ -141,7 +137,7 @@ def current(connection: sqlite3.Connection, name: str) -> Endpoint | None:
     return None if row is None else version_of(connection, name, row[0])
 
 
-def policy_of(connection: sqlite3.Connection, name: str) -> dict[str, Any] | None:
+def policy_of(connection: Connection, name: str) -> dict[str, Any] | None:
     """The record of the policy that divides an endpoint's traffic, with `since_us`; None where none was ever set.
 
     Cost: events are read back to it, for endpoints that have one.
@@ -158,7 +154,7 @@ def policy_of(connection: sqlite3.Connection, name: str) -> dict[str, Any] | Non
     return None
 
 
-def champion(connection: sqlite3.Connection, name: str, plan_id: str) -> Endpoint | None:
+def champion(connection: Connection, name: str, plan_id: str) -> Endpoint | None:
     """What a new model must beat: the live version, or, where this very plan made a version, what that one replaced.
 
     So a plan that runs again, however much later, is judged as it was the first time, and changes nothing.

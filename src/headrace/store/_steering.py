@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from headrace.errors import UnknownName
 from headrace.store._contract import Endpoint
+from headrace.store._database import Connection
 from headrace.store._endpoints import Endpoints
 from headrace.store._snapshot import current, policy_of, version_of
 
@@ -77,14 +77,14 @@ class Steering(Endpoints):
             self._require_version(connection, name, version)
             self._move(connection, name, live.version, version, "admit", reason=reason, run_id=None, who=who)
 
-    def _live(self, connection: sqlite3.Connection, name: str) -> Endpoint:
+    def _live(self, connection: Connection, name: str) -> Endpoint:
         live = current(connection, name)
         if live is None:
             raise UnknownName("endpoint", name, self._names(connection))
         return live
 
     @staticmethod
-    def _require_version(connection: sqlite3.Connection, name: str, version: int) -> None:
+    def _require_version(connection: Connection, name: str, version: int) -> None:
         if version_of(connection, name, version) is None:
             rows = connection.execute("SELECT version FROM endpoint_versions WHERE name = ?", (name,))
             raise UnknownName(f"version of endpoint {name!r}", str(version), [str(row[0]) for row in rows])

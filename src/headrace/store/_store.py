@@ -9,10 +9,11 @@ from typing import Self, TypeVar
 
 from headrace import disk
 from headrace.errors import InvalidInput, StoreError
+from headrace.settings import Settings
 from headrace.store._bucket import Remote
 from headrace.store._contract import Artifact, Savable, Staged
-from headrace.store._database import Database
 from headrace.store._home import Home, check_digest
+from headrace.store._place import agree, open_database, remembered
 from headrace.store._publish import is_there, is_whole, publish, touch
 from headrace.store._streams import Streams
 from headrace.store._studies import Studies
@@ -44,6 +45,7 @@ class Store(Studies, Streams):
         read_only: bool = False,
         create: bool = True,
         artifacts: str | None = None,
+        records: str | None = None,
         lease_s: float = 30.0,
         timeout_s: float = 30.0,
     ) -> Self:
@@ -59,8 +61,11 @@ class Store(Studies, Streams):
         create : bool
             Whether to make the store when there is none.
         artifacts : str, optional
-            Where committed artifacts lie as well, "gs://bucket/prefix": the first who says so decides it for this home,
-            which remembers it. None or "" = as it remembers.
+            Where committed artifacts lie as well, "gs://bucket/prefix", or, where records are shared, instead: a
+            folder. The first who says so decides it for this home, which remembers it. None or "" = as it remembers.
+        records : str, optional
+            Where the records are, "postgresql://user@host:port/database"; other homes may share them. None or "" = as
+            the home remembers, and `metadata.db` in it where it remembers nothing.
         lease_s : float
             How long a lease lasts without renewal, in seconds.
         timeout_s : float
@@ -70,23 +75,57 @@ class Store(Studies, Streams):
         when a newer headrace wrote it.
         """
         place = Home(Path(home))
-        if (read_only or not create) and not place.database.is_file():
+        uri = records or remembered(place).get("uri", "")
+        if (read_only or not create) and not records and not place.is_begun:
             raise StoreError("there is no store", where=str(home), fix="`headrace run` makes one")
-        if not read_only:
+        place = place.located(artifacts or None, is_shared=bool(uri))
+        if not read_only and not uri:
             place.make()
-        place = place.located(artifacts or None, may_write=not read_only)
-        database = Database(place.database, read_only=read_only, timeout_s=timeout_s)
+        database = open_database(place, uri, read_only=read_only, timeout_s=timeout_s)
         try:
             database.create()
+            if database.is_shared:
+                agree(place, database, uri, may_write=not read_only)
+            if not read_only:
+                place.make()
+                place.remember()
         except BaseException:
             database.close()
             raise
         return cls(place, database, lease_s=lease_s, is_read_only=read_only)
 
+    @classmethod
+    def of(cls, settings: Settings, *, read_only: bool = False, create: bool = True) -> Self:
+        """Open the store that settings name: its home, where artifacts and records are, how long leases last.
+
+        A home that was never used learns where its records are, even where they are only to be read: servers and steps
+        know the home alone.
+        """
+        if settings.records and read_only and not Home(settings.home).is_begun:
+            cls.of(settings).close()
+        return cls.open(
+            settings.home,
+            read_only=read_only,
+            create=create,
+            artifacts=settings.artifacts,
+            records=settings.records,
+            lease_s=settings.lease_s,
+        )
+
     @property
     def home(self) -> Home:
         """The store's folders."""
         return self._home
+
+    @property
+    def records(self) -> str:
+        """What holds the records, as messages name it: "metadata.db", or a server's address without a secret."""
+        return self._database.where if self._database.is_shared else self._home.database.name
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What a process imports that opens this store: whoever forks such processes imports it once, before."""
+        return ("headrace.store", type(self._database).__module__)
 
     def close(self) -> None:
         """Close the connections; leases are left as they are."""

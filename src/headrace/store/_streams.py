@@ -12,7 +12,6 @@ lease was taken over is a LeaseLost, and nothing of it is written.
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from headrace import disk
-from headrace.errors import LeaseLost, StoreBusy
+from headrace.errors import LeaseLost, StoreBusy, StoreError
 from headrace.store import _lease
 from headrace.store._collecting import Collecting
 from headrace.store._contract import Staged
+from headrace.store._database import Connection
 from headrace.store._home import check_digest
 from headrace.store._publish import publish
 from headrace.store._records import decode, encode
@@ -147,9 +147,17 @@ class Streams(Collecting):
                 name
                 for (name,) in connection.execute("SELECT file FROM stream_parts WHERE stream_id = ?", (stream_id,))
             }
-        for path in folder.iterdir():
-            if path.name not in named:
-                path.unlink(missing_ok=True)
+            missing = sorted(name for name in named if not (folder / name).exists())
+            if missing:  # of a home whose artifacts are in a bucket: messages are not
+                raise StoreError(
+                    f"{len(missing)} files of this stream are not here, {missing[0]} first",
+                    where=str(folder),
+                    expected="what was committed of it",
+                    fix="follow it in the home where it was begun, or set artifacts to a folder that the homes share",
+                )
+        there = {path.name: path for path in folder.iterdir()}
+        for name in there.keys() - named:
+            there[name].unlink(missing_ok=True)
         return token
 
     def renew_stream(self, stream_id: str, token: str) -> None:
@@ -243,7 +251,8 @@ class Streams(Collecting):
             self._insert_parts(connection, stream_id, parts)
             connection.execute("UPDATE streams SET cursor = ? WHERE stream_id = ?", (encode(dict(cursor)), stream_id))
             connection.executemany(
-                "INSERT OR IGNORE INTO stream_messages VALUES (?, ?, ?)", [(stream_id, name, now) for name in seen]
+                "INSERT INTO stream_messages VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                [(stream_id, name, now) for name in seen],
             )
             if forget_before_us:
                 connection.execute(
@@ -321,7 +330,7 @@ class Streams(Collecting):
 
     def _replace_parts(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         stream_id: str,
         replaced: Sequence[StreamPart],
         merged: Sequence[StreamPart],
@@ -332,7 +341,7 @@ class Streams(Collecting):
 
     @staticmethod
     def _insert_parts(
-        connection: sqlite3.Connection, stream_id: str, parts: Sequence[StreamPart], version: int | None = None
+        connection: Connection, stream_id: str, parts: Sequence[StreamPart], version: int | None = None
     ) -> None:
         connection.executemany(
             "INSERT INTO stream_parts (stream_id, span, file, batch_index, num_rows, version, time_us)"
@@ -366,7 +375,7 @@ def _subject(stream_id: str) -> str:
     return f"stream {stream_id}"
 
 
-def _rows(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> list[StreamRow]:
+def _rows(connection: Connection, where: str, values: tuple[str, ...]) -> list[StreamRow]:
     found = connection.execute(
         "SELECT streams.stream_id, source, cursor, coalesce(sum(num_rows) FILTER (WHERE span IS NOT NULL), 0),"  # noqa: S608  # our own words
         " coalesce(sum(num_rows) FILTER (WHERE part_id IS NOT NULL AND span IS NULL), 0), created_us FROM streams"

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 from headrace.errors import InvalidInput, LeaseLost, UnknownName
 from headrace.store import _lease
 from headrace.store._collecting import Collecting
+from headrace.store._database import Connection
 from headrace.store._records import decode, encode
 
 __all__ = ["TRIAL_STATES", "Studies", "StudyRow", "TakenTrial", "TrialRow"]
@@ -111,7 +111,9 @@ class Studies(Collecting):
             raise InvalidInput(f"{name[:60]!r} is not a study's name", expected="1 to 200 characters")
         text = encode(dict(spec))
         with self._database.write() as connection:
-            connection.execute("INSERT OR IGNORE INTO studies VALUES (?, ?, ?)", (name, text, _lease.now_us()))
+            connection.execute(
+                "INSERT INTO studies VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (name, text, _lease.now_us())
+            )
             found = _study(connection, name)
         if encode(found.spec) != text:
             differing = [key for key in {**found.spec, **spec} if found.spec.get(key) != spec.get(key)]
@@ -244,7 +246,7 @@ class Studies(Collecting):
         return TakenTrial(study, number, row.params, token, row.num_attempts, row.seen)
 
     def _retake(
-        self, connection: sqlite3.Connection, study: str, outside_s: float | None, most_attempts: int
+        self, connection: Connection, study: str, outside_s: float | None, most_attempts: int
     ) -> TakenTrial | None:
         _study(connection, study)
         running = connection.execute(
@@ -269,7 +271,7 @@ class Studies(Collecting):
             return TakenTrial(study, number, row.params, taken.token, row.num_attempts + 1, row.seen)
         return None
 
-    def _lease(self, connection: sqlite3.Connection, study: str, number: int, outside_s: float | None) -> Any:
+    def _lease(self, connection: Connection, study: str, number: int, outside_s: float | None) -> Any:
         lease = _lease.take(connection, _subject(study, number), outside_s or self._lease_s)
         if outside_s is not None:
             connection.execute("UPDATE leases SET host = ? WHERE subject = ?", (_OUTSIDE, lease.subject))
@@ -277,7 +279,7 @@ class Studies(Collecting):
 
     def _end(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         study: str,
         number: int,
         state: str,
@@ -315,7 +317,7 @@ def _check_end(state: str, value: float | None) -> None:
         raise InvalidInput("a trial succeeded without a value", expected="a finite number")
 
 
-def _study(connection: sqlite3.Connection, name: str) -> StudyRow:
+def _study(connection: Connection, name: str) -> StudyRow:
     row = connection.execute("SELECT name, spec, created_us FROM studies WHERE name = ?", (name,)).fetchone()
     if row is None:
         there = [known for (known,) in connection.execute("SELECT name FROM studies ORDER BY created_us DESC LIMIT 30")]
@@ -323,12 +325,12 @@ def _study(connection: sqlite3.Connection, name: str) -> StudyRow:
     return StudyRow(row[0], decode(row[1]), row[2])
 
 
-def _trials(connection: sqlite3.Connection, study: str) -> list[TrialRow]:
+def _trials(connection: Connection, study: str) -> list[TrialRow]:
     rows = connection.execute(f"SELECT {_COLUMNS} FROM trials WHERE study = ? ORDER BY number", (study,))  # noqa: S608  # our own constant
     return [_to_trial(row) for row in rows]
 
 
-def _row(connection: sqlite3.Connection, study: str, number: int) -> TrialRow:
+def _row(connection: Connection, study: str, number: int) -> TrialRow:
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM trials WHERE study = ? AND number = ?",  # noqa: S608  # our own constant
         (study, number),

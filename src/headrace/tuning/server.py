@@ -49,7 +49,10 @@ def serve_studies(settings: Settings, *, on_ready: Callable[[dict[str, Any]], No
             fix="set HEADRACE_TOKEN to a secret that workers send, or serve on 127.0.0.1",
         )
     hosts = frozenset({"127.0.0.1", "localhost", "[::1]"}) if settings.host in LOOPBACK else None
-    with Store.open(settings.home, lease_s=settings.lease_s) as store, reserve(settings.host, settings.port) as holder:
+    with (
+        Store.of(settings) as store,
+        reserve(settings.host, settings.port) as holder,
+    ):
         door = _StudyDoor(
             Serving(),
             body_bytes=settings.body_mb << 20,

@@ -49,7 +49,7 @@ def serve(settings: Settings, project: Path, *, on_ready: Any = None) -> None:
     check_address(settings)
     port = _free_port(settings.web_host, settings.web_port)
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
-    with Store.open(settings.home, lease_s=settings.lease_s) as store:
+    with Store.of(settings) as store:
         asyncio.run(_run(make_app(Site(store, settings, project)), settings.web_host, port, on_ready))
 
 

@@ -1,11 +1,13 @@
-"""One server for all tests of the source."""
+"""One server for all tests of the source and of records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from tests.adapters.postgres.schemas import address, schema_of
 from tests.servers import postgres
 
 
@@ -30,3 +32,17 @@ def database(server: str) -> str:
         "GRANT USAGE ON SCHEMA public TO PUBLIC",
     )
     return server
+
+
+@pytest.fixture
+def records(server, tmp_path):
+    """An address of records that are not there yet."""
+    return address(server, tmp_path)
+
+
+@pytest.fixture
+def look(server, records):
+    """Ask the server what is in the tables, past the store."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"SET search_path = {schema_of(records)}")
+        yield lambda sql: connection.execute(sql).fetchall()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from headrace.cli.installation import Finding, installation, place
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.cli.project import opened
+from headrace.errors import StoreError
 
 if TYPE_CHECKING:
     from headrace.store import Store
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print it; 4 when something has failed a check."""
     from headrace.settings import load_settings
+    from headrace.store import Home
 
     if arguments.digest:
         from headrace.canonical import to_canonical
@@ -45,13 +47,16 @@ def execute(arguments: argparse.Namespace) -> int:
         with opened() as (store, _):
             sys.stdout.write(to_canonical(store_digests(store)).decode("utf-8", "surrogatepass") + "\n")
         return 0
-    home = load_settings().home
-    findings = [*installation(), *place(home)]
-    if (home / "metadata.db").is_file() or arguments.verify or arguments.deep:
-        with opened() as (store, _):
-            findings += _store(store)
-            findings += _verified(store) if arguments.verify else []
-            findings += _replayed(store) if arguments.deep else []
+    settings = load_settings()
+    findings = [*installation(), *place(settings.home)]
+    if settings.records or Home(settings.home).is_begun or arguments.verify or arguments.deep:
+        try:
+            with opened() as (store, _):
+                findings += _store(store)
+                findings += _verified(store) if arguments.verify else []
+                findings += _replayed(store) if arguments.deep else []
+        except StoreError as error:  # all else is told all the same
+            findings.append(Finding("store", "fail", f"{error.what} ({error.where})", error.fix))
     else:
         findings.append(Finding("store", "absent", "none yet", "headrace run FILE makes one"))
     if arguments.output == "json":
@@ -66,8 +71,12 @@ def execute(arguments: argparse.Namespace) -> int:
 def _store(store: Store) -> Iterator[Finding]:
     yield Finding("store", "ok", f"format {store.format_version()}")
     wrong = store.check_records()
-    fix = "restore metadata.db from a backup; artifacts/ holds the bytes" if wrong else ""
-    yield Finding("records", "fail" if wrong else "ok", "; ".join(wrong) or "sound", fix)
+    fix = f"restore {store.records} from a backup; artifacts/ holds the bytes" if wrong else ""
+    yield Finding("records", "fail" if wrong else "ok", "; ".join(wrong) or f"sound, in {store.records}", fix)
+    for caution in store.cautions():
+        yield Finding("records", "warn", caution, "have whoever keeps the server, or the clock, set it right")
+    if store.home.shared is not None:
+        yield Finding("shared folder", "ok", f"{store.home.shared}: artifacts lie there, for all homes")
     if store.home.url:
         yield _bucket(store)
     runs = store.runs(limit=1_000_000)
@@ -101,8 +110,6 @@ def _store(store: Store) -> Iterator[Finding]:
 
 
 def _bucket(store: Store) -> Finding:
-    from headrace.errors import StoreError
-
     try:
         store.reach_bucket()
     except StoreError as error:
@@ -121,7 +128,7 @@ def _verified(store: Store) -> Iterator[Finding]:
 
 def _replayed(store: Store) -> Iterator[Finding]:
     """Loading a model answers its golden rows, and refuses when one bit differs here."""
-    from headrace.errors import HeadraceError, StoreError
+    from headrace.errors import HeadraceError
     from headrace.model import Model
 
     for one in store.endpoints():

@@ -31,10 +31,14 @@ def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped; once ready, say where (`-o json`: one line of JSON on standard output)."""
     from headrace.serving import serve
     from headrace.settings import load_settings
+    from headrace.store import Store
 
     settings = load_settings()
     given = {"host": arguments.host, "port": arguments.port, "serve_workers": arguments.workers}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+    if settings.records:
+        Store.of(settings, read_only=True).close()
 
     def ready(state: dict[str, Any]) -> None:
         if arguments.output == "json":

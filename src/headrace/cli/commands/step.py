@@ -50,7 +50,10 @@ def execute(arguments: argparse.Namespace) -> int:
         pipeline = load(arguments.pipeline)
         values = parameters(pipeline, arguments.set)
         settings = load_settings(pipeline.folder)
-        with redirect_stdout(sys.stderr), Store.open(settings.home, lease_s=settings.lease_s) as store:
+        with (
+            redirect_stdout(sys.stderr),
+            Store.of(settings) as store,
+        ):
             run_id = begin_run(pipeline, values, arguments.name, store)
         if arguments.to is None:
             sys.stdout.write(f"{run_id}\n")

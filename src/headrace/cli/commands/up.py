@@ -68,7 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     stopped_by = 0
     with (
         alone(settings.home),
-        Store.open(settings.home, artifacts=settings.artifacts, lease_s=settings.lease_s) as store,
+        Store.of(settings) as store,
     ):
         crew = None if arguments.no_execute else Crew(store, settings, project)
         files = [Path(file).resolve() for file in arguments.files]

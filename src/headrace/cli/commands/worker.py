@@ -49,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.workers is not None:
         settings = replace(settings, workers=arguments.workers)
     states = set()
-    with Store.open(settings.home, artifacts=settings.artifacts, lease_s=settings.lease_s) as store:
+    with Store.of(settings) as store:
         crew = Crew(store, settings, find_project(Path.cwd()))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: crew.interrupt())

@@ -1,0 +1,115 @@
+"""ops.count_encode: a category as how often it came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headrace.errors import InvalidInput
+from headrace.fold import Counts, Fold
+from headrace.model.columns import NULL_TEXT
+from headrace.model.graph import GraphBuilder, Value
+from headrace.schema import Kind
+from headrace.transformation._contract import Op, ValueType
+
+__all__ = ["CountEncode"]
+
+_MOST = 1_000_000
+
+
+@dataclass(frozen=True)
+class CountEncode(Op):
+    """`ops.count_encode(x.tail_number)`: in how many rows the category came, of those the transform is fitted on.
+
+    For categories with very many values, where how common one is says more than which it is.
+
+    Parameters
+    ----------
+    as_share : bool
+        Divide by the number of rows in which the category is not null: 0..1.
+    min_count : int
+        What came less often counts as 0, like what never came.
+
+    Nulls: null stays null.
+
+    Raises InvalidInput for kinds other than text, integer and boolean, and when more than 1,000,000 values would be
+    kept. Cost: one fold over the column; one node, three for integers that may be null.
+
+    Examples
+    --------
+    >>> from headrace.transformation import ops, trace
+    >>> trace(lambda x: {"often": ops.count_encode(x.tail_number)}).text(1)
+    'count_encode(x.tail_number)'
+    """
+
+    as_share: bool = False
+    min_count: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.as_share, bool):
+            raise InvalidInput(f"as_share = {self.as_share!r}", expected="True or False")
+        least: Any = self.min_count  # nothing has checked what was given
+        if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+            raise InvalidInput(f"min_count = {least!r}", expected="a whole number from 1")
+
+    def infer(self, inputs: Sequence[ValueType]) -> ValueType:
+        """number."""
+        if inputs[0].kind not in ("text", "integer", "boolean"):
+            raise InvalidInput(
+                f"{inputs[0].kind} has no categories", expected="text, integer or boolean", fix="ops.bucketize it first"
+            )
+        return ValueType("number")
+
+    def fold(self, columns: Sequence[str], kinds: Sequence[Kind]) -> Fold[Any, Any]:
+        """The exact count of every value."""
+        return Counts(columns[0], kinds[0])
+
+    def constants(self, result: Any) -> dict[str, Any]:
+        """The values kept, ascending, and their counts."""
+        values, counts = result
+        counts = np.asarray(counts, dtype=np.int64)
+        kept = np.flatnonzero(counts >= self.min_count)
+        if len(kept) > _MOST:
+            raise InvalidInput(
+                f"{len(kept):,} categories", expected=f"at most {_MOST:,}", fix="give min_count: the others count as 0"
+            )
+        found = values.to_pylist()
+        # Two texts that are not UTF-8 may look equal: they are one category, as they are to a request.
+        summed: dict[Any, int] = {}
+        for index in kept.tolist():
+            if not (isinstance(found[index], str) and found[index].startswith("\x00")):
+                summed[found[index]] = summed.get(found[index], 0) + int(counts[index])
+        return {"values": list(summed), "counts": list(summed.values()), "num_rows": int(counts.sum())}
+
+    def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
+        """One LabelEncoder."""
+        (value,) = inputs
+        values, counts = constants["values"], np.array(constants["counts"], dtype=np.float64)
+        if self.as_share and len(counts):
+            counts = counts / constants["num_rows"]
+        nothing = np.array([0.0])
+        if value.kind == "text":  # never an empty table, and null is a key like others
+            name = builder.node(
+                "LabelEncoder",
+                [value.name],
+                domain="ai.onnx.ml",
+                keys_strings=[*values, NULL_TEXT],
+                values_tensor=np.append(counts, np.nan),
+                default_tensor=nothing,
+            )
+            return Value(name, "number")
+        integer = value.name if value.kind == "integer" else builder.cast(value.name, np.int64)
+        name = builder.node(
+            "LabelEncoder",
+            [integer],
+            domain="ai.onnx.ml",
+            keys_tensor=np.array([int(item) for item in values] or [0], dtype=np.int64),
+            values_tensor=counts if values else nothing,
+            default_tensor=nothing,
+        )
+        if value.present is not None:
+            name = builder.where(value.present, name, builder.number(np.nan))
+        return Value(name, "number")
