@@ -43,7 +43,7 @@ def _follow(is_ending: list[int]) -> None:
         progress.say(f"alert: {text}" if body["state"] == "firing" else text)
 
     settings, project = load_settings(), find_project(Path.cwd())
-    with Store.open(settings.home, create=False, artifacts=settings.artifacts, lease_s=settings.lease_s) as store:
+    with Store.of(settings, create=False) as store:
         lookout = Lookout(
             store, settings.alerts, tell=tell, act=lambda then, body: react(store, then, body, project), is_whole=True
         )

@@ -299,6 +299,7 @@ class Story:
             "schedules": "/schedules",
             "compare": self.facts["compared"],
             "alerts": "/alerts",
+            "approvals": "/approvals",
             "pipeline": f"/pipelines/{Path(self.told['file']).name}",
             "data": "/data",
             "models": "/models",

@@ -60,7 +60,8 @@ if (fresh) {
 wait = Number(fresh.dataset.live);
 const marks = (html) => html.replace(/name="mark" value="[^"]*"/g, "");
 const now = marks(fresh.innerHTML);
-if (now !== before && !isBusy()) { if (before || !wait) replace(fresh); before = now; }
+// The first time there is no page to compare with but this one, to which the script has added: by what it says, then.
+if (now !== before && !isBusy()) { if (before || !wait || fresh.textContent !== main.textContent) replace(fresh); before = now; }
 if (!wait) await grow();
 }
 if (note) note.textContent = wait ? "it is kept up to date" : "it has ended";
