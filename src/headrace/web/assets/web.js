@@ -61,7 +61,9 @@ wait = Number(fresh.dataset.live);
 const marks = (html) => html.replace(/name="mark" value="[^"]*"/g, "");
 const now = marks(fresh.innerHTML);
 // The first time there is no page to compare with but this one, to which the script has added: by what it says, then.
-if (now !== before && !isBusy()) { if (before || !wait || fresh.textContent !== main.textContent) replace(fresh); before = now; }
+// The last look waits until nobody writes or marks anything.
+if (now !== before && isBusy()) wait = wait || 1000;
+else if (now !== before) { if (before || !wait || fresh.textContent !== main.textContent) replace(fresh); before = now; }
 if (!wait) await grow();
 }
 if (note) note.textContent = wait ? "it is kept up to date" : "it has ended";

@@ -108,6 +108,7 @@ def show(ask: Ask) -> Page:
     name = ask.path["file"]
     path = _path(ask, name)
     look = ask.site.look(path)
+    is_looking = look.is_looking  # asked once, and before what it found: a look that ends in between is shown again
     found = look.found or {"pipelines": [], "error": None}
     again = _run_of(ask)
     pipelines: list[dict[str, Any]] = []
@@ -124,7 +125,7 @@ def show(ask: Ask) -> Page:
     is_ready = look.found is not None
     data = {
         "file": name,
-        "is_looking": look.is_looking,
+        "is_looking": is_looking,
         "error": found["error"],
         "told": found.get("told", ""),
         "seconds": round(look.seconds, 2) if is_ready else None,
@@ -132,7 +133,7 @@ def show(ask: Ask) -> Page:
         "is_watched": is_watched(ask, name),
         "may_run": ask.person.may("operator"),
     }
-    return Page("pipeline", name, data, {"graphs": graphs, "href": _href(name)}, live_s=1.0 if look.is_looking else 0.0)
+    return Page("pipeline", name, data, {"graphs": graphs, "href": _href(name)}, live_s=1.0 if is_looking else 0.0)
 
 
 def run(ask: Ask) -> Done:
