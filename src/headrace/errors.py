@@ -139,7 +139,7 @@ class UnknownName(HeadraceError, LookupError):
         self.kind, self.name, self.known = kind, name, sorted(known)
         near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.6)
         fix = f"did you mean {near[0]!r}?" if near else ""
-        if 0 < len(self.known) <= 30:
+        if 0 < len(self.known) <= 40:
             there = f"there are: {', '.join(self.known)}"
             fix = f"{fix} ({there})" if fix else there
         super().__init__(f"no {kind} named {name!r}", where=where, expected=expected, fix=fix)

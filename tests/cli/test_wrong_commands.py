@@ -239,7 +239,7 @@ def test_the_store(project):
         connection.execute("UPDATE format SET version = 99")
     connection.close()
     assert refused("status") == (
-        "the store has format 99, written by a newer headrace; expected format 5 or older; upgrade headrace; nothing"
+        "the store has format 99, written by a newer headrace; expected format 6 or older; upgrade headrace; nothing"
         " was changed"
     )
     database.write_bytes(b"garbage" * 1000)

@@ -1,4 +1,8 @@
-"""One server for all tests of the source and of records."""
+"""One server for all tests, with a database for the source and one for records.
+
+The source's driver reads the catalogue of a database whenever it connects: the tables of a hundred stores would be in
+every answer that its tests count bytes of.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,27 @@ from tests.servers import postgres
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The URI of a PostgreSQL server; tests are skipped, and say why, where there is none."""
+    """The URI of a PostgreSQL server's database for records; tests are skipped, and say why, where there is none."""
     try:
         postgres.find("initdb")
     except FileNotFoundError as error:
         pytest.skip(f"PostgreSQL cannot be tested here: {error}")
     with postgres.started() as uri:
-        yield uri
+        postgres.run(uri, "CREATE DATABASE records")
+        yield uri.removesuffix("/postgres") + "/records"
 
 
 @pytest.fixture
 def database(server: str) -> str:
     """The URI of a database without tables; one for all, because making one is a copy of hundreds of files."""
+    uri = server.removesuffix("/records") + "/postgres"
     postgres.run(
-        server,
+        uri,
         "DROP SCHEMA IF EXISTS public, other CASCADE",
         "CREATE SCHEMA public",
         "GRANT USAGE ON SCHEMA public TO PUBLIC",
     )
-    return server
+    return uri
 
 
 @pytest.fixture

@@ -282,4 +282,4 @@ def test_it_is_refused_where_the_driver_is_missing() -> None:
         "import headrace as hr\ntry:\n    hr.Postgres\nexcept hr.errors.MissingExtra as error:\n    print(error)"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told == "postgres source needs the ADBC driver for PostgreSQL: pip install 'headrace[postgres]'\n"
+    assert told == "postgres source needs the drivers for PostgreSQL: pip install 'headrace[postgres]'\n"

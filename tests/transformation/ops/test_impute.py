@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import strategies as st
 
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, UnknownName
@@ -19,6 +20,8 @@ class TestImpute(OpCases):
     """Every kind and strategy that go together."""
 
     columns: ClassVar = {"a": "number", "i": "integer", "b": "boolean", "s": "text", "t": "timestamp"}
+    # onnx.reference loses zero characters at the end of a text.
+    values: ClassVar = {"s": st.sampled_from(["", "a", "b", "ab", "\u00e9"])}
 
     def features(self, x):
         """Text by the code of what comes out, so that the whole value is seen."""
