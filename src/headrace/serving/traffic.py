@@ -97,7 +97,8 @@ def endpoint_summary(
         known = tallies.get(segment, {})
         # Those that were taken out have cost what they have cost.
         mine = {version: known.get(version, Tally()) for version in sorted({*standing.versions, *known})}
-        best, losses = win_probabilities(mine), expected_losses(mine)
+        best = win_probabilities({version: mine[version] for version in standing.versions})
+        losses = expected_losses(mine)
         published = {} if table is None else table["allocations"].get(segment, {})
         cells = dict(zip(published.get("versions", ()), published.get("cells", ()), strict=True))
         for version, tally in mine.items():
@@ -111,7 +112,7 @@ def endpoint_summary(
                     "version": version,
                     "share": cells.get(version, 0) / (1 << 32),
                     **_earned(policy, tally),
-                    "best_probability": best[version],
+                    "best_probability": best.get(version, 0.0),  # one that answers nobody is not in the running
                     "expected_loss": lost * _span(policy),
                 }
             )
