@@ -10,10 +10,10 @@ import numpy as np
 
 from headrace.errors import InvalidInput
 from headrace.fold import Counts, Fold
-from headrace.model.columns import NULL_TEXT
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 from headrace.transformation._contract import Op, ValueType
+from headrace.transformation.ops._categories import can_be_asked, look_up
 
 __all__ = ["CountEncode"]
 
@@ -80,7 +80,7 @@ class CountEncode(Op):
         # Two texts that are not UTF-8 may look equal: they are one category, as they are to a request.
         summed: dict[Any, int] = {}
         for index in kept.tolist():
-            if not (isinstance(found[index], str) and found[index].startswith("\x00")):
+            if can_be_asked(found[index]):
                 summed[found[index]] = summed.get(found[index], 0) + int(counts[index])
         return {"values": list(summed), "counts": list(summed.values()), "num_rows": int(counts.sum())}
 
@@ -90,26 +90,4 @@ class CountEncode(Op):
         values, counts = constants["values"], np.array(constants["counts"], dtype=np.float64)
         if self.as_share and len(counts):
             counts = counts / constants["num_rows"]
-        nothing = np.array([0.0])
-        if value.kind == "text":  # never an empty table, and null is a key like others
-            name = builder.node(
-                "LabelEncoder",
-                [value.name],
-                domain="ai.onnx.ml",
-                keys_strings=[*values, NULL_TEXT],
-                values_tensor=np.append(counts, np.nan),
-                default_tensor=nothing,
-            )
-            return Value(name, "number")
-        integer = value.name if value.kind == "integer" else builder.cast(value.name, np.int64)
-        name = builder.node(
-            "LabelEncoder",
-            [integer],
-            domain="ai.onnx.ml",
-            keys_tensor=np.array([int(item) for item in values] or [0], dtype=np.int64),
-            values_tensor=counts if values else nothing,
-            default_tensor=nothing,
-        )
-        if value.present is not None:
-            name = builder.where(value.present, name, builder.number(np.nan))
-        return Value(name, "number")
+        return Value(look_up(builder, value, values, counts, default=0.0), "number")

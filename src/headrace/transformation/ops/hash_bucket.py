@@ -11,6 +11,7 @@ import numpy as np
 from headrace.errors import InvalidInput
 from headrace.model.graph import GraphBuilder, Value
 from headrace.transformation._contract import Op, ValueType
+from headrace.transformation.ops._categories import hash_code
 
 __all__ = ["HashBucket"]
 
@@ -62,8 +63,6 @@ class HashBucket(Op):
         """MurmurHash3, Cast, Mod; Where for nulls."""
         (value,) = inputs
         text = value.name if value.kind == "text" else builder.cast(value.name, np.str_)
-        hashed = builder.node("MurmurHash3", [text], domain="com.microsoft", positive=1, seed=self.seed)
-        whole = builder.cast(hashed, np.float64)
-        code = builder.node("Mod", [whole, builder.number(float(self.num_buckets))], fmod=1)
+        code = hash_code(builder, text, self.num_buckets, seed=self.seed)
         null = builder.is_null(value)
         return Value(code if null is None else builder.where(null, builder.number(np.nan), code), "number")

@@ -14,6 +14,7 @@ from headrace.fold import Counts, Distribution, Fold
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 from headrace.transformation._contract import Op, ValueType
+from headrace.transformation.ops._categories import can_be_asked
 from headrace.transformation.ops.fill_null import FillNull
 
 __all__ = ["Impute"]
@@ -88,7 +89,7 @@ class Impute(Op):
             values = values.cast(pa.int64())
         found, order = values.to_pylist(), np.argsort(-np.asarray(counts), kind="stable")  # values come ascending
         for index in order.tolist():
-            if not (isinstance(found[index], str) and found[index].startswith("\x00")):  # no request can hold such
+            if can_be_asked(found[index]):
                 return {"filling": found[index]}
         return {"filling": None}
 

@@ -12,6 +12,7 @@ from headrace.fold import Distribution, Fold
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 from headrace.transformation._contract import Op, ValueType
+from headrace.transformation.ops.clip import Clip
 
 __all__ = ["MinMax"]
 
@@ -65,9 +66,5 @@ class MinMax(Op):
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """Sub and Div in float64."""
         above = builder.node("Sub", [builder.as_number(inputs[0]), builder.number(constants["low"])])
-        share = builder.node("Div", [above, builder.number(constants["width"])])
-        if self.clip:
-            zero, one = builder.number(0.0), builder.number(1.0)
-            share = builder.where(builder.compare("<", share, zero), zero, share)
-            share = builder.where(builder.compare(">", share, one), one, share)
-        return Value(share, "number")
+        share = Value(builder.node("Div", [above, builder.number(constants["width"])]), "number")
+        return Clip(low=0.0, high=1.0).build(builder, [share], {}) if self.clip else share

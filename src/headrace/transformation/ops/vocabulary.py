@@ -10,10 +10,10 @@ import numpy as np
 
 from headrace.errors import InvalidInput
 from headrace.fold import Counts, Fold
-from headrace.model.columns import NULL_TEXT
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 from headrace.transformation._contract import Op, ValueType
+from headrace.transformation.ops._categories import can_be_asked, hash_code, look_up
 
 __all__ = ["Vocabulary"]
 
@@ -85,43 +85,19 @@ class Vocabulary(Op):
             )
         found = values.to_pylist()
         kept = dict.fromkeys(found[index] for index in order.tolist())  # two texts that are not UTF-8 may look equal
-        return {"values": [item for item in kept if not (isinstance(item, str) and item.startswith("\x00"))]}
+        return {"values": [item for item in kept if can_be_asked(item)]}
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """One LabelEncoder; a hash for what it does not know."""
         (value,) = inputs
         values = constants["values"]
-        codes = np.arange(len(values), dtype=np.float64)
-        if value.kind == "text":
-            # Never an empty table, and null is a key like others: no node of its own.
-            known = builder.node(
-                "LabelEncoder",
-                [value.name],
-                domain="ai.onnx.ml",
-                keys_strings=[*values, NULL_TEXT],
-                values_tensor=np.append(codes, np.nan),
-                default_tensor=np.array([-1.0]),
-            )
-            code, text = known, value.name
-        else:
-            integer = value.name if value.kind == "integer" else builder.cast(value.name, np.int64)
-            known = builder.node(
-                "LabelEncoder",
-                [integer],
-                domain="ai.onnx.ml",
-                keys_tensor=np.array([int(item) for item in values] or [0], dtype=np.int64),
-                values_tensor=codes if values else np.array([-1.0]),
-                default_tensor=np.array([-1.0]),
-            )
-            code = known
-            if value.present is not None:
-                code = builder.where(value.present, known, builder.number(np.nan))
-            text = builder.cast(integer, np.str_) if self.num_oov else ""
+        code = look_up(builder, value, values, np.arange(len(values), dtype=np.float64), default=-1.0)
         if self.num_oov:
-            hashed = builder.node("MurmurHash3", [text], domain="com.microsoft", positive=1, seed=0)
-            bucket = builder.node(
-                "Mod", [builder.cast(hashed, np.float64), builder.number(float(self.num_oov))], fmod=1
-            )
+            text = value.name
+            if value.kind != "text":
+                integer = value.name if value.kind == "integer" else builder.cast(value.name, np.int64)
+                text = builder.cast(integer, np.str_)
+            bucket = hash_code(builder, text, self.num_oov)
             outside = builder.node("Add", [bucket, builder.number(float(len(values)))])
             code = builder.where(builder.compare("==", code, builder.number(-1.0)), outside, code)
         return Value(code, "number")
