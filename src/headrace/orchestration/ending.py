@@ -139,7 +139,7 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
             is_new = row is not None and row.state == "succeeded" and version == served
             word = "now " if is_new else "still " if version is None and served is not None else ""
             line = f"endpoint {name}: {word}serves {serves}"
-        entered = any(move.action == "enter" and move.reason == f"version {version}" for move in store.moves(name))
+        entered = any(move.action == "enter" and move.concerns == version for move in store.moves(name))
         if version not in (None, served):
             line += f"; this run's model is version {version}"
         if entered and live is not None and version != live.version:

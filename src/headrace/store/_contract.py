@@ -336,7 +336,8 @@ class Move:
 
     `version` is what is served from then on, the champion. `action` is "push", "rollback", "promote", "policy",
     "enter", "withdraw" or "admit"; `replaced` the version served before where it is another, and for "withdraw" and
-    "admit" the version that leaves or comes back; else None.
+    "admit" the version that leaves or comes back; else None. Which version came in by "enter" stands in `reason`, as
+    "version 3"; `concerns` reads it.
     """
 
     name: str
@@ -347,6 +348,13 @@ class Move:
     reason: str
     run_id: str | None
     time_us: int
+
+    @property
+    def concerns(self) -> int:
+        """The version that moved: came in, left, came back, or is served from then on."""
+        if self.action == "enter":
+            return int(self.reason.removeprefix("version "))
+        return self.replaced if self.action in ("withdraw", "admit") and self.replaced is not None else self.version
 
 
 @dataclass(frozen=True)
