@@ -176,7 +176,9 @@ class Story:
         run = self.facts["approved_run"]
         self.inbox()
         self.take({"overview-waiting": "/", "approvals-asked": "/approvals", "run-waiting": f"/runs/{run}"})
-        page.get_by_role("listitem").filter(has_text="evaluate").get_by_role("link").click()
+        evidence = page.get_by_role("listitem").filter(has_text="Evidence")
+        expect(evidence).to_contain_text("roc_auc")
+        evidence.get_by_role("link").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("roc_auc")
         self.facts["read"] = page.get_by_role("heading", level=1).inner_text()
         page.go_back()
@@ -338,6 +340,8 @@ class Story:
             "runs": "/runs",
             "grid": "/grid",
             "run": f"/runs/{run}",
+            "run-approved": f"/runs/{self.facts['approved_run']}",
+            "run-waived": f"/runs/{self.facts['waived_run']}",
             "run-refused": f"/runs/{self.facts['refused_run']}",
             "step": f"/runs/{run}/steps/train",
             "step-mended": f"/runs/{failed}/steps/{self.told['broken_step']}",
