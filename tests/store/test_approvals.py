@@ -1,6 +1,7 @@
 """What persons answer, and what is to be told: appended, in one transaction with the run, for one digest each."""
 
 import sqlite3
+import time
 
 import pytest
 
@@ -88,6 +89,25 @@ def test_all_that_ask_the_same_have_the_answer(store):
     other = asking(store, subject="s2")
     store.answer(first, "approval", is_approved=True, by="Ann")
     assert [store.run(run_id).state for run_id in (first, second, other)] == ["queued", "queued", "waiting"]
+
+
+def test_a_question_expires_for_its_run_alone(store):
+    """Once, when its time is over and nobody has answered; another run that asks the same still waits."""
+    never, late = asking(store), asking(store, timeout_s=0.2)
+    (row,) = store.attempts(late)
+    assert row.result == {"approval": ASKED | {"timeout_s": 0.2}}
+    assert not store.expire(late, "approval") or time.time_ns() // 1000 - row.started_us >= 200_000
+    time.sleep(0.25)
+    assert not store.expire(never, "approval") and not store.expire(late, "other")
+    store.expire(late, "approval")
+    assert not store.expire(late, "approval")
+    assert [store.run(run_id).state for run_id in (never, late)] == ["waiting", "queued"]
+    (found,) = store.approvals()
+    assert (found.is_expired, found.is_approved, found.run_id) == (True, False, late)
+    assert store.answered("p", "approval", "s1") is None
+    assert store.answered("p", "approval", "s1", run_id=late) == found
+    given = store.answer(never, "approval", is_approved=True, by="Ann")
+    assert store.answered("p", "approval", "s1", run_id=late) == given
 
 
 def test_answers_are_never_changed(store):

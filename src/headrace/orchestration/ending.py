@@ -57,8 +57,11 @@ def ending(store: Store, run: RunRow, *, width: int = 0) -> list[str]:
 
 def waiting_lines(waiting: Iterable[Waiting]) -> Iterator[str]:
     """What waits for a person: the question, what to look at, and what to type."""
+    from headrace.report.figures import moment
+
     for item in waiting:
-        yield f"run {item.run_id} waits at {item.step}" + (f": {item.question}" if item.question else "")
+        until = "" if item.until_us is None else f", until {moment(item.until_us // 1_000_000 * 1_000_000)} UTC"
+        yield f"run {item.run_id} waits at {item.step}{until}" + (f": {item.question}" if item.question else "")
         for name, found in item.about.items():
             yield f"{_INDENT}{name}, {item.made_by[name]}: headrace show {found[:_DIGITS]}"
         named = f"{item.run_id} {shlex.quote(item.step)}"
@@ -183,8 +186,10 @@ def _next(store: Store, run: RunRow, last: dict[str, AttemptRow], waiting: list[
     for row in refused:
         names = list((row.result or {}).get("names", ()))
         if calls.get(row.step) == "approval":
-            yield f"next: change what was asked about, then: {again}"
-            yield f"  or: the no was wrong: headrace approve {run.run_id} {row.step} --overrule --by PERSON"
+            is_expired = not (row.result or {})["approval"]["by"]
+            yield f"next: {'it asks anew' if is_expired else 'change what was asked about, then'}: {again}"
+            wrong = "yes after all" if is_expired else "the no was wrong"
+            yield f"  or: {wrong}: headrace approve {run.run_id} {row.step} --overrule --by PERSON"
         elif names:
             yield f"next: put the data right, then: {again}"
             about = [name for name in names if name.partition(":")[0] in AMENDABLE]

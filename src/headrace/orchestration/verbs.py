@@ -375,7 +375,7 @@ def push(model: Any, verdict: Any, *, endpoint: str) -> Any:
 
 
 @_verb("headrace.orchestration.eager:approval", {"approved": ANY}, passes=("thing",))
-def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = ()) -> Any:
+def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = (), timeout_s: float | None = None) -> Any:
     """Pass something on when a person has approved it: `hr.push(model, hr.approval(verdict), endpoint="late")`.
 
     The answer is bound to the digests of `thing` and of all `evidence`: when one of them changes the person is asked
@@ -393,6 +393,9 @@ def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = ()) ->
         What the person is asked, in words.
     evidence : sequence of handles
         What else the person looks at, and the answer is bound to.
+    timeout_s : float, optional
+        Seconds after which nobody's answer is a no, "expired": a worker, `headrace up` or `headrace resume` notices,
+        and the run ends as "rejected" (exit code 1). A new run asks anew. None = it waits for ever.
 
     Raises Misuse outside a pipeline: nobody is asked there.
     """
