@@ -42,6 +42,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "exporter": ("orchestration/exporters", "exporter"),
     "page": ("orchestration/pages", "page"),
     "records": ("store/records", "records"),
+    "semantic": ("statistics/semantics", "semantic"),
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
@@ -146,7 +147,8 @@ def find_class(class_name: str) -> type[Any] | None:
         return None
     for kind in KINDS:
         # A page is called like the noun it shows, records like the source: whoever types that name means the other.
-        for name in _modules(kind) if kind not in ("page", "records") else ():
+        # A semantic type is named as text only.
+        for name in _modules(kind) if kind not in ("page", "records", "semantic") else ():
             if name.replace("_", "") == squeezed:
                 cls = find(kind, name)
                 if cls.__name__ == class_name:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput
-from headrace.fold import Distribution, State
-from headrace.schema import kind_of
+from headrace.fold import State
 from headrace.slicing import SliceSpec, parse_slices
-from headrace.statistics._statistics import PartName, Slices, Statistics
+from headrace.statistics._plan import AnyDistribution, plan_folds
+from headrace.statistics._slices import Slices
+from headrace.statistics._statistics import PartName, Statistics
 
 __all__ = ["analyze"]
 
@@ -49,7 +50,8 @@ def analyze(
         raise InvalidInput("a data set without columns that all spans have cannot be analysed", where=repr(dataset))
     specs = parse_slices(slices, schema.names)
     runner: Engine = LocalEngine() if engine is None else engine
-    folds = tuple(Distribution(item.name, kind_of(item.type)) for item in schema)
+    plan = plan_folds(schema, weight=dataset.roles.weight)
+    folds: tuple[AnyDistribution, ...] = (*plan.folds, *plan.companions)
     pieces = [part for split in dataset.split_names for part in dataset.parts(split)]
     found = runner.fold_parts(folds, dataset, pieces)
     # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
@@ -59,4 +61,5 @@ def analyze(
     if specs:
         for spec, grouped in zip(specs, runner.fold_by_key(folds, specs, dataset, dataset.parts()), strict=True):
             cuts[spec.columns] = Slices(spec.columns, grouped.keys, tuple(grouped.states))
-    return Statistics(folds, {name: tuple(states) for name, states in parts.items()}, cuts, dataset.roles)
+    whole = {name: tuple(states) for name, states in parts.items()}
+    return Statistics(plan.folds, whole, cuts, dataset.roles, plan.companions)

@@ -12,6 +12,7 @@ from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import CopiesResult, RowCopies
+from headrace.kinds import PLAIN_KINDS
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
@@ -236,7 +237,8 @@ def _copies(dataset: Dataset, engine: Engine) -> CopiesResult | None:
     """How many rows repeat another, where their places alone decide which split they are in: a key keeps equal rows
     together. Not where spans differ in shape, or a column holds what cannot be compared."""
     kinds = {item.name: kind_of(item.type) for item in dataset.shared_schema}
-    if dataset.roles.key or len(dataset.split or ()) < 2 or dataset.uneven_columns or "other" in kinds.values():
+    is_plain = set(kinds.values()) <= PLAIN_KINDS
+    if dataset.roles.key or len(dataset.split or ()) < 2 or dataset.uneven_columns or not is_plain:
         return None
     bare = without_roles(dataset)
     fold = RowCopies(tuple(kinds))

@@ -9,7 +9,7 @@ import numpy as np
 from headrace.dataset import Dataset
 from headrace.engine import Engine
 from headrace.fold import Distribution
-from headrace.kinds import Kind, kind_of
+from headrace.kinds import PLAIN_KINDS, Kind, kind_of
 from headrace.slicing import slice_name
 from headrace.validation._cells import Beside, Cell, Cells
 from headrace.validation._contract import Item, Severity
@@ -94,7 +94,7 @@ def _compared(dataset: Dataset, previous: Dataset, spans: Sequence[str]) -> dict
         places = [(schema, place) for schema in schemas for place in schema.get_all_field_indices(field.name)]
         kinds = {kind_of(schema.field(place).type) for schema, place in places}
         is_one = len(kinds) == 1 and len(places) == len(schemas)
-        if field.name in readable and is_one and not kinds & {"null", "other"}:
+        if field.name in readable and is_one and kinds < PLAIN_KINDS - {"null"}:
             found[field.name] = kind_of(field.type)
     return found
 
