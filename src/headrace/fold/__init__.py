@@ -12,6 +12,7 @@ from headrace.fold.row_copies import CopiesResult, RowCopies
 from headrace.fold.sample import Sample, SampleResult
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 from headrace.fold.sums import Sums, SumsResult
+from headrace.fold.token_counts import TokenCounts, TokenCountsResult
 
 __all__ = [
     "ROW_ID",
@@ -39,6 +40,8 @@ __all__ = [
     "State",
     "Sums",
     "SumsResult",
+    "TokenCounts",
+    "TokenCountsResult",
     "decode",
     "encode",
     "grow",

@@ -34,7 +34,9 @@ class NumberGraph:
 
     def __init__(self, num_features: int) -> None:
         self.feature_names = tuple(f"x{index}" for index in range(num_features))
+        self.matrix_names = self.feature_names
         self.feature_kinds = ("numeric",) * num_features
+        self.feature_widths = (1,) * num_features
         self.columns = tuple(InputColumn(name, "number") for name in self.feature_names)
         self.codec = Codec(self.columns)
 

@@ -76,7 +76,8 @@ def materialise(graph: Any, dataset: Dataset, split: str | None, *, num_threads:
     Parameters
     ----------
     graph : TransformGraph
-        What computes features; `codec`, `columns`, `feature_names`, `feature_kinds` and `matrix` are used.
+        What computes features; `codec`, `columns`, `feature_names`, `feature_kinds`, `feature_widths` and `matrix` are
+        used.
     dataset : Dataset
         With a label.
     split : str or None
@@ -102,10 +103,11 @@ def materialise(graph: Any, dataset: Dataset, split: str | None, *, num_threads:
         found = progress.track(threads.map(read, parts), "features", total=len(parts), unit="fragments")
         pieces = [piece for part in found for piece in part]
     columns = tuple(
-        FeatureColumn(name, kind) for name, kind in zip(graph.feature_names, graph.feature_kinds, strict=True)
+        FeatureColumn(name, kind, width=width)
+        for name, kind, width in zip(graph.feature_names, graph.feature_kinds, graph.feature_widths, strict=True)
     )
     if not pieces:
-        empty = np.empty((0, len(columns)), np.float32)
+        empty = np.empty((0, sum(graph.feature_widths)), np.float32)
         return Materialised(Features(columns, empty, np.empty(0)), 0, None)
     features = Features(
         columns,

@@ -42,7 +42,7 @@ def assemble(
     Parameters
     ----------
     graph : TransformGraph
-        `columns`, `feature_names` and `build(builder)` are used.
+        `columns`, `matrix_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
     label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive, positive
@@ -63,11 +63,11 @@ def assemble(
     outputs: dict[str, tuple[str, Any, int | None]] = {
         name: (built[name], np.float32, 1) for name in ("prediction", "margin") if name in built
     }
-    outputs["features"] = (features, np.float32, len(graph.feature_names))
+    outputs["features"] = (features, np.float32, len(graph.matrix_names))
     signature = Signature(
         columns=tuple(graph.columns),
         task=predictor.task,
-        feature_names=tuple(graph.feature_names),
+        feature_names=tuple(graph.matrix_names),
         label=label,
         fitted_parts=dict(fitted_parts or {}),
         num_rows=num_rows,

@@ -42,11 +42,15 @@ class ValueType:
         Whether it can be null. A number always can: NaN is null.
     is_categorical : bool
         Whether its values are codes whose order means nothing.
+    is_vector : bool
+        Whether each row has several numbers; how many is known once its op is fitted. A vector is a feature, and only
+        ops that say `takes_vectors` read one.
     """
 
     kind: Kind
     is_nullable: bool = True
     is_categorical: bool = False
+    is_vector: bool = False
 
     def __post_init__(self) -> None:
         if self.kind == "number" and not self.is_nullable:
@@ -63,6 +67,7 @@ class Op(ABC):
 
     num_inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     input_names: ClassVar[tuple[str, ...]] = ()
+    takes_vectors: ClassVar[bool] = False
 
     @classmethod
     def op_name(cls) -> str:
@@ -84,7 +89,7 @@ class Op(ABC):
 
     @abstractmethod
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
-        """Write the nodes and return the result, a tensor [N, 1] of the kind `infer` said."""
+        """Write the nodes and return the result, of the kind `infer` said: [N, 1], or a vector's [N, width]."""
 
     def fold(self, columns: Sequence[str], kinds: Sequence[Kind]) -> Fold[Any, Any] | None:
         """The fold over the inputs' values (`columns` names them in the batch); None where nothing must be known."""

@@ -60,6 +60,7 @@ class Program:
                 op = self.at(index, lambda node=node: _op_of(node))  # type: ignore[misc]  # bound now, used now
                 ops.append(op)
                 inputs = [types[item] for item in node.inputs]
+                self.at(index, lambda op=op, inputs=inputs: _refuse_vectors(op, inputs))  # type: ignore[misc]
                 types.append(self.at(index, lambda op=op, inputs=inputs: op.infer(inputs)))  # type: ignore[misc]
         object.__setattr__(self, "types", tuple(types))
         object.__setattr__(self, "ops", tuple(ops))
@@ -119,6 +120,13 @@ class Program:
             Expressions.from_plain(plain["expressions"]),
             tuple(InputColumn(**item) for item in plain["columns"]),
             {int(index): dict(item) for index, item in plain["constants"].items()},
+        )
+
+
+def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
+    if not op.takes_vectors and any(item.is_vector for item in inputs):
+        raise InvalidInput(
+            f"ops.{op.op_name()} was given a vector", expected="one value a row", fix="a vector is a feature of its own"
         )
 
 

@@ -84,11 +84,27 @@ class TransformGraph(Shown):
 
     @property
     def feature_kinds(self) -> tuple[str, ...]:
-        """ "numeric" or "categorical" (codes whose order means nothing), by feature."""
-        types = self._program.types
+        """ "numeric", "categorical" (codes whose order means nothing) or "vector" (several numbers), by feature."""
+        types = [self._program.types[index] for _, index in self.expressions.features]
         return tuple(
-            "categorical" if types[index].is_categorical else "numeric" for _, index in self.expressions.features
+            "vector" if item.is_vector else "categorical" if item.is_categorical else "numeric" for item in types
         )
+
+    @functools.cached_property
+    def feature_widths(self) -> tuple[int, ...]:
+        """How many columns of the matrix each feature has: 1, or a vector's length."""
+        if not any(kind == "vector" for kind in self.feature_kinds):
+            return (1,) * len(self.feature_names)
+        values = self._program.emit(GraphBuilder(self.columns), [index for _, index in self.expressions.features])
+        return tuple(values[index].width for _, index in self.expressions.features)
+
+    @functools.cached_property
+    def matrix_names(self) -> tuple[str, ...]:
+        """A name for each column of the matrix: the feature's, and of a vector "carrier[0]", "carrier[1]" ..."""
+        names: list[str] = []
+        for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
+            names += [f"{name}[{place}]" for place in range(width)] if kind == "vector" else [name]
+        return tuple(names)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: expressions, columns and everything fitted."""
@@ -100,19 +116,22 @@ class TransformGraph(Shown):
         return digest(self.to_plain())
 
     def build(self, builder: GraphBuilder) -> str:
-        """Write the features into a graph; the name of a float32 tensor [N, num_features].
+        """Write the features into a graph; the name of a float32 tensor [N, len(matrix_names)].
 
         z-scores that are features are divided together, as one matrix; one Concat, one Cast.
         """
         roots: list[int] = []
-        means, deviations = [0.0] * len(self.feature_names), [1.0] * len(self.feature_names)
-        for place, (_, index) in enumerate(self.expressions.features):
-            node = self.expressions.nodes[index]
+        means: list[float] = []
+        deviations: list[float] = []
+        for (_, index), width in zip(self.expressions.features, self.feature_widths, strict=True):
+            node, mean, deviation = self.expressions.nodes[index], 0.0, 1.0
             if node.op == "z_score":
                 constants = self._program.constants[index]
-                means[place], deviations[place] = constants["mean"], constants["std_dev"]
+                mean, deviation = constants["mean"], constants["std_dev"]
                 index = node.inputs[0]
             roots.append(index)
+            means += [mean] * width
+            deviations += [deviation] * width
         values = self._program.emit(builder, roots)
         pieces = [builder.as_number(values[index]) for index in roots]
         matrix = builder.node("Concat", pieces, axis=1) if len(pieces) > 1 else pieces[0]
@@ -126,7 +145,7 @@ class TransformGraph(Shown):
     def onnx(self) -> bytes:
         """The graph alone, lanes to `features`, as a serialised ONNX ModelProto."""
         builder = GraphBuilder(self.columns)
-        return builder.finish({"features": (self.build(builder), np.float32, len(self.feature_names))})
+        return builder.finish({"features": (self.build(builder), np.float32, len(self.matrix_names))})
 
     @functools.cached_property
     def codec(self) -> Codec:
@@ -138,11 +157,11 @@ class TransformGraph(Shown):
         return open_session(self.onnx)
 
     def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """float32[num_rows, num_features] of lanes that the codec made; NaN where null."""
+        """float32[num_rows, len(matrix_names)] of lanes that the codec made; NaN where null."""
         num_rows = len(next(iter(lanes.values())))
         if num_rows <= _BATCH_ROWS:
             return np.asarray(self._session.run(["features"], dict(lanes))[0])
-        out = np.empty((num_rows, len(self.feature_names)), dtype=np.float32)
+        out = np.empty((num_rows, len(self.matrix_names)), dtype=np.float32)
         for start in range(0, num_rows, _BATCH_ROWS):  # a batch that stays in cache is faster than all at once
             piece = {name: lane[start : start + _BATCH_ROWS] for name, lane in lanes.items()}
             out[start : start + _BATCH_ROWS] = self._session.run(["features"], piece)[0]
@@ -159,13 +178,14 @@ class TransformGraph(Shown):
         Returns
         -------
         pyarrow.Table
-            One float32 column a feature, named like it; NaN where null, as the model sees it.
+            One float32 column a feature, named like it; NaN where null, as the model sees it. A vector is a list of
+            fixed size.
 
         Raises what `Codec.from_batch` raises, naming row and column.
         Cost: about 0.5 us a row for 12 columns on one core; large tables use all cores.
         """
         table = self.codec.table_of(table, "apply")
-        whole = np.empty((table.num_rows, len(self.feature_names)), dtype=np.float32, order="F")
+        whole = np.empty((table.num_rows, len(self.matrix_names)), dtype=np.float32, order="F")
         batches = [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=_TASK_ROWS)
         starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]
 
@@ -182,10 +202,12 @@ class TransformGraph(Shown):
                 raise
         elif batches:
             fill(batches[0], 0)
-        arrays = [
-            pa.Array.from_buffers(pa.float32(), len(whole), [None, pa.py_buffer(whole[:, index])])
-            for index in range(len(self.feature_names))
-        ]
+        arrays, first = [], 0
+        for kind, width in zip(self.feature_kinds, self.feature_widths, strict=True):
+            part = np.ascontiguousarray(whole[:, first : first + width])
+            flat = pa.Array.from_buffers(pa.float32(), part.size, [None, pa.py_buffer(part)])
+            arrays.append(pa.FixedSizeListArray.from_arrays(flat, width) if kind == "vector" else flat)
+            first += width
         return pa.table(arrays, names=list(self.feature_names))
 
     def explain(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,10 +227,11 @@ class TransformGraph(Shown):
         lanes = self.codec.from_rows([dict(row)])
         found = self._every_value.of_lanes(lanes)
         texts = {self.expressions.text(index): values[0].as_py() for index, values in found.items()}
-        features = self.matrix(lanes)[0].tolist()
-        return texts | {
-            name: None if value != value else value for name, value in zip(self.feature_names, features, strict=True)
-        }
+        left = [None if value != value else value for value in self.matrix(lanes)[0].tolist()]
+        for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
+            texts[name] = left[:width] if kind == "vector" else left[0]
+            left = left[width:]
+        return texts
 
     @functools.cached_property
     def _every_value(self) -> NodeValues:
@@ -295,4 +318,8 @@ def transform(
         engine = LocalEngine()
     names = dataset.split_names
     parts = dataset.parts("train") if "train" in names else dataset.parts()
-    return TransformGraph(fit(program, dataset, parts, engine))
+    graph = TransformGraph(fit(program, dataset, parts, engine))
+    for name in graph.matrix_names if len(set(graph.matrix_names)) < len(graph.matrix_names) else ():
+        if graph.matrix_names.count(name) > 1:
+            raise InvalidInput(f"two columns of the matrix are called {name!r}", fix="call one of the features else")
+    return graph

@@ -5,6 +5,15 @@ from typing import Any
 from headrace.transformation._recording import Expression
 
 def arithmetic(left: Any, right: Any, /, *, operator: str) -> Expression: ...
+def bag_of_words(
+    value: Expression,
+    /,
+    *,
+    top_k: int | None = None,
+    min_count: int = 1,
+    separator: str = " ",
+    ngrams: Sequence[int] = ...,
+) -> Expression: ...
 def bucketize(
     value: Expression, /, *, num_buckets: int | None = None, boundaries: Sequence[float] | None = None
 ) -> Expression: ...
@@ -25,8 +34,28 @@ def log1p(value: Expression, /) -> Expression: ...
 def logic(first: Any, second: Any = ..., /, *, operator: str) -> Expression: ...
 def matches(value: Expression, /, *, pattern: str) -> Expression: ...
 def min_max(value: Expression, /, *, clip: bool = False) -> Expression: ...
+def multi_hot(
+    value: Expression,
+    /,
+    *,
+    top_k: int | None = None,
+    min_count: int = 1,
+    separator: str = " ",
+    ngrams: Sequence[int] = ...,
+) -> Expression: ...
+def one_hot(value: Expression, /, *, top_k: int | None = None, min_count: int = 1, num_oov: int = 0) -> Expression: ...
 def power(value: Expression, /, *, exponent: float) -> Expression: ...
 def robust_scale(value: Expression, /) -> Expression: ...
+def tf_idf(
+    value: Expression,
+    /,
+    *,
+    top_k: int | None = None,
+    min_count: int = 1,
+    separator: str = " ",
+    ngrams: Sequence[int] = ...,
+    norm: str = "l2",
+) -> Expression: ...
 def vocabulary(
     value: Expression, /, *, top_k: int | None = None, min_count: int = 1, num_oov: int = 0
 ) -> Expression: ...
