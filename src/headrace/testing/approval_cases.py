@@ -79,9 +79,9 @@ class ApprovalCases:
         """Nothing: neither a row nor another state."""
         run_id = self.asking(store)
         before = store.newest_event_id()
-        for step, more in (("other", {}), ("approval", {"subject": "s9"})):
+        for step, subject in (("other", None), ("approval", "s9")):
             with pytest.raises(InvalidInput):
-                store.answer(run_id, step, is_approved=True, by="Ann", **more)
+                store.answer(run_id, step, is_approved=True, by="Ann", subject=subject)
         assert (store.newest_event_id(), store.run(run_id).state, store.approvals()) == (before, "waiting", [])
         store.answer(run_id, "approval", is_approved=False, by="Ann", because="no")
         with pytest.raises(InvalidInput, match="rejected by Ann already: no"):
@@ -144,11 +144,13 @@ class ApprovalCases:
         store.ask(runs[2], "approval", "k", **_ASKED)
         store.rest_run(runs[2], notice={"kind": "waiting", "state": "waiting"})
         first, second = store.take_notice(), store.take_notice()
+        assert first is not None and second is not None
         assert (first.run_id, first.body, first.num_tries) == (runs[0], _NOTICE, 1)
         assert second.run_id == runs[2] and store.take_notice() is None
         store.end_notice(first, {"told": ["webhook a"]})
         store.disown()
         again = store.take_notice()
+        assert again is not None
         assert (again.notice_id, again.num_tries) == (second.notice_id, 2)
         store.end_notice(again, {"told": []})
         store.disown()
