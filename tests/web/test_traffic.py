@@ -102,7 +102,10 @@ def test_steering(divided):
     assert "is what endpoint 'late' serves" in act("withdraw", 400, to="2")["error"]
     act("withdraw", 404, to="9")
     act("withdraw", 400, to="x")
+    assert "is the best with" in ada.get("/endpoints/late").text
     act("withdraw", to="1")
+    alone = ada.get("/endpoints/late").text
+    assert "version 2 alone takes part" in alone and "is the best with" not in alone
     assert ada.get("/endpoints/late.json").json()["traffic"]["withdrawn"] == {"1": "tried"}
     assert "Let it take part" in ada.get("/endpoints/late").text
     act("admit", to="1")
