@@ -73,7 +73,7 @@ def test_what_the_answer_hangs_on(prepared, project):
         (asked,) = pages.data("/approvals")["waiting"]
         thing, evidence = asked["about"]
         assert (thing["made_by"], evidence["made_by"]) == ("gate.leave", "evaluate.evaluation")
-        assert thing["says"][0] == "1 of 1 rule kept" and evidence["says"][0].startswith("roc_auc 0.9")
+        assert thing["says"][0] == "1 of 1 values keep the rules" and evidence["says"][0].startswith("roc_auc 0.9")
         assert thing["says"][1].startswith("the nearest to its limit: yes: roc_auc >= 0.6: 0.9")
         page = Markup(pages.client.get("/approvals").text)
         assert page.faults() == [] and "Evidence: evaluate.evaluation" in page.text and "it is a no" in page.text

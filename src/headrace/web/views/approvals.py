@@ -7,7 +7,7 @@ from typing import Any
 from headrace.access import mask
 from headrace.errors import HeadraceError, InvalidInput
 from headrace.orchestration.approvals import Waiting, answer, waiting_of, waiting_runs
-from headrace.orchestration.headlines import headlines, summary_of
+from headrace.orchestration.headlines import headlines
 from headrace.store import RunRow
 from headrace.web.asking import Ask, Done, Page
 from headrace.web.grants import datasets_of, sensitive_columns
@@ -87,14 +87,18 @@ def _plain(ask: Ask, item: Waiting) -> dict[str, Any]:
 def _figures(ask: Ask, item: Waiting, name: str) -> list[str]:
     """What the step that made it measured or judged, in lines: what an answer mostly hangs on.
 
-    Of rules how many are kept, and the one that is nearest to its limit.
+    Of rules how many values keep them, and the one that is nearest to its limit.
     """
     step, _, output = item.made_by.get(name, "").partition(".")
     tried = ask.store.attempts(item.run_id, step) if output else []
     result = (tried[-1].result if tried else None) or {}
     lines = headlines(step, result)
-    if result.get("rules"):
-        lines = [summary_of(result), f"the nearest to its limit: {lines[0]}"]
+    if rules := result.get("rules"):
+        judged = [rule["ok"] for rule in rules if rule["is_judged"]]
+        others = len(rules) - len(judged)
+        kept = f"{sum(judged)} of {len(judged)} values keep the rules" + (f", {others} not judged" if others else "")
+        lines = [kept, f"the nearest to its limit: {lines[0]}"]
+    lines = [line.replace("   champion", ", champion") for line in lines]
     columns = sensitive_columns(ask.store.run(item.run_id))
     return [mask(" ".join(line.split()), columns) for line in lines]
 
