@@ -20,6 +20,7 @@ __all__ = ["TextLengths", "TextSketch", "ValueSample", "text_lengths"]
 
 _SAMPLE_VALUES = 4096
 _SAMPLE_BYTES = 1 << 22
+_LONGEST_KEPT = 1 << 16
 _CELL_BITS = 12
 _CELL_SHIFT = np.uint64(64 - _CELL_BITS)
 
@@ -113,7 +114,8 @@ class ValueSample(State):
     """The values whose hashes are smallest, with exact counts; and how many rows fall in each cell of hashes.
 
     A value among the smallest of all is among the smallest of every part it is in, so its count misses nothing, and
-    which values are kept depends on the set of values alone. At most 4,096 values and 4 MiB of text a group.
+    which values are kept depends on the set of values alone. At most 4,096 values and 4 MiB of text a group; texts above
+    64 KiB are never kept.
 
     Parameters
     ----------
@@ -167,7 +169,8 @@ class ValueSample(State):
         limit = np.full(self.num_groups, np.iinfo(np.uint64).max, np.uint64)
         full = sizes >= _SAMPLE_VALUES
         limit[full] = self.hashes[self.offsets[1:][full] - 1]
-        near = np.flatnonzero(hashes <= limit[groups])
+        # A long text would leave no room for others; its rows are in the cells all the same.
+        near = np.flatnonzero((hashes <= limit[groups]) & (np.diff(_binary_offsets(values)) <= _LONGEST_KEPT))
         if not len(near):
             return
         parts = [Entries(groups[near], values.take(arrow_of(near)), counts[near])]

@@ -222,8 +222,11 @@ def ingest(
 
 
 @_verb("headrace.statistics:analyze", {"statistics": "statistics"}, {"dataset": "dataset"})
-def analyze(dataset: Any, *, slices: Sequence[Any] = (), engine: Any = None) -> Any:
-    """Describe every column of a data set, per span, split and slice; see `headrace.statistics.analyze`."""
+def analyze(dataset: Any, *, slices: Sequence[Any] = (), relations: bool = False, engine: Any = None) -> Any:
+    """Describe every column of a data set, per span, split and slice; see `headrace.statistics.analyze`.
+
+    `relations=True` also looks at how columns go together, and at what each says about the label.
+    """
 
 
 @_verb("headrace.validation:infer_schema", {"schema": "schema"}, {"statistics": "statistics"})

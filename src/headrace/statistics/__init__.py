@@ -4,5 +4,6 @@ from headrace.statistics._slices import SliceStatistics
 from headrace.statistics._statistics import Statistics
 from headrace.statistics.analysis import analyze
 from headrace.statistics.feature_statistics import FeatureStatistics
+from headrace.statistics.relations import Relation, Relations
 
-__all__ = ["FeatureStatistics", "SliceStatistics", "Statistics", "analyze"]
+__all__ = ["FeatureStatistics", "Relation", "Relations", "SliceStatistics", "Statistics", "analyze"]

@@ -23,6 +23,7 @@ from headrace.slicing import slice_name
 from headrace.statistics._plan import AnyDistribution, Place, places_of
 from headrace.statistics._slices import Slices, SliceStatistics, feature_at, place_named
 from headrace.statistics.feature_statistics import FeatureStatistics
+from headrace.statistics.relations import Relations
 
 __all__ = ["Statistics"]
 
@@ -50,6 +51,8 @@ class Statistics(Shown):
         The cuts asked for, over all rows.
     roles : Roles
         The data set's: a schema inferred from these statistics knows which column is the label.
+    relations : Relations, optional
+        How columns go together over all rows, where `analyze` was asked for it.
     companions : tuple of Distribution or WeightedDistribution
         What lies in lists and structs, lengths of lists, and weighted distributions: `statistics._plan` says of which.
 
@@ -71,6 +74,7 @@ class Statistics(Shown):
     slices_by_columns: dict[tuple[str, ...], Slices]
     roles: Roles = field(default_factory=Roles)
     companions: tuple[AnyDistribution, ...] = ()
+    relations: Relations | None = None
 
     def __repr__(self) -> str:
         return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
@@ -144,6 +148,10 @@ class Statistics(Shown):
         Cost: merging that feature's states.
         """
         return self._result(place_named(name, self._places).values)[0]
+
+    def unit_of(self, name: str) -> float:
+        """What 1 in a feature's `distribution` stands for: 0.01 of a decimal with two places, otherwise 1.0."""
+        return 10.0 ** -place_named(name, self._places).digits
 
     def split(self, name: str) -> Statistics:
         """The statistics of one split's rows; slices are over all rows and stay behind."""
@@ -243,6 +251,7 @@ class Statistics(Shown):
             "folds": [_key(fold) for fold in self.folds],
             "companions": [_key(fold) for fold in self.companions],
             "roles": self.roles.to_plain(),
+            "relations": None if self.relations is None else self.relations.to_plain(),
         }
 
     @functools.cached_property
@@ -297,6 +306,7 @@ class Statistics(Shown):
             {columns: Slices(columns, keys[columns], tuple(states)) for columns, states in cuts.items()},
             Roles(**header["roles"]),
             companions,
+            None if header["relations"] is None else Relations.from_plain(header["relations"]),
         )
 
     @classmethod
