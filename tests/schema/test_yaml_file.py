@@ -269,7 +269,7 @@ def test_golden_file_of_format_2(tmp_path: Path) -> None:
             Feature("tags", "other", min_values=1, max_values=5, values_kind="text"),
         ),
         domains={"airports": ["EWR", "JFK", "LGA"]},
-        dataset=DatasetLimits(1000, 5_000_000, 0.5, 2, 0, (("carrier", "flight"),), True),
+        dataset=DatasetLimits(1000, 5_000_000, 0.5, 2, 0, (("carrier", "flight"),), True, True),
         checks=(FreeCheck("later", "dep_delay > -60 or carrier is null", "warning", 0.01),),
         severity={"volume": "error", "repeated_span": "warning"},
     )
