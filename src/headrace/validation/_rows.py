@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from headrace.dataset import Dataset, Part, Roles, Span
 from headrace.dataset.rows import to_bools
+from headrace.kinds import PLAIN_KINDS
 from headrace.schema import Feature, Kind, arrow_type, canonical_array, format_moment, kind_of
 from headrace.validation._contract import Context, Example, Masks, RowCheck
 from headrace.validation._faults import canonical_values, reads_as
@@ -101,8 +102,8 @@ def read_together(context: Context, names: Sequence[str]) -> Iterator[Piece]:
     """Batches of several columns, in their canonical types, of the spans that have them all in kinds as the schema
     says.
 
-    Nothing of a span that lacks one, or has it in another kind: other checks say so. A column of kind "other" is read
-    as it is.
+    Nothing of a span that lacks one, or has it in another kind: other checks say so. A column of a kind without a
+    canonical type, such as a list, is read as it is.
     """
     bare = without_roles(context.dataset)
     kinds = {name: context.schema[name].kind for name in names}
@@ -122,7 +123,7 @@ def read_together(context: Context, names: Sequence[str]) -> Iterator[Piece]:
 
 def _canonical(array: Any, kind: Kind, name: str) -> pa.Array:
     values = canonical_array(array, name=name)
-    return values if kind == "other" or kind_of(values.type) == kind else values.cast(arrow_type(kind))
+    return values if kind not in PLAIN_KINDS or kind_of(values.type) == kind else values.cast(arrow_type(kind))
 
 
 @dataclass(frozen=True, eq=False)

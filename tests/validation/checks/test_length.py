@@ -22,12 +22,12 @@ class TestLength(RowCheckCases):
 def test_bytes_of_binary():
     """Binary counts bytes, and one end may be open."""
     table = pa.table({"raw": pa.array([b"", b"\xff\xff", None, b"abc"])})
-    item = item_of(judge(table, Feature("raw", "other", max_length=2)), "length")
+    item = item_of(judge(table, Feature("raw", "binary", max_length=2)), "length")
     assert item is not None and item.value == 0.25
     assert item.message.endswith("the schema asks for at most 2 bytes")
-    assert judge(table, Feature("raw", "other", max_length=3)).ok
+    assert judge(table, Feature("raw", "binary", max_length=3)).ok
 
 
 def test_what_has_no_length_is_left_alone():
     """A list where binary was described is another finding."""
-    assert item_of(judge({"raw": [[1, 2, 3]]}, Feature("raw", "other", max_length=2)), "length") is None
+    assert item_of(judge({"raw": [[1, 2, 3]]}, Feature("raw", "binary", max_length=2)), "length") is None

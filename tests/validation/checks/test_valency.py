@@ -9,7 +9,7 @@ from headrace.schema import Feature
 from headrace.validation.checks.valency import Valency
 from tests.validation.spans import item_of, judge
 
-FEATURE = Feature("tags", "other", min_values=1, max_values=2)
+FEATURE = Feature("tags", "list", min_values=1, max_values=2)
 
 
 @pytest.mark.parametrize("data_type", [pa.list_(pa.int64()), pa.large_list(pa.float32()), pa.list_(pa.int8(), 3)])
@@ -33,4 +33,11 @@ def test_each_value_by_itself():
     assert whole == [True, False, True, False] * 5
     assert Valency().at_fault(FEATURE, column.slice(3, 7)).to_pylist() == whole[3:10]
     assert Valency().at_fault(FEATURE, column.slice(0, 0)).to_pylist() == []
-    assert not Valency().applies(Feature("tags", "other"))
+    assert not Valency().applies(Feature("tags", "list"))
+
+
+def test_maps_are_lists_of_pairs():
+    """A map of three entries has three values."""
+    column = pa.array([[("a", 1)], [], None, [("a", 1), ("b", 2), ("c", 3)]], pa.map_(pa.string(), pa.int64()))
+    assert Valency().at_fault(FEATURE, column).to_pylist() == [False, True, False, True]
+    assert Valency().at_fault(FEATURE, column.slice(1)).to_pylist() == [True, False, True]

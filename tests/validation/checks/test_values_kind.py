@@ -14,13 +14,15 @@ class TestValuesKind(CheckCases):
     """The laws of checks: numbers may be whole, texts may not be numbers."""
 
     check = ValuesKind
-    features = (Feature("v", "other", values_kind="number"),)
+    features = (Feature("v", "list", values_kind="number"),)
     right: ClassVar = {"jan": pa.table({"v": [[1.5], None]}), "feb": pa.table({"v": [[1.0], []]})}
     wrong: ClassVar = {"jan": pa.table({"v": [["a"]]}), "feb": pa.table({"v": [["b"]]})}
 
 
 def test_what_is_no_list():
-    """A struct where lists are counted."""
-    item = item_of(judge({"v": [{"a": 1}]}, Feature("v", "other", max_values=3)), "values_kind")
-    assert item is not None and item.message.endswith("the schema says a list")
-    assert judge({"v": [[1]]}, Feature("v", "other", values_kind="number")).ok
+    """A struct where a list should be is the finding of `type` alone; maps are lists of structs."""
+    found = judge({"v": [{"a": 1}]}, Feature("v", "list", values_kind="text"))
+    assert [item.code for item in found.errors] == ["type"] and item_of(found, "values_kind") is None
+    assert judge({"v": [[1]]}, Feature("v", "list", values_kind="number")).ok
+    maps = pa.table({"v": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64()))})
+    assert judge(maps, Feature("v", "list", values_kind="struct")).ok

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.kinds import kind_of
 from headrace.schema import Feature
 from headrace.validation._contract import Found, Item, RowCheck
 
@@ -25,15 +26,17 @@ class Valency(RowCheck):
         return feature.min_values is not None or feature.max_values is not None
 
     def at_fault(self, feature: Feature, values: pa.Array) -> pa.BooleanArray:
-        """Lists too short or too long; what is no list at all is `values_kind`'s."""
+        """Lists too short or too long; what is no list at all is another check's finding."""
         outside = pa.repeat(pa.scalar(False), len(values))
-        if not _is_list(values.type):
+        if kind_of(values.type) != "list":
             return outside
-        lengths = pc.list_value_length(values).cast(pa.int64())
+        is_map = pa.types.is_map(values.type)  # Arrow counts all lists but these
+        lengths = pc.pairwise_diff(values.offsets).slice(1) if is_map else pc.list_value_length(values)
+        lengths = lengths.cast(pa.int64())
         for limit, compare in ((feature.min_values, pc.less), (feature.max_values, pc.greater)):
             if limit is not None:
                 outside = pc.or_(outside, pc.fill_null(compare(lengths, pa.scalar(limit, pa.int64())), False))
-        return outside
+        return pc.and_(outside, pc.is_valid(values))
 
     def item(self, feature: Feature, found: Found) -> Item:
         """The share outside."""
@@ -48,8 +51,3 @@ class Valency(RowCheck):
         )
         threshold = feature.tolerated(self.code)
         return Item(self.code, feature.name, None, "error", found.share, threshold, message, found.examples)
-
-
-def _is_list(data_type: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type))
