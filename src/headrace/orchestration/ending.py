@@ -196,9 +196,9 @@ def _next(store: Store, run: RunRow, last: dict[str, AttemptRow], waiting: list[
             path = _schema_file(run)
             if about and path is not None:
                 allow = " ".join(f"--allow {shlex.quote(name)}" for name in about[:_MOST_NAMED])
-                replace = (f"change {path.name}, or: ", "--replace ") if path.exists() else ("", "")
-                accept = f"headrace schemas accept {run.run_id} {replace[1]}{allow}"
-                yield f"  or: the schema is what is wrong: {replace[0]}{accept}"
+                change = f"change {path.name}, or: " if path.exists() else ""
+                accept = f"headrace schemas accept {run.run_id} {allow}"
+                yield f"  or: the schema is what is wrong: {change}{accept}"
             if all(map(can_waive, names)):
                 waive = " ".join(f"--waive {shlex.quote(name)}" for name in names[:_MOST_NAMED])
                 them = "the finding" if len(names) == 1 else "findings"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from headrace.errors import InvalidInput, UnknownName
-from headrace.kinds import KINDS, Kind
+from headrace.kinds import KINDS, PLAIN_KINDS, Kind
 from headrace.schema.checking import check_code, check_count, check_text, check_texts, limit_of, pairs_of, share_of
 
 __all__ = ["DISTANCES", "FIGURES", "ORDERS", "ROLES", "SEVERITIES", "STAGES", "Feature"]
@@ -34,7 +34,7 @@ FIGURES = (
     "mean_length",
 )
 _RANGED = ("integer", "number", "timestamp")
-_SCALAR = ("integer", "number", "boolean", "text", "timestamp", "null")
+_COMPARED = (*sorted(PLAIN_KINDS), "binary")  # kinds whose values can be told apart
 _ONE_OF = {"stage": STAGES, "role": ROLES, "order": ORDERS, "new_values": NEW_VALUES}
 _PAIRED = ("severity", "tolerance", "min_present_in", "max_drift", "max_skew", "limits")
 
@@ -52,7 +52,7 @@ class Feature:
     name : str
         The column's name.
     kind : Kind
-        integer, number, boolean, text or timestamp (`headrace.kinds`).
+        integer, number, boolean, text, timestamp, list ... (`headrace.kinds`).
     min_present : float
         The smallest share of rows (0..1) that must not be null; 1.0 = never null.
     domain : tuple of str or None
@@ -192,9 +192,8 @@ class Feature:
 
     def _check_text(self, where: str) -> None:
         self._check_ends("length", where)
-        is_binary = self.kind == "other"
-        if (self.min_length, self.max_length) != (None, None) and self.kind != "text" and not is_binary:
-            raise InvalidInput(f"a length with kind {self.kind!r}", where=where, expected="kind text")
+        if (self.min_length, self.max_length) != (None, None) and self.kind not in ("text", "binary"):
+            raise InvalidInput(f"a length with kind {self.kind!r}", where=where, expected="kind text or binary")
         if self.pattern is None:
             return
         check_text(self.pattern, "pattern", where)
@@ -215,12 +214,12 @@ class Feature:
     def _check_values(self, where: str) -> None:
         self._check_ends("values", where)
         says = (self.min_values, self.max_values, self.values_kind) != (None, None, None)
-        if says and self.kind in _SCALAR:
-            raise InvalidInput(f"values in a row with kind {self.kind!r}", where=where, expected="a list, kind other")
+        if says and self.kind != "list":
+            raise InvalidInput(f"values in a row with kind {self.kind!r}", where=where, expected="kind list")
         if self.values_kind is not None and self.values_kind not in KINDS:
             raise UnknownName("kind", str(self.values_kind), KINDS, where=where)
-        if self.is_unique and self.kind not in _SCALAR:
-            raise InvalidInput(f"is_unique with kind {self.kind!r}", where=where, expected=" or ".join(_SCALAR[:-1]))
+        if self.is_unique and self.kind not in _COMPARED:
+            raise InvalidInput(f"is_unique with kind {self.kind!r}", where=where, expected=" or ".join(_COMPARED))
 
     def _check_ends(self, what: str, where: str) -> None:
         low, high = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
@@ -231,6 +230,10 @@ class Feature:
 
     def _check_pairs(self, where: str) -> None:
         known = {"max_drift": DISTANCES, "max_skew": DISTANCES, "limits": FIGURES}
+        if self.limits and self.kind not in PLAIN_KINDS:
+            raise InvalidInput(
+                f"limits with kind {self.kind!r}", where=where, expected=" or ".join(sorted(PLAIN_KINDS))
+            )
         for what in _PAIRED:
             pairs = pairs_of(getattr(self, what), what, where, known.get(what, ()))
             read: list[tuple[str, Any]] = []

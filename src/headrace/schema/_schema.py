@@ -14,7 +14,7 @@ import pyarrow as pa
 from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
-from headrace.kinds import arrow_type, kind_of
+from headrace.kinds import PLAIN_KINDS, arrow_type, kind_of
 from headrace.lookup import Shown
 from headrace.schema._feature import SEVERITIES, Feature
 from headrace.schema.checking import check_code, check_texts, pairs_of
@@ -103,7 +103,7 @@ class Schema(Shown):
             for name in check.condition.columns:
                 if name not in names:
                     raise UnknownName("feature", name, names, where=f"check {check.name!r}")
-            if not any(self[name].kind == "other" for name in check.condition.columns):
+            if all(self[name].kind in PLAIN_KINDS for name in check.condition.columns):
                 check.condition(empty)  # types that do not go together are told before a row is read
 
     def __repr__(self) -> str:
@@ -309,4 +309,4 @@ def _at(path: Path, line: int) -> Iterator[None]:
 
 
 def _column_type(feature: Feature) -> pa.DataType:
-    return pa.null() if feature.kind == "other" else arrow_type(feature.kind)
+    return arrow_type(feature.kind) if feature.kind in PLAIN_KINDS else pa.null()

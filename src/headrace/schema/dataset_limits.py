@@ -31,6 +31,8 @@ class DatasetLimits:
         Columns whose values together may come once only: `[["carrier", "flight", "time_hour"]]`.
     has_column_order : bool
         Whether columns must come in the schema's order.
+    must_advance : bool
+        Whether the newest moment of the new spans (role time) must be after the previous data set's newest.
 
     Raises InvalidInput for ends upside down and values that cannot be.
 
@@ -45,6 +47,7 @@ class DatasetLimits:
     max_span_gap: int | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     has_column_order: bool = False
+    must_advance: bool = False
 
     def __post_init__(self) -> None:
         where = "dataset"
@@ -60,8 +63,9 @@ class DatasetLimits:
             low, high = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
             if low is not None and high is not None and low > high:
                 raise InvalidInput(f"min_{what} {low} is above max_{what} {high}", where=where)
-        if not isinstance(self.has_column_order, bool):
-            raise InvalidInput(f"has_column_order = {self.has_column_order!r}", where=where, expected="true or false")
+        for what in ("has_column_order", "must_advance"):
+            if not isinstance(getattr(self, what), bool):
+                raise InvalidInput(f"{what} = {getattr(self, what)!r}", where=where, expected="true or false")
         unique = tuple(check_texts(columns, "unique", where) for columns in self.unique)
         if any(not columns for columns in unique) or len(set(unique)) != len(unique):
             raise InvalidInput("unique has an empty list, or one twice", where=where, expected="lists of columns")

@@ -41,6 +41,7 @@ _DATASET_KEYS = {
     "max_span_gap": "integer",
     "unique": "rows of texts",
     "has_column_order": "boolean",
+    "must_advance": "boolean",
 }
 _CHECK_KEYS = {"name": "text", "expression": "text", "severity": "text", "max_share": "number"}
 _FEATURE_KEYS = {

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_listing(verbs, "list schemas, newest first, and what made each")
     show = verbs.add_parser("show", help="the schema that a run's data were judged by")
     accept = verbs.add_parser(
-        "accept", help="write it to the file that the pipeline names, as reviewed; later runs judge by that file"
+        "accept", help="write it to the file that the pipeline names, or change that file; later runs judge by it"
     )
     for verb in (show, accept):
         verb.add_argument("run", nargs="?", metavar="RUN", help=RUN_HELP)
@@ -40,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     accept.add_argument(
         "--allow", action="append", default=[], metavar="FINDING", help="change it so that this finding is none"
     )
-    accept.add_argument("--replace", action="store_true", help="though there is a file; comments in it are lost")
+    accept.add_argument("--yes", action="store_true", help="change a file that is there without asking")
+    accept.add_argument(
+        "--replace", action="store_true", help="write the file anew instead of changing it; comments in it are lost"
+    )
     add_output(show)
     add_output(accept)
 
@@ -54,12 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
         row = _validation(store, run, arguments.step)
         schema, dataset, validation = _subjects(store, row)
         if arguments.verb == "accept":
-            path = _file(run, row)
-            if path.exists() and not arguments.replace:
-                raise InvalidInput(
-                    "there is a schema file already", where=str(path), fix="change it there, or say --replace"
-                )
-            return _accept(arguments, schema, dataset, validation, path)
+            return _accept(arguments, schema, dataset, validation, _file(run, row))
     if arguments.output == "json":
         write_json(schema.to_plain())
     else:
@@ -69,22 +67,65 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _accept(arguments: argparse.Namespace, schema: Schema, dataset: Any, validation: Any, path: Path) -> int:
+def _accept(arguments: argparse.Namespace, judged: Schema, dataset: Any, validation: Any, path: Path) -> int:
+    """Write the schema that the run judged by, or change the person's file: shown first, and asked."""
     from dataclasses import replace
 
+    from headrace.schema import Schema
+    from headrace.schema.differences import differences
     from headrace.validation.amending import amend
 
+    is_there = path.exists()
+    before = Schema.load(path) if is_there else judged
     items = {item.name: item for item in validation.items}
     allowed: list[str] = arguments.allow
     for name in allowed:
         if name not in items:
             raise UnknownName("finding", name, [key for key, item in items.items() if item.severity != "info"])
-        schema = amend(schema, items[name], dataset)
-    replace(schema, is_reviewed=True).save(path)
-    progress.say(f"{path}: {len(schema.features)} features{', amended' if allowed else ''}; later runs judge by it")
+    after = judged if arguments.replace else before
+    # Values that the schema lets join are in what was accepted; here they join the file.
+    joining = [
+        name
+        for name, item in items.items()
+        if item.code == "domain" and item.feature in after and after[item.feature].new_values == "add"
+    ]
+    for name in dict.fromkeys([*joining, *allowed]):
+        after = amend(after, items[name], dataset)
+    after = replace(after, is_reviewed=True)
+    lines = differences(before, after)
+    is_same = is_there and not lines and before.is_reviewed and not arguments.replace
+    if lines and (is_there or allowed):
+        progress.say("\n".join(lines))
+    if is_same:
+        progress.say(f"{path} says so already: nothing to change")
+    else:
+        if is_there:
+            _ask(arguments, path)
+        if is_there and not arguments.replace:
+            after.revise(path)
+        else:
+            after.save(path)
+        amended = ", amended" if allowed or joining else ""
+        progress.say(f"{path}: {len(after.features)} features{amended}; later runs judge by it")
     if arguments.output == "json":
-        write_json({"file": str(path), "features": len(schema.features), "allowed": allowed})
+        told = {"file": str(path), "features": len(after.features), "allowed": allowed}
+        write_json({**told, "changes": lines, "is_written": not is_same})
     return 0
+
+
+def _ask(arguments: argparse.Namespace, path: Path) -> None:
+    """Whether a person at a terminal, or --yes, wants a file changed that is theirs."""
+    if arguments.yes:
+        return
+    if not (sys.stdin.isatty() and progress.is_terminal()):
+        raise InvalidInput(
+            "there is a schema file already, and nobody here to ask", where=str(path), fix="say --yes to change it"
+        )
+    word = "write it anew, without its comments" if arguments.replace else "change it"
+    sys.stderr.write(f"{path}: {word}? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InvalidInput("nothing was changed", where=str(path), fix="answer y, or say --yes")
 
 
 def _validation(store: Store, run: RunRow, step: str | None) -> AttemptRow:

@@ -78,8 +78,8 @@ def _domain(domain: tuple[str, ...] | None, feature: Feature) -> Content:
     return [*shown, tag("span", f" and {count(more)} more", class_="quiet")] if more > 0 else shown
 
 
-_TOLD = ("pattern", "min_length", "max_length", "min_values", "max_values", "values_kind", "order", "limits")
-_TOLD += ("min_present_in", "tolerance", "new_values", "severity", "max_drift", "max_skew", "stage", "role")
+_TOLD: tuple[str, ...] = ("pattern", "min_length", "max_length", "min_values", "max_values", "values_kind", "order")
+_TOLD += ("limits", "min_present_in", "tolerance", "new_values", "severity", "max_drift", "max_skew", "stage", "role")
 
 
 def _notes(feature: Feature) -> str:
