@@ -25,7 +25,12 @@ from headrace.model.columns import NULL_TEXT
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 
-__all__ = ["Op", "ValueType", "as_kind", "both_present", "unify"]
+__all__ = ["LABEL", "NUM_PARTS", "Op", "ValueType", "as_kind", "both_present", "unify"]
+
+# What a fold names that reads the label: numbers, 1 for the positive value; no source column can begin so.
+LABEL = "@label"
+# The parts of the rows that take turns in being left out, where what a row's own label says must not reach it.
+NUM_PARTS = 5
 
 _TOWER = ("boolean", "integer", "number")
 
@@ -98,6 +103,13 @@ class Op(ABC):
     def constants(self, result: Any) -> dict[str, Any]:
         """What `build` needs of the fold's result (of one group), as plain data."""
         return {}
+
+    def without_part(self, constants: Mapping[str, Any], part: int) -> Mapping[str, Any]:
+        """The constants as they were without the rows of one of NUM_PARTS parts: for ops fitted to the label.
+
+        Training reads a row's features through the constants without its own part; serving through all.
+        """
+        return constants
 
 
 def unify(types: Sequence[ValueType], what: str) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -17,12 +18,14 @@ import pyarrow as pa
 from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.errors import InvalidInput
+from headrace.fold import part_of
 from headrace.lookup import Shown
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
 from headrace.model.session import open_session
 from headrace.schema import Schema
+from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._program import Program, bind
 from headrace.transformation._values import NodeValues
 from headrace.transformation.expressions import Expressions
@@ -165,6 +168,41 @@ class TransformGraph(Shown):
         for start in range(0, num_rows, _BATCH_ROWS):  # a batch that stays in cache is faster than all at once
             piece = {name: lane[start : start + _BATCH_ROWS] for name, lane in lanes.items()}
             out[start : start + _BATCH_ROWS] = self._session.run(["features"], piece)[0]
+        return out
+
+    @property
+    def is_out_of_fold(self) -> bool:
+        """Whether rows it is fitted on have other features in training than in serving: see `training_matrix`."""
+        return any(type(op).without_part is not Op.without_part for op in self._program.ops if op is not None)
+
+    @functools.cached_property
+    def _without_part(self) -> tuple[TransformGraph, ...]:
+        program = self._program
+        graphs = []
+        for part in range(NUM_PARTS):
+            constants = {
+                index: dict(op.without_part(found, part)) if (op := program.ops[index]) is not None else found
+                for index, found in program.constants.items()
+            }
+            graphs.append(TransformGraph(dataclasses.replace(program, constants=constants)))
+        return tuple(graphs)
+
+    def training_matrix(
+        self, lanes: Mapping[str, npt.NDArray[Any]], row_id: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float32]:
+        """The features of rows the transform is fitted on, as a trainer may see them: float32[num_rows, columns].
+
+        Where an op is fitted to the label, each row's features come of the other four fifths of the rows: of its own
+        label nothing reaches it. Rows of equal key share a part. For every other transform it is `matrix`.
+        """
+        if not self.is_out_of_fold:
+            return self.matrix(lanes)
+        parts = part_of(row_id, NUM_PARTS)
+        out = np.empty((len(row_id), len(self.matrix_names)), dtype=np.float32)
+        for part, graph in enumerate(self._without_part):
+            index = np.flatnonzero(parts == part)
+            if len(index):
+                out[index] = graph.matrix({name: lane[index] for name, lane in lanes.items()})
         return out
 
     def apply(self, table: Any) -> pa.Table:
