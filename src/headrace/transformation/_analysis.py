@@ -104,6 +104,8 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
     Cost: one pass over the needed columns for each level of `levels`.
     """
     nodes = program.expressions.nodes
+    given = {index: found for index, op in enumerate(program.ops) if op is not None and (found := op.given())}
+    program = replace(program, constants={**program.constants, **given})
     for level in levels(program):
         folds: dict[int, Fold[Any, Any]] = {}
         for index in level:

@@ -23,12 +23,13 @@ from headrace.lookup import Shown
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
+from headrace.model.prelude import run_steps
 from headrace.model.session import open_session
 from headrace.schema import Schema
 from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._program import Program, bind
 from headrace.transformation._values import NodeValues
-from headrace.transformation.expressions import Expressions
+from headrace.transformation.expressions import Expressions, Node, node_text
 from headrace.transformation.tracing import trace
 
 __all__ = ["TransformGraph", "transform"]
@@ -264,7 +265,15 @@ class TransformGraph(Shown):
         """
         lanes = self.codec.from_rows([dict(row)])
         found = self._every_value.of_lanes(lanes)
-        texts = {self.expressions.text(index): values[0].as_py() for index, values in found.items()}
+        texts = {}
+        for index, node in enumerate(self.expressions.nodes):
+            if index in found:
+                texts[self.expressions.text(index)] = found[index][0].as_py()
+            elif node.op != "literal":  # inside a chain of the prelude: the graph does not hold it
+                name, steps = self._program.steps_of(index)
+                texts[self.expressions.text(index)] = run_steps(
+                    steps, [texts[node_text(Node("column", {"name": name}), [])]]
+                )[0]
         left = [None if value != value else value for value in self.matrix(lanes)[0].tolist()]
         for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
             texts[name] = left[:width] if kind == "vector" else left[0]
