@@ -2,8 +2,8 @@
 
 A store is content-addressed bytes under `artifacts/<digest>/` and records in one transactional data base: SQLite in the
 home, or PostgreSQL (`Store.open(records="postgresql://...")`, see `records`), which several homes may share. Whoever
-writes another keeps what is said here; StoreCases, SharingCases, ApprovalCases and CollectingCases of `headrace.testing`
-check it.
+writes another keeps what is said here; StoreCases, SharingCases, ApprovalCases and CollectingCases of
+`headrace.testing` check it.
 
 **Life of a step.** Everything in quotation marks is a named point (`store.points`).
 
@@ -46,7 +46,8 @@ step is worked on once; the coordinator asks in the same way. `release_run` puts
 
 **Approval.** `ask` records that a step waits for a person, and the digest of what is asked. When nothing else can be
 done the run ends as "waiting" (`rest_run`); `answer` appends the person's word and puts it back into the queue, in one
-transaction. Where the question has a time-out, `expire` is nobody's no, for that run alone. **Notices** are recorded with a run's end, taken under a lease to be told, and ended: told at least once.
+transaction. Where the question has a time-out, `expire` is nobody's no, for that run alone. **Notices** are recorded
+with a run's end, taken under a lease to be told, and ended: told at least once.
 
 **Endpoints.** Versions count up from 1 and, like the log of moves and the events, are only ever appended. `push` is a
 compare-and-set; pushing what is served already moves nothing. A rollback is one more entry, pointing at an older

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import part_of
 from headrace.lookup import Shown
 from headrace.model.codec import Codec
@@ -61,6 +61,8 @@ class TransformGraph(Shown):
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        # Spans without splits it was fitted on in this process, and their rows: what training warns of. Not stored.
+        self.fitted_whole: dict[str, int] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TransformGraph) and self.digest == other.digest
@@ -109,6 +111,13 @@ class TransformGraph(Shown):
         for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
             names += [f"{name}[{place}]" for place in range(width)] if kind == "vector" else [name]
         return tuple(names)
+
+    @property
+    def fitted_nodes(self) -> tuple[int, ...]:
+        """The places of the nodes that were fitted to rows."""
+        from headrace.transformation._analysis import levels
+
+        return tuple(index for level in levels(self._program) for index in level)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: expressions, columns and everything fitted."""
@@ -327,7 +336,7 @@ def transform(
         The same, to the byte, for the same rows in any order, batch size and number of workers.
 
     Raises UnknownName, InvalidInput or Misuse at the user's line, before a row is read, for a column there is not, a
-    clash of types, or the label as a feature.
+    clash of types, or the label as a feature; UnknownName where there are splits but none is called `train`.
     Cost: one pass over the columns that ops are fitted on; a further one for each op fitted on a fitted op's result.
 
     Examples
@@ -364,8 +373,14 @@ def transform(
 
         engine = LocalEngine()
     names = dataset.split_names
+    if names != (None,) and "train" not in names:
+        raise UnknownName("split", "train", [str(name) for name in names], where="transform")
     parts = dataset.parts("train") if "train" in names else dataset.parts()
     graph = TransformGraph(fit(program, dataset, parts, engine))
+    if names == (None,) and graph.fitted_nodes:
+        for part in parts:
+            rows = dataset.expected_rows(part)
+            graph.fitted_whole[part.span] = graph.fitted_whole.get(part.span, 0) + (rows or 0)
     for name in graph.matrix_names if len(set(graph.matrix_names)) < len(graph.matrix_names) else ():
         if graph.matrix_names.count(name) > 1:
             raise InvalidInput(f"two columns of the matrix are called {name!r}", fix="call one of the features else")
