@@ -90,7 +90,8 @@ class GraphBuilder:
         self.columns = tuple(columns)
         layout = layout_of(self.columns)
         self.lanes: dict[str, tuple[str, ...]] = {name: getattr(layout, name) for name in LANES}
-        self._by_name = {column.name: column for column in self.columns}
+        derived = [item for column in self.columns for item in column.derived_columns]
+        self._by_name = {column.name: column for column in [*self.columns, *derived]}
         self._nodes: list[tuple[Any, list[str]]] = []  # a NodeProto without outputs, and its outputs
         self._made: dict[bytes, list[str]] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}

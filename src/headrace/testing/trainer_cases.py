@@ -49,6 +49,12 @@ class NumberGraph:
         """The same without a graph: one cast."""
         return np.asarray(lanes["number"].astype(np.float32))
 
+    def training_matrix(
+        self, lanes: Mapping[str, npt.NDArray[Any]], row_id: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float32]:
+        """The same: nothing is fitted to labels."""
+        return self.matrix(lanes)
+
 
 def random_features(
     num_rows: int, *, num_features: int = 5, is_binary: bool = True, seed: int = 0, has_missing: bool = True

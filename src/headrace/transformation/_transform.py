@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -16,16 +17,19 @@ import pyarrow as pa
 
 from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, UnknownName
+from headrace.fold import part_of
 from headrace.lookup import Shown
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
+from headrace.model.prelude import run_steps
 from headrace.model.session import open_session
 from headrace.schema import Schema
+from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._program import Program, bind
 from headrace.transformation._values import NodeValues
-from headrace.transformation.expressions import Expressions
+from headrace.transformation.expressions import Expressions, Node, node_text
 from headrace.transformation.tracing import trace
 
 __all__ = ["TransformGraph", "transform"]
@@ -57,6 +61,8 @@ class TransformGraph(Shown):
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        # Spans without splits it was fitted on in this process, and their rows: what training warns of. Not stored.
+        self.fitted_whole: dict[str, int] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TransformGraph) and self.digest == other.digest
@@ -105,6 +111,13 @@ class TransformGraph(Shown):
         for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
             names += [f"{name}[{place}]" for place in range(width)] if kind == "vector" else [name]
         return tuple(names)
+
+    @property
+    def fitted_nodes(self) -> tuple[int, ...]:
+        """The places of the nodes that were fitted to rows."""
+        from headrace.transformation._analysis import levels
+
+        return tuple(index for level in levels(self._program) for index in level)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: expressions, columns and everything fitted."""
@@ -167,6 +180,41 @@ class TransformGraph(Shown):
             out[start : start + _BATCH_ROWS] = self._session.run(["features"], piece)[0]
         return out
 
+    @property
+    def is_out_of_fold(self) -> bool:
+        """Whether rows it is fitted on have other features in training than in serving: see `training_matrix`."""
+        return any(type(op).without_part is not Op.without_part for op in self._program.ops if op is not None)
+
+    @functools.cached_property
+    def _without_part(self) -> tuple[TransformGraph, ...]:
+        program = self._program
+        graphs = []
+        for part in range(NUM_PARTS):
+            constants = {
+                index: dict(op.without_part(found, part)) if (op := program.ops[index]) is not None else found
+                for index, found in program.constants.items()
+            }
+            graphs.append(TransformGraph(dataclasses.replace(program, constants=constants)))
+        return tuple(graphs)
+
+    def training_matrix(
+        self, lanes: Mapping[str, npt.NDArray[Any]], row_id: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float32]:
+        """The features of rows the transform is fitted on, as a trainer may see them: float32[num_rows, columns].
+
+        Where an op is fitted to the label, each row's features come of the other four fifths of the rows: of its own
+        label nothing reaches it. Rows of equal key share a part. For every other transform it is `matrix`.
+        """
+        if not self.is_out_of_fold:
+            return self.matrix(lanes)
+        parts = part_of(row_id, NUM_PARTS)
+        out = np.empty((len(row_id), len(self.matrix_names)), dtype=np.float32)
+        for part, graph in enumerate(self._without_part):
+            index = np.flatnonzero(parts == part)
+            if len(index):
+                out[index] = graph.matrix({name: lane[index] for name, lane in lanes.items()})
+        return out
+
     def apply(self, table: Any) -> pa.Table:
         """The features of a table's or batch's rows, in order.
 
@@ -226,7 +274,15 @@ class TransformGraph(Shown):
         """
         lanes = self.codec.from_rows([dict(row)])
         found = self._every_value.of_lanes(lanes)
-        texts = {self.expressions.text(index): values[0].as_py() for index, values in found.items()}
+        texts = {}
+        for index, node in enumerate(self.expressions.nodes):
+            if index in found:
+                texts[self.expressions.text(index)] = found[index][0].as_py()
+            elif node.op != "literal":  # inside a chain of the prelude: the graph does not hold it
+                name, steps = self._program.steps_of(index)
+                texts[self.expressions.text(index)] = run_steps(
+                    steps, [texts[node_text(Node("column", {"name": name}), [])]]
+                )[0]
         left = [None if value != value else value for value in self.matrix(lanes)[0].tolist()]
         for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
             texts[name] = left[:width] if kind == "vector" else left[0]
@@ -280,7 +336,7 @@ def transform(
         The same, to the byte, for the same rows in any order, batch size and number of workers.
 
     Raises UnknownName, InvalidInput or Misuse at the user's line, before a row is read, for a column there is not, a
-    clash of types, or the label as a feature.
+    clash of types, or the label as a feature; UnknownName where there are splits but none is called `train`.
     Cost: one pass over the columns that ops are fitted on; a further one for each op fitted on a fitted op's result.
 
     Examples
@@ -317,8 +373,14 @@ def transform(
 
         engine = LocalEngine()
     names = dataset.split_names
+    if names != (None,) and "train" not in names:
+        raise UnknownName("split", "train", [str(name) for name in names], where="transform")
     parts = dataset.parts("train") if "train" in names else dataset.parts()
     graph = TransformGraph(fit(program, dataset, parts, engine))
+    if names == (None,) and graph.fitted_nodes:
+        for part in parts:
+            rows = dataset.expected_rows(part)
+            graph.fitted_whole[part.span] = graph.fitted_whole.get(part.span, 0) + (rows or 0)
     for name in graph.matrix_names if len(set(graph.matrix_names)) < len(graph.matrix_names) else ():
         if graph.matrix_names.count(name) > 1:
             raise InvalidInput(f"two columns of the matrix are called {name!r}", fix="call one of the features else")

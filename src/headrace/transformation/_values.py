@@ -29,12 +29,14 @@ class NodeValues:
     program : Program
         Fitted as far as the wanted nodes need.
     wanted : iterable of int
-        Node indices; literals have no column and are left out.
+        Node indices; literals have no column and are left out, and so is what lies inside a chain of the prelude.
     """
 
     def __init__(self, program: Program, wanted: Iterable[int]) -> None:
         nodes = program.expressions.nodes
-        self.indices = [index for index in sorted(set(wanted)) if nodes[index].op != "literal"]
+        self.indices = [
+            index for index in sorted(set(wanted)) if nodes[index].op != "literal" and program.has_value(index)
+        ]
         self.kinds: dict[int, Kind] = {}
         builder = GraphBuilder(program.columns)
         outputs: dict[str, tuple[str, npt.DTypeLike, int | None]] = {}
