@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from headrace.errors import InvalidInput
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold._scored import Floats, Scored, read_scored
 
@@ -121,6 +122,16 @@ class ScoreCurveResult:
     run_positive: Floats
     negative_below: Floats
     positive_below: Floats
+
+    def find(self, group: Groups, score: Floats) -> npt.NDArray[np.int64]:
+        """The run of each row, int64[num_rows]; of a row that is in none, any. Cost: about 200 ns a row."""
+        if not len(self.score):
+            raise InvalidInput("no runs", where="a score curve", expected="at least one row that counts")
+        known = np.unique(self.score)
+        width = np.int64(len(known) + 1)
+        keys = self.group * width + np.searchsorted(known, self.score)
+        asked = group * width + np.searchsorted(known, score)
+        return np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
 
 
 def _pack(scored: Scored) -> Words | None:

@@ -29,6 +29,7 @@ class Accuracy(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     threshold: float = 0.5
 

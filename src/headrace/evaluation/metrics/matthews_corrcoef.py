@@ -37,6 +37,7 @@ class MatthewsCorrcoef(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     undefined: ClassVar[str] = "all labels are the same, or all predictions are on one side of the threshold"
 
     threshold: float = 0.5

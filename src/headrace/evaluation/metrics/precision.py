@@ -29,6 +29,7 @@ class Precision(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "nothing was predicted positive"
 
     threshold: float = 0.5
@@ -42,6 +43,10 @@ class Precision(SumMetric):
         """Two arrays: which rows are predicted positive, and which of them rightly."""
         called = prediction >= self.threshold
         return [called, called & (label == 1.0)]
+
+    def support(self, result: SumsResult) -> Floats:
+        """The rows called positive."""
+        return result.totals[0]
 
     def value(self, result: SumsResult) -> Floats:
         """Rightly predicted positive among predicted positive."""

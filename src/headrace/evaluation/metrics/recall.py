@@ -29,6 +29,7 @@ class Recall(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "no row is positive"
 
     threshold: float = 0.5
@@ -41,6 +42,10 @@ class Recall(SumMetric):
     def terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[np.bool_]]:
         """One array: which positive rows are predicted positive."""
         return [(prediction >= self.threshold) & (label == 1.0)]
+
+    def support(self, result: SumsResult) -> Floats:
+        """The positive rows."""
+        return result.positive
 
     def value(self, result: SumsResult) -> Floats:
         """Found positive rows among positive rows."""
