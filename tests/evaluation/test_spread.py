@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
-from headrace.evaluation import make_metrics
+from headrace import lookup
+from headrace.evaluation import Metric, make_metrics
 from headrace.evaluation._spread import Judged, spread_of
 from headrace.evaluation.metrics.roc_auc import RocAuc
 from headrace.fold import Rows
@@ -80,22 +79,20 @@ def test_means_and_ratios_have_the_textbooks_error(drawn):
         assert spread(root, label, predictions, groups).std_error[0][group] == pytest.approx(of_root, rel=1e-5)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unknown(RocAuc):
-    """The area, of which nobody says how a row moves it."""
-
-    def influence(self, label, prediction, groups, result):
-        """Nothing known."""
-
-
-def test_drawing_again_says_the_same(drawn):
-    """A metric without an influence is drawn 200 times: the same errors and covariances, as far as 200 can tell."""
+@pytest.mark.parametrize("name", lookup.names("metric"))
+def test_drawing_again_says_the_same(drawn, name, monkeypatch):
+    """Without its influence a metric is drawn 200 times: the same errors and covariances, as far as 200 can tell."""
+    if name in ("mean_absolute_percentage_error", "expected_calibration_error"):
+        pytest.skip("no percentage of a label of 0; the bins' errors are no smooth function of the rows")
     label, predictions, weight, groups = drawn
+    (metric,) = make_metrics([name])
     for given in (None, weight):
-        told = spread(RocAuc(), label, predictions, groups, given)
-        again = spread(Unknown(name="roc_auc"), label, predictions, groups, given)
+        told = spread(metric, label, predictions, groups, given)
+        with monkeypatch.context() as patched:
+            patched.setattr(type(metric), "influence", Metric.influence)
+            again = spread(metric, label, predictions, groups, given)
         for one, other in zip((*told.std_error, *told.covariance), (*again.std_error, *again.covariance), strict=True):
-            np.testing.assert_allclose(other, one, rtol=0.35)
+            np.testing.assert_allclose(other, one, rtol=0.45)
 
 
 def test_weights_have_no_unit(drawn):

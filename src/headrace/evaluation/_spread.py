@@ -164,7 +164,9 @@ def _resampled(metric: Metric, judged: Judged, groups: Groups, num_groups: int) 
             state = fold.add(fold.create(num_groups), Rows(batch, row_id, weight), groups)
             drawn[index, replicate] = metric.value(fold.extract(state))
     # A replicate in which the metric is not defined (a class that was not drawn) is left out.
-    centred = drawn - np.nanmean(drawn, axis=1, keepdims=True)
+    is_told = np.isfinite(drawn)
+    total = np.where(is_told, drawn, 0.0).sum(axis=1, keepdims=True)
+    centred = np.where(is_told, drawn, np.nan) - total / np.maximum(is_told.sum(axis=1, keepdims=True), 1)
     variances, covariances = [], []
     for one in centred:
         told = np.isfinite(one) & np.isfinite(centred[0])

@@ -37,10 +37,34 @@ class AveragePrecision(Metric):
         """The positive rows."""
         return result.positive
 
+    def influence(
+        self,
+        label: npt.NDArray[np.float64],
+        prediction: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int32],
+        result: ScoreCurveResult,
+    ) -> npt.NDArray[np.float64]:
+        """A positive row adds a precision and lifts those of the scores below it; a negative one lowers them."""
+        if not len(result.score):
+            return np.zeros(len(label))
+        found, called = self._called(result)
+        taken = found + called
+        precision = np.nan_to_num(ratio(found, taken))
+        share = np.nan_to_num(ratio(result.run_positive, taken))
+        lifted, lowered = result.through(share * (1.0 - precision)), result.through(share * precision)
+        run = result.find(groups, prediction)
+        of_positive = precision[run] - self.value(result)[groups] + lifted[run]
+        return ratio(np.where(label == 1.0, of_positive, -lowered[run]), result.positive[groups])
+
+    @staticmethod
+    def _called(result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The weight of the positive and of the negative rows at or above each score."""
+        negative = (result.weight - result.positive)[result.group]
+        return result.positive[result.group] - result.positive_below, negative - result.negative_below
+
     def value(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """Precision at each score, weighted by the positive rows that have it."""
-        called = (result.weight - result.positive)[result.group] - result.negative_below
-        found = result.positive[result.group] - result.positive_below
+        found, called = self._called(result)
         steps = result.run_positive * np.nan_to_num(ratio(found, found + called))
         total = np.bincount(result.group, weights=steps, minlength=len(result.num_rows))
         return ratio(total, result.positive)

@@ -35,12 +35,39 @@ class KolmogorovSmirnov(Metric):
         """The rows of the rarer class."""
         return np.minimum(result.positive, result.weight - result.positive)
 
+    def influence(
+        self,
+        label: npt.NDArray[np.float64],
+        prediction: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int32],
+        result: ScoreCurveResult,
+    ) -> npt.NDArray[np.float64]:
+        """As if the best threshold stayed where it is: what the row adds to either share there."""
+        if not len(result.score):
+            return np.zeros(len(label))
+        apart, most = self._apart(result), self.value(result)
+        num_groups = len(result.num_rows)
+        best = np.full(num_groups, np.inf)
+        is_best = apart == most[result.group]
+        np.minimum.at(best, result.group[is_best], result.score[is_best])
+        negative = result.weight - result.positive
+        taken = (prediction >= best[groups]).astype(np.float64)
+        share = [
+            ratio(np.bincount(result.group, run * (result.score >= best[result.group]), num_groups), whole)
+            for run, whole in ((result.run_positive, result.positive), (result.run_negative, negative))
+        ]
+        of_positive = ratio(taken - share[0][groups], result.positive[groups])
+        return np.where(label == 1.0, of_positive, -ratio(taken - share[1][groups], negative[groups]))
+
+    @staticmethod
+    def _apart(result: ScoreCurveResult) -> npt.NDArray[np.float64]:
+        """Negative rows below each score, as a share, less positive rows below it."""
+        negative = (result.weight - result.positive)[result.group]
+        return ratio(result.negative_below, negative) - ratio(result.positive_below, result.positive[result.group])
+
     def value(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """Negative rows below the threshold, as a share, less positive rows below it, at the best one."""
-        negative = result.weight - result.positive
-        below = ratio(result.negative_below, negative[result.group]) - ratio(
-            result.positive_below, result.positive[result.group]
-        )
         most = np.zeros(len(result.num_rows))  # at a threshold that takes all rows the two are equal
-        np.fmax.at(most, result.group, below)
-        return np.where((negative > 0.0) & (result.positive > 0.0), most, np.nan)
+        np.fmax.at(most, result.group, self._apart(result))
+        has_both = (result.weight > result.positive) & (result.positive > 0.0)
+        return np.where(has_both, most, np.nan)
