@@ -63,7 +63,8 @@ def judge(table: pa.Table, metrics: tuple[str, ...]) -> tuple[Any, Any]:
 
 def coverage(num_sets: int, seed: int, worse: float) -> list[dict[str, Any]]:
     """How often each interval holds the truth."""
-    from headrace.rules import Measurements, judge as judge_rule, parse_rule
+    from headrace.rules import Measurements, parse_rule
+    from headrace.rules import judge as judge_rule
 
     truth_generator = np.random.default_rng([seed, 0])
     big = 20 if num_sets >= 500 else 2
@@ -103,7 +104,8 @@ def coverage(num_sets: int, seed: int, worse: float) -> list[dict[str, Any]]:
 
 def gates(num_sets: int, seed: int) -> list[dict[str, Any]]:
     """How often the gate is wrong about an equal candidate, and about one that is 0.02 worse."""
-    from headrace.rules import Measurements, judge as judge_rule, parse_rule
+    from headrace.rules import Measurements, parse_rule
+    from headrace.rules import judge as judge_rule
 
     rule = parse_rule("roc_auc >= champion - 0.02")
     lines = []

@@ -114,8 +114,8 @@ class ValueSample(State):
     """The values whose hashes are smallest, with exact counts; and how many rows fall in each cell of hashes.
 
     A value among the smallest of all is among the smallest of every part it is in, so its count misses nothing, and
-    which values are kept depends on the set of values alone. At most 4,096 values and 4 MiB of text a group; texts above
-    64 KiB are never kept.
+    which values are kept depends on the set of values alone. At most 4,096 values and 4 MiB of text a group; texts
+    above 64 KiB are never kept.
 
     Parameters
     ----------
