@@ -124,12 +124,13 @@ def _multiplied(
         moved = [one * judged.weight for one in moved]
     witnesses, at = _witnesses(judged.row_id, groups)
     if witnesses is not None:
-        moved = [np.bincount(witnesses, weights=one, minlength=len(at)) for one in moved]
+        moved = [np.bincount(witnesses, weights=one, minlength=len(at)).astype(np.float64, copy=False) for one in moved]
         groups = at
     count = np.bincount(groups, minlength=num_groups)
     # One witness says nothing about how far others would be from it.
     correction = np.where(count > 1, count / np.maximum(count - 1, 1), np.nan)
-    variances, covariances = [], []
+    variances: list[Floats] = []
+    covariances: list[Floats] = []
     for one in moved:
         variances.append(correction * np.bincount(groups, weights=one * one, minlength=num_groups))
         covariances.append(correction * np.bincount(groups, weights=moved[0] * one, minlength=num_groups))
