@@ -92,15 +92,16 @@ def _figures(ask: Ask, item: Waiting, name: str) -> list[str]:
     step, _, output = item.made_by.get(name, "").partition(".")
     tried = ask.store.attempts(item.run_id, step) if output else []
     result = (tried[-1].result if tried else None) or {}
-    lines = headlines(step, result)
+    lines = [" ".join(line.split()) for line in headlines(step, result)]
     if rules := result.get("rules"):
         judged = [rule["ok"] for rule in rules if rule["is_judged"]]
         others = len(rules) - len(judged)
         kept = f"{sum(judged)} of {len(judged)} values keep the rules" + (f", {others} not judged" if others else "")
         lines = [kept, f"the nearest to its limit: {lines[0]}"]
-    lines = [line.replace("   champion", ", champion") for line in lines]
+    else:
+        lines = [line.replace(" champion ", ", champion ", 1) for line in lines]
     columns = sensitive_columns(ask.store.run(item.run_id))
-    return [mask(" ".join(line.split()), columns) for line in lines]
+    return [mask(line, columns) for line in lines]
 
 
 def _has_page(ask: Ask, digest: str) -> bool:
