@@ -150,8 +150,9 @@ class Statistics(Shown):
         return self._result(place_named(name, self._places).values)[0]
 
     def unit_of(self, name: str) -> float:
-        """What 1 in a feature's `distribution` stands for: 0.01 of a decimal with two places, otherwise 1.0."""
-        return 10.0 ** -place_named(name, self._places).digits
+        """What 1 in a feature's `distribution` stands for: 0.01 of a decimal with two places, 1e-6 seconds, or 1.0."""
+        place = place_named(name, self._places)
+        return 1e-6 if place.value_type in ("duration", "time") else 10.0**-place.digits
 
     def split(self, name: str) -> Statistics:
         """The statistics of one split's rows; slices are over all rows and stay behind."""

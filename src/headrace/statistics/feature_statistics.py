@@ -81,7 +81,8 @@ class FeatureStatistics(Shown):
         The ten most frequent patterns of texts: digits are 9, small letters a, capitals A ("AA-9999"); where ten of
         these are less than four fifths of the rows, runs of any length are one ("A+-9+").
     outline : Outline or None
-        Peaks, symmetry and tails of numbers, and the words for them; None for fewer than 100 values.
+        Peaks, symmetry and tails of numbers, and the words for them; None for fewer than 100 values, or ten
+        distinct ones.
     semantic : Semantic or None
         What the values are about (an identifier, an e-mail address, a country ...), and what says so.
     weighted : WeightedStatistics or None

@@ -13,6 +13,7 @@ from headrace.fold import GroupDistribution
 __all__ = ["Outline", "outline_of"]
 
 _FEWEST_ROWS = 100
+_FEWEST_VALUES = 10  # distinct ones: below, each is a bar of its own
 _NUM_BINS = 128
 _EDGE = 0.005  # the share of rows that is left out at either end when peaks are looked for
 _SMOOTH_BINS = 3.0  # standard deviation of the smallest kernel
@@ -71,11 +72,11 @@ class Outline:
 
 
 def outline_of(one: GroupDistribution) -> Outline | None:
-    """The outline of one group's finite values; None for fewer than 100, one value alone, and what is no number.
+    """The outline of one group's finite values; None for fewer than 100, for fewer than ten distinct ones, and texts.
 
     Cost: about 0.5 ms.
     """
-    if one.kind in ("text", "binary") or one.num_finite < _FEWEST_ROWS or one.min is None or one.min == one.max:
+    if one.kind in ("text", "binary") or one.num_finite < _FEWEST_ROWS or one.num_distinct < _FEWEST_VALUES:
         return None
     shares = [_EDGE, 0.1, 0.25, 0.5, 0.75, 0.9, 1 - _EDGE]
     low, tenth, first, middle, third, ninetieth, high = one.quantiles(shares).tolist()

@@ -11,7 +11,7 @@ from headrace.report.figures import count, figure, moment, share
 from headrace.report.histogram import spark
 from headrace.statistics import FeatureStatistics
 
-__all__ = ["figures_of", "spark_of"]
+__all__ = ["figures_of", "spark_of", "words_of"]
 
 _LONGEST_PATTERN = 24
 _WORTH_A_STRIP = 0.001  # of rows missing in some span
@@ -29,7 +29,9 @@ def figures_of(
         pairs.append(("distinct", ("about " if approximate else "") + count(one.num_distinct)))
     if not is_hidden:
         pairs += _more(one)
-    drawn: list[Content] = [tag("dl", [tag("div", tag("dt", word), tag("dd", text)) for word, text in pairs])]
+    said = [] if is_hidden else words_of(one)
+    drawn: list[Content] = [tag("p", " ".join(said), class_="note")] if said else []
+    drawn += [tag("dl", [tag("div", tag("dt", word), tag("dd", text)) for word, text in pairs])]
     shares = [value for _, value in missing]
     if shares and max(shares) - min(shares) >= _UNEVEN * max(shares) and max(shares) >= _WORTH_A_STRIP:
         most = max(shares)
@@ -52,8 +54,16 @@ def _more(one: FeatureStatistics) -> list[tuple[str, str]]:
         found += _of_text(one)
     elif kind in ("integer", "number", "decimal", "duration", "time") and one.min is not None:
         found += _of_numbers(one, _seconds if kind in ("duration", "time") else figure)
+    return found
+
+
+def words_of(one: FeatureStatistics) -> list[str]:
+    """What a column's values are about, with the evidence, and their shape: a sentence each."""
+    found = []
     if one.semantic is not None:
-        found.append(("about", one.semantic.name.replace("_", " ")))
+        found.append(f"{one.semantic.name.replace('_', ' ').capitalize()}: {one.semantic.evidence}.")
+    if one.outline is not None:
+        found.append(f"{one.outline.words.capitalize()}.")
     return found
 
 
@@ -92,8 +102,6 @@ def _of_numbers(one: FeatureStatistics, text: Callable[[Any], str]) -> list[tupl
         found.append(("NaN, infinite", f"{count(one.num_nan or 0)}, {count(one.num_infinite or 0)}"))
     if one.weighted is not None and one.weighted.mean is not None:
         found.append(("weighted mean ± std dev", f"{text(one.weighted.mean)} ± {text(one.weighted.std_dev)}"))
-    if one.outline is not None:
-        found.append(("shape", one.outline.words))
     return found
 
 

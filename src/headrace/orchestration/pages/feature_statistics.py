@@ -84,7 +84,6 @@ def _shape(noun: Noun) -> Content:
     """Peaks, symmetry and tails, in words."""
     outline = noun.outline
     assert outline is not None
-    is_moment = noun.type == "timestamp"
-    at = ", ".join(moment(peak)[:10] if is_moment else figure(peak) for peak in outline.peaks)
+    at = ", ".join(moment(peak)[:10] if noun.type == "timestamp" else figure(peak) for peak in outline.peaks)
     beyond = f"{share(outline.share_beyond_3_sd)} of values lie more than three standard deviations from the mean"
     return tag("p", f"{outline.words.capitalize()}; highest at {at}. {beyond} (0.27 % of a normal distribution).")

@@ -121,7 +121,8 @@ def _role(noun: Noun, column: str) -> str:
 
 
 def _headline(noun: Noun, seen: Sequence[_Seen]) -> str:
-    shape = f"{plural(noun.num_rows, 'row')} of {plural(len(seen), 'column')}"
+    shape = f"{plural(noun.num_rows, 'row')} of {plural(len(noun.feature_names), 'column')}"
+    seen = [item for item in seen if item.one.name in noun.feature_names]
     if len(noun.span_names) > 1:
         shape += f" in {plural(len(noun.span_names), 'span')}"
     lacking = [item for item in seen if item.one.num_missing]
@@ -161,7 +162,9 @@ def _splits(drawn: _Parts, seen: Sequence[_Seen]) -> str:
 
 
 def _facts(noun: Noun, seen: Sequence[_Seen]) -> Mapping[str, Content]:
-    facts: dict[str, Content] = {"Rows": count(noun.num_rows), "Columns": count(len(seen))}
+    facts: dict[str, Content] = {"Rows": count(noun.num_rows), "Columns": count(len(noun.feature_names))}
+    if noun.nested_names:
+        facts["Columns"] = [facts["Columns"], tag("small", f"and {count(len(noun.nested_names))} inside of them")]
     spans = noun.span_names
     if len(spans) > 1:
         facts["Spans"] = [count(len(spans)), tag("small", f"{spans[0]} to {spans[-1]}")]
