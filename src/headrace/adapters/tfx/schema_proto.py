@@ -268,6 +268,9 @@ def _plain_of(one: Any, environments: Iterable[str], domains: dict[str, Any], no
         row |= {"kind": "list", "values_kind": inner, "min_values": low, "max_values": high}
     elif one.HasField("bool_domain") and inner == "integer":
         row["kind"] = "boolean"
+    is_ours = any(comment.startswith(_MARK) for comment in one.annotation.comment)
+    if not one.HasField("value_count") and not one.HasField("shape") and inner != "struct" and not is_ours:
+        tell("how many values a row has is not said: taken as one")
     if one.HasField("presence"):
         fraction = one.presence.min_fraction
         row["min_present"] = fraction if fraction > 0 else SOME if one.presence.min_count > 0 else 0.0
