@@ -40,6 +40,8 @@ __all__ = [
 Masks = list[npt.NDArray[np.bool_]]
 """bool[num_rows] for each part of a data set, in their order."""
 
+_MOST_CHARACTERS = 1000
+
 Severity = Literal["error", "waived", "warning", "info"]
 
 
@@ -57,13 +59,17 @@ class Example:
         The row's place in that file (fragment), from 0.
     value : bool, int, float, str or None
         What the row holds: None for null and for every value of a sensitive column, a timestamp as RFC 3339, NaN as
-        text.
+        text; of a text the first 1,000 characters.
     """
 
     span: str
     file: str
     row_index: int
     value: bool | int | float | str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, str) and len(self.value) > _MOST_CHARACTERS:
+            object.__setattr__(self, "value", f"{self.value[: _MOST_CHARACTERS - 1]}…")
 
 
 @dataclass(frozen=True)

@@ -44,3 +44,9 @@ def test_a_share_may_be_tolerated():
     found = judge({"tail": ["N1", "N2", "x", "y"]}, feature, quarantine=True)
     (item,) = found.errors
     assert (item.value, item.threshold, found.num_quarantined) == (0.5, 0.25, 0)
+
+
+def test_a_very_long_text_stays_out_of_the_finding():
+    """A megabyte is judged whole, and shown by its beginning."""
+    (item,) = judge({"tail": ["N" + "1" * 2**20, "x" * 2**20]}, TestPattern.feature).errors
+    assert item.value == 0.5 and len(item.message) < 300 and len(item.rows[0].value) == 1000

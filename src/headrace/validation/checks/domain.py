@@ -45,7 +45,7 @@ class Domain(RowCheck):
 
     def item(self, feature: Feature, found: Found) -> Item:
         """The share outside, with some of the values met."""
-        met = dict.fromkeys(repr(row.value) for row in found.examples if row.value is not None)
+        met = dict.fromkeys(repr(row.value)[:80] for row in found.examples if row.value is not None)
         message = (
             f"column {feature.name!r} is outside its domain in {found.num_at_fault:,} of {found.num_rows:,} rows"
             + (f": {', '.join(list(met)[:5])}" if met else "")

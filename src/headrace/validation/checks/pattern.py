@@ -34,7 +34,7 @@ class Pattern(RowCheck):
 
     def item(self, feature: Feature, found: Found) -> Item:
         """The share that does not match, with some of the values met."""
-        met = dict.fromkeys(repr(row.value) for row in found.examples if row.value is not None)
+        met = dict.fromkeys(repr(row.value)[:80] for row in found.examples if row.value is not None)
         message = (
             f"column {feature.name!r} does not match {feature.pattern!r} in {found.num_at_fault:,} of "
             f"{found.num_rows:,} rows" + (f": {', '.join(list(met)[:5])}" if met else "")

@@ -27,7 +27,7 @@ class Unique(TableCheck):
             found = _repeats.find_repeats(context, names, at_once=_repeats.HASHES_AT_ONCE)
             most = self._tolerated(context, names) * found.num_rows
             if found.num_repeated > most:
-                met = dict.fromkeys(repr(row.value) for row in found.examples if row.value is not None)
+                met = dict.fromkeys(repr(row.value)[:80] for row in found.examples if row.value is not None)
                 said = f"column {names[0]!r}" if len(names) == 1 else f"columns {', '.join(map(repr, names))} together"
                 message = (
                     f"{said} must be unique, and {found.num_repeated:,} of {found.num_rows:,} rows share their "
