@@ -61,7 +61,7 @@ class Movement:
     mean_move: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GraphDiff(Shown):
     """What differs between two transform graphs. Made by `graph.diff(other)`, where `graph` is what was before.
 
@@ -94,6 +94,10 @@ class GraphDiff(Shown):
     def is_empty(self) -> bool:
         """Whether both compute the same."""
         return not (self.came or self.went or self.rewritten or self.fitted)
+
+    def __repr__(self) -> str:
+        changed = len(self.came) + len(self.went) + len(self.rewritten)
+        return f"<GraphDiff: {changed} features and {len(self.fitted)} fitted values differ>"
 
     def __str__(self) -> str:
         if self.is_empty:
