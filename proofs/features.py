@@ -4,7 +4,7 @@ Each function is fitted on up to 40 rows, nulls everywhere, extremes among them;
 and served by Arrow, JSON, Python rows and tensors, 1, 2, 3, 7, 31 and 100 at a time. A second process fits the same
 functions to the same rows: graph and features have the same sha256.
 
-One JSON line sums up; a difference is told with its seed, and `check(seed)` of headrace.testing.random_features shows it.
+One JSON line sums up; a difference is told with its seed, and headrace.testing.random_features.check(seed) shows it.
 
     python proofs/features.py [--share 50] [--seed 0]
 """

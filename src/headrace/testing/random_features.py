@@ -104,6 +104,23 @@ def _raw(name: str, **choices: Any) -> Callable[[random.Random, Draw], Make]:
     return form
 
 
+def _pretrained() -> bytes:
+    """A small model as somebody else's exporter would write it: a product with weights, in float32."""
+    import onnx
+
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    weights = onnx.numpy_helper.from_array(np.array([[1.0, 0.5, -2.0], [0.25, 3.0, 1.0]], np.float32), "weights")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "weights"], ["h"]), helper.make_node("Relu", ["h"], ["y"])],
+        "pretrained",
+        [helper.make_tensor_value_info("x", float32, ["N", 2])],
+        [helper.make_tensor_value_info("y", float32, ["N", 3])],
+        [weights],
+    )
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)])
+    return bytes(model.SerializeToString())
+
+
 _ANY = "number|integer|boolean"
 _CATEGORY = "text|integer|boolean"
 _KEYED = {"min_count": [1, 2]}
@@ -124,6 +141,7 @@ FORMS: Mapping[str, tuple[str, Callable[[random.Random, Draw], Make]]] = {
     "cyclical": ("number", _of("cyclical", _ANY, period=[7.0, 0.3], part=["sin", "cos"])),
     "date_part": ("integer", _of("date_part", "timestamp", part=list(_PARTS), zone=list(_ZONES))),
     "days_between": ("number", _of("days_between", "timestamp", "timestamp")),
+    "embed": ("vector", _of("embed", "text", keys=[("a", "b", "")], vectors=[((1.0, 2.0), (0.5, 0.0), (-3.0, 1e9))])),
     "fill_null": ("number", _of("fill_null", "number", "number")),
     "hash_bucket": ("number", _of("hash_bucket", "text|integer", num_buckets=[1, 7], seed=[0, 3])),
     "haversine": ("number", _of("haversine", "number", "number", "number", "number")),
@@ -136,6 +154,7 @@ FORMS: Mapping[str, tuple[str, Callable[[random.Random, Draw], Make]]] = {
     "min_max": ("number", _of("min_max", _ANY, clip=[True, False])),
     "multi_hot": ("vector", _of("multi_hot", "text", separator=[" ", "|"], top_k=[None, 3])),
     "one_hot": ("vector", _of("one_hot", _CATEGORY, top_k=[None, 2], num_oov=[0, 2])),
+    "onnx": ("vector", _of("onnx", "number|integer", "number", model=[_pretrained()])),
     "power": ("number", _of("power", "number", exponent=[2, 3, 0.5, -1.5])),
     "quantile_rank": ("number", _of("quantile_rank", _ANY, num_buckets=[2, 10])),
     "replace": ("text", _raw("replace", pattern=["a+", "[^a-z]"], replacement=["", "<\\0>"])),
