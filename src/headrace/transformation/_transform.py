@@ -29,6 +29,7 @@ from headrace.schema import Schema
 from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._program import Program, bind
 from headrace.transformation._values import NodeValues
+from headrace.transformation.diff import GraphDiff, diff_graphs
 from headrace.transformation.expressions import Expressions, Node, node_text
 from headrace.transformation.tracing import trace
 
@@ -288,6 +289,24 @@ class TransformGraph(Shown):
             texts[name] = left[:width] if kind == "vector" else left[0]
             left = left[width:]
         return texts
+
+    def diff(self, other: TransformGraph, table: Any = None) -> GraphDiff:
+        """What another transform, fitted later, does otherwise than this one.
+
+        Parameters
+        ----------
+        other : TransformGraph
+            What is now, where this is what was before.
+        table : table, optional
+            Raw rows that both are tried on: what moves in the features, and in how many of the rows.
+
+        Returns
+        -------
+        GraphDiff
+            Features that came, went or are computed otherwise; vocabularies, boundaries, means that were fitted
+            otherwise; movements. `print` it, or look at it in a notebook.
+        """
+        return diff_graphs(self, other, table)
 
     @functools.cached_property
     def _every_value(self) -> NodeValues:
