@@ -29,7 +29,8 @@ def gate(model: Model | None, evaluation: Evaluation, *, rules: Sequence[str | R
     Returns
     -------
     Verdict
-        `ok` only when there are rules and every finding is ok. A metric that is NaN or unknown, a slice that is absent,
+        `ok` only when there are rules and every finding is ok. Rules are judged on the bound of the value's 95 %
+        interval, or of its difference from the champion's, unless they end in "by value". A metric that is NaN or unknown, a slice that is absent,
         no slice with enough rows, no rules: not ok. A rule on the champion without one is "first version" and ok only
         beside a rule that needs none.
 
@@ -40,7 +41,9 @@ def gate(model: Model | None, evaluation: Evaluation, *, rules: Sequence[str | R
     >>> from headrace.evaluation import evaluate_predictions
     >>> table = pa.table({"y": [1, 0, 1, 0], "p": [0.9, 0.2, 0.7, 0.4]})
     >>> found = evaluate_predictions(table, label="y", prediction="p", metrics=["roc_auc"])
-    >>> gate(None, found, rules=["roc_auc >= 0.85"]).ok, gate(None, found, rules=[]).ok
+    >>> gate(None, found, rules=["roc_auc >= 0.85"]).ok  # four rows cannot say it for sure
+    False
+    >>> gate(None, found, rules=["roc_auc >= 0.85 by value"]).ok, gate(None, found, rules=[]).ok
     (True, False)
     """
     if limits is not None:
