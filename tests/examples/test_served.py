@@ -24,6 +24,7 @@ def run(folder, home, *command):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data", "endpoint", "label", "positive"),
     [("texts", "documents", "package", "package", "pyarrow"), ("digits", "digits", "eight", "digit", 8)],
