@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +15,12 @@ from headrace.fold import CopiesResult, RowCopies
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
-from headrace.validation._contract import Check, Context, Found, Item, RowCheck
+from headrace.validation._contract import Check, Context, Found, Item, Measurement, RowCheck
+from headrace.validation._distances import limits_of
 from headrace.validation._faults import FaultCounts, FaultState, reads_as
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
+from headrace.validation._season import check_season
 from headrace.validation._strays import strays_of
 from headrace.validation._validation import Validation
 from headrace.validation.drift import find_drift
@@ -41,6 +43,8 @@ def validate(
     environment: str = "training",
     quarantine: bool = False,
     waivers: Sequence[Waiver] = (),
+    thresholds: Mapping[str, float] | None = None,
+    season: str | None = None,
     statistics: Statistics | None = None,
     engine: Engine | None = None,
 ) -> Validation:
@@ -65,6 +69,13 @@ def validate(
         of a slice that a fault touches) and judge the rest. Shapes and faults in all rows cannot be set aside.
     waivers : sequence of Waiver
         Errors that a person lets pass, each by its name: they become "waived", and who and why is recorded.
+    thresholds : mapping of str to float, optional
+        How far columns may drift: a measure ("psi") for all columns that it applies to, or "distance:wasserstein" for
+        one. Beyond a threshold given here, and beyond chance, drift is an error; without, it is a warning by thresholds
+        of our own. The measures and their formulas are in `headrace.validation._distances`.
+    season : "month", "day_of_week", "hour" or "hour_of_week", optional
+        Compare a new span only with earlier rows of its season, told by the data set's time column in UTC. Where there
+        are none faults are still looked for beside all earlier rows, but distances are not judged, and an item says so.
     statistics : Statistics, optional
         Of this data set: columns which they show to be right are not read again.
     engine : Engine, optional
@@ -80,7 +91,8 @@ def validate(
     UnknownName
         An environment that is neither "training", "serving" nor in the schema.
     InvalidInput
-        Statistics of another number of rows; a file that cannot be read.
+        Statistics of another number of rows; a file that cannot be read; a threshold of a measure that cannot apply;
+        a season without a time column.
 
     >>> import pyarrow as pa
     >>> data = Dataset.from_arrow(pa.table({"carrier": ["AA", "ZZ", None]}))
@@ -99,6 +111,8 @@ def validate(
             f"statistics of {statistics.num_rows:,} rows for a data set of {dataset.num_rows:,}",
             expected="the statistics of this data set: hr.analyze(dataset)",
         )
+    check_season(season, dataset)
+    limits = limits_of(thresholds or {}, {feature.name: feature.kind for feature in schema.features})
     engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
     known = frozenset(item.name for item in schema.features)
@@ -112,7 +126,7 @@ def validate(
     found, num_unlabelled = _count(context, judged, statistics, engine)
     copies = _copies(context.dataset, engine)
     notes: list[Item] = []
-    drift, located = _drift(context, previous, engine)
+    drift, located, measurements = _drift(context, previous, engine, limits, season)
     quarantined, num_quarantined = None, 0
     if quarantine:
         faulty = [
@@ -122,7 +136,11 @@ def validate(
         ]
         clean = rows_without_fault(context, faulty)
         waived = {waiver.name for waiver in waivers}
-        aside = [one for one in located if one.slice and one.severity == "error" and one.name not in waived]
+        aside = [
+            one
+            for one in located
+            if one.slice and one.severity == "error" and one.name not in waived and one.fault.sign.touches != "none"
+        ]
         if aside:
             clean = [mask & ~touched for mask, touched in zip(clean, rows_touched(dataset, aside), strict=True)]
             notes += [
@@ -137,7 +155,9 @@ def validate(
             context = replace(context, dataset=dataset.select_rows(clean))
             found, num_unlabelled = _count(context, judged, None, engine)
             if aside:
-                drift, located = _drift(context, previous, engine)
+                before = located
+                drift, located, measurements = _drift(context, previous, engine, limits, season)
+                located = _without_absence(before, located)
     wrong = [
         (check, feature)
         for check, feature in judged
@@ -166,6 +186,7 @@ def validate(
         num_quarantined,
         subjects,
         waivers=tuple(waivers),
+        measurements=tuple(measurements),
     )
 
 
@@ -243,13 +264,26 @@ def _copies(dataset: Dataset, engine: Engine) -> CopiesResult | None:
     return fold.extract(engine.fold([fold], bare, bare.parts())[0]) if kinds else None  # type: ignore[arg-type]
 
 
-def _drift(context: Context, previous: Dataset | None, engine: Engine) -> tuple[list[Item], list[Located]]:
-    """What drifted, and the faults found."""
+def _drift(
+    context: Context,
+    previous: Dataset | None,
+    engine: Engine,
+    limits: Mapping[str, Mapping[str, float]],
+    season: str | None,
+) -> tuple[list[Item], list[Located], list[Measurement]]:
+    """What drifted, the faults found, and all distances."""
     if previous is None:
         message = "drift not compared: there is no previous data set"
-        return [Item("drift", None, None, "info", None, None, message)], []
+        return [Item("drift", None, None, "info", None, None, message)], [], []
     features = {feature.name: feature.kind for feature in context.schema.features}
-    return find_drift(context.dataset, previous, engine, features=features)
+    return find_drift(context.dataset, previous, engine, features=features, limits=limits, season=season)
+
+
+def _without_absence(before: Sequence[Located], after: Sequence[Located]) -> list[Located]:
+    """Faults after rows were set aside; that these are missing now is nobody's fault."""
+    codes = ("missing", "mixture")
+    found = [one for one in after if one.fault.code not in codes]
+    return found + [one for one in before if one.fault.code in codes]
 
 
 def _told(context: Context, located: Sequence[Located]) -> list[Item]:

@@ -24,7 +24,7 @@ class Flipped(Signature):
             return None
         was, now = float(before.shares[1]), float(after.shares[1])
         noise = share_noise(int(before.counts[0]), before.num_present, int(after.counts[1]), after.num_present, 1e-3)
-        if abs(now - was) <= noise or abs(now - (1 - was)) > max(0.05, noise / 2):
+        if abs(now - was) <= noise or abs(now - (1 - was)) > max(0.05, noise / 2, _spread(change)):
             return None
         first, second = (_word(value, before.kind) for value in before.values)
         return Sign(
@@ -37,6 +37,14 @@ class Flipped(Signature):
             before=was,
             after=now,
         )
+
+
+def _spread(change: Change) -> float:
+    """How far the share in one earlier span lies from that in all of them."""
+    was = float(change.before.shares[1])
+    second = change.before.values[1]
+    shares = [float(one.shares[one.values == second].sum()) for one in change.history if one.num_present]
+    return 1.2 * max((abs(share - was) for share in shares), default=0.0)
 
 
 def _word(value: object, kind: str) -> str:
