@@ -1,7 +1,8 @@
 """Distances of counts: both sides in the same cells, and how far the counts lie apart.
 
-Cells of text and booleans are the fifty values most frequent before, all other values known, and all never seen. Cells
-of numbers lie between the deciles of the earlier values. With p and q the shares of n earlier and m new rows, k cells:
+Cells of text and booleans are the fifty values most frequent in both together, and all others: chosen by one side alone
+they would be too frequent there. Cells of numbers lie between the deciles of the earlier values. With p and q the
+shares of n earlier and m new rows, k cells:
 
 | measure | formula | 0 to | applies to | threshold |
 |---|---|---|---|---|
@@ -22,7 +23,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from headrace.validation._profile import Profile
+from headrace.validation._profile import Profile, pool
 
 __all__ = ["MAX_CATEGORIES", "chi_squared", "g_test", "in_cells", "l_infinity", "likelihood", "psi"]
 
@@ -38,7 +39,7 @@ def in_cells(before: Profile, after: Profile) -> tuple[Counts, Counts]:
     >>> one = Profile("text", 3, 0, np.array(["a", "b"], object), np.array([2, 1]))
     >>> other = Profile("text", 3, 0, np.array(["b", "c"], object), np.array([1, 2]))
     >>> [counts.tolist() for counts in in_cells(one, other)]
-    [[2, 1, 0, 0], [0, 1, 0, 2]]
+    [[2, 1, 0, 0], [0, 1, 2, 0]]
     """
     if before.is_number:
         levels = np.arange(1, NUM_CELLS) / NUM_CELLS
@@ -48,15 +49,14 @@ def in_cells(before: Profile, after: Profile) -> tuple[Counts, Counts]:
             places = np.searchsorted(edges, one.values, "left")
             sides.append(np.bincount(places, weights=one.counts, minlength=len(edges) + 1).astype(np.int64))
         return sides[0], sides[1]
-    order = np.sort(np.argsort(-before.counts, kind="stable")[:MAX_CATEGORIES])
-    top = before.values[order].tolist()
-    index = {value: place for place, value in enumerate(top)}
-    seen = before.has(after.values)
-    places = np.array([index.get(value, len(top)) for value in after.values.tolist()], np.int64)
-    places[~seen] = len(top) + 1
-    was = np.append(before.counts[order], [before.num_present - int(before.counts[order].sum()), 0])
-    now = np.bincount(places, weights=after.counts, minlength=len(top) + 2).astype(np.int64)
-    return was.astype(np.int64), now
+    both = pool([before, after])
+    order = np.sort(np.argsort(-both.counts, kind="stable")[:MAX_CATEGORIES])
+    index = {value: place for place, value in enumerate(both.values[order].tolist())}
+    sides = []
+    for one in (before, after):
+        places = np.array([index.get(value, len(index)) for value in one.values.tolist()], np.int64)
+        sides.append(np.bincount(places, weights=one.counts, minlength=len(index) + 1).astype(np.int64))
+    return sides[0], sides[1]
 
 
 def psi(was: Counts, now: Counts, error_rate: float) -> tuple[float, float]:

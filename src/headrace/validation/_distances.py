@@ -3,7 +3,7 @@
 | what | measure | 0.25 standard deviations of a normal are | practical threshold |
 |---|---|---|---|
 | numbers | Wasserstein-1 / standard deviation before | 0.25 | 0.2 |
-| text, booleans | Jensen-Shannon distance (base 2), 50 categories, "other" and "never seen" | 0.10 | 0.1 |
+| text, booleans | Jensen-Shannon distance (base 2), 50 categories and all others | 0.10 | 0.1 |
 | moments | none but nulls: time moves on | - | - |
 | all | difference of the shares of nulls | - | 0.05 |
 | text, integers | share of rows with a category never seen | - | 0.05 |
@@ -29,8 +29,8 @@ import numpy as np
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import Kind
-from headrace.validation._binned import MAX_CATEGORIES, chi_squared, g_test, in_cells, l_infinity, likelihood, psi
-from headrace.validation._profile import Profile, shrinking
+from headrace.validation._binned import chi_squared, g_test, in_cells, l_infinity, likelihood, psi
+from headrace.validation._profile import Profile, pool, shrinking
 
 __all__ = [
     "MEASURES",
@@ -200,7 +200,9 @@ def _judged(before: Profile, after: Profile, rate: float) -> list[Distance]:
         scale = before.moments[1]
         if not scale > 0:  # a constant before: any distance is one of shares
             return [*found, Distance("wasserstein", gap(before, after), gap_noise(before, after, rate))]
-        noise = NormalDist().inv_cdf(1 - rate / 2) * math.sqrt(inverse) * 1.05
+        # By the deviation of both together: a value that comes once in a thousand rows may have missed one side.
+        spread = max(1.0, pool([before, after]).moments[1] / scale)
+        noise = NormalDist().inv_cdf(1 - rate / 2) * math.sqrt(inverse) * 1.05 * spread
         return [*found, Distance("wasserstein", wasserstein(before, after, unit=scale), noise)]
     return [*found, _jensen_shannon(before, after, rate, inverse)]
 
@@ -243,20 +245,12 @@ def share_noise(count: int, total: int, other: int, other_total: int, error_rate
 
 
 def _jensen_shannon(before: Profile, after: Profile, rate: float, inverse: float) -> Distance:
-    order = np.argsort(-before.counts, kind="stable")[:MAX_CATEGORIES]
-    top = before.values[np.sort(order)]
-    seen = before.has(after.values)
-    p = np.append(before.shares[np.sort(order)], 0.0)
-    index = {value: place for place, value in enumerate(top.tolist())}
-    places = np.array([index.get(value, len(top)) for value in after.values.tolist()])
-    q = np.bincount(places[seen], weights=after.shares[seen], minlength=len(top) + 1)
-    p[-1] = max(0.0, 1 - p.sum())
-    p, q = np.append(p, 0.0), np.append(q, after.shares[~seen].sum())
+    was, now = in_cells(before, after)
+    p, q = was / max(1, was.sum()), now / max(1, now.sum())
     middle = (p + q) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         divergence = sum(float(np.where(side > 0, side * np.log2(side / middle), 0.0).sum()) / 2 for side in (p, q))
     degrees = max(1, int((middle > 0).sum()) - 1)
-    chi = chi_squared(degrees, rate)  # 8 ln 2 JSD / (1/n + 1/m) is about chi squared
-    # Good-Turing: as much again is expected where before is itself a sample of what there is.
-    noise = chi * inverse / (8 * math.log(2)) + before.expected_unseen / 2
+    # 8 ln 2 JSD / (1/n + 1/m) is about chi squared; and of names that come once each, nothing can be told by shares.
+    noise = chi_squared(degrees, rate) * inverse / (8 * math.log(2)) + before.expected_unseen / 2
     return Distance("jensen_shannon", math.sqrt(max(0.0, divergence)), math.sqrt(noise))

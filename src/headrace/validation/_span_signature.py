@@ -65,15 +65,15 @@ class SpanFault:
 
 
 class SpanSignature(ABC):
-    """The contract: one method. `code` is the file's stem; `rank` the order in which they are asked.
-
-    One that is harmless explains away only what needs history to be believed, in all rows; a plain fault stays.
-    """
+    """The contract: one method. `code` is the file's stem; `rank` the order in which they are asked."""
 
     code: ClassVar[str]
     rank: ClassVar[int]
-    is_harmless: ClassVar[bool] = False
 
     @abstractmethod
     def find(self, change: SpanChange) -> list[SpanFault]:
         """The faults of this kind; [] where there are none."""
+
+    def leaves(self, name: str, fault: Fault, found: SpanFault) -> bool:
+        """Whether a fault of a column that `found` explains is told all the same; by default none is."""
+        return False

@@ -190,11 +190,8 @@ class _Judged:
                 answer.append(Located(found.feature, self.span, found.fault))
                 self.explained |= set(found.explains)
                 for name in found.explains:
-                    self.faults[name] = [
-                        one
-                        for one in self.faults.get(name, [])
-                        if signature.is_harmless and (one.key or one.sign.is_plain or one.code == "nulls")
-                    ]
+                    faults = self.faults.get(name, [])
+                    self.faults[name] = [one for one in faults if signature.leaves(name, one, found)]
         return answer
 
     def _since(self, name: str, fault: Fault) -> str | None:

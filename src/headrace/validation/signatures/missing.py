@@ -17,6 +17,7 @@ MAX_VALUES = 60
 MIN_EXPECTED = 12.0  # rows: fewer may be absent by chance (e^-12 = 6e-6)
 SHOWN = 5
 MIN_IN_SLICE = 0.03
+MIN_EXPECTED_IN_SLICE = 50
 TIMES = {"hour": (3_600_000_000, 24), "day of the month": (0, 31), "day of the week": (86_400_000_000, 7)}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -32,7 +33,7 @@ class Missing(Signature):
 
     code = "missing"
     rank = 1
-    min_rate = 0.004
+    min_rate = 0.02
 
     def find(self, change: Change) -> Sign | None:
         """The values that are absent."""
@@ -52,7 +53,7 @@ class Missing(Signature):
         # Where values never seen, or others, came in their place it is another kind of change.
         if not absent or after.share_unseen(change.before) > 0.2 * least or change.fell < 0.5 * least:
             return None
-        if not change.is_all and least < MIN_IN_SLICE:
+        if not change.is_all and (least < MIN_IN_SLICE or least * after.num_present < MIN_EXPECTED_IN_SLICE):
             return None
         return self._sign(_named(absent), least, after, what="", value=absent[0] if len(absent) == 1 else None)
 

@@ -28,16 +28,19 @@ class Mixture(SpanSignature):
 
     For each column that rows are cut by, whose categories have drifted without new ones: were the earlier rows in the
     new shares, how far would every other column be from what it is? Where most of its distance goes, the column
-    follows. A column that does not follow is judged by itself.
+    follows. A column that does not follow is judged by itself: a season may have moved it too.
     """
 
     code = "mixture"
     rank = 9
-    is_harmless = True
 
     def find(self, change: SpanChange) -> list[SpanFault]:
         """The columns whose shares moved, the one that explains most first."""
-        candidates = [name for name in change.columns if _has_moved(change.whole[name]) and not change.faults.get(name)]
+        candidates = [
+            name
+            for name in change.columns
+            if _has_moved(change.whole[name]) and not any(one.sign.is_plain for one in change.faults.get(name, ()))
+        ]
         measured = {name: distances(cell.before, cell.after, RATE) for name, cell in change.whole.items()}
         follows = {
             name: [other for other in change.slices if other != name and _follows(change, other, name, measured[other])]
@@ -46,17 +49,17 @@ class Mixture(SpanSignature):
         answer: list[SpanFault] = []
         taken: set[str] = set()
         for name in sorted(candidates, key=lambda one: (-len(follows[one]), one)):
-            drifted = [
-                other
-                for other in change.slices
-                if other != name and any(one.has_drifted for one in measured[other]) and other not in taken
-            ]
-            explained = [other for other in follows[name] if other not in taken]
-            if name in taken or (drifted and not explained and not follows[name]):
-                continue
-            taken |= {name, *explained}
-            answer.append(SpanFault(name, _fault(self.code, change.whole[name], explained), (name, *explained)))
+            if name not in taken:
+                explained = [other for other in follows[name] if other not in taken]
+                taken |= {name, *explained}
+                answer.append(SpanFault(name, _fault(self.code, change.whole[name], explained), (name, *explained)))
         return answer
+
+    def leaves(self, name: str, fault: Fault, found: SpanFault) -> bool:
+        """Within the values whose shares moved everything must be as before: what is not is told all the same."""
+        if name == found.feature:
+            return fault.sign.is_plain and fault.code != "nulls"
+        return any(column == found.feature for column, _ in fault.key)
 
 
 def _has_moved(cell: Cell) -> bool:

@@ -14,7 +14,7 @@ MOST_BEFORE = 0.6  # where more of the values were round already, more round one
 MIN_DISTINCT = 5
 NEARLY_ALL = 0.95
 PART = 0.4  # timetables, too, have rounder numbers in one month than in another, but not by so much
-MOST_BEFORE_PART = 0.3
+MOST_BEFORE_PART = 0.2
 MIN_ROWS_PART = 100
 MAX_MOVED = 1.5  # grid steps that a median may have moved by
 
