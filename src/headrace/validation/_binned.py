@@ -33,15 +33,17 @@ NUM_CELLS = 10
 Counts = npt.NDArray[np.int64]
 
 
-def in_cells(before: Profile, after: Profile) -> tuple[Counts, Counts]:
+def in_cells(before: Profile, after: Profile, *, by_value: bool = False) -> tuple[Counts, Counts]:
     """int64[num_cells] of each side: rows in the same cells, by deciles for numbers, else by category.
+
+    `by_value` is for numbers of few values: each is a cell.
 
     >>> one = Profile("text", 3, 0, np.array(["a", "b"], object), np.array([2, 1]))
     >>> other = Profile("text", 3, 0, np.array(["b", "c"], object), np.array([1, 2]))
     >>> [counts.tolist() for counts in in_cells(one, other)]
     [[2, 1, 0, 0], [0, 1, 2, 0]]
     """
-    if before.is_number:
+    if before.is_number and not by_value:
         levels = np.arange(1, NUM_CELLS) / NUM_CELLS
         edges = np.unique([before.quantile(level) for level in levels])
         sides = []
@@ -50,7 +52,8 @@ def in_cells(before: Profile, after: Profile) -> tuple[Counts, Counts]:
             sides.append(np.bincount(places, weights=one.counts, minlength=len(edges) + 1).astype(np.int64))
         return sides[0], sides[1]
     both = pool([before, after])
-    order = np.sort(np.argsort(-both.counts, kind="stable")[:MAX_CATEGORIES])
+    most = len(both.values) if by_value else MAX_CATEGORIES
+    order = np.sort(np.argsort(-both.counts, kind="stable")[:most])
     index = {value: place for place, value in enumerate(both.values[order].tolist())}
     sides = []
     for one in (before, after):

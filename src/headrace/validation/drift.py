@@ -13,6 +13,7 @@ from headrace.fold import Distribution
 from headrace.kinds import Kind, kind_of
 from headrace.lookup import find
 from headrace.lookup import names as members
+from headrace.validation._binned import in_cells, likelihood
 from headrace.validation._cells import Beside, Cell
 from headrace.validation._contract import Item, Measurement
 from headrace.validation._distances import Distance, distances, share_noise
@@ -30,6 +31,9 @@ __all__ = ["find_drift", "new_spans"]
 MAX_VALUES = 60  # of a column that rows are cut by
 MAX_COLUMNS = 8
 MOST = 0.5  # of a key column's values: new, or in one row alone
+FEW_VALUES = 400
+Z = 4.5
+UNLIKELY = 0.01  # a look by slice costs time, not a false alarm
 PART = 0.75  # of a slice: where less of it moved, it is looked into
 
 
@@ -284,7 +288,15 @@ def _is_suspect(cell: Cell, measured: list[Distance]) -> bool:
 
 
 def _differ(before: Profile, after: Profile) -> bool:
-    """Whether the hours of the day, or the share of round numbers, are others by more than chance."""
+    """Whether the hours of the day, the share of round numbers, or of one of a few values, are others by more than
+    chance."""
+    if max(len(before.values), len(after.values)) <= FEW_VALUES and before.kind != "timestamp":
+        counts, others = in_cells(before, after, by_value=True)
+        n, m = before.num_present, after.num_present
+        share = (counts + others + 1) / (n + m + 2)
+        noise = Z * np.sqrt(share * (1 - share) * (1 / n + 1 / m)) + 1 / n + 1 / m
+        if (np.abs(counts / n - others / m) > noise).any() or likelihood(counts, others) < UNLIKELY:
+            return True
     if before.kind == "timestamp":
         pairs = zip(before.clock.tolist(), after.clock.tolist(), strict=True)
     elif before.is_number and before.is_exact and after.is_exact:

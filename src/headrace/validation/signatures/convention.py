@@ -99,11 +99,12 @@ def _undone(before: Profile, new: Profile) -> str | None:
     some = new.values[np.argsort(-new.counts, kind="stable")[:200]].tolist()
     if len(some) >= 3:
         first, last = _shared(some), _shared([value[::-1] for value in some])
-        prefix, suffix = some[0][:first], some[0][len(some[0]) - last :]
-        if first and _share(new, lambda value: value[first:] in before.known) >= MOST_UNDONE:
-            return f"{prefix!r} and what they were"
-        if last and _share(new, lambda value: value[:-last] in before.known) >= MOST_UNDONE:
-            return f"what they were and {suffix!r}"
+        for size in range(first, 0, -1):
+            if _share(new, lambda value, size=size: value[size:] in before.known) >= MOST_UNDONE:  # type: ignore[misc]
+                return f"{some[0][:size]!r} and what they were"
+        for size in range(last, 0, -1):
+            if _share(new, lambda value, size=size: value[:-size] in before.known) >= MOST_UNDONE:  # type: ignore[misc]
+                return f"what they were and {some[0][len(some[0]) - size :]!r}"
     for length in range(1, 7):
         if _share(new, {value[length:] for value in texts if len(value) > length}.__contains__) >= MOST_UNDONE:
             return f"without their first {length}"

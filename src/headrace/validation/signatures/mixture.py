@@ -39,7 +39,8 @@ class Mixture(SpanSignature):
         candidates = [
             name
             for name in change.columns
-            if _has_moved(change.whole[name]) and not any(one.sign.is_plain for one in change.faults.get(name, ()))
+            if _has_moved(change.whole[name])
+            and not any(one.sign.is_plain or one.code == "missing" for one in change.faults.get(name, ()))
         ]
         measured = {name: distances(cell.before, cell.after, RATE) for name, cell in change.whole.items()}
         follows = {

@@ -16,7 +16,8 @@ NEARLY_ALL = 0.95
 PART = 0.4  # timetables, too, have rounder numbers in one month than in another, but not by so much
 MOST_BEFORE_PART = 0.2
 MIN_ROWS_PART = 100
-MAX_MOVED = 1.5  # grid steps that a median may have moved by
+MAX_MOVED = 1.5  # grid steps that a mean may have moved by
+MOST_SPREADS = 2.0  # or standard deviations: a season moves it, but stretches nothing
 
 
 class Rounded(Signature):
@@ -89,6 +90,6 @@ def _is_as_before(change: Change, step: float, rate: float) -> bool:
                     return True
             elif gap(moved, after.mapped(np.round(after.values / step) * step)) <= allowed:
                 return True
-    spread = change.latest.moments[1]
-    shift = abs(after.moments[0] - change.latest.moments[0])
-    return bool(rate >= 0.9 and shift <= max(MAX_MOVED * step, 0.5 * spread))
+    was, now = change.latest.moments, after.moments
+    is_near = abs(now[0] - was[0]) <= max(MAX_MOVED * step, MOST_SPREADS * was[1])
+    return bool(rate >= NEARLY_ALL and is_near and was[1] / 2 <= now[1] <= 2 * was[1])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from headrace.validation._distances import share_noise
 from headrace.validation._profile import Profile
 from headrace.validation._signature import Change, Sign, Signature
 
@@ -15,6 +16,8 @@ QUARTERS = 96  # of an hour, in a day
 MOST_HOURS = 14
 SUMMER = 1.0  # hours
 MIN_PART = 0.35
+WELL = 1.3
+MOST_LEFT = 0.3
 HOUR_US = 3_600_000_000
 MIN_SPANS = 3
 MIN_MOVED = 0.1  # of the rows: where a day looks alike at all hours, no shift can be seen
@@ -52,15 +55,22 @@ def _by_day(change: Change, before: Profile, after: Profile) -> Sign | None:
     if moved < MIN_MOVED or moved <= _noise(was, before, after):
         return None
     step = QUARTERS // len(was) * 15
-    best: tuple[float, float, int] | None = None
+    was, now = _smooth(was), _smooth(now)
+    found: list[tuple[float, float, int]] = []
     for shift in range(-MOST_HOURS * 60 // step, MOST_HOURS * 60 // step + 1):
         rate, rest = _mixed(was, now, np.roll(was, shift)) if shift else (0.0, 1.0)
-        if rate >= MIN_PART and (best is None or (rest, abs(shift)) < (best[0], abs(best[2]))):
-            best = rest, rate, shift
-    if best is None:
+        if rate >= MIN_PART:
+            found.append((rest, rate, shift))
+    if not found:
         return None
-    rest, rate, shift = best
-    if rest > (1 - EXPLAINED) or float(np.abs(now - (1 - rate) * was - rate * np.roll(was, shift)).sum()) > moved:
+    least = min(found)[0]
+    # Zones differ by whole hours, nearly all: of shifts that fit as well one of these is meant.
+    near = [one for one in found if one[0] <= WELL * least + 1e-3]
+    rest, rate, shift = min(near, key=lambda one: (one[2] * step % 60 != 0, one[0], abs(one[2])))
+    left = float(np.abs(now - (1 - rate) * was - rate * np.roll(was, shift)).sum()) / 2
+    if rest > (1 - EXPLAINED) and (rest > MOST_LEFT or left > _noise(was, before, after)):
+        return None
+    if float(np.abs(now - (1 - rate) * was - rate * np.roll(was, shift)).sum()) > moved:
         return None
     hours = shift * step / 60
     if abs(hours) <= SUMMER:
@@ -107,6 +117,13 @@ def _by_ends(change: Change) -> Sign | None:
     )
 
 
+def _smooth(day: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The mean of an hour around each quarter: few rows fill quarters unevenly."""
+    if len(day) != QUARTERS:
+        return day
+    return (np.roll(day, -2) / 2 + np.roll(day, -1) + day + np.roll(day, 1) + np.roll(day, 2) / 2) / 4
+
+
 def _are_hours(everywhere: Profile) -> bool:
     values = everywhere.values
     if everywhere.kind != "integer" or not 12 <= len(values) <= 24:
@@ -124,12 +141,12 @@ def _day(profile: Profile) -> npt.NDArray[np.float64] | None:
 
 
 def _noise(was: npt.NDArray[np.float64], before: Profile, after: Profile) -> float:
-    """What half the sum of the differences stays below by chance."""
-    return 0.5 * sum(
-        share_noise(round(share * before.num_present), before.num_present, round(share * after.num_present),
-                    after.num_present, 1e-3)
-        for share in was.tolist() if share > 0
-    )  # fmt: skip
+    """What half the sum of the differences stays below by chance: its mean and four of its deviations, each difference
+    being about normal."""
+    inverse = 1 / max(1, before.num_present) + 1 / max(1, after.num_present)
+    spread = np.sqrt(was * (1 - was) * inverse)
+    mean = math.sqrt(2 / math.pi) * float(spread.sum())
+    return (mean + 4 * math.sqrt((1 - 2 / math.pi) * float((spread * spread).sum()))) / 2
 
 
 def _mixed(
