@@ -14,7 +14,7 @@ __all__ = ["Zone"]
 
 QUARTERS = 96  # of an hour, in a day
 MOST_HOURS = 14
-SUMMER = 1.0  # hours
+SUMMER = 1.75  # hours: nearer than two it may be summer time
 MIN_PART = 0.35
 WELL = 1.3
 MOST_LEFT = 0.3
