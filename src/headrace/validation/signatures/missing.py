@@ -16,6 +16,7 @@ __all__ = ["Missing"]
 MAX_VALUES = 60
 MIN_EXPECTED = 12.0  # rows: fewer may be absent by chance (e^-12 = 6e-6)
 SHOWN = 5
+PLAIN = 0.1  # of the rows: so much of a category needs no history to be missed
 MIN_IN_SLICE = 0.03
 MIN_EXPECTED_IN_SLICE = 50
 TIMES = {"hour": (3_600_000_000, 24), "day of the month": (0, 31), "day of the week": (86_400_000_000, 7)}
@@ -55,7 +56,14 @@ class Missing(Signature):
             return None
         if not change.is_all and (least < MIN_IN_SLICE or least * after.num_present < MIN_EXPECTED_IN_SLICE):
             return None
-        return self._sign(_named(absent), least, after, what="", value=absent[0] if len(absent) == 1 else None)
+        return self._sign(
+            _named(absent),
+            least,
+            after,
+            what="",
+            value=absent[0] if len(absent) == 1 else None,
+            is_plain=least >= PLAIN and change.before.kind in ("text", "boolean") and change.is_all,
+        )
 
     def _of_times(self, history: list[Profile], after: Profile, is_all: bool) -> Sign | None:
         if not history or not after.num_present:
@@ -72,13 +80,15 @@ class Missing(Signature):
                 return self._sign(_listed(words), least, after, what=what, value=None)
         return None
 
-    def _sign(self, words: str, least: float, after: Profile, *, what: str, value: object) -> Sign:
+    def _sign(
+        self, words: str, least: float, after: Profile, *, what: str, value: object, is_plain: bool = False
+    ) -> Sign:
         expected = round(least / (1 - least) * after.num_present) if least < 1 else after.num_present
         return Sign(
             least,
             plain(value),
             f"no row has {what + ' ' if what else ''}{words}",
-            is_plain=False,
+            is_plain=is_plain,
             detail=f"{100 * least:.2g} % of rows before, about {expected:,} rows to be expected",
             hint="did a part not come, or not yet?",
             before=least,
