@@ -73,7 +73,7 @@ def _usual(cell: Cell, measure: str) -> float:
         (
             one.value
             for place, profile in enumerate(history)
-            for one in distances(pool([*history[:place], *history[place + 1 :]]), profile, ERROR_RATE)
+            for one in distances(pool([*history[:place], *history[place + 1 :]]), profile, ERROR_RATE, {})
             if one.measure == measure
         ),
         default=0.0,
@@ -90,7 +90,7 @@ def _where(slices: Mapping[str, Cells], worst: Distance) -> str | None:
             if not others or cell.after.num_rows > rows / 2:
                 continue
             before, after = pool([other.before for other in others]), pool([other.after for other in others])
-            left = [one for one in distances(before, after, ERROR_RATE) if one.measure == worst.measure]
+            left = [one for one in distances(before, after, ERROR_RATE, {}) if one.measure == worst.measure]
             if all(one.value <= worst.threshold / 2 for one in left):
                 found.append((cell.after.num_rows, slice_name([column], values)))
     return min(found)[1] if found else None

@@ -24,6 +24,7 @@ from headrace.validation._season import check_season
 from headrace.validation._strays import strays_of
 from headrace.validation._validation import Validation
 from headrace.validation.drift import find_drift
+from headrace.validation.skew import find_skew
 from headrace.validation.waivers import Waiver, waive
 
 __all__ = ["validate"]
@@ -61,7 +62,8 @@ def validate(
         leaves a mark (another unit, another convention, nulls, a value stuck) is an error that names column, slice,
         kind and rows; values that are merely spread otherwise are a warning. Without it an item says so.
     serving : Dataset, optional
-        Rows as they were served. Recorded; skew is not compared yet, and an item says so.
+        Rows as they were served, a log perhaps: each column's distribution is compared with this data set's, and rows
+        of equal key value by value. The label and features that are not in "serving" are left out.
     environment : str
         Features that are not in it (`Feature.not_in`: a label in "serving") are neither demanded nor judged.
     quarantine : bool
@@ -167,7 +169,12 @@ def validate(
         for key, rows in find_examples(context, wrong).items():
             found[key] = replace(found[key], examples=rows)
     context = replace(context, found=found, copies=copies, strays=strays_of(context.dataset, context.schema))
-    notes += [*_notes(context, num_unlabelled, serving), *drift, *_told(context, located)]
+    skew: list[Item] = []
+    if serving is not None:
+        served = {feature.name: feature.kind for feature in schema.features if feature.is_in("serving")}
+        skew, skewed = find_skew(context.dataset, serving, engine, features=served, limits=limits)
+        measurements = [*measurements, *skewed]
+    notes += [*_notes(context, num_unlabelled), *drift, *_told(context, located), *skew]
     items = _in_order(waive([item for check in checks for item in check.check(context)] + notes, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
     subjects = {
@@ -298,7 +305,7 @@ def _told(context: Context, located: Sequence[Located]) -> list[Item]:
     ]
 
 
-def _notes(context: Context, num_unlabelled: int, serving: Dataset | None) -> list[Item]:
+def _notes(context: Context, num_unlabelled: int) -> list[Item]:
     """What is told though nothing is wrong with it."""
     dataset = context.dataset
     notes = []
@@ -307,10 +314,6 @@ def _notes(context: Context, num_unlabelled: int, serving: Dataset | None) -> li
     if num_unlabelled:
         message = f"{num_unlabelled:,} of {dataset.num_rows:,} rows have no label: left out of fit and evaluation"
         notes.append(Item("unlabelled_rows", dataset.roles.label, None, "info", num_unlabelled, None, message))
-    if serving is not None:
-        notes.append(
-            Item("skew", None, None, "info", None, None, "skew not compared yet: this version has no skew checks")
-        )
     return notes
 
 

@@ -23,8 +23,8 @@ MIN_ROWS = 20
 class Duplicated(SpanSignature):
     """Rows equal to another in every column, where earlier spans had few or none: a part was delivered twice.
 
-    Told where three rows in ten thousand (and ten rows) would go if one of each were kept, and four times the share of any
-    earlier span; an error from one in a hundred. Cost: one pass over all columns, and one by slice where there are
+    Told where three rows in ten thousand (and ten rows) would go if one of each were kept, and four times the share of
+    any earlier span; an error from one in a hundred. Cost: one pass over all columns, and one by slice where there are
     copies; shares are exact up to 16,384 distinct rows.
     """
 
