@@ -2,11 +2,11 @@
 
 Somebody logs in, uploads the flights pipeline, runs it with another max_depth and watches it; opens the failed step
 of a broken pipeline, puts it right and resumes; divides the endpoint's traffic by Thompson's policy; month 7 arrives,
-version 2 takes part, earns more from customers of a real server, takes the traffic, and is promoted; an alert begins
-and ends; two runs are compared; month 8 arrives broken, is refused, and says why; the finding is let pass, in a
-person's name; the endpoint is rolled back. Then a picture of every page, light and dark, and on a narrow screen. There
-is no error on the console, no request to anybody else, and no page is wider than its window. One JSON line; the
-pictures are in .cache/browser.
+and its run waits for a person, who finds it in the inbox, reads the evaluation and approves; version 2 takes part,
+earns more from customers of a real server, takes the traffic, and is promoted; an alert begins and ends; two runs are
+compared; month 8 arrives broken, is refused, and says why; the finding is let pass, in a person's name; the endpoint is
+rolled back. Then a picture of every page, light and dark, and on a narrow screen. There is no error on the console, no
+request to anybody else, and no page is wider than its window. One JSON line; the pictures are in .cache/browser.
 
     python proofs/browser.py [--share 50] [--seed 1]      --share N: nothing; tests/web/test_browser.py is the small one
 """

@@ -224,7 +224,7 @@ class Days:
     def __init__(self, folder: Path, seed: int) -> None:
         self.bench = Bench(folder)
         self.choose = random.Random(seed)
-        self.month, self.seconds = 3, 1.0
+        self.month = 3
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             port = found.getsockname()[1]
@@ -241,27 +241,22 @@ class Days:
             for month in (1, 2, 3):
                 arrive(place, month)
         self.client = Client(port)
-        self.run_twin()
+        self.learn()
         if self.bench.call("run", "five.py")[0] != 0:
             raise SystemExit((self.bench.folder / "messages.txt").read_text())
         self.kept: list[Kept] = []
         self.shots: list[float] = []  # when a worker of the server was killed
         self.lost: list[float] = []  # how long before a shot what is not in the log was answered
 
-    def run_twin(self) -> None:
+    def learn(self) -> None:
         """What an undisturbed run makes of the newest month; how long it takes; what its version answers."""
         import pyarrow as pa
 
         from headrace.model import Model
-        from headrace.orchestration.digests import store_digests
         from headrace.store import Store
 
-        start = time.monotonic()
-        if self.twin.call("run", "five.py")[0] != 0:
-            raise SystemExit((self.twin.folder / "messages.txt").read_text())
-        self.seconds = time.monotonic() - start
+        self.seconds, self.digests = self.twin.run_whole()
         with Store.open(self.twin.folder / ".headrace", read_only=True) as store:
-            self.digests = store_digests(store)
             served = store.endpoint("late")
             assert served is not None
             told = store.load_artifact(served.model_digest, Model).predict(pa.table({"x": [ROW["x"]]}))
@@ -315,7 +310,7 @@ class Days:
         self.settle(mode)
         self.month += 1
         arrive(self.twin.folder, self.month)
-        self.run_twin()
+        self.learn()
         command = {"once": ("up", "--once"), "by hand": ("run", "five.py")}.get(mode)
         moment_s = self.choose.uniform(0, 1.2 * self.seconds + 0.5)
         arrive(self.bench.folder, self.month)

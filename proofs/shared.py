@@ -75,7 +75,6 @@ class Shared:
         self.twin = Bench(folder)
         self.choose = random.Random(seed)
         self.month = 3
-        self.seconds = 1.0
         self.resumed: collections.Counter[str] = collections.Counter()
         self.twin.folder.joinpath("five.py").write_text(PIPELINE)
         for month in (1, 2, 3):
@@ -99,7 +98,7 @@ class Shared:
         (self.machines[1].folder / "data").symlink_to(self.machines[0].folder / "data")
         for month in (1, 2, 3):
             arrive(self.machines[0].folder, month)
-        self.run_twin()
+        self.seconds, self.digests = self.twin.run_whole()
         self.kept = [
             (number, Kept(machine, *command))
             for number, machine in enumerate(self.machines)
@@ -112,18 +111,6 @@ class Shared:
         from headrace.store import Store
 
         return Store.open(self.machines[0].folder / ".headrace", read_only=True)
-
-    def run_twin(self) -> None:
-        """What an undisturbed run makes of the newest month, and how long it takes."""
-        from headrace.orchestration.digests import store_digests
-        from headrace.store import Store
-
-        start = time.monotonic()
-        if self.twin.call("run", "five.py")[0] != 0:
-            raise SystemExit((self.twin.folder / "messages.txt").read_text())
-        self.seconds = time.monotonic() - start
-        with Store.open(self.twin.folder / ".headrace", read_only=True) as store:
-            self.digests = store_digests(store)
 
     def victims(self, who: str, number: int) -> list[int]:
         """The living processes of a machine that go by that name."""
@@ -178,7 +165,7 @@ class Shared:
         if not self.is_first:  # the first three months are there, and nobody has run them
             self.month += 1
             arrive(self.twin.folder, self.month)
-            self.run_twin()
+            self.seconds, self.digests = self.twin.run_whole()
             with self.open() as store:
                 seen = store.newest_event_id()
         # Schedulers and workers are there before and after the run; steps as long as it lasts.

@@ -78,7 +78,7 @@ EAGER: list[tuple[str, str, str]] = [
     (
         "an op",
         feature("ops.zscore(x.distance)"),
-        f"no op named 'zscore'; did you mean 'z_score'? (there are: {', '.join(names('op'))})",
+        "no op named 'zscore'; did you mean 'z_score'?",
     ),
     (
         "a parameter of an op",
@@ -260,7 +260,10 @@ EAGER: list[tuple[str, str, str]] = [
     (
         "a method of texts",
         feature("x.carrier.lower()"),
-        "no method of an expression named 'lower' (LINE); there are: cast, fill_null, is_null",
+        "no method of an expression named 'lower' (LINE); did you mean 'str.lower'? (there are: cast, clip, dt.at,"
+        " dt.day, dt.day_of_week, dt.day_of_year, dt.hour, dt.minute, dt.month, dt.quarter, dt.second, dt.year,"
+        " fill_null, is_between, is_in, is_null, str.contains, str.length, str.lower, str.matches, str.ngrams,"
+        " str.replace, str.slice, str.split, str.strip, str.upper)",
     ),
     (
         "a loop",

@@ -11,6 +11,9 @@ requirements=requirements/$name.txt
 [ -f "$requirements" ] || { echo "environment: no $requirements" >&2; exit 2; }
 dir=.venvs/$name
 mark=$dir/requirements.txt
+mkdir -p .venvs
+exec 9>".venvs/$name.lock"
+command -v flock >/dev/null && flock 9 || true  # two that need it at once: one makes it, the other waits
 if [ -f "$mark" ] && cmp -s "$requirements" "$mark"; then
     exit 0
 fi

@@ -104,6 +104,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "policy": ("Policies", "Which version answers whom: see [a policy](../extending/policy.md)."),
     "exporter": ("Exporters", "Whose words `headrace export` writes; their fields are its `--set` options."),
+    "exchange": ("Exchanges", "Whose files `headrace schemas export` writes, and `import` reads: schemas, statistics."),
     "engine": ("Engines", "Where folds and maps run: `engine=` of the verbs."),
     "launcher": ("Launchers", "What starts the processes that `hr.train(..., workers=2)` fits with."),
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),

@@ -27,7 +27,13 @@ def member_lines() -> list[str]:
 
     kinds = ("metric", "policy", "searcher", "source", "stream", "trainer")
     found = {name: module for kind in kinds for name, module in class_names(kind).items()}
-    return sorted(f"from {module} import {name} as {name}" for name, module in found.items())
+    return sorted(import_text(name, module) for name, module in found.items())
+
+
+def import_text(name: str, module: str) -> str:
+    """A name as a module shows it to others, broken as ruff format breaks it."""
+    line = f"from {module} import {name} as {name}"
+    return line if len(line) <= WIDTH else f"from {module} import (\n    {name} as {name},\n)"
 
 
 def names_stub() -> str:
@@ -36,7 +42,7 @@ def names_stub() -> str:
 
     lines = ["# Written by `make stub` from the name table and the members; `make check` holds it to them.", ""]
     lines.append("from headrace.transformation import ops as ops")
-    lines += sorted(f"from {module} import {name} as {name}" for name, module in headrace._NAMES.items())
+    lines += sorted(import_text(name, module) for name, module in headrace._NAMES.items())
     lines += ["", "# Members: one file each, found by name.", *member_lines(), "", "__version__: str", ""]
     return "\n".join(lines)
 

@@ -1,4 +1,7 @@
-"""`make test`: everything that must hold, as CI runs it; each stage says what it is and how long it took."""
+"""`make test`: everything that must hold, as CI runs it; each stage says what it is and how long it took.
+
+The environments of heavy third parties are made while the static checks run: one waits for the net, the other computes.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,23 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+# Where proofs run two at a time none may install anything; what comes first here is needed first.
+ENVIRONMENTS = (
+    "docs",
+    "browser",
+    "bigquery",
+    "local-bigquery",
+    "bandit",
+    "beam",
+    "torch",
+    "tensorflow",
+    "kubeflow",
+    "airflow",
+)
 
 
 def run(name: str, *command: str, capture: bool = False) -> str:
@@ -27,6 +44,13 @@ def run(name: str, *command: str, capture: bool = False) -> str:
     return done.stdout or ""
 
 
+def environment(name: str) -> None:
+    """Make a virtual environment that others need."""
+    start = time.monotonic()
+    subprocess.run(["sh", "tools/environment.sh", name], cwd=ROOT, check=True)
+    print(f"== environment {name}: {time.monotonic() - start:.0f} s", flush=True)
+
+
 def demo(name: str) -> dict[str, object]:
     """Run the demo; its last line of standard output is one JSON object."""
     text = run(name, sys.executable, "examples/flights/demo.py", capture=True)
@@ -36,13 +60,11 @@ def demo(name: str) -> dict[str, object]:
 def main() -> None:
     """All stages, the quick ones first."""
     python = sys.executable
-    run("static checks", python, "tools/check.py", "--static")
-    run("beam environment", "sh", "tools/environment.sh", "beam")
-    run("PyTorch environment", "sh", "tools/environment.sh", "torch")
-    run("BigQuery emulator's environment", "sh", "tools/environment.sh", "bigquery")
-    run("second BigQuery emulator's environment", "sh", "tools/environment.sh", "local-bigquery")
-    run("browser environment", "sh", "tools/environment.sh", "browser")
-    run("documentation environment", "sh", "tools/environment.sh", "docs")
+    with ThreadPoolExecutor(1) as aside:
+        made = [aside.submit(environment, name) for name in ENVIRONMENTS]
+        run("static checks", python, "tools/check.py", "--static")
+        for one in made:
+            one.result()
     run("documentation", python, "tools/docs.py", "--check")
     first = demo("demo, first")
     second = demo("demo, second")
@@ -50,7 +72,7 @@ def main() -> None:
         raise SystemExit(f"the served answers differ from the evaluated ones: {first} {second}")
     if first["digest"] != second["digest"] or second["cached"] != second["steps"]:
         raise SystemExit(f"the second run was not the first one again: {first} {second}")
-    run("proofs at 1/50", python, "proofs/run.py", "all", "--share", "50", "--seed", "1")
+    run("proofs at 1/50", python, "proofs/run.py", "all", "--share", "50", "--seed", "1", "--jobs", "2")
     run("tiny benchmarks", python, "benchmarks/run.py", "all", "--tiny", "--no-peers")
     run("all tests", python, "-m", "pytest", "-n", "2")
     run("tests with PyTorch", ".venvs/torch/bin/python", "-m", "pytest", "-n", "2", "tests/adapters/torch")

@@ -44,15 +44,35 @@ from headrace.adapters.sklearn.trainer import Sklearn as Sklearn
 from headrace.adapters.torch.trainer import Torch as Torch
 from headrace.adapters.xgboost.trainer import XGBoost as XGBoost
 from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
+from headrace.evaluation.metrics.average_precision import AveragePrecision as AveragePrecision
+from headrace.evaluation.metrics.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
 from headrace.evaluation.metrics.brier import Brier as Brier
+from headrace.evaluation.metrics.calibration_ratio import CalibrationRatio as CalibrationRatio
+from headrace.evaluation.metrics.cohen_kappa import CohenKappa as CohenKappa
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
+from headrace.evaluation.metrics.expected_calibration_error import ExpectedCalibrationError as ExpectedCalibrationError
+from headrace.evaluation.metrics.f1 import F1 as F1
+from headrace.evaluation.metrics.false_negative_rate import FalseNegativeRate as FalseNegativeRate
+from headrace.evaluation.metrics.false_positive_rate import FalsePositiveRate as FalsePositiveRate
+from headrace.evaluation.metrics.jaccard import Jaccard as Jaccard
+from headrace.evaluation.metrics.kolmogorov_smirnov import KolmogorovSmirnov as KolmogorovSmirnov
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
 from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
 from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
+from headrace.evaluation.metrics.mean_absolute_percentage_error import (
+    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+)
+from headrace.evaluation.metrics.mean_bias import MeanBias as MeanBias
+from headrace.evaluation.metrics.mean_pinball_loss import MeanPinballLoss as MeanPinballLoss
+from headrace.evaluation.metrics.mean_squared_log_error import MeanSquaredLogError as MeanSquaredLogError
+from headrace.evaluation.metrics.positive_rate import PositiveRate as PositiveRate
 from headrace.evaluation.metrics.precision import Precision as Precision
+from headrace.evaluation.metrics.quantile_coverage import QuantileCoverage as QuantileCoverage
+from headrace.evaluation.metrics.r2 import R2 as R2
 from headrace.evaluation.metrics.recall import Recall as Recall
 from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
+from headrace.evaluation.metrics.specificity import Specificity as Specificity
 from headrace.ingestion.sources.csv import Csv as Csv
 from headrace.ingestion.sources.files import Files as Files
 from headrace.ingestion.sources.jsonl import Jsonl as Jsonl

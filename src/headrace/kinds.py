@@ -8,11 +8,21 @@
 | text | string, large_string, string_view, dictionary of these | large_string | string, null = a reserved token |
 | timestamp | timestamp of any unit and zone, date32, date64 | timestamp[us, tz=UTC] | int64 microseconds UTC |
 | null | null | null | not allowed |
-| other | everything else | unchanged | not allowed |
+| binary | binary of any width | unchanged | not allowed |
+| decimal | decimal of any width | unchanged | not allowed: cast it to float64 before |
+| duration | duration of any unit | unchanged | not allowed: cast it before |
+| time | time of day, time32 and time64 | unchanged | not allowed: cast it before |
+| list | lists of any width, maps | unchanged | not allowed: flatten it before |
+| struct | struct | unchanged | not allowed: flatten it before |
+| other | everything else (unions, intervals, extensions) | unchanged | not allowed |
+
+The kinds from binary on are analysed (`headrace.statistics`) and described by a schema; nothing else takes them.
+`PLAIN_KINDS` are the others: those that have a canonical Arrow type.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -20,9 +30,23 @@ import pyarrow.compute as pc
 
 from headrace.errors import InvalidInput
 
-__all__ = ["KINDS", "Kind", "arrow_type", "canonical_array", "kind_of"]
+__all__ = ["KINDS", "PLAIN_KINDS", "Kind", "arrow_type", "canonical_array", "kind_of", "list_of_view"]
 
-Kind = Literal["integer", "number", "boolean", "text", "timestamp", "null", "other"]
+Kind = Literal[
+    "integer",
+    "number",
+    "boolean",
+    "text",
+    "timestamp",
+    "null",
+    "binary",
+    "decimal",
+    "duration",
+    "time",
+    "list",
+    "struct",
+    "other",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _ARROW: dict[str, pa.DataType] = {
@@ -33,6 +57,29 @@ _ARROW: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "null": pa.null(),
 }
+PLAIN_KINDS = frozenset(_ARROW)
+
+_LARGER: tuple[tuple[Kind, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
+    (
+        "binary",
+        (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view),
+    ),
+    ("decimal", (pa.types.is_decimal,)),
+    ("duration", (pa.types.is_duration,)),
+    ("time", (pa.types.is_time,)),
+    (
+        "list",
+        (
+            pa.types.is_list,
+            pa.types.is_large_list,
+            pa.types.is_fixed_size_list,
+            pa.types.is_list_view,
+            pa.types.is_large_list_view,
+            pa.types.is_map,
+        ),
+    ),
+    ("struct", (pa.types.is_struct,)),
+)
 
 
 def kind_of(data_type: pa.DataType) -> Kind:
@@ -43,8 +90,7 @@ def kind_of(data_type: pa.DataType) -> Kind:
     """
     types = pa.types
     if types.is_dictionary(data_type):
-        inner = kind_of(data_type.value_type)
-        return inner if inner != "other" else "other"
+        return kind_of(data_type.value_type)
     if types.is_integer(data_type):
         return "integer"
     if types.is_floating(data_type):
@@ -57,11 +103,11 @@ def kind_of(data_type: pa.DataType) -> Kind:
         return "timestamp"
     if types.is_null(data_type):
         return "null"
-    return "other"
+    return next((kind for kind, belongs in _LARGER if any(test(data_type) for test in belongs)), "other")
 
 
 def arrow_type(kind: Kind) -> pa.DataType:
-    """The canonical Arrow type of a kind; InvalidInput for "other", which has none."""
+    """The canonical Arrow type of a kind; InvalidInput for one that has none (see `PLAIN_KINDS`)."""
     if kind not in _ARROW:
         raise InvalidInput(f"kind {kind!r} has no canonical Arrow type")
     return _ARROW[kind]
@@ -82,7 +128,7 @@ def canonical_array(array: Any, *, name: str = "column") -> pa.Array:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = kind_of(array.type)
-    if kind == "other" or array.type == _ARROW[kind]:
+    if kind not in _ARROW or array.type == _ARROW[kind]:
         return array
     try:
         if kind == "timestamp":
@@ -100,3 +146,17 @@ def canonical_array(array: Any, *, name: str = "column") -> pa.Array:
         raise InvalidInput(
             f"column {name!r} holds a value that does not fit {_ARROW[kind]}: {error}", where=f"type {array.type}"
         ) from error
+
+
+def list_of_view(array: pa.Array) -> pa.Array:
+    """A list view (of either width) as a list of the same width, its values in the order of its rows.
+
+    Arrow 25's own cast leaves the last offset out where a row is null, and what it gives does not validate.
+    """
+    lengths = pc.fill_null(pc.list_value_length(array).cast(pa.int64()), 0)
+    ends = pc.cumulative_sum(lengths)
+    wide = pa.types.is_large_list_view(array.type)
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends]).cast(pa.int64() if wide else pa.int32())
+    build = pa.LargeListArray if wide else pa.ListArray
+    mask = pc.is_null(array) if array.null_count else None
+    return build.from_arrays(offsets, pc.list_flatten(array), mask=mask)

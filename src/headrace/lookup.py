@@ -40,8 +40,10 @@ KINDS: dict[str, tuple[str, str]] = {
     "protocol": ("serving/protocols", "protocol"),
     "policy": ("routing/policies", "policy"),
     "exporter": ("orchestration/exporters", "exporter"),
+    "exchange": ("validation/exchanges", "exchange"),
     "page": ("orchestration/pages", "page"),
     "records": ("store/records", "records"),
+    "semantic": ("statistics/semantics", "semantic"),
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
@@ -56,6 +58,7 @@ _PACKAGES = {
     "postgres": "the drivers for PostgreSQL",
     "pubsub": "Google's Pub/Sub client",
     "sklearn": "scikit-learn",
+    "tfx": "TensorFlow Metadata",
     "torch": "PyTorch",
     "xgboost": "XGBoost",
 }
@@ -146,7 +149,8 @@ def find_class(class_name: str) -> type[Any] | None:
         return None
     for kind in KINDS:
         # A page is called like the noun it shows, records like the source: whoever types that name means the other.
-        for name in _modules(kind) if kind not in ("page", "records") else ():
+        # A semantic type and an exchange are named as text only.
+        for name in _modules(kind) if kind not in ("page", "records", "semantic", "exchange") else ():
             if name.replace("_", "") == squeezed:
                 cls = find(kind, name)
                 if cls.__name__ == class_name:

@@ -181,10 +181,51 @@ def test_schemas(home):
     assert home("schemas", "accept", "--allow", "domain:c")[0] == 0
     assert "domain: [a, b, z]" in (home.folder / "schema.yaml").read_text()
     code, _, err = home("schemas", "accept")
-    assert code == 2 and "there is a schema file already" in err and "--replace" in err
+    assert code == 0 and "says so already" in err
     assert home("run", "looked_at_judged.py", "--in-process")[0] == 0
-    assert json.loads(home("schemas", "accept", "--replace", "-o", "json")[1])["features"] == 2
+    assert json.loads(home("schemas", "accept", "--replace", "--yes", "-o", "json")[1])["features"] == 2
     assert home("schemas")[0] == 2
+
+
+def test_schemas_accept_changes_a_persons_file(home, monkeypatch):
+    """It shows what will change and asks: a terminal, or --yes; comments and order stay; a no changes nothing."""
+    data = home.folder / "data"
+    data.mkdir()
+    pq.write_table(pa.table({"c": ["a", "z"] * 50, "x": [1, None] * 50}), data / "1.parquet")
+    text = "# ours\nformat: 1\nfeatures:\n  - {name: x, kind: integer}  # first\n  - name: c\n    kind: text\n"
+    text += "    domain:\n      - b   # bee\n      - a\n"
+    file = home.folder / "schema.yaml"
+    file.write_text(text)
+    assert home("run", "looked_at_judged.py", "--in-process")[0] == 1
+    code, _, err = home("schemas", "accept", "--allow", "domain:c")
+    assert code == 2 and "~ c: domain: +'z'" in err and "--yes" in err and file.read_text() == text
+    answers = iter(["n\n", "y\n"])
+    monkeypatch.setattr("headrace.progress.is_terminal", lambda *_: True)
+    monkeypatch.setattr(
+        "sys.stdin", type("Terminal", (), {"isatty": lambda _: True, "readline": lambda _: next(answers)})()
+    )
+    code, _, err = home("schemas", "accept", "--allow", "domain:c")
+    assert code == 2 and "[y/N]" in err and "nothing was changed" in err and file.read_text() == text
+    assert home("schemas", "accept", "--allow", "domain:c")[0] == 0
+    assert file.read_text() == text + "      - z\n"
+    assert home("run", "looked_at_judged.py", "--in-process")[0] == 0
+    file.write_text("is_reviewed: false\n" + file.read_text())
+    told = json.loads(home("schemas", "accept", "--yes", "-o", "json")[1])
+    assert told["changes"] == [] and told["is_written"] and file.read_text() == text + "      - z\n"
+
+
+def test_schemas_accept_takes_in_new_values(home):
+    """Values that joined by `new_values: add` are written into the file when a person says so."""
+    data = home.folder / "data"
+    data.mkdir()
+    pq.write_table(pa.table({"c": ["a", "z"] * 50, "x": [1, None] * 50}), data / "1.parquet")
+    text = "format: 2\nfeatures:\n  - {name: c, kind: text, domain: [b, a], new_values: add}  # grows\n"
+    text += "  - {name: x, kind: integer}\n"
+    file = home.folder / "schema.yaml"
+    file.write_text(text)
+    assert home("run", "looked_at_judged.py", "--in-process")[0] == 0
+    assert home("schemas", "accept", "--yes")[0] == 0
+    assert file.read_text() == text.replace("[b, a]", "[b, a, z]")
 
 
 def test_waivers_are_asked_who_and_why(home):

@@ -1,13 +1,15 @@
 """Approvals: a run waits for a person, whose answer is bound to digests; killed at any moment it loses nothing."""
 
 import json
+import time
 
 import pytest
 
 import headrace as hr
 from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.orchestration.approvals import answer, subject_of, waiting_of, waiting_runs
+from headrace.orchestration.approvals import answer, expire_due, subject_of, waiting_of, waiting_runs
 from headrace.orchestration.crew import Crew
+from headrace.orchestration.ending import ending
 from headrace.orchestration.external import begin_run, end_run, run_step
 from headrace.orchestration.run_record import run_record
 from headrace.orchestration.runner import resume_run, run_pipeline
@@ -209,6 +211,64 @@ def test_what_failed_is_seen_to_first(project):
         assert resume(project, pipeline, store, result.run_id).ok
 
 
+TIMED = FLOW.replace("question=question,", "question=question, timeout_s=patience,").replace(
+    'question: str = "fair?"', 'question: str = "fair?", patience: float = 0.8'
+)
+
+
+def test_nobody_answers_in_time(project):
+    """It is nobody's no: blocked behind it, "expired" in words; a new run asks anew, and a late yes overrules."""
+    pipeline = project.write(TIMED).pipeline()
+    result = run(pipeline)
+    assert result.state == "waiting"
+    with Store.open(load_settings(project.folder).home) as store:
+        (item,) = waiting_of(store, store.run(result.run_id))
+        assert item.until_us == item.asked_us + 800_000 and expire_due(store) == []
+        wait_until(lambda: time.time_ns() // 1000 > item.until_us, "the time's end")
+        with pytest.raises(InvalidInput, match=r"expired: nobody answered within 1 s.*headrace resume"):
+            answer(store, result.run_id, **YES)
+        assert expire_due(store) == [item] and expire_due(store) == []
+        assert store.run(result.run_id).state == "queued" and waiting_runs(store) == []
+        done = resume(project, pipeline, store, result.run_id)
+        assert (done.state, states(done)["approval"], states(done)["ship"]) == ("rejected", "no", "blocked")
+        assert done.steps["approval"].result["items"] == ["expired: nobody answered within 1 s"]
+        (row,) = store.approvals()
+        assert (row.is_expired, row.is_approved, row.by) == (True, False, "")
+        record = {step.name: step for step in run_record(store, store.run(result.run_id)).steps}
+        assert record["approval"].why == "it ran: nobody has answered in time"
+        assert any("yes after all: headrace approve" in line for line in ending(store, store.run(result.run_id)))
+        again = run(pipeline, patience=900.0)
+        assert again.state == "waiting"
+        with pytest.raises(InvalidInput, match="expired: nobody answered"):
+            answer(store, result.run_id, **YES)
+        answer(store, result.run_id, is_overruling=True, **YES)
+        assert store.run(again.run_id).state == "queued"  # the same question: it has the answer too
+        assert resume(project, pipeline, store, result.run_id).ok and shipped(project) == 1
+
+
+@pytest.mark.slow
+def test_time_is_over_while_other_steps_run(project):
+    """The run itself notices, and ends in one go; so does a run that is resumed too late."""
+    slow = TIMED.replace("return n + 1", "import time; time.sleep(4); return n + 1")
+    pipeline = project.write(slow).pipeline()
+    result = run_pipeline(pipeline, {})
+    assert (result.state, states(result)["approval"], states(result)["apart"]) == ("rejected", "no", "succeeded")
+    other = run(pipeline, n=10, patience=5.0)
+    assert other.state == "waiting"
+    time.sleep(5.0)
+    with Store.open(load_settings(project.folder).home) as store:
+        assert resume(project, pipeline, store, other.run_id).state == "rejected"
+        assert [row.is_expired for row in store.approvals()] == [True, True]
+
+
+@pytest.mark.parametrize("wrong", [0, -1.0, True, "1 h"])
+def test_a_wrong_time_out(project, wrong):
+    """It is found while the pipeline is read."""
+    pipeline = project.write(TIMED.replace("timeout_s=patience", f"timeout_s={wrong!r}")).pipeline()
+    with pytest.raises(InvalidInput, match="timeout_s="):
+        pipeline.trace()
+
+
 def test_a_verdict_gives_its_leave(prepared, project):
     """A person is asked about what the gate let through alone, and the push takes the approval for the verdict."""
     months = prepared(project)
@@ -333,6 +393,21 @@ def test_a_worker_goes_on_by_itself(project):
         assert "a worker goes on with the run" in messages(project)
         wait_until(lambda: store.run(run_id).state == "succeeded", "the end of the run", 120)
     assert shipped(project) == 1
+
+
+@pytest.mark.slow
+def test_a_worker_ends_what_nobody_answered(project):
+    """`worker` notices by itself, and the run ends as one that said no; `worker --once` then exits with 1."""
+    project.write(TIMED)
+    assert call(project, "run", project.file.name)[0] == 3, messages(project)
+    assert "waits at approval, until " in messages(project)
+    with store_of(project) as store:
+        (row,) = store.runs()
+        start(project, "worker")
+        wait_until(lambda: store.run(row.run_id).state == "rejected", "the end of the run", 120)
+    assert call(project, "run", project.file.name, "--set", "n=30")[0] == 3
+    time.sleep(1.0)
+    assert call(project, "resume")[0] == 1, messages(project)
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_findings_by_name(refused, capfd):
         "  new_column:new: column 'new', integer (int64), in span 1 is not in the schema; nothing checks it",
     ]
     assert lines[5] == f"next: put the data right, then: headrace run {project.file.name}"
-    accept = f"headrace schemas accept {result.run_id} --replace --allow range:x0 --allow range:x1"
+    accept = f"headrace schemas accept {result.run_id} --allow range:x0 --allow range:x1"
     assert lines[6] == f"  or: the schema is what is wrong: change schema.yaml, or: {accept}"
     assert lines[7].endswith(
         f"headrace run {project.file.name} --waive range:x0 --waive range:x1 --by NAME --because REASON"

@@ -104,7 +104,7 @@ def test_quantities(values, as_quantity):
         ([None] * 30, "null in every row"),
         ([float("nan")] * 30, "null in every row"),
         (pa.array(range(30)).cast(pa.timestamp("s")), "kind timestamp"),
-        ([[1]] * 30, "kind other"),
+        ([[1]] * 30, "kind list"),
     ],
 )
 def test_labels_that_cannot_be_learnt(values, message):

@@ -80,8 +80,8 @@ def test_plain_form_round_trips() -> None:
     assert Schema.from_plain(schema.to_plain()) == schema
     with pytest.raises(UnknownName, match="did you mean 'domain'"):
         Schema.from_plain({"format": 1, "features": [{"name": "a", "kind": "text", "domian": []}]})
-    with pytest.raises(InvalidInput, match="format 2"):
-        Schema.from_plain({"format": 2, "features": []})
+    with pytest.raises(InvalidInput, match="format 3"):
+        Schema.from_plain({"format": 3, "features": []})
     with pytest.raises(InvalidInput, match="without kind"):
         Schema.from_plain({"format": 1, "features": [{"name": "a"}]})
 

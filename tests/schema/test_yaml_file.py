@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import InvalidInput, StoreError, UnknownName
-from headrace.schema import Feature, Schema
+from headrace.schema import DatasetLimits, Feature, FreeCheck, Schema
 from headrace.schema.yaml_file import read_yaml, write_yaml
 
 GOLDEN = Path(__file__).parent / "golden" / "schema-1.yaml"
@@ -84,7 +84,7 @@ def test_round_trip_is_exact(schema: Schema) -> None:
     plain, lines = read_yaml(data, "s.yaml")
     again = Schema.from_plain(plain)
     assert again == schema and again.digest == schema.digest
-    assert write_yaml(again.to_plain()) == data and len(lines) == len(schema.features)
+    assert write_yaml(again.to_plain()) == data and len(lines["features"]) == len(schema.features)
 
 
 def test_golden_file_of_format_1(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ features:   # three
         ("format: 1\nfeatures:\n - &x {name: a, kind: text}\n - *x", 4, "an alias"),
         ("format: 1\nformat: 1", 2, "appears twice"),
         ("format: 1\n---\nformat: 1", 2, "another document"),
-        ("format: 2\nfeatures: []", 1, "format 2"),
+        ("format: 3\nfeatures: []", 1, "format 3"),
         ("format: yes\nfeatures: []", 1, "integer value"),
         ("format: 1", 1, "without features"),
         ("format: 1\nfeatures: 5", 2, "a list"),
@@ -229,3 +229,99 @@ def test_the_room_is_light() -> None:
 
     code = "import sys, headrace.schema; sys.exit('ruamel.yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_golden_file_of_format_2(tmp_path: Path) -> None:
+    """A file of format 2, with every key there is, is read for ever, and written the same."""
+    golden = GOLDEN.with_name("schema-2.yaml")
+    schema = Schema.load(golden)
+    assert schema == Schema(
+        (
+            Feature(
+                "carrier",
+                "text",
+                min_present=1.0,
+                min_present_in={"serving": 0.9},
+                domain_from="airports",
+                new_values="add",
+            ),
+            Feature(
+                "code",
+                "text",
+                domain=("A1",),
+                pattern="[A-Z][0-9]",
+                min_length=2,
+                max_length=2,
+                tolerance={"pattern": 0.01},
+                severity={"domain": "warning"},
+                stage="beta",
+                is_sensitive=True,
+            ),
+            Feature("flight", "integer", is_unique=True, order="strictly_increasing", role="key"),
+            Feature(
+                "dep_delay",
+                "number",
+                allow_infinite=False,
+                limits={"mean": (0, 30), "num_distinct": {"max": 500}},
+                max_drift={"jensen_shannon": 0.1},
+                max_skew={"l_infinity": 0.01},
+            ),
+            Feature("tags", "list", min_values=1, max_values=5, values_kind="text"),
+        ),
+        domains={"airports": ["EWR", "JFK", "LGA"]},
+        dataset=DatasetLimits(1000, 5_000_000, 0.5, 2, 0, (("carrier", "flight"),), True, True),
+        checks=(FreeCheck("later", "dep_delay > -60 or carrier is null", "warning", 0.01),),
+        severity={"volume": "error", "repeated_span": "warning"},
+    )
+    assert schema.sensitive == ("code",) and schema.domain_of("carrier") == ("EWR", "JFK", "LGA")
+    schema.save(tmp_path / "again.yaml")
+    assert (tmp_path / "again.yaml").read_bytes() == golden.read_bytes()
+    written = golden.read_text()
+    keys = {line.split(":")[0].strip(" -") for line in written.splitlines()}
+    from headrace.schema import yaml_file
+
+    for table in (yaml_file._FEATURE_KEYS, yaml_file._DATASET_KEYS, yaml_file._CHECK_KEYS):
+        assert set(table) - keys <= {"min", "max", "allow_nan", "not_in"}  # those are in the first golden file
+
+
+def test_a_schema_that_says_nothing_new_stays_in_format_1() -> None:
+    """What format 1 can say has the bytes and the digest that it always had."""
+    plain = Schema((Feature("a", "integer", min=3),)).to_plain()
+    assert plain["format"] == 1
+    assert Schema((Feature("a", "integer", min=3, is_unique=True),)).to_plain()["format"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("features:\n - {name: a, kind: text, pattern: '('}", "line 3, feature 'a'"),
+        ("features:\n - {name: a, kind: text, pattern: '(?=a)'}", "no look-around"),
+        ("features:\n - {name: a, kind: integer, min_length: 2}", "kind text"),
+        ("features:\n - {name: a, kind: text, min_length: 3, max_length: 2}", "above max_length"),
+        ("features:\n - {name: a, kind: text, min_values: 3}", "kind list"),
+        ("features:\n - {name: a, kind: text, tolerance: {pattern: 2}}", "0 to 1"),
+        ("features:\n - {name: a, kind: text, tolerance: {'x y': 0.1}}", "code of a check"),
+        ("features:\n - {name: a, kind: text, severity: {pattern: fatal}}", "no severity named 'fatal'"),
+        ("features:\n - {name: a, kind: text, stage: produktion}", "did you mean 'production'"),
+        ("features:\n - {name: a, kind: text, domain_from: d}", "no domain named 'd'"),
+        ("features:\n - {name: a, kind: text, new_values: add}", "without a domain"),
+        ("features:\n - {name: a, kind: number, limits: {mean: {}}}", "min, max or both"),
+        ("features:\n - {name: a, kind: number, limits: {maen: {min: 1}}}", "did you mean 'mean'"),
+        ("features:\n - {name: a, kind: number, max_drift: {js: 1}}", "no name in max_drift"),
+        ("features:\n - {name: a, kind: number, max_drift: {wasserstein: -1}}", "0 or more"),
+        ("features:\n - {name: a, kind: text, order: increasing}", "an order with kind"),
+        ("dataset: {min_rows: -1}\nfeatures: []", "line 2, dataset"),
+        ("dataset: {unique: [[z]]}\nfeatures: []", "no feature named 'z'"),
+        ("checks:\n - {name: c, expression: 'a >'}\nfeatures: []", "line 3, character 4"),
+        ("checks:\n - {name: c, expression: 'b > 1'}\nfeatures:\n - {name: a, kind: text}", "no feature named 'b'"),
+        ("checks:\n - {name: c, expression: 'a > 1'}\nfeatures:\n - {name: a, kind: text}", "compared"),
+        ("checks:\n - {name: c, expression: '1 > 0'}\nfeatures: []", "names no column"),
+        ("checks:\n - {name: c}\nfeatures: []", "a check without expression"),
+        ("features:\n - {name: a, kind: text, role: label}\n - {name: b, kind: text, role: label}", "both the label"),
+    ],
+)
+def test_what_is_wrong_in_format_2(tmp_path: Path, text: str, said: str) -> None:
+    """Each mistake is one error that names the file."""
+    with pytest.raises((InvalidInput, UnknownName), match=said) as caught:
+        _loaded(tmp_path, f"format: 2\n{text}\n")
+    assert str(tmp_path / "s.yaml") in str(caught.value)

@@ -1,144 +1,26 @@
-"""What persons answer, and what is to be told: appended, in one transaction with the run, for one digest each."""
+"""Records in SQLite keep what persons answer; their table refuses to change it."""
 
 import sqlite3
 
 import pytest
 
-from headrace.errors import InvalidInput, LeaseLost, StoreError
 from headrace.store import Store
-
-ASKED = {"subject": "s1", "question": "fair?", "about": {"thing": "d1"}}
-NOTICE = {"kind": "failed", "state": "failed"}
+from headrace.testing.approval_cases import ApprovalCases
 
 
-@pytest.fixture
-def store(tmp_path):
-    """A store of its own."""
-    with Store.open(tmp_path / ".headrace") as made:
-        yield made
+class TestSqlite(ApprovalCases):
+    """Every promise about questions, answers and notices, on SQLite and a folder."""
 
+    def open_store(self, place, **options):
+        """A store in the folder's .headrace."""
+        return Store.open(place / ".headrace", **options)
 
-def asking(store, **more):
-    """A run that waits for a person."""
-    run_id = store.create_run("p", {"steps": []})
-    assert store.ask(run_id, "approval", "k", **ASKED | more)
-    assert store.rest_run(run_id)
-    return run_id
-
-
-def test_a_run_waits_and_an_answer_queues_it(store):
-    """Asked twice it is recorded once; the lease is given up; the answer is found by its subject alone."""
-    run_id = store.create_run("p", {"steps": []})
-    assert store.ask(run_id, "approval", "k", inputs={"gate.leave": "d1"}, **ASKED)
-    assert not store.ask(run_id, "approval", "k", **ASKED)
-    (row,) = store.attempts(run_id)
-    assert (row.state, row.reason, row.result) == ("waiting", "fair?", {"approval": ASKED})
-    assert store.rest_run(run_id)
-    assert (store.run(run_id).state, store.lease(run_id)) == ("waiting", None)
-    assert store.answered("p", "approval", "s1") is None
-    given = store.answer(run_id, "approval", is_approved=True, by="Ann", because="fine")
-    assert (given.inputs, given.run_id, given.is_approved) == ({"thing": "d1"}, run_id, True)
-    assert store.run(run_id).state == "queued" and store.run(run_id).ended_us is None
-    assert store.answered("p", "approval", "s1") == given
-    for other in (("q", "approval", "s1"), ("p", "other", "s1"), ("p", "approval", "s2")):
-        assert store.answered(*other) is None
-    assert [event.kind for event in store.events(run_id)][-2:] == ["approval-answered", "run-released"]
-
-
-def test_a_run_that_was_answered_does_not_rest(store):
-    """An answer that comes while the run still goes on is not slept through."""
-    run_id = store.create_run("p", {"steps": []})
-    store.ask(run_id, "approval", "k", **ASKED)
-    store.answer(run_id, "approval", is_approved=True, by="Ann")
-    assert store.run(run_id).state == "running"
-    assert not store.rest_run(run_id)
-    assert store.run(run_id).state == "running"
-
-
-def test_asking_again_about_something_else(store):
-    """Another key is another question, with a row of its own; the newest is what an answer is for."""
-    run_id = store.create_run("p", {"steps": []})
-    store.ask(run_id, "approval", "k1", **ASKED)
-    assert store.ask(run_id, "approval", "k2", **ASKED | {"subject": "s2"})
-    with pytest.raises(InvalidInput, match="something else by now"):
-        store.answer(run_id, "approval", is_approved=True, by="Ann", subject="s1")
-    assert store.answer(run_id, "approval", is_approved=True, by="Ann", subject="s2").subject == "s2"
-    assert store.answered("p", "approval", "s1") is None
-
-
-def test_what_a_refused_answer_leaves(store):
-    """Nothing: neither a row nor another state."""
-    run_id = asking(store)
-    before = store.newest_event_id()
-    for step, more in (("other", {}), ("approval", {"subject": "s9"})):
-        with pytest.raises(InvalidInput):
-            store.answer(run_id, step, is_approved=True, by="Ann", **more)
-    assert (store.newest_event_id(), store.run(run_id).state, store.approvals()) == (before, "waiting", [])
-    store.answer(run_id, "approval", is_approved=False, by="Ann", because="no")
-    with pytest.raises(InvalidInput, match="rejected by Ann already: no"):
-        store.answer(run_id, "approval", is_approved=False, by="Bob", is_overruling=True)
-    assert store.answer(run_id, "approval", is_approved=True, by="Bob", is_overruling=True).by == "Bob"
-    assert [row.by for row in store.approvals()] == ["Bob", "Ann"]
-    assert store.approvals(pipeline="q") == []
-
-
-def test_all_that_ask_the_same_have_the_answer(store):
-    """Two equal runs wait; one answer queues both, and neither a run with another question nor one of another step."""
-    first, second = asking(store), asking(store)
-    other = asking(store, subject="s2")
-    store.answer(first, "approval", is_approved=True, by="Ann")
-    assert [store.run(run_id).state for run_id in (first, second, other)] == ["queued", "queued", "waiting"]
-
-
-def test_answers_are_never_changed(store):
-    """Not even by SQL: the table refuses."""
-    run_id = asking(store)
-    store.answer(run_id, "approval", is_approved=True, by="Ann")
-    connection = sqlite3.connect(store.home.database)
-    for statement in ("UPDATE approvals SET who = 'Bob'", "DELETE FROM approvals"):
-        with pytest.raises(sqlite3.IntegrityError, match="append only"):
-            connection.execute(statement)
-    connection.close()
-
-
-def test_only_the_owner_asks_and_rests(store, tmp_path):
-    """A run that another process has is not ours to put to rest."""
-    run_id = store.create_run("p", {"steps": []})
-    store.disown()
-    with pytest.raises(LeaseLost):
-        store.ask(run_id, "approval", "k", **ASKED)
-    with pytest.raises(LeaseLost):
-        store.rest_run(run_id)
-    with (
-        Store.open(tmp_path / ".headrace", read_only=True) as reading,
-        pytest.raises(StoreError, match="read only"),
-    ):
-        reading.answer(run_id, "approval", is_approved=True, by="Ann")
-
-
-def test_a_waiting_run_can_be_cancelled(store):
-    """Nobody works on it, so it is cancelled then and there; its question is answered no more."""
-    run_id = asking(store)
-    assert store.request_cancel(run_id) == "cancelled" == store.run(run_id).state
-    with pytest.raises(InvalidInput, match="cancelled"):
+    def test_answers_are_never_changed(self, store):
+        """Not even by SQL: the table refuses."""
+        run_id = self.asking(store)
         store.answer(run_id, "approval", is_approved=True, by="Ann")
-
-
-def test_notices_are_told_in_order_and_once(store):
-    """Recorded with the end of a run, taken by one, gone when told; a run without one leaves none."""
-    runs = [store.create_run("p", {"steps": []}) for _ in range(3)]
-    store.finish_run(runs[0], "failed", notice=NOTICE)
-    store.finish_run(runs[1], "succeeded")
-    store.ask(runs[2], "approval", "k", **ASKED)
-    store.rest_run(runs[2], notice={"kind": "waiting", "state": "waiting"})
-    first, second = store.take_notice(), store.take_notice()
-    assert (first.run_id, first.body, first.num_tries) == (runs[0], NOTICE, 1)
-    assert second.run_id == runs[2] and store.take_notice() is None
-    store.end_notice(first, {"told": ["webhook a"]})
-    store.disown()
-    again = store.take_notice()
-    assert (again.notice_id, again.num_tries) == (second.notice_id, 2)
-    store.end_notice(again, {"told": []})
-    store.disown()
-    assert store.take_notice() is None
-    assert [event.body for event in store.events(runs[0]) if event.kind == "run-told"] == [{"told": ["webhook a"]}]
+        connection = sqlite3.connect(store.home.database)
+        for statement in ("UPDATE approvals SET who = 'Bob'", "DELETE FROM approvals"):
+            with pytest.raises(sqlite3.IntegrityError, match="append only"):
+                connection.execute(statement)
+        connection.close()

@@ -11,22 +11,20 @@ from pathlib import Path
 import pytest
 
 from headrace.orchestration.values import Value
-from headrace.store import Accepted, Staged, Store
+from headrace.store import Staged, Store
 from headrace.store._checking import is_recent
+from headrace.testing.collecting_cases import CollectingCases
 
 
-def made(store, run_id, step, value, *, old=True, accepted=()):
-    """A step of a run that makes a value; its digest. `old`: nobody has touched it for a day."""
+def made(store, run_id, step, value):
+    """A step of a run that makes a value, which nobody has touched for a day; its digest."""
     attempt = store.begin_attempt(run_id, step, f"key of {step} {value}")
     thing = Value(value)
     folder = attempt.folder / "output"
     folder.mkdir()
     thing.save(folder)
-    store.commit(
-        attempt, {"output": Staged("value", thing.digest, folder)}, {}, f"key of {step} {value}", accepted=accepted
-    )
-    if old:
-        age(store, thing.digest)
+    store.commit(attempt, {"output": Staged("value", thing.digest, folder)}, {}, f"key of {step} {value}")
+    age(store, thing.digest)
     return thing.digest
 
 
@@ -44,86 +42,19 @@ def run(store, value, pipeline="flow"):
     return run_id, digest
 
 
+class TestSqlite(CollectingCases):
+    """Every promise about garbage, on SQLite and a folder."""
+
+    def open_store(self, place, **options):
+        """A store in the folder's .headrace."""
+        return Store.open(place / ".headrace", **options)
+
+
 @pytest.fixture
 def store(tmp_path):
     """An empty store."""
     with Store.open(tmp_path / ".headrace") as store:
         yield store
-
-
-def test_the_last_runs_stay(store):
-    """The newest of each pipeline stay whole, older ones keep their records; a dry run changes nothing."""
-    digests = [run(store, number)[1] for number in range(5)]
-    other = run(store, "other", "another")[1]
-    planned = store.garbage(keep_runs=2)
-    assert {item.name for item in planned} == set(digests[:3]) and all(item.size_bytes > 0 for item in planned)
-    assert all(store.has_artifact(digest) for digest in digests)
-    assert {item.name for item in store.collect(keep_runs=2, grace_days=0)} == set(digests[:3])
-    assert [store.has_artifact(digest) for digest in [*digests, other]] == [False] * 3 + [True] * 3
-    assert store.collect(keep_runs=2, grace_days=0) == [] and list(store.home.attempts.iterdir()) == []
-    assert store.verify() == [] and len(store.runs()) == 6
-    assert store.cached("key of one 0") is None and store.cached("key of one 4") is not None
-
-
-def test_what_is_gone_is_made_again(store):
-    """A step whose output was removed is no longer known; made again, it is whole, and kept with its new run."""
-    _, first = run(store, 1)
-    run(store, 2)
-    assert len(store.collect(keep_runs=1, grace_days=0)) == 1
-    assert run(store, 1)[1] == first
-    assert store.has_artifact(first) and store.verify() == []
-    assert [item.name for item in store.garbage(keep_runs=1)] != [first]
-
-
-def test_runs_that_go_on_and_what_they_look_up_stay(store):
-    """Queued and running ones, whatever their age; their inputs and what they resolved too."""
-    (_, looked_up), (_, taken) = run(store, "looked up"), run(store, "taken")
-    going = store.create_run("flow", {"steps": []}, resolved={"champion": {"digest": looked_up}})
-    attempt = store.begin_attempt(going, "two", "key", inputs={"x": taken})
-    done = made(store, going, "three", "done")
-    for number in range(3):
-        run(store, number)
-    gone = {item.name for item in store.collect(keep_runs=1)}
-    assert not gone & {looked_up, taken, done} and len(gone) == 2
-    assert attempt.folder.is_dir()
-
-
-def test_versions_of_endpoints_stay(store):
-    """Every model that was ever pushed, and its verdict: a rollback goes back to any; so does the live one's run."""
-
-    class Model(Value):
-        kind = "model"
-
-    class Verdict(Value):
-        kind = "verdict"
-
-    pushed = []
-    for number in range(2):
-        run_id, beside = run(store, f"statistics {number}")
-        model, verdict = Model(f"m{number}"), Verdict(f"v{number}")
-        for thing in (model, verdict):
-            store.save_artifact(thing)
-            age(store, thing.digest)
-        store.push("late", model.digest, verdict.digest, expected_version=number or None, run_id=run_id)
-        pushed += [model.digest, verdict.digest, beside]
-    run(store, "newest")
-    assert [item.name for item in store.collect(keep_runs=1)] == [pushed[2]]  # beside the version that is not live
-
-
-def test_what_was_accepted_last_stays(store):
-    """The newest data sets of a stream: the next run compares with them, and with what they consist of."""
-    digests = []
-    for number in range(4):
-        run_id = store.create_run("flow", {"steps": []})
-        span = made(store, run_id, "span", f"rows {number}")
-        data = made(store, run_id, "data", {"span": span})  # its JSON names the span, as a manifest does
-        accepted = Accepted("raw", data, span, (f"2013-0{number}",))
-        made(store, run_id, "validate", f"ok {number}", accepted=[accepted])
-        store.finish_run(run_id, "succeeded")
-        digests.append((span, data))
-    run(store, "newest")
-    store.collect(keep_runs=1)
-    assert [[store.has_artifact(digest) for digest in pair] for pair in digests] == [[False] * 2] * 2 + [[True] * 2] * 2
 
 
 def test_who_is_about_to_refer_is_safe(store):

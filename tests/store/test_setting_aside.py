@@ -1,7 +1,6 @@
 """What gc sets aside comes back whole, by hand or by the step that gave it; pins stay; an oracle says what stays."""
 
 import json
-import os
 import random
 import signal
 import sqlite3
@@ -10,7 +9,7 @@ import sys
 
 import pytest
 
-from headrace.errors import InvalidInput, StoreError
+from headrace.errors import StoreError
 from headrace.orchestration.values import Value
 from headrace.store import Staged, Store
 from tests.store.test_collecting import age, made, run
@@ -85,27 +84,6 @@ def test_pins_by_command(tmp_path, monkeypatch, capsys):
             store.pin(data.digest)
 
 
-def test_grace(store):
-    """What is set aside is not there for anybody, comes back whole by undo, and goes when its grace is over."""
-    digests = [run(store, number)[1] for number in range(3)]
-    assert {item.fate for item in store.garbage(keep_runs=1)} == {"set aside"}
-    assert {item.name for item in store.collect(keep_runs=1)} == set(digests[:2])
-    assert not store.has_artifact(digests[0]) and store.verify() == []
-    assert {item.digest for item in store.set_aside()} == set(digests[:2])
-    assert store.collect(keep_runs=1) == []
-    assert [item.digest for item in store.bring_back([digests[0]])[0]] == [digests[0]]
-    age(store, digests[0])
-    assert store.collect(keep_runs=1) == [] and store.has_artifact(digests[0])  # undone: for another grace
-    for copy in (store.home.aside / digests[1]).iterdir():
-        copy.rename(copy.with_name(str(int(copy.name) - 8 * 86_400_000_000)))  # as if that had been days ago
-    (due,) = store.garbage(keep_runs=1)
-    assert (due.name, due.fate) == (digests[1], "removed")
-    assert [item.name for item in store.collect(keep_runs=1)] == [digests[1]]
-    assert store.set_aside() == [] and store.verify() == [] and list(store.home.aside.iterdir()) == []
-    with pytest.raises(InvalidInput, match="is not set aside"):
-        store.bring_back([digests[1]])
-
-
 def whole(store):
     """A run that made a data set whose JSON names its span; (its id, span, data set)."""
     run_id = store.create_run("flow", {"steps": []})
@@ -143,30 +121,6 @@ def test_the_cache_takes_back(store):
     going = store.create_run("flow", {"steps": []})
     assert store.reuse(going, "data", key) is None
     assert made(store, going, "span", "rows") == span and store.verify() == []
-
-
-def test_what_is_handed_on_comes_back(store):
-    """A step gives what it saw in the store; set aside before its commit, it is back with all it mentions."""
-    _, span, data = whole(store)
-    run(store, "newest")
-    going = store.create_run("flow", {"steps": []})
-    attempt = store.begin_attempt(going, "again", "other key")
-    assert store.has_artifact(data)
-    assert {item.name for item in store.collect(keep_runs=1)} >= {span, data}
-    store.commit(attempt, {"output": Staged("value", data)}, {}, "other key")
-    assert store.has_artifact(span) and store.has_artifact(data) and store.verify() == []
-    events = [event.body["digest"] for event in store.events(going) if event.kind == "artifact-brought-back"]
-    assert events == [span, data]
-
-
-def test_what_is_new_keeps_what_it_mentions(store):
-    """A data set that was just touched has nothing but its folder touched; its spans stay all the same."""
-    _, span, data = whole(store)
-    run(store, "newest")
-    os.utime(store.home.artifact(data))
-    assert store.garbage(keep_runs=1) == []
-    assert {item.name for item in store.garbage_too_new(keep_runs=1)} == {span, data}
-    assert store.collect(keep_runs=1) == [] and store.has_artifact(span)
 
 
 KILLED = """

@@ -182,3 +182,24 @@ def code(value, known, num_oov=0):
         return -1.0
     text = value if isinstance(value, str) else str(int(value))
     return float(len(known) + murmurhash3_32(text, seed=0, positive=True) % num_oov)
+
+
+def tokens(text, separator=" ", sizes=(1,)):
+    """The n-grams of a text, None having none."""
+    pieces = [] if text is None else text.split(separator)
+    grams = [pieces[start : start + size] for size in sizes for start in range(len(pieces) - size + 1)]
+    return [separator.join(gram) for gram in grams if "" not in gram]
+
+
+def token_order(texts, separator=" ", sizes=(1,), top_k=None, least=1):
+    """The tokens by the number of texts that hold them, descending, then by their bytes."""
+    holding = [set(tokens(text, separator, sizes)) for text in texts]
+    counts = {token: sum(token in each for each in holding) for each in holding for token in each}
+    kept = [token for token in counts if counts[token] >= least]
+    return sorted(kept, key=lambda token: (-counts[token], token.encode()))[:top_k]
+
+
+def token_counts(text, known, separator=" ", sizes=(1,)):
+    """How often each known token is in a text; one 0 where none is known."""
+    found = tokens(text, separator, sizes)
+    return [float(found.count(token)) for token in known] or [0.0]

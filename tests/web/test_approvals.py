@@ -62,6 +62,27 @@ def test_approve(waiting):
 
 
 @pytest.mark.slow
+def test_what_the_answer_hangs_on(prepared, project):
+    """Of a verdict and an evaluation the figures are there, not digests alone; so is until when an answer counts."""
+    months = prepared(project)
+    asking = "hr.push(model, hr.approval(verdict, evidence=[report], timeout_s=3600),"
+    months.rewrite("hr.push(model, verdict,", asking)
+    assert months.run().state == "waiting"
+    with Store.open(project.folder / ".headrace") as store:
+        pages = Pages(months, store)
+        (asked,) = pages.data("/approvals")["waiting"]
+        thing, evidence = asked["about"]
+        assert (thing["made_by"], evidence["made_by"]) == ("gate.leave", "evaluate.evaluation")
+        assert thing["says"][0] == "1 of 1 values keep the rules" and evidence["says"][0].startswith("roc_auc 0.9")
+        assert thing["says"][1].startswith("the nearest to its limit: yes: roc_auc >= 0.6: 0.9")
+        page = Markup(pages.client.get("/approvals").text)
+        assert page.faults() == [] and "Evidence: evaluate.evaluation" in page.text and "it is a no" in page.text
+        assert asked["until_us"] - asked["asked_us"] == 3_600_000_000
+        run = pages.data(f"/runs/{asked['run_id']}")
+        assert run["num_done"] == run["num_steps"] - 2  # neither what waits is done, nor what is behind it
+
+
+@pytest.mark.slow
 def test_reject(waiting):
     """A no is kept with its reason; the run ends as one that said no."""
     run_id = waiting.run_id

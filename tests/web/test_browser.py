@@ -46,5 +46,6 @@ def test_the_story(tmp_path):
         )
     assert seen["faults"] == []
     assert "delay" in seen["why"] and seen["num_waived"] > 0
+    assert seen["approved_run"] and "roc_auc" in seen["read"]
     first, last = seen["share_of_version_2"]
     assert first == 0 and last >= 80

@@ -102,7 +102,10 @@ def test_steering(divided):
     assert "is what endpoint 'late' serves" in act("withdraw", 400, to="2")["error"]
     act("withdraw", 404, to="9")
     act("withdraw", 400, to="x")
+    assert "is the best with" in ada.get("/endpoints/late").text
     act("withdraw", to="1")
+    alone = ada.get("/endpoints/late").text
+    assert "version 2 alone takes part" in alone and "is the best with" not in alone
     assert ada.get("/endpoints/late.json").json()["traffic"]["withdrawn"] == {"1": "tried"}
     assert "Let it take part" in ada.get("/endpoints/late").text
     act("admit", to="1")
@@ -119,6 +122,17 @@ def test_steering(divided):
         assert answer.status_code in (400, 404) and words in answer.json()["error"], answer.text
     moves = [(move["action"], move["who"]) for move in ada.get("/endpoints/late.json").json()["moves"]][:4]
     assert moves == [("policy", "ada"), ("admit", "ada"), ("withdraw", "ada"), ("promote", "ada")]
+    page = Markup(ada.get("/endpoints/late").text)
+    assert page.faults() == []
+    for words in (
+        "version 1 is the first",
+        "version 2 enters beside version 1, the champion",
+        "version 2 becomes the champion in place of version 1",
+        "version 1 is taken out, the champion is version 2",
+        "version 1 takes part again beside version 2, the champion",
+        "its traffic is divided anew, the champion is version 2",
+    ):
+        assert words in page.text, words
     audited = [event.body["what"] for event in divided.store.events_of("audit")]
     assert audited == ["policy", "admit", "withdraw", "promote"]
     act("policy", policy="single")

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from headrace.dataset.types import logical_schema, logical_type, renamed_schema
 from headrace.errors import InvalidInput
+from headrace.kinds import list_of_view
 from headrace.places import is_url, open_to_read
 
 __all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files", "nearby"]
@@ -91,6 +92,9 @@ def as_logical(array: pa.Array) -> pa.Array:
         import pyarrow.compute as pc
 
         return as_logical(pc.run_end_decode(array))
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        array = list_of_view(array)
+        kind = array.type
     target = logical_type(kind)
     return array if target == kind else array.cast(target, safe=not types.is_date64(kind))
 

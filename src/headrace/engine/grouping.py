@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from headrace.dataset.rows import to_bools
 from headrace.errors import InvalidInput
 from headrace.fold import Groups
-from headrace.schema import Kind, canonical_array, kind_of
+from headrace.kinds import PLAIN_KINDS, Kind, canonical_array, kind_of
 
 __all__ = ["GroupTable"]
 
@@ -85,7 +85,7 @@ class GroupTable:
     def _column(self, index: int, column: pa.Array, name: str) -> tuple[npt.NDArray[np.int64], list[Any]]:
         """A number for each row, below len(values), and the value each number stands for."""
         kind = kind_of(column.type)
-        if kind == "other":
+        if kind not in PLAIN_KINDS:
             raise InvalidInput(f"rows cannot be grouped by {name!r} of type {column.type}", expected="text or numbers")
         if kind != "null":
             self._kinds[index] = kind

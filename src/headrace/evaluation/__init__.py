@@ -5,14 +5,17 @@ from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
 from headrace.evaluation._results import Results, SliceResults
+from headrace.evaluation._threshold import Confusion, ThresholdMetric
 
 __all__ = [
+    "Confusion",
     "Evaluation",
     "Metric",
     "MetricResult",
     "Results",
     "SliceResults",
     "SumMetric",
+    "ThresholdMetric",
     "evaluate",
     "evaluate_predictions",
     "gate",

@@ -7,6 +7,7 @@ name users type, and the class has that name without underscores. `docs/extendin
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from headrace.fold.sums import Sums, SumsResult
 __all__ = ["Metric", "MetricResult", "SumMetric", "make_metrics", "member_name", "ratio"]
 
 Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.int32]
+
+_STEP = 1e-4
 
 
 class MetricResult(Protocol):
@@ -72,11 +76,13 @@ class Metric(Checked, ABC):
         What it is called in results and rules; by default the name of its file.
 
     `higher_is_better` says which way is up; `is_binary` that labels must be 0 or 1 (other rows are invalid, and the
-    group NaN); `undefined` why `value` may be NaN although there are rows, as a person says it.
+    group NaN); `limits` between which values it always lies; `undefined` why `value` may be NaN although there are
+    rows, as a person says it.
     """
 
     higher_is_better: ClassVar[bool]
     is_binary: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     undefined: ClassVar[str] = "not defined for these rows"
 
     name: str = field(default="")
@@ -94,6 +100,18 @@ class Metric(Checked, ABC):
     @abstractmethod
     def value(self, result: Any) -> Floats:
         """The metric of each group, float64[num_groups]; NaN where it is not defined, never an exception."""
+
+    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: Any) -> Floats | None:
+        """How much the metric of a row's group would move if the row counted a little more, float64[num_rows].
+
+        Per unit of weight: the sum of (weight x influence)^2 is then the variance of the metric. None, the default,
+        where only resampling can tell: that costs 200 passes. Rows of groups that hold invalid rows may say anything.
+        """
+        return None
+
+    def support(self, result: Any) -> Floats:
+        """The weight of the rows the value is a share of, float64[num_groups]; asked only of metrics with limits."""
+        return np.asarray(result.weight, np.float64)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -116,6 +134,33 @@ class SumMetric(Metric):
     def needs(self, label: str, prediction: str) -> Sums:
         """Exact sums of this metric's terms."""
         return Sums(member_name(type(self)), tuple(self.parameters.items()), label, prediction)
+
+    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats:
+        """The slopes of `value` at the group's sums, times what the row adds to each sum.
+
+        Source: Hampel, "The influence curve and its role in robust estimation" (1974).
+        """
+        with np.errstate(all="ignore"):
+            terms = [np.ones(len(label)), label, *self.terms(label, prediction)]
+            slopes = self._slopes(result)
+            return np.asarray(sum(slope[groups] * term for slope, term in zip(slopes, terms, strict=True)), np.float64)
+
+    def _slopes(self, result: SumsResult) -> list[Floats]:
+        """How `value` moves with the weight, the positive weight and each total; from a small step either way."""
+        places = [result.weight, result.positive, *result.totals]
+        mean_weight = ratio(result.weight, result.num_rows)
+        slopes = []
+        for index, place in enumerate(places):
+            step = _STEP * np.maximum(np.abs(place), mean_weight)
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = [one + sign * step if other == index else one for other, one in enumerate(places)]
+                near = dataclasses.replace(result, weight=moved[0], positive=moved[1], totals=tuple(moved[2:]))
+                ends.append(np.asarray(self.value(near), np.float64))
+            slope = (ends[0] - ends[1]) / (2.0 * step)
+            # At an edge (a root of 0) one side has no value: the row then says nothing.
+            slopes.append(np.where(np.isfinite(slope), slope, 0.0))
+        return slopes
 
 
 def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:

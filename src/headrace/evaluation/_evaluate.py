@@ -217,7 +217,7 @@ def _finish(
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
     weight = WEIGHT if WEIGHT in table.column_names else None
     judged = [_PREDICTION, *([_CHAMPION] if _CHAMPION in table.column_names else [])]
-    found, baseline = measure(table, metrics, specs, LABEL, judged, engine, weight=weight)
+    found, baseline = measure(table, metrics, specs, LABEL, judged, engine, weight=weight, row_id=shown.get("row_id"))
     columns = [LABEL, *([weight] if weight else []), *judged]
     # In one chunk, so that the file's bytes do not tell how the rows came together.
     predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}}).combine_chunks()

@@ -18,7 +18,7 @@ from headrace.rules import Measurements, Value
 
 __all__ = ["Evaluation"]
 
-_FORMAT = 1
+_FORMAT = 2  # 2: intervals
 _FILE = "evaluation.json"
 _PREDICTIONS = "predictions.parquet"
 
@@ -161,7 +161,7 @@ def _plain_cells(cells: Sequence[SliceResults]) -> list[dict[str, Any]]:
     return [
         {
             "slice": [[column, value] for column, value in cell.slice.items()],
-            "values": [[name, dataclasses.asdict(value)] for name, value in cell.values.items()],
+            "values": [[name, _plain_value(value)] for name, value in cell.values.items()],
         }
         for cell in cells
     ]
@@ -171,7 +171,19 @@ def _read_cells(plain: Sequence[Mapping[str, Any]]) -> tuple[SliceResults, ...]:
     return tuple(
         SliceResults(
             dict(cell["slice"]),
-            {name: Value(**value) for name, value in cell["values"]},
+            {name: _read_value(value) for name, value in cell["values"]},
         )
         for cell in plain
     )
+
+
+def _plain_value(value: Value) -> dict[str, Any]:
+    """What is not there is left out, but for what the first format wrote always."""
+    plain = dataclasses.asdict(value)
+    always = ("value", "num_rows", "lower", "upper", "reason")
+    return {name: one for name, one in plain.items() if one is not None or name in always}
+
+
+def _read_value(plain: Mapping[str, Any]) -> Value:
+    limits = plain.get("limits")
+    return Value(**{**plain, "limits": None if limits is None else (limits[0], limits[1])})

@@ -10,10 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.dataset import Dataset
+from headrace.dataset.rows import as_floats
 from headrace.engine import Engine
+from headrace.engine.grouping import GroupTable
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import Metric, MetricResult
 from headrace.evaluation._results import Plain, Results, SliceResults
+from headrace.evaluation._spread import Judged, Spread, spread_of
 from headrace.fold import Rows
 from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
@@ -43,35 +46,71 @@ def measure(
     engine: Engine,
     *,
     weight: str | None = None,
+    row_id: pa.ChunkedArray | None = None,
 ) -> tuple[list[Results], Results]:
     """Every metric of every column of predictions, overall and by slice, and those of the baseline.
 
-    All rows of the table have a label. One pass; one more for the baseline of metrics of other labels than 0 and 1.
+    All rows of the table have a label. One pass; one more for the baseline of metrics of other labels than 0 and 1;
+    then one over the arrays for the intervals.
     """
     folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
     dataset = Dataset.from_arrow(table, weight=weight)
-    grouped = engine.fold_by_key(folds, [SliceSpec(()), *specs], dataset, dataset.parts())
-    cells: list[list[SliceResults]] = [[] for _ in predictions]
-    base: list[SliceResults] = []
-    share = float("nan")
-    constants: dict[str, list[list[Value]]] = {}
-    for number, groups in enumerate(grouped):
+    cuts = [SliceSpec(()), *specs]
+    grouped = engine.fold_by_key(folds, cuts, dataset, dataset.parts())
+    judged = _judged(table, label, predictions, weight, row_id)
+    cells: list[list[SliceResults]] = [[] for _ in range(len(predictions) + 1)]
+    share = mean = float("nan")
+    constants: dict[int, list[Any]] = {}
+    for number, (cut, groups) in enumerate(zip(cuts, grouped, strict=True)):
         results = [fold.extract(state) for fold, state in zip(folds, groups.states, strict=True)]
         names = _slices(groups.keys, groups.num_groups)
-        for index, found in enumerate(cells):
-            chosen = results[index * len(metrics) : (index + 1) * len(metrics)]
-            values = [_values(metric, result) for metric, result in zip(metrics, chosen, strict=True)]
-            found += _cells(names, metrics, values)
         of_model = list(zip(metrics, results[: len(metrics)], strict=True))
         if number == 0:
-            share = _share(of_model)
-            constants = _constants(table, metrics, specs, label, engine, weight, _mean(of_model))
-        values = [
-            _baseline(metric, result, share) if metric.is_binary else constants[metric.name][number]
-            for metric, result in of_model
-        ]
-        base += _cells(names, metrics, values)
-    return [Results(tuple(found)) for found in cells], Results(tuple(base))
+            share, mean = _mean(of_model, is_binary=True), _mean(of_model, is_binary=False)
+            constants = _constants(table, metrics, specs, label, engine, weight, mean)
+        row_groups = _row_groups(cut, table)
+        values: list[list[list[Value]]] = [[] for _ in cells]
+        for index, metric in enumerate(metrics):
+            constant = share if metric.is_binary else mean
+            by_model = [results[model * len(metrics) + index] for model in range(len(predictions))]
+            by_model.append(
+                _of_constant(metric, by_model[0], constant) if metric.is_binary else constants[index][number]
+            )
+            whole = judged.with_constant(constant)
+            spread = spread_of(metric, whole, row_groups, by_model)
+            for model, result in enumerate(by_model):
+                is_constant = model == len(predictions)
+                values[model].append(_values(metric, result, by_model[0], spread, model, is_constant=is_constant))
+        for found, of_one in zip(cells, values, strict=True):
+            found += _cells(names, metrics, of_one)
+    return [Results(tuple(found)) for found in cells[:-1]], Results(tuple(cells[-1]))
+
+
+def _judged(
+    table: pa.Table, label: str, predictions: Columns, weight: str | None, row_id: pa.ChunkedArray | None
+) -> Judged:
+    def floats(name: str) -> Floats:
+        return as_floats(_whole(table[name]), name) + 0.0
+
+    ids = None if row_id is None else _whole(row_id).to_numpy(zero_copy_only=False).astype(np.uint64, copy=False)
+    weights = None if weight is None else floats(weight)
+    return Judged(floats(label), tuple(floats(name) for name in predictions), weights, ids)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _row_groups(cut: SliceSpec, table: pa.Table) -> npt.NDArray[np.int32]:
+    """The group of each row, in the order of the engine's answer."""
+    if not cut.columns:
+        return np.zeros(table.num_rows, np.int32)
+    numbers = GroupTable(cut.columns)
+    found = [numbers.number(batch) for batch in table.select(list(cut.columns)).to_batches()]
+    _, place, _ = numbers.finish()
+    met = [one for one in found if one is not None]
+    return place[np.concatenate(met)] if met else np.zeros(0, np.int32)
 
 
 def _constants(
@@ -82,23 +121,34 @@ def _constants(
     engine: Engine,
     weight: str | None,
     mean: float,
-) -> dict[str, list[list[Value]]]:
-    """What predicting the mean label for every row would get, by metric and set of slices.
+) -> dict[int, list[Any]]:
+    """What predicting the mean label for every row comes to, by place of the metric and set of slices.
 
     Metrics of any label alone: how far a constant is from them, only the rows know.
     """
-    chosen = [metric for metric in metrics if not metric.is_binary]
+    chosen = {place: metric for place, metric in enumerate(metrics) if not metric.is_binary}
     if not chosen:
         return {}
     kept = [label, *([weight] if weight else []), *dict.fromkeys(name for spec in specs for name in spec.columns)]
     rows = table.select(kept).append_column(CONSTANT, to_array(np.full(table.num_rows, mean)))
     dataset = Dataset.from_arrow(rows, weight=weight)
-    folds = [metric.needs(label, CONSTANT) for metric in chosen]
-    found: dict[str, list[list[Value]]] = {metric.name: [] for metric in chosen}
-    for groups in engine.fold_by_key(folds, [SliceSpec(()), *specs], dataset, dataset.parts()):
-        for metric, fold, state in zip(chosen, folds, groups.states, strict=True):
-            found[metric.name].append(_values(metric, fold.extract(state)))
+    folds = {place: metric.needs(label, CONSTANT) for place, metric in chosen.items()}
+    found: dict[int, list[Any]] = {place: [] for place in chosen}
+    for groups in engine.fold_by_key(list(folds.values()), [SliceSpec(()), *specs], dataset, dataset.parts()):
+        for (place, fold), state in zip(folds.items(), groups.states, strict=True):
+            found[place].append(fold.extract(state))
     return found
+
+
+def _of_constant(metric: Metric, result: MetricResult, share: float) -> Any:
+    """What predicting `share` for every row comes to. Two weighted rows stand for the rows of a group."""
+    num_groups = len(result.num_rows)
+    columns = {"label": np.repeat([1.0, 0.0], num_groups), "prediction": np.full(2 * num_groups, share)}
+    batch = pa.RecordBatch.from_arrays([to_array(column) for column in columns.values()], list(columns))
+    weights = np.concatenate([result.positive, result.weight - result.positive])
+    groups = np.tile(np.arange(num_groups, dtype=np.int32), 2)
+    fold = metric.needs("label", "prediction")
+    return fold.extract(fold.add(fold.create(num_groups), Rows(batch, None, weights), groups))
 
 
 def _cells(names: list[dict[str, Plain]], metrics: Sequence[Metric], values: list[list[Value]]) -> list[SliceResults]:
@@ -136,13 +186,29 @@ def _evaluate(metric: Metric, result: MetricResult) -> Floats:
     return np.where(result.num_invalid > 0, np.nan, values)
 
 
-def _values(metric: Metric, result: MetricResult) -> list[Value]:
+def _values(
+    metric: Metric, result: MetricResult, of_model: MetricResult, spread: Spread, place: int, *, is_constant: bool
+) -> list[Value]:
+    """The metric of one model in every group; `place` is the model's in the spread, 0 that of the model judged."""
+    last = len(spread.std_error) - 1
     made = []
     for index, value in enumerate(_evaluate(metric, result).tolist()):
-        num_rows, num_invalid = int(result.num_rows[index]), int(result.num_invalid[index])
-        reason = ""
-        if value != value:
-            reason = metric.undefined
+        num_rows, num_invalid = int(of_model.num_rows[index]), int(result.num_invalid[index])
+        if value == value:
+            made.append(
+                Value.measured(
+                    value,
+                    num_rows,
+                    std_error=float(spread.std_error[place][index]),
+                    support=float(spread.support[place][index]),
+                    limits=metric.limits,
+                    with_champion=float(spread.covariance[1][index]) if place == 0 and last > 1 else None,
+                    with_baseline=float(spread.covariance[last][index]) if place == 0 else None,
+                )
+            )
+            continue
+        reason = metric.undefined
+        if not is_constant:
             if num_invalid:
                 reason = f"{num_invalid} of {num_rows} rows have a label, prediction or weight that it cannot use"
             elif not num_rows:
@@ -153,35 +219,9 @@ def _values(metric: Metric, result: MetricResult) -> list[Value]:
     return made
 
 
-def _share(results: Sequence[tuple[Metric, MetricResult]]) -> float:
-    """The mean label over all rows, from the first metric of 0 and 1 labels; NaN when there is none."""
+def _mean(results: Sequence[tuple[Metric, MetricResult]], *, is_binary: bool) -> float:
+    """The mean label over all rows, from the first metric of such labels; NaN when there is none."""
     for metric, result in results:
-        if metric.is_binary and result.weight[0] > 0.0:
+        if metric.is_binary == is_binary and result.weight[0] > 0.0:
             return float(result.positive[0] / result.weight[0])
     return float("nan")
-
-
-def _mean(results: Sequence[tuple[Metric, MetricResult]]) -> float:
-    """The mean label over all rows, whatever the labels; NaN when there is none."""
-    for metric, result in results:
-        if not metric.is_binary and result.weight[0] > 0.0:
-            return float(result.positive[0] / result.weight[0])
-    return float("nan")
-
-
-def _baseline(metric: Metric, result: MetricResult, share: float) -> list[Value]:
-    """What predicting `share` for every row would get. Two weighted rows stand for the rows of a group."""
-    num_groups = len(result.num_rows)
-    values = np.full(num_groups, np.nan)
-    if share == share:
-        columns = {"label": np.repeat([1.0, 0.0], num_groups), "prediction": np.full(2 * num_groups, share)}
-        batch = pa.RecordBatch.from_arrays([to_array(column) for column in columns.values()], list(columns))
-        weights = np.concatenate([result.positive, result.weight - result.positive])
-        groups = np.tile(np.arange(num_groups, dtype=np.int32), 2)
-        fold = metric.needs("label", "prediction")
-        state = fold.add(fold.create(num_groups), Rows(batch, None, weights), groups)
-        values = _evaluate(metric, fold.extract(state))
-    return [
-        Value(value, num_rows, reason=metric.undefined if value != value else "")
-        for value, num_rows in zip(values.tolist(), result.num_rows.tolist(), strict=True)
-    ]

@@ -1,6 +1,7 @@
 """Fold: what we know about rows, as one accumulator over Arrow batches."""
 
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State, decode, encode, grow
+from headrace.fold.by_key import ByKey, ByKeyResult, part_of
 from headrace.fold.counts import Counts, CountsResult
 from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
@@ -12,9 +13,13 @@ from headrace.fold.row_copies import CopiesResult, RowCopies
 from headrace.fold.sample import Sample, SampleResult
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 from headrace.fold.sums import Sums, SumsResult
+from headrace.fold.token_counts import TokenCounts, TokenCountsResult
+from headrace.fold.totals import Totals, TotalsResult
 
 __all__ = [
     "ROW_ID",
+    "ByKey",
+    "ByKeyResult",
     "CopiesResult",
     "Counts",
     "CountsResult",
@@ -39,8 +44,13 @@ __all__ = [
     "State",
     "Sums",
     "SumsResult",
+    "TokenCounts",
+    "TokenCountsResult",
+    "Totals",
+    "TotalsResult",
     "decode",
     "encode",
     "grow",
     "lift",
+    "part_of",
 ]

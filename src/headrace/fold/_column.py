@@ -12,10 +12,14 @@ import pyarrow as pa
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold._contract import Groups, Rows
+from headrace.fold._paths import follow
 from headrace.fold.kernels.native import Bits, bits_of_mask, library, pointer
 from headrace.kinds import Kind, canonical_array, kind_of
 
 __all__ = ["Column", "bits_to_bools", "read_column", "value_type"]
+
+# Kinds of which rows are counted alone.
+_COUNTED = frozenset({"null", "list", "struct", "decimal", "duration", "time", "other"})
 
 _NUMPY = {
     "int8": np.int8,
@@ -108,8 +112,8 @@ class Column:
 
 
 def value_type(kind: Kind) -> Any:
-    """How a kind's values are kept in states: np.int64, np.float64, or None for text (large_binary)."""
-    return {"number": np.float64, "text": None}.get(kind, np.int64)
+    """How a kind's values are kept in states: np.int64, np.float64, or None for text and binary (large_binary)."""
+    return {"number": np.float64, "text": None, "binary": None}.get(kind, np.int64)
 
 
 def bits_to_bools(buffer: pa.Buffer, offset: int, length: int) -> npt.NDArray[np.bool_]:
@@ -154,10 +158,17 @@ def _numbers(array: pa.Array, kind: Kind, name: str) -> npt.NDArray[Any]:
     return _plain(canonical_array(array, name=name), target)
 
 
+def _bits(array: pa.Array) -> tuple[pa.Buffer, int]:
+    return array.buffers()[1], array.offset
+
+
 def _text(array: pa.Array, groups: Groups | None) -> Column:
-    """A text array's codes and dictionary."""
+    """The codes and dictionary of an array of text or bytes."""
     if not pa.types.is_dictionary(array.type):
-        array = array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
+        if pa.types.is_string_view(array.type):
+            array = array.cast(pa.large_string())
+        elif pa.types.is_binary_view(array.type) or pa.types.is_fixed_size_binary(array.type):
+            array = array.cast(pa.large_binary())
         array = array.dictionary_encode()
     codes, dictionary = array.indices, array.dictionary
     values = _plain(codes, _NUMPY.get(str(codes.type), np.int64))
@@ -172,11 +183,12 @@ def _text(array: pa.Array, groups: Groups | None) -> Column:
     return Column(len(codes), num_missing, values, groups, dictionary, bitmap, mask)
 
 
-def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None) -> Column:
-    """Read one column of a batch for a fold of this kind; rows with a negative group are left out.
+def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None, path: tuple[str, ...] = ()) -> Column:
+    """Read one column of a batch, or what lies at a path in it, for a fold of this kind.
 
-    Raises UnknownName when the batch lacks the column, InvalidInput when it holds another kind (an integer or
-    boolean column may be read as numbers). Cost: no copy for int64, float64, timestamp[us] and dictionaries.
+    Rows with a negative group are left out. Integers and booleans may be read as numbers.
+    Raises UnknownName when the batch lacks the column, InvalidInput when it holds another kind.
+    Cost: no copy for int64, float64, timestamp[us] and dictionaries.
     """
     batch = rows.batch
     index = batch.schema.get_field_index(name)
@@ -187,15 +199,20 @@ def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None) -> Col
         kept = np.flatnonzero(groups >= 0)
         groups = groups[kept]
         array = array.take(pa.Array.from_buffers(pa.int64(), len(kept), [None, pa.py_buffer(kept)]))
+    if path:
+        array, groups = follow(array, path, groups, name)
     actual = kind_of(array.type)
     num_rows = len(array)
-    if kind in ("null", "other") or actual == "null":
+    if kind in _COUNTED or actual == "null":
         if actual == "null":  # has nulls and no bitmap
             return Column(num_rows, num_rows, None, groups, mask=np.zeros(num_rows, np.bool_))
+        if pa.types.is_union(array.type):  # its nulls are its children's
+            missing = bits_to_bools(*_bits(array.is_null()), num_rows)
+            return Column(num_rows, int(missing.sum()), None, groups, mask=~missing)
         return Column(num_rows, array.null_count, None, groups, None, _bitmap(array))
     if actual != kind and not (kind == "number" and actual in ("integer", "boolean")):
         raise InvalidInput(f"column {name!r} holds {array.type}", where=f"a fold of kind {kind}", expected=kind)
-    if kind == "text":
+    if kind in ("text", "binary"):
         return _text(array, groups)
     if pa.types.is_dictionary(array.type):
         array = canonical_array(array, name=name)

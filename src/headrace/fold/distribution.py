@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from headrace.errors import InvalidInput
 from headrace.fold._column import Column, read_column, value_type
 from headrace.fold._contract import Fold, Groups, Rows, State
+from headrace.fold._paths import path_text
 from headrace.fold.distribution_result import DistributionResult
 from headrace.fold.kernels.entries import Entries, count_codes
 from headrace.fold.number_sketch import NumberSketch
@@ -116,7 +117,7 @@ class DistributionState(State):
             groups = positions[groups]
         if self._is_text:
             assert counts is not None
-            self.texts.add(Entries(groups, values, counts))
+            self.texts.add(Entries(groups, values, counts), is_binary=self.kind == "binary")
         else:
             self.numbers.add(values, counts, groups)
 
@@ -168,16 +169,22 @@ class DistributionState(State):
                 self.numbers.join(other.numbers, places)
         theirs = other.table.entries()
         if len(theirs.counts):
-            mapped = groups[np.zeros(len(theirs.counts), np.int32) if theirs.groups is None else theirs.groups]
-            positions = self.positions()
-            inside = positions[mapped] >= 0
-            for chosen, is_inside in ((np.flatnonzero(inside), True), (np.flatnonzero(~inside), False)):
-                if len(chosen):
-                    part = theirs if len(chosen) == len(mapped) else theirs.take(chosen)
-                    if is_inside:
-                        self._sketch(part.values, part.counts, mapped[chosen], positions)
-                    else:
-                        self.table.push(Entries(mapped[chosen], part.values, part.counts))
+            owners = np.zeros(len(theirs.counts), np.int32) if theirs.groups is None else theirs.groups
+            self.push(Entries(groups[owners], theirs.values, theirs.counts))
+        self._settle_if_crowded()
+
+    def push(self, entries: Entries) -> None:
+        """Add entries, which name their groups, to the table or to the sketches, wherever their group is."""
+        assert entries.groups is not None
+        positions = self.positions()
+        inside = positions[entries.groups] >= 0
+        for chosen, is_inside in ((np.flatnonzero(inside), True), (np.flatnonzero(~inside), False)):
+            if len(chosen):
+                part = entries if len(chosen) == len(inside) else entries.take(chosen)
+                if is_inside:
+                    self._sketch(part.values, part.counts, part.groups, positions)
+                else:
+                    self.table.push(part)
         self._settle_if_crowded()
 
 
@@ -195,9 +202,12 @@ class Distribution(Fold[DistributionState, DistributionResult]):
     column : str
         The column read.
     kind : Kind
-        Any; null and other have counts of rows only.
+        What values are counted as; null, list, struct and other have counts of rows only.
     max_distinct : int
         The largest value table of a group.
+    path : tuple of str
+        Where the values lie in the column: `(".a",)` a struct's field, `("[]",)` the values of lists, `("#",)` how many
+        they are, `("e2",)` a decimal in hundredths (an integer). Rows are then what lies there.
 
     Nulls, NaN and infinities are counted apart and are in no other figure; -0.0 is 0.0.
 
@@ -218,8 +228,12 @@ class Distribution(Fold[DistributionState, DistributionResult]):
     column: str
     kind: Kind
     max_distinct: int = MAX_DISTINCT
+    path: tuple[str, ...] = ()
+
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", tuple(self.path))
         if self.kind not in KINDS:
             raise InvalidInput(f"kind {self.kind!r}", where=f"column {self.column!r}", expected=", ".join(KINDS))
         if self.max_distinct < 0:
@@ -229,6 +243,11 @@ class Distribution(Fold[DistributionState, DistributionResult]):
     def columns(self) -> tuple[str, ...]:
         """The column read."""
         return (self.column,)
+
+    @property
+    def name(self) -> str:
+        """How what is counted is called: the column, or `s.a` in it."""
+        return self.column + path_text(self.path)
 
     def create(self, num_groups: int) -> DistributionState:
         """A state of no rows."""
@@ -244,7 +263,7 @@ class Distribution(Fold[DistributionState, DistributionResult]):
 
     def add(self, state: DistributionState, rows: Rows, groups: Groups | None) -> DistributionState:
         """Add rows; changes `state`."""
-        state.add(state.tally.add(read_column(rows, self.column, self.kind, groups)))
+        state.add(state.tally.add(read_column(rows, self.column, self.kind, groups, self.path)))
         return state
 
     def merge(self, left: DistributionState, right: DistributionState, groups: Groups) -> DistributionState:

@@ -13,11 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.errors import InvalidInput
+from headrace.fold._column import value_type
 from headrace.fold.cells import Cells
 from headrace.fold.counts import to_arrow_values
 from headrace.fold.exponent_accumulator import ExponentAccumulator, Shape
 from headrace.fold.number_sketch import NumberSketch
 from headrace.fold.tally import Tally
+from headrace.fold.text_patterns import add_patterns, bucket_bounds
 from headrace.fold.text_sketch import TextLengths, TextSketch
 from headrace.fold.value_table import ValueTable
 from headrace.kinds import Kind
@@ -69,6 +71,10 @@ class GroupDistribution:
     _position: int
 
     @property
+    def _is_text(self) -> bool:
+        return value_type(self.kind) is None
+
+    @property
     def num_present(self) -> int:
         """Rows that are not null; NaN and infinities are present."""
         return self.num_rows - self.num_missing
@@ -107,12 +113,12 @@ class GroupDistribution:
 
     @functools.cached_property
     def _distinct(self) -> tuple[int, float]:
-        sketch = self._texts.distinct if self.kind == "text" else self._numbers.distinct
+        sketch = self._texts.distinct if self._is_text else self._numbers.distinct
         return sketch.num_distinct(self._position)
 
     @functools.cached_property
     def _shape(self) -> Shape:
-        if self.kind == "text":
+        if self._is_text:
             return Shape(math.nan, math.nan, math.nan, math.nan)
         if not self.is_exact:
             return self._numbers.moments.shape(self._position, self.num_finite)
@@ -153,13 +159,13 @@ class GroupDistribution:
     def _edge(self, index: int) -> Any:
         if not self.is_exact:
             grid = self._numbers.grid
-            return None if self.kind == "text" else (grid.high if index else grid.low)[self._position].item()
+            return None if self._is_text else (grid.high if index else grid.low)[self._position].item()
         return _item(self._values, index % len(self._counts)) if len(self._counts) else None
 
     @property
     def num_zeros(self) -> int:
         """Values that are zero (False, or the epoch)."""
-        if self.kind == "text":
+        if self._is_text:
             return 0
         if not self.is_exact:
             return int(self._numbers.grid.num_zeros[self._position])
@@ -173,7 +179,7 @@ class GroupDistribution:
         """
         if self.is_exact:
             return _item(self._values, int(np.argmax(self._counts))) if len(self._counts) else None
-        if self.kind == "text":
+        if self._is_text:
             return None
         cells = self._cells
         top = int(np.argmax(cells.counts))
@@ -184,7 +190,7 @@ class GroupDistribution:
 
     @functools.cached_property
     def _cells(self) -> Cells:
-        if self.kind == "text":
+        if self._is_text:
             nothing = np.zeros(0)
             return Cells(nothing, nothing, np.zeros(0, np.int64))
         if not self.is_exact:
@@ -211,12 +217,12 @@ class GroupDistribution:
         return self._cells.histogram(np.asarray(edges, np.float64))
 
     def top_values(self, number: int) -> list[tuple[str, int]]:
-        """The most frequent texts and their counts, most frequent first, then by their bytes; [] for other kinds.
+        """The most frequent texts and their counts, most frequent first, then by their bytes; [] for numbers.
 
         When not exact these are the most frequent of a sample of 4,096 values: counts are exact, but a value that is
         missing may have as many rows as `error_bounds["top_values"]` says. What is not UTF-8 has replacement marks.
         """
-        if self.kind != "text":
+        if not self._is_text:
             return []
         values, counts = (
             (self._values, self._counts) if self.is_exact else self._texts.sample.of_group(self._position)[:2]
@@ -225,23 +231,70 @@ class GroupDistribution:
             order = np.array(sorted(range(len(counts)), key=lambda at: (-counts[at], values[at].as_py())), np.int64)
         else:
             order = np.argsort(-counts, kind="stable")
-        return [(values[at].as_py().decode("utf-8", "replace"), int(counts[at])) for at in order[:number].tolist()]
+        shown = order[:number].tolist()
+        return [(values[at].as_py().decode("utf-8", "replace"), int(counts[at])) for at in shown]
+
+    def some_values(self, number: int) -> list[str]:
+        """So many distinct texts, spread evenly over all: the same ones whenever the values are; [] for numbers."""
+        if not self._is_text:
+            return []
+        values = self._values if self.is_exact else self._texts.sample.of_group(self._position)[0]
+        places = np.unique(np.linspace(0, max(0, len(values) - 1), min(number, len(values))).astype(np.int64))
+        return [values[at].as_py().decode("utf-8", "replace") for at in places.tolist()]
+
+    def is_whole(self, unit: int) -> bool | None:
+        """Whether every finite value is a multiple of a unit; None where there are too many values to know."""
+        if self._is_text or not len(self._counts) or not self.is_exact:
+            return None
+        return bool((np.remainder(self._values, unit) == 0).all())
 
     @functools.cached_property
+    def _lengths(self) -> tuple[TextLengths, int]:
+        if not self.is_exact:
+            return self._texts.lengths, self._position
+        lengths, owners = TextLengths.empty(1), np.zeros(len(self._counts), np.int32)
+        if self._is_text:
+            lengths.add_values(self._values, self._counts, owners, is_binary=self.kind == "binary")
+        return lengths, 0
+
+    @property
     def lengths(self) -> tuple[int, float, int, int]:
-        """Of text: smallest, mean and largest length in characters, and how many rows are not UTF-8.
+        """Of text: smallest, mean and largest length in characters (of bytes: in bytes), and rows that are not UTF-8.
 
         (0, NaN, 0, 0) when there are no texts. Exact always.
         """
-        if self.is_exact:
-            lengths, at = TextLengths.empty(1), 0
-            if self.kind == "text":
-                lengths.add_values(self._values, self._counts, np.zeros(len(self._counts), np.int32))
-        else:
-            lengths, at = self._texts.lengths, self._position
+        lengths, at = self._lengths
         number, total = int(lengths.num_values[at]), int(lengths.total_length[at])
         mean = total / number if number else math.nan
         return int(lengths.min_length[at]), mean, int(lengths.max_length[at]), int(lengths.num_invalid_utf8[at])
+
+    @property
+    def length_histogram(self) -> list[tuple[int, int, int]]:
+        """Of text: (shortest, longest, rows) of each range of lengths that occurs; exact counts, ascending.
+
+        Lengths below 32 have a range each, longer ones four to a power of two.
+        """
+        lengths, at = self._lengths
+        longest, buckets = int(lengths.max_length[at]), lengths.buckets[at]
+        return [(*bucket_bounds(bucket, longest), int(buckets[bucket])) for bucket in np.flatnonzero(buckets).tolist()]
+
+    @functools.cached_property
+    def patterns(self) -> tuple[list[tuple[str, int]], int]:
+        """Of text: every pattern (`AA-9999`) and its rows, most frequent first; and a bound.
+
+        The bound is what a pattern that is not listed may have at most: 0 as long as there are no more than 4,096.
+        """
+        if self.kind != "text":
+            return [], 0
+        bound = 0
+        if self.is_exact:
+            owners = np.zeros(len(self._counts), np.int32)
+            values, counts, _ = add_patterns(self._values, self._counts, owners, 1)
+        else:
+            values, counts, bound = self._texts.patterns.of_group(self._position)
+        pairs = zip(values.to_pylist(), counts.tolist(), strict=True)
+        found = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+        return [(pattern.decode("utf-8", "replace"), count) for pattern, count in found], bound
 
     @functools.cached_property
     def error_bounds(self) -> dict[str, ErrorBound]:
@@ -252,7 +305,7 @@ class GroupDistribution:
         if self.is_exact:
             return {}
         bounds = {"num_distinct": ErrorBound(self._distinct[1], 0.95)}
-        if self.kind == "text":
+        if self._is_text:
             bounds["top_values"] = ErrorBound(float(self._texts.sample.of_group(self._position)[2]), 1.0)
         else:
             middle, low, high = (float(item[0]) for item in self._cells.quantiles([0.5]))

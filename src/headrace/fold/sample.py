@@ -14,7 +14,7 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State
 from headrace.fold.kernels.entries import arrow_of
 from headrace.fold.kernels.hashing import combine, hash_text
-from headrace.kinds import Kind, arrow_type, canonical_array
+from headrace.kinds import PLAIN_KINDS, Kind, arrow_type, canonical_array
 
 __all__ = ["Sample", "SampleResult", "SampleState"]
 
@@ -88,7 +88,7 @@ class Sample(Fold[SampleState, SampleResult]):
     names : tuple of str
         The columns kept.
     kinds : tuple of Kind
-        Their kinds; all but "other".
+        Their kinds, each with a canonical Arrow type.
     size : int
         Rows a group.
     salt : str
@@ -96,7 +96,7 @@ class Sample(Fold[SampleState, SampleResult]):
 
     Rows of equal row id (equal keys) are drawn together; where the limit cuts through them, the smaller values stay
     (nulls last). -0.0 becomes 0.0, every NaN the same NaN.
-    Raises InvalidInput for kind "other", UnknownName when a batch lacks a column.
+    Raises InvalidInput for another kind, UnknownName when a batch lacks a column.
     Cost: 4 ns a row, once enough rows are held that few are smaller. State: `size` rows a group.
 
     >>> fold = Sample(("x",), ("integer",), size=2)
@@ -120,8 +120,9 @@ class Sample(Fold[SampleState, SampleResult]):
             raise InvalidInput(
                 f"{len(self.names)} columns and {len(self.kinds)} kinds", expected="one kind a column, each column once"
             )
-        if "other" in self.kinds:
-            raise InvalidInput(f"column {self.names[self.kinds.index('other')]!r} is of no kind that can be sampled")
+        for name, kind in zip(self.names, self.kinds, strict=True):
+            if kind not in PLAIN_KINDS:
+                raise InvalidInput(f"column {name!r} is of no kind that can be sampled: {kind}")
         if self.size < 1:
             raise InvalidInput(f"size = {self.size}", expected="1 or more")
 

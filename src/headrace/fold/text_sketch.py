@@ -14,11 +14,13 @@ from headrace.fold._contract import Groups, State
 from headrace.fold.hyperloglog import HyperLogLog
 from headrace.fold.kernels.entries import Entries, arrow_of, reduce_entries
 from headrace.fold.kernels.hashing import hash_array
+from headrace.fold.text_patterns import LENGTH_BUCKETS, add_patterns, length_buckets
 
 __all__ = ["TextLengths", "TextSketch", "ValueSample", "text_lengths"]
 
 _SAMPLE_VALUES = 4096
 _SAMPLE_BYTES = 1 << 22
+_LONGEST_KEPT = 1 << 16
 _CELL_BITS = 12
 _CELL_SHIFT = np.uint64(64 - _CELL_BITS)
 
@@ -43,29 +45,39 @@ def text_lengths(values: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
 
 @dataclass
 class TextLengths(State):
-    """Lengths in characters and invalid UTF-8, each int64[num_groups]; `min_length` is 0 where there are no texts."""
+    """Lengths in characters (or bytes) and invalid UTF-8, each int64[num_groups]; without texts `min_length` is 0.
+
+    `buckets`, int64[num_groups, 64], counts texts by length (`length_buckets`).
+    """
 
     num_values: npt.NDArray[np.int64]
     total_length: npt.NDArray[np.int64]
     min_length: npt.NDArray[np.int64]
     max_length: npt.NDArray[np.int64]
     num_invalid_utf8: npt.NDArray[np.int64]
+    buckets: npt.NDArray[np.int64]
 
     @classmethod
     def empty(cls, num_groups: int) -> Self:
         """No texts in any group."""
-        return cls(*(np.zeros(num_groups, np.int64) for _ in range(5)))
+        total, summed, shortest, longest, invalid = np.zeros((5, num_groups), np.int64)
+        return cls(total, summed, shortest, longest, invalid, np.zeros((num_groups, LENGTH_BUCKETS), np.int64))
 
     @property
     def num_groups(self) -> int:
         """Groups in this state."""
         return len(self.num_values)
 
-    def add_values(self, values: pa.Array, counts: npt.NDArray[np.int64], groups: Groups) -> None:
-        """Add texts, each counts[i] times, to groups. Cost: about 2 ns a byte."""
+    def add_values(
+        self, values: pa.Array, counts: npt.NDArray[np.int64], groups: Groups, *, is_binary: bool = False
+    ) -> None:
+        """Add texts, each counts[i] times, to groups. Cost: about 2 ns a byte; of bytes nothing is read."""
         if not len(values):
             return
-        lengths, is_valid = text_lengths(values)
+        if is_binary:
+            lengths, is_valid = np.diff(_binary_offsets(values)), np.ones(len(values), np.bool_)
+        else:
+            lengths, is_valid = text_lengths(values)
         size = len(self.num_values)
         piece = TextLengths(
             np.zeros(size, np.int64),
@@ -73,7 +85,9 @@ class TextLengths(State):
             np.full(size, np.iinfo(np.int64).max),
             np.zeros(size, np.int64),
             np.zeros(size, np.int64),
+            np.zeros((size, LENGTH_BUCKETS), np.int64),
         )
+        np.add.at(piece.buckets, (groups, length_buckets(lengths)), counts)
         np.add.at(piece.num_values, groups, counts)
         np.add.at(piece.total_length, groups, counts * lengths)
         np.minimum.at(piece.min_length, groups, lengths)
@@ -92,6 +106,7 @@ class TextLengths(State):
         np.add.at(self.num_values, groups, other.num_values)
         np.add.at(self.total_length, groups, other.total_length)
         np.add.at(self.num_invalid_utf8, groups, other.num_invalid_utf8)
+        np.add.at(self.buckets, groups, other.buckets)
 
 
 @dataclass
@@ -99,7 +114,8 @@ class ValueSample(State):
     """The values whose hashes are smallest, with exact counts; and how many rows fall in each cell of hashes.
 
     A value among the smallest of all is among the smallest of every part it is in, so its count misses nothing, and
-    which values are kept depends on the set of values alone. At most 4,096 values and 4 MiB of text a group.
+    which values are kept depends on the set of values alone. At most 4,096 values and 4 MiB of text a group; texts
+    above 64 KiB are never kept.
 
     Parameters
     ----------
@@ -153,7 +169,8 @@ class ValueSample(State):
         limit = np.full(self.num_groups, np.iinfo(np.uint64).max, np.uint64)
         full = sizes >= _SAMPLE_VALUES
         limit[full] = self.hashes[self.offsets[1:][full] - 1]
-        near = np.flatnonzero(hashes <= limit[groups])
+        # A long text would leave no room for others; its rows are in the cells all the same.
+        near = np.flatnonzero((hashes <= limit[groups]) & (np.diff(_binary_offsets(values)) <= _LONGEST_KEPT))
         if not len(near):
             return
         parts = [Entries(groups[near], values.take(arrow_of(near)), counts[near])]
@@ -201,23 +218,32 @@ def _binary_offsets(values: pa.Array) -> npt.NDArray[np.int64]:
 
 @dataclass
 class TextSketch(State):
-    """What is kept of text with too many distinct values."""
+    """What is kept of text with too many distinct values; `patterns` are a sample of patterns as `sample` is of values.
+
+    Bytes (`is_binary`) have no patterns.
+    """
 
     lengths: TextLengths
     sample: ValueSample
     distinct: HyperLogLog
+    patterns: ValueSample
 
     @classmethod
     def empty(cls, num_groups: int) -> Self:
         """No texts in any group."""
-        return cls(TextLengths.empty(num_groups), ValueSample.empty(num_groups), HyperLogLog.empty(num_groups))
+        return cls(
+            TextLengths.empty(num_groups),
+            ValueSample.empty(num_groups),
+            HyperLogLog.empty(num_groups),
+            ValueSample.empty(num_groups),
+        )
 
     @property
     def num_groups(self) -> int:
         """Groups in this state."""
         return self.lengths.num_groups
 
-    def add(self, entries: Entries) -> None:
+    def add(self, entries: Entries, *, is_binary: bool = False) -> None:
         """Add entries; groups None means group 0."""
         groups = entries.groups
         if groups is None:
@@ -225,10 +251,14 @@ class TextSketch(State):
         hashes = hash_array(entries.values)
         self.distinct.add_hashes(hashes, groups)
         self.sample.add_values(entries.values, hashes, entries.counts, groups)
-        self.lengths.add_values(entries.values, entries.counts, groups)
+        self.lengths.add_values(entries.values, entries.counts, groups, is_binary=is_binary)
+        if not is_binary:
+            patterns, counts, owners = add_patterns(entries.values, entries.counts, groups, self.num_groups)
+            self.patterns.add_values(patterns, hash_array(patterns), counts, owners)
 
     def join(self, other: TextSketch, groups: Groups) -> None:
         """Add another, whose group i is this one's group groups[i]."""
         self.lengths.join(other.lengths, groups)
         self.sample.join(other.sample, groups)
         self.distinct.join(other.distinct, groups)
+        self.patterns.join(other.patterns, groups)

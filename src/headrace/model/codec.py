@@ -7,11 +7,13 @@ texts at U+0000 without a word.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +25,7 @@ from headrace.model._rows import Lanes, RowReader
 from headrace.model._tensors import read_tensors
 from headrace.model._values import show
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
+from headrace.model.prelude import values_of
 
 __all__ = ["NULL_TEXT", "Codec", "Lanes"]
 
@@ -64,7 +67,8 @@ class Codec:
 
     The lanes are `number` float64[N, a], `integer` int64[N, b], `text` object[N, c] and `present` bool[N, d]
     (`headrace.model.columns`); a lane without columns is absent. A null is NaN in `number`, 0 with a False bit in
-    `integer`, NULL_TEXT in `text`. A NaN in a number column is a null, and is accepted where null is not.
+    `integer`, NULL_TEXT in `text`. A NaN in a number column is a null, and is accepted where null is not. What the
+    prelude derives from texts (`headrace.model.prelude`) is computed here, and lies behind the raw columns.
 
     Parameters
     ----------
@@ -86,7 +90,10 @@ class Codec:
         self.columns = tuple(columns)
         self.layout = layout_of(self.columns)
         self._ignored = frozenset(ignored)
-        self._rows = RowReader(self.columns, self._ignored)
+        self._raw = tuple(dataclasses.replace(column, derived=()) for column in self.columns)
+        self._raw_layout = layout_of(self._raw)
+        self._rows = RowReader(self._raw, self._ignored)
+        self._has_prelude = any(column.derived for column in self.columns)
 
     def table_of(self, value: Any, user: str) -> Any:
         """A table of any package (`headrace.dataset.tables.as_table`) as `from_batch` takes it; Arrow's own unchanged.
@@ -117,7 +124,7 @@ class Codec:
         column for a null where none is allowed, a value out of range, invalid UTF-8 or a text beginning with U+0000.
         Cost: about 0.4 us a row for 13 columns, four of them text (benchmarks/row.py prints what one request costs).
         """
-        return read_batch(batch, self.columns, self.layout)
+        return self._derive(read_batch(batch, self._raw, self._raw_layout))
 
     def from_json(self, body: bytes) -> Lanes:
         """Lanes of a request body `{"instances": [{"column": value, ...}, ...]}`.
@@ -137,7 +144,7 @@ class Codec:
                 # TensorFlow Serving's clients send this one, nearly always.
                 if key != "instances" and (key, value) != ("signature_name", "serving_default"):
                     raise InvalidRequest(f"unknown key {show(key)} in the body", expected=_SHAPE)
-        return self._rows.read(document["instances"])
+        return self._derive(self._rows.read(document["instances"]))
 
     def from_rows(self, rows: list[dict[str, Any]]) -> Lanes:
         """Lanes of Python rows; beside JSON's types, NumPy scalars, datetime and date (without a zone: UTC).
@@ -149,7 +156,7 @@ class Codec:
         numbers = lanes.get("number")
         if numbers is not None:
             numbers[numbers != numbers] = math.nan  # Python can hold a NaN with its sign set, JSON cannot
-        return lanes
+        return self._derive(lanes)
 
     def from_tensors(self, tensors: Mapping[str, Any]) -> Lanes:
         """Lanes of one array a column, each [N] or [N, 1]; an absent nullable column is all null.
@@ -162,4 +169,23 @@ class Codec:
         `from_json` does. Cost: vectorised but for texts, about 100 ns each.
         """
         wanted = {name: value for name, value in tensors.items() if name not in self._ignored}
-        return read_tensors(wanted, self.columns, self.layout)
+        return self._derive(read_tensors(wanted, self._raw, self._raw_layout))
+
+    def _derive(self, lanes: Lanes) -> Lanes:
+        """The lanes with what the prelude makes of their texts."""
+        if not self._has_prelude:
+            return lanes
+        more: dict[str, list[Any]] = {"integer": [], "text": [], "present": []}
+        for column in self.columns:
+            if column.derived:
+                texts = lanes["text"][:, self._raw_layout.text.index(column.name)].tolist()
+                for derived, own in zip(column.derived, column.derived_columns, strict=True):
+                    values, present = values_of(derived, texts, NULL_TEXT)
+                    more[own.lane].append(values)
+                    if own.has_present_bit:
+                        more["present"].append(present)
+        for lane, arrays in more.items():
+            if arrays:
+                columns = np.stack(arrays, axis=1)
+                lanes[lane] = np.concatenate([lanes[lane], columns], axis=1) if lane in lanes else columns
+        return {lane: lanes[lane] for lane in self.layout.lanes}

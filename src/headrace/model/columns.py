@@ -6,8 +6,9 @@
     text      object[N, c]      texts (Python str, nothing else)   NULL_TEXT
     present   bool[N, d]        one bit per NULLABLE integer, timestamp or boolean
 
-Columns keep their order inside each lane. A lane without columns is not an input of the graph. Few wide inputs cost
-a third of one input a column, because each input of a run has a fixed price.
+What the prelude derives from a text column lies in the lane of its own kind, behind the raw columns; clients do not
+send it. Columns keep their order inside each lane. A lane without columns is not an input of the graph. Few wide inputs
+cost a third of one input a column, because each input of a run has a fixed price.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.model.prelude import Derived
 from headrace.schema import Kind, Schema
 
 __all__ = ["LANES", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
@@ -52,8 +54,10 @@ class InputColumn:
         The range an integer, number or timestamp (int64 microseconds UTC) must lie in, ends included; NaN passes.
     allow_nan : bool
         Whether a number that may not be null may be NaN. Where null is allowed NaN is, because it is the same there.
+    derived : tuple of Derived
+        What the prelude makes of a text.
 
-    Raises InvalidInput for a kind that cannot enter a model.
+    Raises InvalidInput for a kind that cannot enter a model, and for a prelude on another kind than text.
 
     >>> InputColumn("dep_delay", "number").lane
     'number'
@@ -65,6 +69,7 @@ class InputColumn:
     min: int | float | None = None
     max: int | float | None = None
     allow_nan: bool = True
+    derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in _LANE_OF:
@@ -74,6 +79,11 @@ class InputColumn:
                 expected=", ".join(_LANE_OF),
                 fix="leave the column out of the features, or cast it before",
             )
+        given: Iterable[Any] = self.derived  # as plain data, where a signature is read
+        made = tuple(item if isinstance(item, Derived) else Derived(**item) for item in given)
+        if made and self.kind != "text":
+            raise InvalidInput(f"a prelude on {self.kind}", where=f"column {self.name!r}", expected="text")
+        object.__setattr__(self, "derived", made)
 
     @property
     def lane(self) -> LaneName:
@@ -92,14 +102,23 @@ class InputColumn:
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, for the signature; NaN is mentioned where it is refused."""
-        plain = {
+        plain: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind,
             "is_nullable": self.is_nullable,
             "min": self.min,
             "max": self.max,
         }
-        return plain | {"allow_nan": False} if self.refuses_nan else plain
+        if self.refuses_nan:
+            plain["allow_nan"] = False
+        if self.derived:
+            plain["derived"] = [item.to_plain() for item in self.derived]
+        return plain
+
+    @property
+    def derived_columns(self) -> tuple[InputColumn, ...]:
+        """The derived columns as columns of their own kind."""
+        return tuple(InputColumn(item.name, item.kind, item.is_nullable) for item in self.derived)
 
 
 @dataclass(frozen=True)
@@ -121,17 +140,18 @@ class Layout:
 
 
 def layout_of(columns: Sequence[InputColumn]) -> Layout:
-    """Where each column lies.
+    """Where each column lies: the raw ones first, then what the prelude derives from them.
 
     Raises InvalidInput where a name appears twice.
 
     >>> layout_of([InputColumn("a", "integer"), InputColumn("b", "boolean", is_nullable=False)])
     Layout(number=(), integer=('a', 'b'), text=(), present=('a',))
     """
+    columns = [*columns, *(item for column in columns for item in column.derived_columns)]
     names = [column.name for column in columns]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidInput(f"input column {name!r} appears twice", where="model columns")
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"input column {name!r} appears twice", where="model columns")
     found: dict[str, tuple[str, ...]] = {
         lane: tuple(column.name for column in columns if column.lane == lane) for lane in ("number", "integer", "text")
     }

@@ -39,7 +39,7 @@ _LANE_DTYPE: dict[str, npt.DTypeLike] = {
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor [N, 1] in a graph under construction, and how its nulls are written.
+    """A tensor [N, width] in a graph under construction, and how its nulls are written.
 
     Parameters
     ----------
@@ -50,11 +50,14 @@ class Value:
         text = string with NULL_TEXT for null.
     present : str or None
         The name of a bool tensor [N, 1], False where null; None = no nulls beyond what the values themselves write.
+    width : int
+        1; above that a vector of numbers, which a feature may be.
     """
 
     name: str
     kind: Kind
     present: str | None = None
+    width: int = 1
 
 
 def _element_type(dtype: npt.DTypeLike) -> int:
@@ -87,7 +90,8 @@ class GraphBuilder:
         self.columns = tuple(columns)
         layout = layout_of(self.columns)
         self.lanes: dict[str, tuple[str, ...]] = {name: getattr(layout, name) for name in LANES}
-        self._by_name = {column.name: column for column in self.columns}
+        derived = [item for column in self.columns for item in column.derived_columns]
+        self._by_name = {column.name: column for column in [*self.columns, *derived]}
         self._nodes: list[tuple[Any, list[str]]] = []  # a NodeProto without outputs, and its outputs
         self._made: dict[bytes, list[str]] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}

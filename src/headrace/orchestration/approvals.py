@@ -9,6 +9,7 @@ run that asks about the same again has its answer; about anything else nobody ha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,12 @@ from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
 from headrace.orchestration.handles import Reference
 from headrace.orchestration.tracing import located
+from headrace.store import Asked
 
 if TYPE_CHECKING:
     from headrace.store import ApprovalRow, RunRow, Store
 
-__all__ = ["Waiting", "answer", "subject_of", "waiting_of", "waiting_runs"]
+__all__ = ["Waiting", "answer", "expire_due", "subject_of", "waiting_of", "waiting_runs"]
 
 _OPEN = ("waiting", "running", "queued", "failed")
 """States of a run whose steps may wait: one that failed in another step takes the answer when it is resumed."""
@@ -45,6 +47,8 @@ class Waiting:
         Of each of these, the step and output that it is: name -> "gate.leave".
     asked_us : int
         Since when it waits, UTC epoch microseconds.
+    until_us : int or None
+        When it becomes a no without an answer, UTC epoch microseconds; None = never.
     """
 
     run_id: str
@@ -55,6 +59,7 @@ class Waiting:
     about: dict[str, str]
     made_by: dict[str, str]
     asked_us: int
+    until_us: int | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: what `headrace status -o json` prints."""
@@ -95,20 +100,21 @@ def waiting_of(store: Store, run: RunRow) -> list[Waiting]:
         row = newest.get(planned["name"])
         if row is None or row.state != "waiting":
             continue
-        asked = (row.result or {})["approval"]
-        if store.answered(run.pipeline, row.step, asked["subject"]) is None:
-            about = dict(sorted(asked["about"].items(), key=lambda item: (item[0] != "thing", item[0])))
+        asked = Asked.of(row.result)
+        if asked is not None and store.answered(run.pipeline, row.step, asked.subject, run_id=run.run_id) is None:
+            about = dict(sorted(asked.about.items(), key=lambda item: (item[0] != "thing", item[0])))
             made = {digest: reference for reference, digest in row.inputs.items()}
             found.append(
                 Waiting(
                     run.run_id,
                     run.pipeline,
                     row.step,
-                    asked["question"],
-                    asked["subject"],
+                    asked.question,
+                    asked.subject,
                     about,
                     {name: made.get(digest, "") for name, digest in about.items()},
                     row.started_us,
+                    asked.until_us(row.started_us),
                 )
             )
     return found
@@ -119,6 +125,18 @@ def waiting_runs(store: Store, *, limit: int = 100) -> list[Waiting]:
     runs = [run for state in ("waiting", "running") for run in store.runs(state=state, limit=limit)]
     runs.sort(key=lambda run: run.created_us, reverse=True)
     return [item for run in runs for item in waiting_of(store, run)]
+
+
+def expire_due(store: Store, *, limit: int = 1000) -> list[Waiting]:
+    """End what waited past its time-out: nobody's no, and its run goes back into the queue, for a worker to end.
+
+    Workers and `headrace up` call it every second or so; a run that goes on ends its own. Cost: the attempts of each
+    run that waits, `limit` at most.
+    """
+    now_us = time.time_ns() // 1000
+    found = [item for run in store.runs(state="waiting", limit=limit) for item in waiting_of(store, run)]
+    over = [item for item in found if item.until_us is not None and item.until_us <= now_us]
+    return [item for item in over if store.expire(item.run_id, item.step)]
 
 
 def answer(

@@ -192,11 +192,10 @@ def _approval(arguments: dict[str, Any], context: Context) -> Done:
 
     subject, about = subject_of(arguments)
     pipeline = context.store.run(context.attempt.run_id).pipeline
-    answer = context.store.answered(pipeline, context.attempt.step, subject)
+    answer = context.store.answered(pipeline, context.attempt.step, subject, run_id=context.attempt.run_id)
     if answer is None:
         raise InvalidInput("nobody has answered yet", fix=f"headrace approve {context.attempt.run_id}")
-    word = "approved" if answer.is_approved else "rejected"
-    said = f"{word} by {answer.by}" + (f": {answer.because}" if answer.because else "")
+    said = answer.said
     result: dict[str, Any] = {
         "ok": answer.is_approved,
         "summary": said,

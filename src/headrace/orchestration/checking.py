@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.calls import an, user_line
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.orchestration.handles import ANY, Handle
+from headrace.orchestration.patience import Patience
 
 if TYPE_CHECKING:
     from headrace.orchestration.tracing import Node
@@ -225,8 +226,10 @@ def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()
             _check_rules(values, nodes)
         elif verb == "when":
             _check_condition(values, nodes)
-        elif verb == "approval" and not isinstance(values.get("question", ""), str):
-            raise InvalidInput(f"question of hr.approval is {_said(values['question'])}", expected="a text")
+        elif verb == "approval":
+            if not isinstance(values.get("question", ""), str):
+                raise InvalidInput(f"question of hr.approval is {_said(values['question'])}", expected="a text")
+            Patience(timeout_s=values.get("timeout_s"))
         elif verb in ("push", "champion") and isinstance(values["endpoint"], str):
             from headrace.store import check_endpoint_name
 

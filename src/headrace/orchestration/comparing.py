@@ -157,6 +157,9 @@ def _schemas(store: Store, last: list[dict[str, AttemptRow]], problems: Rows) ->
         yield from _schema_changes(*schemas)
 
 
+_FEATURE_PARTS = ("format", "features")  # the rest is about the data set
+
+
 def _schema_changes(before: Schema, now: Schema) -> Iterator[dict[str, Any]]:
     for name in dict.fromkeys(feature.name for schema in (before, now) for feature in schema.features):
         if name not in before or name not in now:
@@ -166,8 +169,16 @@ def _schema_changes(before: Schema, now: Schema) -> Iterator[dict[str, Any]]:
         for item in fields(before[name]):
             old, new = getattr(before[name], item.name), getattr(now[name], item.name)
             if old != new:
-                values = [list(value) if isinstance(value, tuple) else value for value in (old, new)]
+                plain = [schema[name].to_plain().get(item.name) for schema in (before, now)]
+                values = [old if plain[0] is None else plain[0], new if plain[1] is None else plain[1]]
+                values = [list(value) if isinstance(value, tuple) else value for value in values]
                 yield {"feature": name, "field": item.name, "before": values[0], "now": values[1]}
+    parts = [
+        {key: value for key, value in one.to_plain().items() if key not in _FEATURE_PARTS} for one in (before, now)
+    ]
+    for key in dict.fromkeys([*parts[0], *parts[1]]):
+        if parts[0].get(key) != parts[1].get(key):
+            yield {"feature": None, "field": key, "before": parts[0].get(key), "now": parts[1].get(key)}
 
 
 def _statistics(store: Store, last: list[dict[str, AttemptRow]], problems: Rows) -> Iterator[dict[str, Any]]:

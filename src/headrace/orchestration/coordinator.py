@@ -9,6 +9,7 @@ Longer than most files: it is one loop over one set of steps, whose parts would 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -98,6 +99,7 @@ class Coordinator:
         self._waits_for_room = False
         self._is_resting = False  # whether the run ends here, to go on when a person has answered
         self._asking: dict[str, str] = {}  # steps that wait for a person, and what they ask
+        self._until_us: dict[str, int] = {}  # when some of these become a no
         self._calls = {node.name: node.call for node in plan.graph.nodes}
         self._left_out: set[str] = set()  # steps after which one is skipped, not blocked
         self._missing: dict[str, str] = {}  # steps that are ready, and whose key the store does not know
@@ -278,17 +280,30 @@ class Coordinator:
         record = self.hands.record(node, digests)
         arguments = record["parts"]["arguments"]
         subject, about = subject_of(arguments)
-        if self.store.answered(self.plan.graph.pipeline, node.name, subject) is not None:
+        if self.store.answered(self.plan.graph.pipeline, node.name, subject, run_id=self.run_id) is not None:
             self._asking.pop(node.name, None)
             return False
+        timeout_s = arguments.get("timeout_s")  # a plan that an earlier headrace recorded has none
         if node.name not in self._asking:
             question = self._asking[node.name] = str(arguments["question"])
             is_new = self.store.ask(
-                self.run_id, node.name, key, subject=subject, question=question, about=about, **record
+                self.run_id,
+                node.name,
+                key,
+                subject=subject,
+                question=question,
+                about=about,
+                timeout_s=timeout_s,
+                **record,
             )
             self._seen[node.name] += is_new
             progress.say(f"{node.name}: waiting for approval" + (f": {question}" if question else ""))
-        return True
+            if timeout_s is not None:
+                asked_us = self.store.attempts(self.run_id, node.name)[-1].started_us
+                self._until_us[node.name] = asked_us + round(timeout_s * 1e6)
+        if time.time_ns() // 1000 < self._until_us.get(node.name, math.inf):
+            return True
+        return not self.store.expire(self.run_id, node.name) or self._is_unanswered(node, key, digests)
 
     def _leave_out(self, node: Node, need: Reference) -> None:
         """Record that a step is blocked, or skipped, and by what."""

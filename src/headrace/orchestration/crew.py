@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from headrace import progress
 from headrace.errors import InvalidInput, LeaseLost, StoreBusy
+from headrace.orchestration.approvals import expire_due
 from headrace.orchestration.children import spare_runner
 from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
@@ -32,6 +33,7 @@ __all__ = ["Crew"]
 # A run that was taken so often, and not one step ended in between, kills whoever takes it.
 _MOST_TAKES = 5
 _GETS_ON = ("attempt-succeeded", "attempt-cached", "approval-answered", "run-finished")
+_EXPIRE_S = 1.0  # how often is looked whether a question's time is over
 _PAUSE_S = 5.0  # after the store has failed a run, before it is tried again
 
 
@@ -77,6 +79,7 @@ class Crew:
         self.interrupts = 0
         self._teller = Teller(store, settings)
         self._announced = 0.0
+        self._expired = -_EXPIRE_S
         self._left: dict[str, float] = {}  # runs that the store failed under us: when to put them back
 
     @property
@@ -104,6 +107,10 @@ class Crew:
                 helper.stop()
         self._collect()
         self._teller.turn()
+        if now - self._expired > _EXPIRE_S:
+            self._expired = now
+            for item in expire_due(self.store):
+                progress.say(f"run {item.run_id}: {item.step} expired: nobody answered in time")
         running = self.store.runs(state="running")
         if not self.interrupts:
             self._take(running)

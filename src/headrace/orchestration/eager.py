@@ -77,7 +77,7 @@ def tune(trainer: Any, graph: Any, dataset: Any, **options: Any) -> Any:
     return tune_in(trainer, graph, dataset, store=store, version=version, **options)
 
 
-def approval(thing: Any, *, question: str = "", evidence: Any = ()) -> Any:
+def approval(thing: Any, *, question: str = "", evidence: Any = (), timeout_s: float | None = None) -> Any:
     """Raise Misuse: a person is asked by a run, which can wait."""
     raise Misuse(
         "hr.approval outside a pipeline asks nobody",

@@ -57,8 +57,11 @@ def ending(store: Store, run: RunRow, *, width: int = 0) -> list[str]:
 
 def waiting_lines(waiting: Iterable[Waiting]) -> Iterator[str]:
     """What waits for a person: the question, what to look at, and what to type."""
+    from headrace.report.figures import moment
+
     for item in waiting:
-        yield f"run {item.run_id} waits at {item.step}" + (f": {item.question}" if item.question else "")
+        until = "" if item.until_us is None else f", until {moment(item.until_us // 1_000_000 * 1_000_000)} UTC"
+        yield f"run {item.run_id} waits at {item.step}{until}" + (f": {item.question}" if item.question else "")
         for name, found in item.about.items():
             yield f"{_INDENT}{name}, {item.made_by[name]}: headrace show {found[:_DIGITS]}"
         named = f"{item.run_id} {shlex.quote(item.step)}"
@@ -139,7 +142,7 @@ def _endpoints(store: Store, run: RunRow, last: dict[str, AttemptRow]) -> Iterat
             is_new = row is not None and row.state == "succeeded" and version == served
             word = "now " if is_new else "still " if version is None and served is not None else ""
             line = f"endpoint {name}: {word}serves {serves}"
-        entered = any(move.action == "enter" and move.reason == f"version {version}" for move in store.moves(name))
+        entered = any(move.action == "enter" and move.concerns == version for move in store.moves(name))
         if version not in (None, served):
             line += f"; this run's model is version {version}"
         if entered and live is not None and version != live.version:
@@ -183,17 +186,19 @@ def _next(store: Store, run: RunRow, last: dict[str, AttemptRow], waiting: list[
     for row in refused:
         names = list((row.result or {}).get("names", ()))
         if calls.get(row.step) == "approval":
-            yield f"next: change what was asked about, then: {again}"
-            yield f"  or: the no was wrong: headrace approve {run.run_id} {row.step} --overrule --by PERSON"
+            is_expired = not (row.result or {})["approval"]["by"]
+            yield f"next: {'it asks anew' if is_expired else 'change what was asked about, then'}: {again}"
+            wrong = "yes after all" if is_expired else "the no was wrong"
+            yield f"  or: {wrong}: headrace approve {run.run_id} {row.step} --overrule --by PERSON"
         elif names:
             yield f"next: put the data right, then: {again}"
             about = [name for name in names if name.partition(":")[0] in AMENDABLE]
             path = _schema_file(run)
             if about and path is not None:
                 allow = " ".join(f"--allow {shlex.quote(name)}" for name in about[:_MOST_NAMED])
-                replace = (f"change {path.name}, or: ", "--replace ") if path.exists() else ("", "")
-                accept = f"headrace schemas accept {run.run_id} {replace[1]}{allow}"
-                yield f"  or: the schema is what is wrong: {replace[0]}{accept}"
+                change = f"change {path.name}, or: " if path.exists() else ""
+                accept = f"headrace schemas accept {run.run_id} {allow}"
+                yield f"  or: the schema is what is wrong: {change}{accept}"
             if all(map(can_waive, names)):
                 waive = " ".join(f"--waive {shlex.quote(name)}" for name in names[:_MOST_NAMED])
                 them = "the finding" if len(names) == 1 else "findings"

@@ -94,6 +94,9 @@ def explain(store: Store, run: RunRow, step: str) -> Explanation:
         return answer(f"{last.state}: {last.reason}")
     if last.state == "waiting":
         return answer("waiting for a person's approval" + (f": {last.reason}" if last.reason else ""))
+    if last.state == "succeeded" and "approval" in (last.result or {}):
+        has_answer = bool((last.result or {})["approval"]["by"])
+        return answer("it ran: a person has answered" if has_answer else "it ran: nobody has answered in time")
     if last.state == "cached":
         made = store.cached(last.key)
         source = "an earlier run" if made is None else f"run {made.run_id}"

@@ -43,7 +43,7 @@ class StepRecord:
     rows_read, rows_reused : int
         Rows it read; rows that kept states stood for.
     num_attempts : int
-        How often it was begun.
+        How often it was begun; to wait for a person is no beginning.
     outputs : mapping of str to (kind, digest)
         What it made, or was found.
     figures : mapping
@@ -151,7 +151,7 @@ def _step(
         seconds,
         int(result.get("rows_read", 0)) if did_work else 0,
         int(result.get("rows_reused", 0)) if did_work else 0,
-        len(tried),
+        sum(row.state != "waiting" for row in tried),
         outputs,
         figures_of(result),
     )
@@ -166,6 +166,8 @@ def _why(found: Explanation) -> str:
 def _says(last: AttemptRow | None, result: Mapping[str, Any]) -> Iterator[str]:
     if last is not None and last.state in ("failed", "lost", "blocked", "skipped", "waiting") and last.reason:
         yield last.reason
+    if result.get("ok") and "approval" in result:  # a person's yes; a no is among the items
+        yield str(result["summary"])
     yield from (str(item) for item in result.get("items", ()))
     for item in result.get("waived", ()):
         yield (

@@ -222,8 +222,11 @@ def ingest(
 
 
 @_verb("headrace.statistics:analyze", {"statistics": "statistics"}, {"dataset": "dataset"})
-def analyze(dataset: Any, *, slices: Sequence[Any] = (), engine: Any = None) -> Any:
-    """Describe every column of a data set, per span, split and slice; see `headrace.statistics.analyze`."""
+def analyze(dataset: Any, *, slices: Sequence[Any] = (), relations: bool = False, engine: Any = None) -> Any:
+    """Describe every column of a data set, per span, split and slice; see `headrace.statistics.analyze`.
+
+    `relations=True` also looks at how columns go together, and at what each says about the label.
+    """
 
 
 @_verb("headrace.validation:infer_schema", {"schema": "schema"}, {"statistics": "statistics"})
@@ -375,7 +378,7 @@ def push(model: Any, verdict: Any, *, endpoint: str) -> Any:
 
 
 @_verb("headrace.orchestration.eager:approval", {"approved": ANY}, passes=("thing",))
-def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = ()) -> Any:
+def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = (), timeout_s: float | None = None) -> Any:
     """Pass something on when a person has approved it: `hr.push(model, hr.approval(verdict), endpoint="late")`.
 
     The answer is bound to the digests of `thing` and of all `evidence`: when one of them changes the person is asked
@@ -393,6 +396,9 @@ def approval(thing: Any, *, question: str = "", evidence: Sequence[Any] = ()) ->
         What the person is asked, in words.
     evidence : sequence of handles
         What else the person looks at, and the answer is bound to.
+    timeout_s : float, optional
+        Seconds after which nobody's answer is a no, "expired": a worker, `headrace up` or `headrace resume` notices,
+        and the run ends as "rejected" (exit code 1). A new run asks anew. None = it waits for ever.
 
     Raises Misuse outside a pipeline: nobody is asked there.
     """

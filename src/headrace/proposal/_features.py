@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from headrace.kinds import PLAIN_KINDS
 from headrace.proposal._columns import is_group, is_identifier, num_missing
 from headrace.schema import format_moment
 from headrace.statistics import FeatureStatistics, Statistics
@@ -74,7 +75,11 @@ def choose_features(
             left_out.append(LeftOut(column, "missing in some spans, or of another type there"))
             continue
         seen = statistics[column]
-        reason = f"{type_text}: cast or flatten it before" if seen.type == "other" else _unusable(seen, key, sensitive)
+        reason = (
+            f"{type_text}: cast or flatten it before"
+            if seen.type not in PLAIN_KINDS
+            else _unusable(seen, key, sensitive)
+        )
         if reason:
             left_out.append(LeftOut(column, reason))
             continue

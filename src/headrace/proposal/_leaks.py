@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from headrace.dataset import Dataset
 from headrace.engine import LocalEngine
 from headrace.fold import RowCopies, Sample
+from headrace.kinds import PLAIN_KINDS
 from headrace.proposal._label import Label
 from headrace.statistics import Statistics
 
@@ -30,7 +31,7 @@ def look_at_rows(dataset: Dataset, statistics: Statistics) -> tuple[pa.Table, fl
 
     Columns of other kinds are not in the sample. Cost: one pass over all columns; 16,384 rows are held.
     """
-    kinds = {name: statistics[name].type for name in statistics.feature_names if statistics[name].type != "other"}
+    kinds = {name: statistics[name].type for name in statistics.feature_names if statistics[name].type in PLAIN_KINDS}
     drawn = Sample(tuple(kinds), tuple(kinds.values()), size=SIZE)
     if len(kinds) < len(dataset.column_names):
         (state,) = LocalEngine().fold([drawn], dataset, dataset.parts())

@@ -201,8 +201,8 @@ def standing_of(store: Store, name: str) -> Standing:
     first = set(policy.versions)
     for move in store.moves(name):
         withdrawn.pop(move.version, None)
-        if move.action == "admit" and move.replaced is not None:
-            withdrawn.pop(move.replaced, None)
+        if move.action == "admit":
+            withdrawn.pop(move.concerns, None)
         elif move.action in ("withdraw", "rollback") and move.replaced is not None:
             withdrawn[move.replaced] = move.reason
         elif move.action == "policy" and move.time_us == since_us:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.rules._rule import Rule, quote
+from headrace.rules._sure import LEVEL, Comparison, compare, holm
+from headrace.rules._value import Value
 
-__all__ = ["Finding", "Measurements", "Slice", "Value", "judge", "judge_all", "slice_text"]
+__all__ = ["Finding", "Measurements", "Slice", "judge", "judge_all", "slice_text"]
 
 # (column, value as text) pairs; None is null; no pairs = all rows.
 Slice = tuple[tuple[str, str | None], ...]
@@ -24,29 +26,6 @@ def slice_text(pairs: Slice) -> str:
     ('carrier=AA,origin=null', 'overall')
     """
     return ",".join(f"{quote(column)}={quote(value)}" for column, value in pairs) or "overall"
-
-
-@dataclass(frozen=True)
-class Value:
-    """One metric on one slice.
-
-    Parameters
-    ----------
-    value : float
-        NaN where it is not defined.
-    num_rows : int
-        Rows with a label.
-    lower, upper : float or None
-        The ends of its interval; None until intervals exist.
-    reason : str
-        Why it is NaN; "" where it is not.
-    """
-
-    value: float
-    num_rows: int
-    lower: float | None = None
-    upper: float | None = None
-    reason: str = ""
 
 
 Values = Mapping[Slice, Mapping[str, Value]]
@@ -72,6 +51,11 @@ class Measurements:
     champion: Values | None = None
     baseline: Values = field(default_factory=dict)
     champion_reason: str = ""
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether values come with intervals; a value without one is then not sure."""
+        return any(value.std_error is not None for metrics in self.values.values() for value in metrics.values())
 
     @property
     def without_champion(self) -> str:
@@ -103,6 +87,8 @@ class Finding:
         Why, in words.
     by_value : bool
         Whether the value itself was judged, not the bound of its interval.
+    lower, upper : float or None
+        The 95 % interval that was judged: of the value, or of its difference from the champion (baseline).
     is_judged : bool
         False where a slice has too few rows, or there is no champion yet: `ok` then says nothing of the model.
     """
@@ -118,6 +104,8 @@ class Finding:
     reason: str
     by_value: bool = True
     is_judged: bool = True
+    lower: float | None = None
+    upper: float | None = None
 
     @property
     def message(self) -> str:
@@ -151,7 +139,8 @@ def judge(rule: Rule, measurements: Measurements) -> list[Finding]:
     A slice with fewer rows than the rule asks for is reported and not judged, whatever its value; none left to judge is
     not ok. A value that is NaN, infinite or missing, on either side, is not ok. A champion rule without a champion, or
     with one that takes other rows, is "first version" and ok here: `judge_all` asks for an absolute rule beside it.
-    Judged by value until intervals exist.
+    Judged on the bound of the value's interval, or of its difference from the champion on the same rows, over several
+    slices at Holm's levels; on the value alone where the rule says "by value", or nothing has an interval.
 
     `worst` compares the worst slice with the number, or with the champion's (baseline's) worst among the same slices.
 
@@ -178,7 +167,8 @@ def judge(rule: Rule, measurements: Measurements) -> list[Finding]:
         return [*findings, _problem(rule, f"nothing left to judge: no slice has {rule.min_rows} rows")]
     if rule.scope == "worst":
         return [*findings, _judge_worst(rule, judged, measurements)]
-    return [*findings, *(_judge_one(rule, pairs, [pairs], measurements) for pairs in judged)]
+    compared = [_compare(rule, pairs, [pairs], measurements) for pairs in judged]
+    return [*findings, *_findings(rule, compared)]
 
 
 def judge_all(rules: Sequence[Rule], measurements: Measurements) -> tuple[Finding, ...]:
@@ -263,27 +253,86 @@ def _missing_slice(rule: Rule, measurements: Measurements) -> str:
     return f"the evaluation has no slices by {by}; evaluate with slices={asked_for!r}"
 
 
-def _judge_one(rule: Rule, pairs: Slice, references: list[Slice], measurements: Measurements) -> Finding:
-    """Judge the value on `pairs` against the reference; of several reference slices the worst counts."""
+@dataclass(frozen=True)
+class _Compared:
+    """A slice on its way to a finding: either `odd` says what is wrong, or there is something to compare."""
+
+    pairs: Slice
+    value: Value | None
+    odd: str = ""
+    is_first: bool = False  # there is no champion: reported, not judged
+    bound: float | None = None
+    allowed: float = math.nan
+    comparison: Comparison | None = None  # None = by value
+
+
+def _compare(rule: Rule, pairs: Slice, references: list[Slice], measurements: Measurements) -> _Compared:
+    """The value on `pairs` against the reference; of several reference slices the worst counts."""
     value = measurements.values[pairs].get(rule.metric)
     if value is None or not math.isfinite(value.value):
         why = f": {value.reason}" if value and value.reason else ""
         shown = "missing" if value is None else str(value.value)
-        return _finding(rule, pairs, value, ok=False, reason=f"{rule.metric} is {shown}{why}")
-    bound = rule.number
+        return _Compared(pairs, value, f"{rule.metric} is {shown}{why}")
+    bound, reference, place = rule.number, None, pairs
     if rule.reference != "number":
         table = measurements.champion if rule.reference == "champion" else measurements.baseline
         if table is None:
-            return _finding(rule, pairs, value, ok=True, reason=measurements.without_champion, is_judged=False)
-        found = [table.get(item, {}).get(rule.metric) for item in references]
-        if any(item is None or not math.isfinite(item.value) for item in found):
-            reason = f"the {rule.reference} has no {rule.metric} there to compare with"
-            return _finding(rule, pairs, value, ok=False, reason=reason)
-        bound = _worst(rule)(item.value for item in found if item is not None)
+            return _Compared(pairs, value, measurements.without_champion, is_first=True)
+        found = {item: table.get(item, {}).get(rule.metric) for item in references}
+        known = {item: one for item, one in found.items() if one is not None and math.isfinite(one.value)}
+        if len(known) < len(references):
+            return _Compared(pairs, value, f"the {rule.reference} has no {rule.metric} there to compare with")
+        bound = _worst(rule)(one.value for one in known.values())
+        place = next(item for item, one in known.items() if one.value == bound)
+        reference = known[place]
     allowed = _adjust(rule, bound)
-    ok = math.isfinite(allowed) and _HOLDS[rule.op](value.value, allowed)
-    reason = f"{value.value:.6g} is {'' if ok else 'not '}{rule.op} {allowed:.6g}"
-    return _finding(rule, pairs, value, ok=ok, reason=reason, bound=bound, allowed=allowed)
+    if rule.by_value or not measurements.has_intervals or not math.isfinite(allowed):
+        return _Compared(pairs, value, bound=bound, allowed=allowed)
+    if value.std_error is None:
+        reason = f"{rule.metric} is {value.value:.6g}, and {value.num_rows} rows cannot say how sure that is"
+        return _Compared(pairs, value, reason + ': "with N rows" leaves such a slice out, "by value" judges it so')
+    comparison = compare(rule, value, allowed, reference, is_same_slice=place == pairs)
+    return _Compared(pairs, value, bound=bound, allowed=allowed, comparison=comparison)
+
+
+def _findings(rule: Rule, compared: Sequence[_Compared]) -> list[Finding]:
+    """One finding each; chances are corrected for how many there are."""
+    told = [one for one in compared if one.comparison is not None and one.comparison.chance is not None]
+    chances = [one.comparison.chance for one in told if one.comparison and one.comparison.chance is not None]
+    corrected = {one.pairs: chance for one, chance in zip(told, holm(chances), strict=True)}
+    findings = []
+    for one in compared:
+        if one.odd:
+            findings.append(
+                _finding(rule, one.pairs, one.value, ok=one.is_first, reason=one.odd, is_judged=not one.is_first)
+            )
+            continue
+        assert one.value is not None
+        holds = math.isfinite(one.allowed) and _HOLDS[rule.op](one.value.value, one.allowed)
+        ok = holds if one.comparison is None else holds and corrected.get(one.pairs, 0.0) <= LEVEL
+        reason = f"{one.value.value:.6g} is {'' if holds else 'not '}{rule.op} {one.allowed:.6g}"
+        finding = _finding(rule, one.pairs, one.value, ok=ok, reason=reason, bound=one.bound, allowed=one.allowed)
+        if one.comparison is not None:
+            reason = _reason(rule, one.comparison, reason, ok=ok, num_judged=len(told))
+            lower, upper = one.comparison.lower, one.comparison.upper
+            finding = dataclasses.replace(finding, reason=reason, by_value=False, lower=lower, upper=upper)
+        findings.append(finding)
+    return findings
+
+
+def _reason(rule: Rule, comparison: Comparison, reason: str, *, ok: bool, num_judged: int) -> str:
+    """What was judged, in words: the interval, and why it was not enough."""
+    between = f"{comparison.lower:.4g} to {comparison.upper:.4g}"
+    if rule.reference == "number":
+        reason += f"; 95 % interval {between}"
+    elif comparison.chance is None:
+        return f"{reason}; both predict the same"
+    else:
+        reason += f"; the difference is {between} at 95 %"
+    if ok or not comparison.holds:
+        return reason
+    among = f" among {num_judged} slices" if num_judged > 1 else ""
+    return f'{reason}: not sure enough{among}; more rows, a wider margin, or "by value"'
 
 
 def _worst(rule: Rule) -> Callable[[Iterable[float]], float]:
@@ -295,6 +344,10 @@ def _judge_worst(rule: Rule, judged: list[Slice], measurements: Measurements) ->
     for pairs in judged:
         value = measurements.values[pairs].get(rule.metric)
         if value is None or not math.isfinite(value.value):  # a slice without a value may be the worst of all
-            return _judge_one(rule, pairs, judged, measurements)
+            return _judged_alone(rule, pairs, judged, measurements)
         measured.append(value.value)
-    return _judge_one(rule, judged[measured.index(_worst(rule)(measured))], judged, measurements)
+    return _judged_alone(rule, judged[measured.index(_worst(rule)(measured))], judged, measurements)
+
+
+def _judged_alone(rule: Rule, pairs: Slice, references: list[Slice], measurements: Measurements) -> Finding:
+    return _findings(rule, [_compare(rule, pairs, references, measurements)])[0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,153 +14,16 @@ import pyarrow as pa
 from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
-from headrace.kinds import KINDS, Kind, kind_of
+from headrace.kinds import PLAIN_KINDS, arrow_type, kind_of
 from headrace.lookup import Shown
-from headrace.schema.yaml_file import FORMAT, read_yaml, write_yaml
+from headrace.schema._feature import SEVERITIES, Feature
+from headrace.schema.checking import check_code, check_texts, pairs_of
+from headrace.schema.dataset_limits import DatasetLimits, FreeCheck
+from headrace.schema.yaml_file import FORMATS, format_of, read_yaml, write_yaml
 
-__all__ = ["Feature", "Schema"]
+__all__ = ["Schema"]
 
-_RANGED = ("integer", "number", "timestamp")
-
-
-def _text(value: object, what: str, where: str) -> None:
-    """Text that Arrow and a file can hold: lone surrogates can be neither."""
-    try:
-        if not isinstance(value, str):
-            raise InvalidInput(f"{what} = {value!r} is not text", where=where, expected="text", fix="put it in quotes")
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InvalidInput(f"{what} = {value!r} holds a lone surrogate", where=where, expected="text") from None
-
-
-def _limit(value: object, kind: Kind, what: str, where: str) -> int | float:
-    """A limit in the one form its kind has, so that 5 and 5.0 are the same schema."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidInput(f"{what} = {value!r}", where=where, expected="a finite number; leave it out for no limit")
-    if kind == "number":
-        exact = float(value) + 0.0  # -0.0 and 0.0 are one limit
-        if exact != value:
-            raise InvalidInput(f"{what} = {value!r} is no float64", where=where, expected=f"{exact!r}, the nearest one")
-        return exact
-    if value != int(value) or not -(2**63) <= value < 2**63:
-        raise InvalidInput(f"{what} = {value!r}", where=where, expected="a whole number that fits int64")
-    return int(value)
-
-
-@dataclass(frozen=True)
-class Feature:
-    """What one column must look like.
-
-    Parameters
-    ----------
-    name : str
-        The column's name.
-    kind : Kind
-        integer, number, boolean, text or timestamp (`headrace.kinds`).
-    min_present : float
-        The smallest share of rows (0..1) that must not be null; 1.0 = never null.
-    domain : tuple of str or None
-        The values a text may take; None = any. Null is never in it: `min_present` speaks of nulls.
-    min, max : float or int or None
-        The range a number, integer or timestamp (int64 microseconds UTC) may lie in, both ends included.
-    allow_nan : bool
-        Whether a number may be NaN.
-    not_in : tuple of str
-        Environments where the feature is absent; a label is not in "serving".
-
-    Raises
-    ------
-    InvalidInput
-        A limit that the kind cannot have: a domain that is no text's, a range upside down or not finite.
-
-    >>> Feature("late", "boolean", not_in=("serving",)).is_in("serving")
-    False
-    """
-
-    name: str
-    kind: Kind
-    min_present: float = 0.0
-    domain: tuple[str, ...] | None = None
-    min: float | int | None = None
-    max: float | int | None = None
-    allow_nan: bool = True
-    not_in: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        where = f"feature {self.name!r}"
-        _text(self.name, "name", "schema")
-        if self.kind not in KINDS:
-            raise UnknownName("kind", str(self.kind), KINDS, where=where)
-        share: object = self.min_present
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share <= 1.0:
-            raise InvalidInput(f"min_present = {share!r}", where=where, expected="0 to 1")
-        object.__setattr__(self, "min_present", float(share))
-        if not isinstance(self.allow_nan, bool):
-            raise InvalidInput(f"allow_nan = {self.allow_nan!r}", where=where, expected="true or false")
-        if not self.allow_nan and self.kind != "number":
-            raise InvalidInput(f"allow_nan says nothing about kind {self.kind!r}", where=where, fix="leave it out")
-        self._check_domain(where)
-        self._check_range(where)
-
-    def _check_domain(self, where: str) -> None:
-        for what in ("domain", "not_in"):
-            values = getattr(self, what)
-            if values is None:
-                continue
-            if isinstance(values, str):
-                raise InvalidInput(f"{what} = {values!r}", where=where, expected="a list of texts")
-            object.__setattr__(self, what, tuple(values))
-            seen: set[str] = set()
-            for value in values:
-                _text(value, f"a value of {what}", where)
-                if value in seen:
-                    raise InvalidInput(f"{what} holds {value!r} twice", where=where)
-                seen.add(value)
-        if self.domain is not None and self.kind != "text":
-            raise InvalidInput(
-                f"a domain with kind {self.kind!r}", where=where, expected="kind text", fix="use min, max"
-            )
-
-    def _check_range(self, where: str) -> None:
-        for what in ("min", "max"):
-            value = getattr(self, what)
-            if value is None:
-                continue
-            if self.kind not in _RANGED:
-                raise InvalidInput(f"a {what} with kind {self.kind!r}", where=where, expected=" or ".join(_RANGED))
-            object.__setattr__(self, what, _limit(value, self.kind, what, where))
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise InvalidInput(f"min {self.min} is above max {self.max}", where=where)
-
-    @property
-    def is_nullable(self) -> bool:
-        """Whether a null is allowed."""
-        return self.min_present < 1.0
-
-    def is_in(self, environment: str) -> bool:
-        """Whether the feature is there in that environment ("training", "serving", or any name in `not_in`)."""
-        return environment not in self.not_in
-
-    def to_plain(self) -> dict[str, Any]:
-        """As plain data, defaults left out; limits of timestamps are int64 microseconds UTC."""
-        row: dict[str, Any] = {"name": self.name, "kind": self.kind}
-        for item in fields(self)[2:]:
-            value = getattr(self, item.name)
-            if value != item.default:
-                row[item.name] = list(value) if isinstance(value, tuple) else value
-        return row
-
-    @classmethod
-    def from_plain(cls, row: Mapping[str, Any]) -> Self:
-        """What `to_plain` gave. Raises UnknownName for an unknown key, InvalidInput for a value that cannot be."""
-        known = [item.name for item in fields(cls)]
-        for key in row:
-            if key not in known:
-                raise UnknownName("key", key, known, where=f"feature {row.get('name')!r}")
-        for key in ("name", "kind"):
-            if key not in row:
-                raise InvalidInput(f"a feature without {key}", where=f"feature {row.get('name')!r}")
-        return cls(**row)
+_KEYS = ("format", "dataset", "domains", "checks", "severity", "features")
 
 
 @dataclass(frozen=True, repr=False)
@@ -172,6 +36,16 @@ class Schema(Shown):
         Names are unique.
     is_reviewed : bool
         Whether a person has looked at it; an inferred schema has not been. It is no part of equality or digest.
+    domains : mapping of str to sequence of str
+        Lists of values that several features share (`Feature.domain_from`).
+    dataset : DatasetLimits
+        What must hold of the rows together.
+    checks : tuple of FreeCheck
+        Conditions over the columns of a row.
+    severity : mapping of str to str
+        Code -> "error", "warning" or "info", for findings of the whole data set and of features that do not say.
+
+    Raises InvalidInput for a name twice, UnknownName for a domain, or a column of a check, that there is not.
 
     >>> schema = Schema((Feature("carrier", "text", domain=("AA", "UA")),))
     >>> "carrier" in schema, schema["carrier"].domain
@@ -182,13 +56,55 @@ class Schema(Shown):
 
     features: tuple[Feature, ...] = ()
     is_reviewed: bool = field(default=True, compare=False)
+    domains: tuple[tuple[str, tuple[str, ...]], ...] | Mapping[str, Any] = ()
+    dataset: DatasetLimits = field(default_factory=DatasetLimits)
+    checks: tuple[FreeCheck, ...] = ()
+    severity: tuple[tuple[str, str], ...] | Mapping[str, str] = ()
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
+        for names, what in (
+            ([feature.name for feature in self.features], "feature"),
+            ([check.name for check in self.checks], "check"),
+        ):
+            for name, number in Counter(names).items():
+                if number > 1:
+                    raise InvalidInput(f"{what} {name!r} appears twice", where="schema")
+        domains = pairs_of(self.domains, "domains", "schema")
+        read = tuple((name, check_texts(values, f"domain {name!r}", "schema")) for name, values in domains)
+        object.__setattr__(self, "domains", read)
+        severity = pairs_of(self.severity, "severity", "schema")
+        for code, word in severity:
+            check_code(code, "a name in severity", "schema")
+            if word not in SEVERITIES:
+                raise UnknownName("severity", str(word), SEVERITIES, where=f"schema, {code}")
+        object.__setattr__(self, "severity", severity)
+        self._check_references()
+
+    def _check_references(self) -> None:
+        """Every name means something: shared domains, columns of checks and of `unique`, one label."""
+        names = [feature.name for feature in self.features]
         for feature in self.features:
-            if feature.name in seen:
-                raise InvalidInput(f"feature {feature.name!r} appears twice", where="schema")
-            seen.add(feature.name)
+            if feature.domain_from is not None:
+                where = f"feature {feature.name!r}"
+                if feature.domain is not None:
+                    raise InvalidInput("domain and domain_from", where=where, expected="one of them")
+                if feature.domain_from not in dict(self.domains):
+                    raise UnknownName("domain", feature.domain_from, dict(self.domains), where=where)
+        for role in ("label", "weight", "time"):
+            having = [feature.name for feature in self.features if feature.role == role]
+            if len(having) > 1:
+                raise InvalidInput(f"{having[0]!r} and {having[1]!r} are both the {role}", where="schema")
+        for columns in self.dataset.unique:
+            for name in columns:
+                if name not in names:
+                    raise UnknownName("feature", name, names, where="dataset: unique")
+        empty = {feature.name: pa.array([], _column_type(feature)) for feature in self.features} if self.checks else {}
+        for check in self.checks:
+            for name in check.condition.columns:
+                if name not in names:
+                    raise UnknownName("feature", name, names, where=f"check {check.name!r}")
+            if all(self[name].kind in PLAIN_KINDS for name in check.condition.columns):
+                check.condition(empty)  # types that do not go together are told before a row is read
 
     def __repr__(self) -> str:
         return f"<Schema of {len(self.features)} features{'' if self.is_reviewed else ', not reviewed'}>"
@@ -204,8 +120,34 @@ class Schema(Shown):
 
     @property
     def environments(self) -> tuple[str, ...]:
-        """The environments there are, sorted: "serving", "training" and all that features are not in."""
-        return tuple(sorted({"serving", "training"}.union(*(feature.not_in for feature in self.features))))
+        """The environments there are, sorted: "serving", "training" and all that features name."""
+        named = {"serving", "training"}
+        for feature in self.features:
+            named.update(feature.not_in, dict(feature.min_present_in))
+        return tuple(sorted(named))
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """The columns that it says are sensitive."""
+        return tuple(feature.name for feature in self.features if feature.is_sensitive)
+
+    def domain_of(self, name: str) -> tuple[str, ...] | None:
+        """The values that a feature may take, its own or those it shares; None = any."""
+        feature = self[name]
+        return dict(self.domains)[feature.domain_from] if feature.domain_from is not None else feature.domain
+
+    def with_feature(self, feature: Feature) -> Self:
+        """The same schema with this feature in the place of the one of its name, or after the others."""
+        if feature.name not in self:
+            return replace(self, features=(*self.features, feature))
+        return replace(self, features=tuple(feature if one.name == feature.name else one for one in self.features))
+
+    def with_domain(self, name: str, values: tuple[str, ...]) -> Self:
+        """The same schema with other values for a feature's domain; a shared one changes for all that share it."""
+        feature = self[name]
+        if feature.domain_from is None:
+            return self.with_feature(replace(feature, domain=values))
+        return replace(self, domains={**dict(self.domains), feature.domain_from: values})
 
     @classmethod
     def from_arrow(cls, schema: pa.Schema) -> Schema:
@@ -213,18 +155,38 @@ class Schema(Shown):
         return cls(tuple(Feature(item.name, kind_of(item.type)) for item in schema), is_reviewed=False)
 
     def to_plain(self) -> dict[str, Any]:
-        """As plain data, defaults left out: the canonical form, which the digest is of."""
-        return {"format": FORMAT, "features": [feature.to_plain() for feature in self.features]}
+        """As plain data, defaults left out: the canonical form, which the digest is of.
+
+        `format` is the first that can say all of it, so that a schema keeps its digest when headrace learns more.
+        """
+        plain: dict[str, Any] = {}
+        if self.dataset != DatasetLimits():
+            plain["dataset"] = self.dataset.to_plain()
+        if self.domains:
+            plain["domains"] = {name: list(values) for name, values in dict(self.domains).items()}
+        if self.checks:
+            plain["checks"] = [check.to_plain() for check in self.checks]
+        if self.severity:
+            plain["severity"] = dict(self.severity)
+        plain["features"] = [feature.to_plain() for feature in self.features]
+        return {"format": format_of(plain), **plain}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], *, is_reviewed: bool = True) -> Self:
         """What `to_plain` gave. Raises UnknownName for an unknown key, InvalidInput for another format."""
-        if plain.get("format") != FORMAT:
-            raise InvalidInput(f"schema of format {plain.get('format')!r}", expected=f"format {FORMAT}")
+        if plain.get("format") not in FORMATS:
+            raise InvalidInput(f"schema of format {plain.get('format')!r}", expected=f"format 1 to {FORMATS[-1]}")
         for key in plain:
-            if key not in ("format", "features"):
-                raise UnknownName("key", key, ["format", "features"], where="schema")
-        return cls(tuple(Feature.from_plain(row) for row in plain.get("features", ())), is_reviewed=is_reviewed)
+            if key not in _KEYS:
+                raise UnknownName("key", key, _KEYS, where="schema")
+        return cls(
+            tuple(Feature.from_plain(row) for row in plain.get("features", ())),
+            is_reviewed=is_reviewed,
+            domains=plain.get("domains", ()),
+            dataset=DatasetLimits.from_plain(plain.get("dataset", {})),
+            checks=tuple(FreeCheck.from_plain(row) for row in plain.get("checks", ())),
+            severity=plain.get("severity", ()),
+        )
 
     @property
     def digest(self) -> str:
@@ -251,6 +213,29 @@ class Schema(Shown):
             plain["is_reviewed"] = False
         disk.write_file(path, write_yaml(plain))
 
+    def revise(self, path: Path | str) -> None:
+        """Change a person's file into this schema: comments, order, blank lines and writing stay as they are.
+
+        Only what differs is written: values that changed, keys and features that joined; what is gone goes with the
+        comment on its own line. Write a new file with `save`.
+
+        Raises InvalidInput where there is no such file, or it is no schema; StoreError when the disk refuses.
+        """
+        from headrace.schema.revising import revise_yaml
+
+        path = Path(path)
+        plain = self.to_plain()
+        if not self.is_reviewed:
+            plain["is_reviewed"] = False
+        data = revise_yaml(_bytes_of(path), plain, str(path))
+        if self._read(data, path) != self:  # never a file that says something else than was asked for
+            raise InvalidInput(
+                "the file is written in a way that cannot be changed by parts",
+                where=str(path),
+                fix="change it there, or write it anew: --replace",
+            )
+        disk.write_file(path, data)
+
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Read what `save` wrote or a person edited.
@@ -269,22 +254,59 @@ class Schema(Shown):
         is_artifact = path.is_dir()
         if is_artifact:
             path /= "schema.yaml"
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InvalidInput(
-                f"cannot read the schema file: {error.strerror}",
-                where=str(path),
-                fix="write one with hr.infer_schema(hr.analyze(dataset)).save(path)",
-            ) from error
+        schema = cls._read(_bytes_of(path), path)
+        return replace(schema, is_reviewed=schema.is_reviewed and not is_artifact)
+
+    @classmethod
+    def _read(cls, data: bytes, path: Path) -> Self:
         plain, lines = read_yaml(data, str(path))
         features: dict[str, Feature] = {}
-        for row, line in zip(plain["features"], lines, strict=True):
-            try:
+        checks: list[FreeCheck] = []
+        for row, line in zip(plain["features"], lines["features"], strict=True):
+            with _at(path, line):
                 if row["name"] in features:
                     raise InvalidInput(f"feature {row['name']!r} appears twice", where="schema")
                 features[row["name"]] = Feature.from_plain(row)
-            except InvalidInput as error:
-                where = f"{path}, line {line}, {error.where}"
-                raise InvalidInput(error.what, where=where, expected=error.expected, fix=error.fix) from error
-        return cls(tuple(features.values()), is_reviewed=plain.get("is_reviewed", True) and not is_artifact)
+        for row, line in zip(plain.get("checks", ()), lines["checks"], strict=True):
+            with _at(path, line):
+                checks.append(FreeCheck.from_plain(row))
+        with _at(path, lines["dataset"][0]):
+            dataset = DatasetLimits.from_plain(plain.get("dataset", {}))
+        with _at(path, 0):
+            return cls(
+                tuple(features.values()),
+                is_reviewed=plain.get("is_reviewed", True),
+                domains=plain.get("domains", ()),
+                dataset=dataset,
+                checks=tuple(checks),
+                severity=plain.get("severity", ()),
+            )
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read the schema file: {error.strerror}",
+            where=str(path),
+            fix="write one with hr.infer_schema(hr.analyze(dataset)).save(path)",
+        ) from error
+
+
+@contextmanager
+def _at(path: Path, line: int) -> Iterator[None]:
+    """What is refused inside is told with the file, and the line where it begins."""
+    place = f"{path}, line {line}" if line else str(path)
+    try:
+        yield
+    except UnknownName as error:
+        where = f"{place}, {error.where}" if error.where else place
+        raise UnknownName(error.kind, error.name, error.known, where=where) from error
+    except InvalidInput as error:
+        where = f"{place}, {error.where}" if error.where else place
+        raise InvalidInput(error.what, where=where, expected=error.expected, fix=error.fix) from error
+
+
+def _column_type(feature: Feature) -> pa.DataType:
+    return arrow_type(feature.kind) if feature.kind in PLAIN_KINDS else pa.null()

@@ -2,29 +2,48 @@
 
 Only nodes are read and written, never objects: no tag, alias or merge key has a meaning here, and a text that some
 YAML reader could take for something else ("yes", "null", "1e3", "2013") is always quoted. Limits of timestamps are
-RFC 3339 in UTC in the file and int64 microseconds in memory.
+RFC 3339 in UTC in the file and int64 microseconds in memory. The format that is written is the first that can say it.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import KINDS
 from headrace.schema.moments import format_moment, parse_moment
 
-__all__ = ["FORMAT", "read_yaml", "write_yaml"]
+__all__ = ["FORMATS", "compose", "format_of", "read_yaml", "tree_of", "write_nodes", "write_yaml"]
 
-FORMAT = 1
+FORMATS = (1, 2)
 
 _HEADER = "# What the rows of a data set must look like; a key left out has its default (headrace.schema.Feature).\n"
-_DEPTH = 8  # a schema has 4; without a limit the parser takes quadratic time, then all of the stack
+_DEPTH = 8  # a schema has 5; without a limit the parser takes quadratic time, then all of the stack
 _TAG = "tag:yaml.org,2002:"
-_SCHEMA_KEYS = ("format", "is_reviewed", "features")
-# key of a feature -> what its value is in the file
+# key -> what its value is in the file
+_SCHEMA_KEYS = {
+    "format": "integer",
+    "is_reviewed": "boolean",
+    "dataset": "dataset",
+    "domains": "lists",
+    "checks": "checks",
+    "severity": "words",
+    "features": "features",
+}
+_DATASET_KEYS = {
+    "min_rows": "integer",
+    "max_rows": "integer",
+    "min_ratio": "number",
+    "max_ratio": "number",
+    "max_span_gap": "integer",
+    "unique": "rows of texts",
+    "has_column_order": "boolean",
+    "must_advance": "boolean",
+}
+_CHECK_KEYS = {"name": "text", "expression": "text", "severity": "text", "max_share": "number"}
 _FEATURE_KEYS = {
     "name": "text",
     "kind": "text",
@@ -34,10 +53,42 @@ _FEATURE_KEYS = {
     "max": "limit",
     "allow_nan": "boolean",
     "not_in": "texts",
+    "min_present_in": "numbers",
+    "allow_infinite": "boolean",
+    "domain_from": "text",
+    "new_values": "text",
+    "pattern": "text",
+    "min_length": "integer",
+    "max_length": "integer",
+    "min_values": "integer",
+    "max_values": "integer",
+    "values_kind": "text",
+    "is_unique": "boolean",
+    "order": "text",
+    "limits": "ranges",
+    "tolerance": "numbers",
+    "severity": "words",
+    "max_drift": "numbers",
+    "max_skew": "numbers",
+    "stage": "text",
+    "role": "text",
+    "is_sensitive": "boolean",
 }
+_OF_FORMAT_1 = ({"format", "features", "is_reviewed"}, set(list(_FEATURE_KEYS)[:8]))
 # Words that this or an older YAML takes for something other than text.
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./-]*[A-Za-z0-9_])?")
+
+
+def format_of(plain: dict[str, Any]) -> int:
+    """The first format that can say it.
+
+    >>> format_of({"features": [{"name": "a", "kind": "text"}]})
+    1
+    """
+    top, feature = _OF_FORMAT_1
+    is_first = set(plain) <= top and all(set(row) <= feature for row in plain["features"])
+    return 1 if is_first else 2
 
 
 def write_yaml(plain: dict[str, Any]) -> bytes:
@@ -51,43 +102,64 @@ def write_yaml(plain: dict[str, Any]) -> bytes:
         kind: text
     <BLANKLINE>
     """
+    return (_HEADER + write_nodes(tree_of(plain), 100)).encode("utf-8")
+
+
+def write_nodes(root: Any, width: int) -> str:
+    """A tree of nodes as text, its lines at most so wide where they can be."""
     from ruamel.yaml import YAML
 
-    order = [key for key in _SCHEMA_KEYS if key in plain]
-    root = _mapping([(key, _features(plain[key]) if key == "features" else _scalar(plain[key])) for key in order])
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_unicode = True
-    yaml.width = 100
+    yaml.width = width
     yaml.indent(mapping=2, sequence=4, offset=2)
     sink = io.StringIO()
     yaml.serialize(root, sink)
-    return (_HEADER + sink.getvalue()).encode("utf-8")
+    return sink.getvalue()
 
 
-def _features(rows: list[dict[str, Any]]) -> Any:
+def tree_of(plain: dict[str, Any]) -> Any:
+    """The nodes of a schema's file."""
+    return _node(plain, _SCHEMA_KEYS)
+
+
+def _node(row: dict[str, Any], keys: dict[str, str], *, is_flow: bool = False) -> Any:
+    """A mapping's node, its keys in their order."""
+    is_time = row.get("kind") == "timestamp"
+    pairs = []
+    for key, what in keys.items():
+        if key in row:
+            as_time = what == "limit" and is_time
+            pairs.append((key, _scalar_of_time(row[key]) if as_time else _value_node(row[key], what)))
+    return _mapping(pairs, is_flow=is_flow)
+
+
+def _value_node(value: Any, what: str) -> Any:
     from ruamel.yaml.nodes import SequenceNode
 
-    nodes = []
-    for row in rows:
-        pairs = []
-        for key, what in _FEATURE_KEYS.items():
-            if key not in row:
-                continue
-            value = row[key]
-            if what == "texts":
-                pairs.append((key, SequenceNode(_TAG + "seq", [_scalar(text) for text in value], flow_style=True)))
-            elif what == "limit" and row["kind"] == "timestamp":
-                pairs.append((key, _scalar_of_time(value)))
-            else:
-                pairs.append((key, _scalar(value)))
-        nodes.append(_mapping(pairs))
-    return SequenceNode(_TAG + "seq", nodes, flow_style=not nodes)
+    if what in ("features", "checks"):
+        keys = _FEATURE_KEYS if what == "features" else _CHECK_KEYS
+        return SequenceNode(_TAG + "seq", [_node(row, keys) for row in value], flow_style=not value)
+    if what == "dataset":
+        return _node(value, _DATASET_KEYS)
+    if what == "texts":
+        return SequenceNode(_TAG + "seq", [_scalar(text) for text in value], flow_style=True)
+    if what == "rows of texts":
+        return SequenceNode(_TAG + "seq", [_value_node(texts, "texts") for texts in value], flow_style=False)
+    if what == "lists":
+        return _mapping([(name, _value_node(texts, "texts")) for name, texts in value.items()])
+    if what == "ranges":
+        ends = {"min": "number", "max": "number"}
+        return _mapping([(name, _node(pair, ends, is_flow=True)) for name, pair in value.items()], is_flow=True)
+    if what in ("numbers", "words"):
+        return _mapping([(name, _scalar(one)) for name, one in value.items()], is_flow=True)
+    return _scalar(value)
 
 
-def _mapping(pairs: list[tuple[str, Any]]) -> Any:
+def _mapping(pairs: list[tuple[str, Any]], *, is_flow: bool = False) -> Any:
     from ruamel.yaml.nodes import MappingNode
 
-    return MappingNode(_TAG + "map", [(_scalar(key), value) for key, value in pairs], flow_style=False)
+    return MappingNode(_TAG + "map", [(_scalar(key), value) for key, value in pairs], flow_style=is_flow)
 
 
 def _scalar(value: str | bool | int | float) -> Any:
@@ -113,6 +185,9 @@ def _scalar_of_time(micros: int) -> Any:
     return _scalar(micros) if text is None else ScalarNode(_TAG + "timestamp", text)
 
 
+_MAPPED = {"numbers": "number", "words": "text", "lists": "texts", "ranges": "ends"}
+
+
 class _Reader:
     """Nodes to plain data; every refusal names the file and the line."""
 
@@ -136,16 +211,24 @@ class _Reader:
             raise self.wrong(node, f"{what} is {words[node.id]}", expected=words[kind])
         return node
 
-    def pairs(self, node: Any, known: tuple[str, ...], what: str) -> Iterator[tuple[str, Any, Any]]:
+    def pairs(self, node: Any, known: Iterable[str], what: str) -> Iterator[tuple[str, Any, Any]]:
         found: set[str] = set()
+        known = list(known)
         for key_node, value in self.check(node, "mapping", what).value:
             key = self.check(key_node, "scalar", "a key").value
-            if key not in known:
+            if known and key not in known:
                 raise UnknownName("key", key, known, where=f"{self.file}, line {self.line(key_node)}")
             if key in found:
                 raise self.wrong(key_node, f"key {key!r} appears twice in {what}")
             found.add(key)
             yield key, key_node, value
+
+    def row(self, node: Any, keys: dict[str, str], what: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:
+        row = {key: self.value(value, key, keys[key]) for key, _, value in self.pairs(node, keys, what)}
+        for key in needed:
+            if key not in row:
+                raise self.wrong(node, f"{what} without {key}", expected=" and ".join(needed))
+        return row
 
     def scalar(self, node: Any, what: str) -> Any:
         node = self.check(node, "scalar", what)
@@ -164,9 +247,14 @@ class _Reader:
         return text
 
     def value(self, node: Any, what: str, wanted: str) -> Any:
-        if wanted == "texts":
+        if wanted in ("texts", "rows of texts"):
             items = self.check(node, "sequence", what).value
-            return [self.value(item, f"a value of {what}", "text") for item in items]
+            return [self.value(item, f"a value of {what}", "text" if wanted == "texts" else "texts") for item in items]
+        if wanted in _MAPPED:
+            inner = _MAPPED[wanted]
+            return {key: self.value(value, f"{what}: {key}", inner) for key, _, value in self.pairs(node, (), what)}
+        if wanted in ("ends", "dataset"):
+            return self.row(node, {"min": "number", "max": "number"} if wanted == "ends" else _DATASET_KEYS, what)
         value = self.scalar(node, what)
         if wanted == "limit":
             return value
@@ -183,7 +271,7 @@ class _Reader:
     def feature(self, node: Any) -> dict[str, Any]:
         row: dict[str, Any] = {}
         nodes: dict[str, Any] = {}
-        for key, _, value in self.pairs(node, tuple(_FEATURE_KEYS), "a feature"):
+        for key, _, value in self.pairs(node, _FEATURE_KEYS, "a feature"):
             row[key], nodes[key] = self.value(value, key, _FEATURE_KEYS[key]), value
         for key in ("name", "kind"):
             if key not in row:
@@ -201,13 +289,13 @@ class _Reader:
         return row
 
 
-def read_yaml(data: bytes, file: str) -> tuple[dict[str, Any], list[int]]:
-    """The bytes of a schema's file as plain data, and the line each feature starts at (from 1).
+def read_yaml(data: bytes, file: str) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """The bytes of a schema's file as plain data, and the lines (from 1) where features, checks and dataset start.
 
     Parameters
     ----------
     data : bytes
-        UTF-8.
+        UTF-8, of any format there was.
     file : str
         Named in errors.
 
@@ -219,27 +307,32 @@ def read_yaml(data: bytes, file: str) -> tuple[dict[str, Any], list[int]]:
         An unknown key or kind; with file and line.
 
     >>> read_yaml(b"format: 1\\nfeatures:\\n  - {name: a, kind: text}\\n", "s.yaml")
-    ({'format': 1, 'features': [{'name': 'a', 'kind': 'text'}]}, [3])
+    ({'format': 1, 'features': [{'name': 'a', 'kind': 'text'}]}, {'features': [3], 'checks': [], 'dataset': [0]})
     """
-    root, reader = _compose(data, file), _Reader(file)
+    root, reader = compose(data, file), _Reader(file)
     plain: dict[str, Any] = {}
-    lines: list[int] = []
-    for key, _, value in reader.pairs(root, _SCHEMA_KEYS, "a schema"):
-        if key == "features":
+    lines: dict[str, list[int]] = {"features": [], "checks": [], "dataset": [0]}
+    for key, key_node, value in reader.pairs(root, _SCHEMA_KEYS, "a schema"):
+        if key in ("features", "checks"):
             nodes = reader.check(value, "sequence", key).value
-            lines = [reader.line(node) for node in nodes]
-            plain[key] = [reader.feature(node) for node in nodes]
+            lines[key] = [reader.line(node) for node in nodes]
+            if key == "features":
+                plain[key] = [reader.feature(node) for node in nodes]
+            else:
+                plain[key] = [reader.row(node, _CHECK_KEYS, "a check", ("name", "expression")) for node in nodes]
         else:
-            plain[key] = reader.value(value, key, "integer" if key == "format" else "boolean")
-        if key == "format" and plain[key] != FORMAT:
-            raise reader.wrong(value, f"schema of format {plain[key]}", expected=f"format {FORMAT}")
+            plain[key] = reader.value(value, key, _SCHEMA_KEYS[key])
+            if key == "dataset":
+                lines[key] = [reader.line(key_node)]
+        if key == "format" and plain[key] not in FORMATS:
+            raise reader.wrong(value, f"schema of format {plain[key]}", expected=f"format 1 to {FORMATS[-1]}")
     for key in ("format", "features"):
         if key not in plain:
             raise reader.wrong(root, f"a schema without {key}", expected="format: 1, and a list of features")
     return plain, lines
 
 
-def _compose(data: bytes, file: str) -> Any:
+def compose(data: bytes, file: str) -> Any:
     """The tree of nodes, with nothing constructed from it."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

@@ -65,9 +65,9 @@ class _Dealer:
         champion = standing.champion
         if version == champion:
             champion = max(one for one in standing.versions if one != version)
-        store.withdraw_version(name, version, champion=champion, reason=reason, who=_WHO)
-        body = {"endpoint": name, "version": version, "items": [f"version {version} was taken out: it {reason}"]}
-        store.append_event("alert", {**body, "rule": "guardrail", "severity": "error"})
+        items = [f"version {version} was taken out: it {reason}"]
+        alert = {"endpoint": name, "version": version, "items": items, "rule": "guardrail", "severity": "error"}
+        store.withdraw_version(name, version, champion=champion, reason=reason, who=_WHO, alert=alert)
         say(f"endpoint {name}: version {version} was taken out: it {reason}")
         deal.standing = standing_of(store, name)
         self._num_moves[name] = len(store.moves(name))

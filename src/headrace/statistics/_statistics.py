@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,81 +17,21 @@ from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Roles
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import Distribution, DistributionResult, GroupDistribution, State, decode, encode
+from headrace.fold.weighted import WeightedDistribution
 from headrace.lookup import Shown
 from headrace.slicing import slice_name
+from headrace.statistics._plan import AnyDistribution, Place, places_of
+from headrace.statistics._slices import Slices, SliceStatistics, feature_at, place_named
 from headrace.statistics.feature_statistics import FeatureStatistics
+from headrace.statistics.relations import Relations
 
-__all__ = ["SliceStatistics", "Slices", "Statistics"]
+__all__ = ["Statistics"]
 
-_FORMAT = 2
+_FORMAT = 3
 _FILE = "states.arrow"
 
 PartName = tuple[str, str | None]
 """(span, split); split None for a data set without splits."""
-
-
-@dataclass(frozen=True)
-class Slices:
-    """The states of all slices of one cut.
-
-    Parameters
-    ----------
-    columns : tuple of str
-        What rows were cut by.
-    keys : pyarrow.Table [num_slices]
-        Values of these columns, in canonical order, nulls last.
-    states : tuple of State
-        One for each feature, its groups in the order of `keys`.
-    """
-
-    columns: tuple[str, ...]
-    keys: pa.Table
-    states: tuple[State, ...]
-
-    @functools.cached_property
-    def rows(self) -> list[tuple[Any, ...]]:
-        """The key of each slice as Python values."""
-        return list(zip(*(column.to_pylist() for column in self.keys.columns), strict=True))
-
-
-@dataclass(frozen=True)
-class SliceStatistics:
-    """The statistics of one slice's rows.
-
-    Parameters
-    ----------
-    values : dict of str to value
-        What the slice's rows have in common.
-    """
-
-    values: dict[str, Any]
-    _folds: tuple[Distribution, ...]
-    _results: tuple[DistributionResult, ...]
-    _group: int
-
-    @property
-    def name(self) -> str:
-        """How the slice is called: "carrier=AA,origin=JFK"."""
-        return slice_name(list(self.values), list(self.values.values()))
-
-    @property
-    def feature_names(self) -> list[str]:
-        """Column names in the data set's order."""
-        return [fold.column for fold in self._folds]
-
-    @property
-    def num_rows(self) -> int:
-        """Rows in the slice."""
-        return int(self._results[0].num_rows[self._group]) if self._results else 0
-
-    def __getitem__(self, name: str) -> FeatureStatistics:
-        return FeatureStatistics.from_distribution(name, self._results[_index(name, self.feature_names)][self._group])
-
-
-def _index(name: str, names: list[str]) -> int:
-    if name not in names:
-        raise UnknownName("feature", name, names)
-    return names.index(name)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,13 +44,17 @@ class Statistics(Shown):
     Parameters
     ----------
     folds : tuple of Distribution
-        One a feature, in column order.
+        One a column, in column order.
     parts : dict of (span, split) to tuple of State
-        One state of one group for each feature.
+        One state of one group for each of the folds, then for each of the companions.
     slices_by_columns : dict of tuple of str to Slices
         The cuts asked for, over all rows.
     roles : Roles
         The data set's: a schema inferred from these statistics knows which column is the label.
+    relations : Relations, optional
+        How columns go together over all rows, where `analyze` was asked for it.
+    companions : tuple of Distribution or WeightedDistribution
+        What lies in lists and structs, lengths of lists, and weighted distributions: `statistics._plan` says of which.
 
     >>> import pyarrow as pa
     >>> from headrace.dataset import Dataset
@@ -129,6 +73,8 @@ class Statistics(Shown):
     parts: dict[PartName, tuple[State, ...]]
     slices_by_columns: dict[tuple[str, ...], Slices]
     roles: Roles = field(default_factory=Roles)
+    companions: tuple[AnyDistribution, ...] = ()
+    relations: Relations | None = None
 
     def __repr__(self) -> str:
         return f"<Statistics of {len(self.folds)} features, {self.num_rows:,} rows>"
@@ -137,6 +83,23 @@ class Statistics(Shown):
     def feature_names(self) -> list[str]:
         """Column names in the data set's order."""
         return [fold.column for fold in self.folds]
+
+    @property
+    def nested_names(self) -> list[str]:
+        """Names of what lies in columns: `s.a` is field a of struct s, `m[]` the values of m where they are lists."""
+        return [name for name, place in self._places.items() if place.values >= len(self.folds)]
+
+    def column_of(self, name: str) -> str:
+        """The column that a feature lies in: itself, or `s` for `s.a`; UnknownName with the nearest name."""
+        return place_named(name, self._places).column
+
+    @property
+    def _all_folds(self) -> tuple[AnyDistribution, ...]:
+        return (*self.folds, *self.companions)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, Place]:
+        return places_of(self._all_folds)
 
     @property
     def num_rows(self) -> int:
@@ -155,56 +118,58 @@ class Statistics(Shown):
 
     @functools.cached_property
     def _results(self) -> tuple[DistributionResult, ...]:
-        zero = np.zeros(1, np.int32)
-        found = []
-        for index, fold in enumerate(self.folds):
-            total = fold.create(1)
-            for states in self.parts.values():
-                total = fold.merge(total, states[index], zero)  # type: ignore[arg-type]  # its own fold's state
-            found.append(fold.extract(total))
-        return tuple(found)
+        return tuple(self._result(index) for index in range(len(self._all_folds)))
+
+    def _result(self, index: int) -> DistributionResult:
+        fold = self._all_folds[index]
+        total, zero = fold.create(1), np.zeros(1, np.int32)
+        for states in self.parts.values():
+            total = fold.merge(total, states[index], zero)  # type: ignore[arg-type]  # its own fold's state
+        return fold.extract(total)
 
     @functools.cached_property
     def _features(self) -> dict[str, FeatureStatistics]:
         return {}
 
     def __getitem__(self, name: str) -> FeatureStatistics:
-        """A feature's statistics over all rows here; UnknownName with the nearest name."""
+        """The statistics of a column, or of what lies in one, over all rows here; UnknownName with the nearest name."""
         if name not in self._features:
-            result = self._results[_index(name, self.feature_names)]
-            self._features[name] = FeatureStatistics.from_distribution(name, result[0])
+            place = place_named(name, self._places)
+            self._features[name] = feature_at(name, place, lambda index: self._results[index][0])
         return self._features[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.feature_names
+        return name in self._places
 
     def distribution(self, name: str) -> GroupDistribution:
         """A feature's whole distribution over all rows here, for figures that FeatureStatistics does not have.
 
-        `statistics.span("2013-06").distribution("delay").histogram(edges)`. Cost: merging that feature's states.
+        `statistics.span("2013-06").distribution("delay").histogram(edges)`. Of a list these are the values in it.
+        Cost: merging that feature's states.
         """
-        index = _index(name, self.feature_names)
-        fold = self.folds[index]
-        total, zero = fold.create(1), np.zeros(1, np.int32)
-        for states in self.parts.values():
-            total = fold.merge(total, states[index], zero)  # type: ignore[arg-type]  # its own fold's state
-        return fold.extract(total)[0]
+        return self._result(place_named(name, self._places).values)[0]
+
+    def unit_of(self, name: str) -> float:
+        """What 1 in a feature's `distribution` stands for: 0.01 of a decimal with two places, 1e-6 seconds, or 1.0."""
+        place = place_named(name, self._places)
+        return 1e-6 if place.value_type in ("duration", "time") else 10.0**-place.digits
 
     def split(self, name: str) -> Statistics:
         """The statistics of one split's rows; slices are over all rows and stay behind."""
         if name not in self.split_names:
             raise UnknownName("split", name, self.split_names)
-        return Statistics(
-            self.folds, {part: states for part, states in self.parts.items() if part[1] == name}, {}, self.roles
-        )
+        return self.of_parts(part for part in self.parts if part[1] == name)
 
     def span(self, name: str) -> Statistics:
         """The statistics of one span's rows; slices are over all rows and stay behind."""
         if name not in self.span_names:
             raise UnknownName("span", name, self.span_names)
-        return Statistics(
-            self.folds, {part: states for part, states in self.parts.items() if part[0] == name}, {}, self.roles
-        )
+        return self.of_parts(part for part in self.parts if part[0] == name)
+
+    def of_parts(self, names: Iterable[PartName]) -> Statistics:
+        """The statistics of the rows of some (span, split) parts; slices are over all rows and stay behind."""
+        parts = {name: self.parts[name] for name in names}
+        return Statistics(self.folds, parts, {}, self.roles, self.companions)
 
     @property
     def slices(self) -> list[dict[str, Any]]:
@@ -227,7 +192,7 @@ class Statistics(Shown):
             raise UnknownName("slice", slice_name(cut.columns, row), names)
         return SliceStatistics(
             dict(zip(cut.columns, row, strict=True)),
-            self.folds,
+            self._places,
             self._slice_results[cut.columns],
             self._slice_places[cut.columns][row],
         )
@@ -242,7 +207,7 @@ class Statistics(Shown):
     @functools.cached_property
     def _slice_results(self) -> dict[tuple[str, ...], tuple[DistributionResult, ...]]:
         return {
-            columns: tuple(fold.extract(state) for fold, state in zip(self.folds, cut.states, strict=True))  # type: ignore[arg-type]
+            columns: tuple(fold.extract(state) for fold, state in zip(self._all_folds, cut.states, strict=True))  # type: ignore[arg-type]
             for columns, cut in self.slices_by_columns.items()
         }
 
@@ -251,7 +216,7 @@ class Statistics(Shown):
         return {
             "format": _FORMAT,
             "num_rows": self.num_rows,
-            "features": [self[name].to_plain() for name in self.feature_names],
+            "features": [self[name].to_plain() for name in self._places],
             "parts": [
                 {"span": span, "split": split, "num_rows": int(states[0].tally.num_rows[0]) if states else 0}  # type: ignore[attr-defined]
                 for (span, split), states in self.parts.items()
@@ -269,21 +234,26 @@ class Statistics(Shown):
         names: list[bytes] = []
         states: list[bytes] = []
         for (span, split), found in self.parts.items():
-            for fold, state in zip(self.folds, found, strict=True):
-                names.append(to_canonical({"span": span, "split": split, "feature": fold.column}))
+            for fold, state in zip(self._all_folds, found, strict=True):
+                names.append(to_canonical({"span": span, "split": split, "fold": _key(fold)}))
                 states.append(encode(fold, state))
         for columns, cut in self.slices_by_columns.items():
             names.append(to_canonical({"columns": list(columns)}))
             states.append(_table_bytes(cut.keys))
-            for fold, state in zip(self.folds, cut.states, strict=True):
-                names.append(to_canonical({"columns": list(columns), "feature": fold.column}))
+            for fold, state in zip(self._all_folds, cut.states, strict=True):
+                names.append(to_canonical({"columns": list(columns), "fold": _key(fold)}))
                 states.append(encode(fold, state))
         return pa.table({"name": pa.array(names, pa.large_binary()), "state": pa.array(states, pa.large_binary())})
 
     def _header(self) -> dict[str, Any]:
-        features = [[fold.column, fold.kind, fold.max_distinct] for fold in self.folds]
-        roles = self.roles.to_plain()
-        return {"format": _FORMAT, "version": Distribution.version, "features": features, "roles": roles}
+        return {
+            "format": _FORMAT,
+            "version": Distribution.version,
+            "folds": [_key(fold) for fold in self.folds],
+            "companions": [_key(fold) for fold in self.companions],
+            "roles": self.roles.to_plain(),
+            "relations": None if self.relations is None else self.relations.to_plain(),
+        }
 
     @functools.cached_property
     def digest(self) -> str:
@@ -317,18 +287,17 @@ class Statistics(Shown):
                 expected=f"format {_FORMAT}, fold version {Distribution.version}",
                 fix="run analyze again",
             )
-        folds = tuple(Distribution(*feature) for feature in header["features"])
+        folds, companions = (tuple(map(_fold, header[word])) for word in ("folds", "companions"))
         parts: dict[PartName, list[State]] = {}
         keys: dict[tuple[str, ...], pa.Table] = {}
         cuts: dict[tuple[str, ...], list[State]] = {}
-        by_name = {fold.column: fold for fold in folds}
         for raw, data in zip(table["name"].to_pylist(), table["state"].to_pylist(), strict=True):
             name = from_canonical(raw)
             if "span" in name:
                 states = parts.setdefault((name["span"], name["split"]), [])
-                states.append(decode(by_name[name["feature"]], data))
-            elif "feature" in name:
-                cuts[tuple(name["columns"])].append(decode(by_name[name["feature"]], data))
+                states.append(decode(_fold(name["fold"]), data))
+            elif "fold" in name:
+                cuts[tuple(name["columns"])].append(decode(_fold(name["fold"]), data))
             else:
                 columns = tuple(name["columns"])
                 keys[columns], cuts[columns] = pa.ipc.open_stream(data).read_all(), []
@@ -337,6 +306,8 @@ class Statistics(Shown):
             {part: tuple(states) for part, states in parts.items()},
             {columns: Slices(columns, keys[columns], tuple(states)) for columns, states in cuts.items()},
             Roles(**header["roles"]),
+            companions,
+            None if header["relations"] is None else Relations.from_plain(header["relations"]),
         )
 
     @classmethod
@@ -345,10 +316,10 @@ class Statistics(Shown):
 
         Slices stay behind. Raises InvalidInput when features differ or there is nothing to merge.
         """
-        if not several or any(one.folds != several[0].folds for one in several):
+        if not several or any(one._all_folds != several[0]._all_folds for one in several):
             raise InvalidInput("statistics of different features", expected="equal columns and types")
         zero = np.zeros(1, np.int32)
-        folds, parts = several[0].folds, dict[PartName, tuple[State, ...]]()
+        folds, parts = several[0]._all_folds, dict[PartName, tuple[State, ...]]()
         for one in several:
             for part, states in one.parts.items():
                 mine = parts.get(part)
@@ -357,7 +328,17 @@ class Statistics(Shown):
                     fold.merge(left, right, zero)  # type: ignore[arg-type]  # its own fold's states
                     for fold, left, right in zip(folds, fresh, states, strict=True)
                 )
-        return Statistics(folds, parts, {}, several[0].roles)
+        return Statistics(several[0].folds, parts, {}, several[0].roles, several[0].companions)
+
+
+def _key(fold: AnyDistribution) -> list[Any]:
+    """A fold as plain data, from which `_fold` makes it again."""
+    return [isinstance(fold, WeightedDistribution), fold.column, fold.kind, fold.max_distinct, list(fold.path)]
+
+
+def _fold(key: list[Any]) -> Any:
+    is_weighted, column, kind, max_distinct, path = key
+    return (WeightedDistribution if is_weighted else Distribution)(column, kind, max_distinct, tuple(path))
 
 
 def _table_bytes(table: pa.Table) -> bytes:

@@ -7,16 +7,23 @@ from collections.abc import Iterable, Sequence
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput
-from headrace.fold import Distribution, State
-from headrace.schema import kind_of
+from headrace.fold import Distribution, Sample, State
+from headrace.kinds import PLAIN_KINDS
 from headrace.slicing import SliceSpec, parse_slices
-from headrace.statistics._statistics import PartName, Slices, Statistics
+from headrace.statistics._plan import AnyDistribution, Plan, plan_folds
+from headrace.statistics._slices import Slices
+from headrace.statistics._statistics import PartName, Statistics
+from headrace.statistics.relations import MOST_COLUMNS, NUM_ROWS, Relations
 
 __all__ = ["analyze"]
 
 
 def analyze(
-    dataset: Dataset, *, slices: Iterable[str | Sequence[str] | SliceSpec] = (), engine: Engine | None = None
+    dataset: Dataset,
+    *,
+    slices: Iterable[str | Sequence[str] | SliceSpec] = (),
+    relations: bool = False,
+    engine: Engine | None = None,
 ) -> Statistics:
     """The statistics of a data set: every column, over all rows, by span, by split and by slice.
 
@@ -26,6 +33,9 @@ def analyze(
         All of its rows are read, those without a label too.
     slices : iterable of str or sequence of str
         Columns (or lists of columns) to cut rows by: `["carrier", ["carrier", "origin"]]`.
+    relations : bool
+        Whether to look at how columns go together, and at what each says about the label: `statistics.relations`. They
+        are of all rows up to 65,536, of so many drawn from more.
     engine : Engine, optional
         What runs the folds; threads of this process by default. The result does not depend on it.
 
@@ -37,7 +47,8 @@ def analyze(
     fragments hold other rows than the manifest says or rows are to be cut by a column that cannot be a key.
 
     Cost: decoding plus 2 ns a value for small integers and dictionary text, up to 50 ns for full-entropy floats;
-    at most 1 MB (text 16 MiB) a column, part and thread. Slices cost a second pass and their own states.
+    at most 1 MB (text 16 MiB) a column, part and thread. Slices cost a second pass and their own states; relations one
+    more, and a millisecond a pair of columns.
 
     >>> import pyarrow as pa
     >>> statistics = analyze(Dataset.from_arrow(pa.table({"x": [1.5, None, 2.5]})))
@@ -49,7 +60,8 @@ def analyze(
         raise InvalidInput("a data set without columns that all spans have cannot be analysed", where=repr(dataset))
     specs = parse_slices(slices, schema.names)
     runner: Engine = LocalEngine() if engine is None else engine
-    folds = tuple(Distribution(item.name, kind_of(item.type)) for item in schema)
+    plan = plan_folds(schema, weight=dataset.roles.weight)
+    folds: tuple[AnyDistribution, ...] = (*plan.folds, *plan.companions)
     pieces = [part for split in dataset.split_names for part in dataset.parts(split)]
     found = runner.fold_parts(folds, dataset, pieces)
     # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
@@ -59,4 +71,25 @@ def analyze(
     if specs:
         for spec, grouped in zip(specs, runner.fold_by_key(folds, specs, dataset, dataset.parts()), strict=True):
             cuts[spec.columns] = Slices(spec.columns, grouped.keys, tuple(grouped.states))
-    return Statistics(folds, {name: tuple(states) for name, states in parts.items()}, cuts, dataset.roles)
+    found_relations = _relations(dataset, plan, runner) if relations else None
+    whole = {name: tuple(states) for name, states in parts.items()}
+    return Statistics(plan.folds, whole, cuts, dataset.roles, plan.companions, found_relations)
+
+
+def _relations(dataset: Dataset, plan: Plan, engine: Engine) -> Relations:
+    """How columns go together, in a sample of rows."""
+    label = dataset.roles.label
+    # The label first, so that it is never among those left out.
+    names = sorted((fold.column for fold in plan.folds), key=lambda name: name != label)
+    kinds = {fold.column: fold.kind for fold in plan.folds if fold.kind in PLAIN_KINDS and not fold.path}
+    chosen = [name for name in names if kinds.get(name, "null") != "null"][:MOST_COLUMNS]
+    left_out = [fold.column for fold in plan.folds if fold.column not in chosen]
+    if not chosen:
+        return Relations(0, True, label, (), tuple(left_out))
+    draw = Sample(tuple(chosen), tuple(kinds[name] for name in chosen), NUM_ROWS, "relations")
+    parts = dataset.parts()
+    count = Distribution(chosen[0], "other")
+    drawn, counted = engine.fold([draw, count], dataset, parts)
+    total = int(count.extract(counted).num_rows[0])  # type: ignore[arg-type]  # its own fold's state
+    rows = draw.extract(drawn)[0]  # type: ignore[arg-type]
+    return Relations.of_rows(rows, total=total, label=label, left_out=left_out)

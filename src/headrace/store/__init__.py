@@ -1,7 +1,7 @@
 """Store: content-addressed artifacts, and the records of what made them. The protocol is written in `_contract`."""
 
 from headrace.store import points
-from headrace.store._approvals import ApprovalRow
+from headrace.store._asked import ApprovalRow, Asked
 from headrace.store._attempts import Attempt
 from headrace.store._collecting import Garbage
 from headrace.store._contract import (
@@ -42,6 +42,7 @@ __all__ = [
     "TRIAL_STATES",
     "Accepted",
     "ApprovalRow",
+    "Asked",
     "Artifact",
     "Attempt",
     "AttemptRow",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.errors import InvalidInput
+from headrace.progress import duration
 from headrace.store import _lease, points
+from headrace.store._asked import ApprovalRow, Asked
+from headrace.store._contract import RunRow
 from headrace.store._database import Connection
 from headrace.store._keys import write_key
 from headrace.store._records import decode, encode
 from headrace.store._sharing import Sharing
 
-__all__ = ["ApprovalRow", "Approvals"]
+__all__ = ["Approvals"]
 
 _COLUMNS = (
     "approval_id, pipeline, approvals.step, subject, approvals.inputs, is_approved, who, approvals.reason, run_id,"
@@ -22,40 +24,15 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class ApprovalRow:
-    """What a person answered to a step that asked; rows are only ever appended, the newest of a subject counts.
+class _Newest(NamedTuple):
+    """The newest attempt at a step, as far as it matters here."""
 
-    Parameters
-    ----------
-    approval_id : int
-        Counts up.
-    pipeline, step : str
-        Which step of which pipeline asked.
-    subject : str
-        The digest of what was asked about, and of the question: of another digest nobody was asked.
-    inputs : dict of str to str
-        What that was: name -> digest.
-    is_approved : bool
-        The answer.
-    by, because : str
-        Who answered, and why.
-    run_id : str
-        The run in which it was asked.
-    time_us : int
-        When, UTC epoch microseconds.
-    """
-
-    approval_id: int
-    pipeline: str
     step: str
-    subject: str
-    inputs: dict[str, str]
-    is_approved: bool
-    by: str
-    because: str
-    run_id: str
-    time_us: int
+    attempt_id: str
+    state: str
+    key: str
+    result: str | None
+    started_us: int
 
 
 class Approvals(Sharing):
@@ -70,6 +47,7 @@ class Approvals(Sharing):
         subject: str,
         question: str,
         about: Mapping[str, str],
+        timeout_s: float | None = None,
         inputs: Mapping[str, Any] | None = None,
         parts: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
@@ -86,6 +64,8 @@ class Approvals(Sharing):
             What the person is asked, in words; "" = whether it may go on.
         about : mapping of str to str
             What is asked about: name -> digest.
+        timeout_s : float, optional
+            Seconds after which `expire` may end it; None = it waits for ever.
         inputs, parts, notes : mapping
             As `begin_attempt` takes them.
 
@@ -93,11 +73,11 @@ class Approvals(Sharing):
         another's.
         """
         attempt_id = uuid.uuid4().hex
-        asked = {"subject": subject, "question": question, "about": dict(about)}
+        asked = Asked(subject, question, dict(about), timeout_s).to_plain()
         with self._database.write() as connection:
             self._own_run(connection, run_id)
             newest = self._newest(connection, run_id, step)
-            if newest is not None and newest[1:3] == ("waiting", key):
+            if newest is not None and (newest.state, newest.key) == ("waiting", key):
                 return False
             result = {"approval": asked}
             self._insert(
@@ -134,63 +114,105 @@ class Approvals(Sharing):
         is_overruling : bool
             Whether an earlier no to the same is answered anew.
 
-        Raises InvalidInput for a step that does not wait, or was answered. All of it is one transaction.
+        Raises InvalidInput for a step that does not wait, was answered, or whose time is over. All of it is one
+        transaction.
         """
         with self._database.write() as connection:
             run = self._run_row(connection, run_id)
             newest = self._newest(connection, run_id, step)
-            given = None if newest is None else decode(newest[3] or "{}").get("approval")
-            if newest is None or given is None:
-                raise self._not_waiting(connection, run_id, step, "" if newest is None else newest[1])
-            if subject not in (None, given["subject"]):
+            asked = None if newest is None else Asked.of(newest.result)
+            if newest is None or asked is None:
+                raise self._not_waiting(connection, run_id, step, "" if newest is None else newest.state)
+            if subject not in (None, asked.subject):
                 raise InvalidInput(
                     f"step {step!r} asks about something else by now",
                     where=f"run {run_id}",
-                    expected=f"an answer about {given['subject'][:12]}, not {str(subject)[:12]}",
+                    expected=f"an answer about {asked.subject[:12]}, not {str(subject)[:12]}",
                     fix="look again, then answer",
                 )
-            before = self._answered(connection, run.pipeline, step, given["subject"])
+            before = self._answered(connection, run.pipeline, step, asked.subject, run_id)
             if before is not None and not (is_overruling and not before.is_approved and is_approved):
                 raise _answered(before, run_id)
-            if newest[1] != "waiting" and not is_overruling:
-                raise self._not_waiting(connection, run_id, step, newest[1])
+            if newest.state != "waiting" and not is_overruling:
+                raise self._not_waiting(connection, run_id, step, newest.state)
             if run.state == "cancelled":
                 raise InvalidInput(
                     f"run {run_id} was cancelled: nothing of it waits", fix=f"headrace resume {run_id} asks again"
                 )
-            time_us = _lease.now_us()
-            connection.execute(
-                "INSERT INTO approvals (pipeline, step, subject, inputs, is_approved, who, reason, attempt_id, time_us)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run.pipeline,
-                    step,
-                    given["subject"],
-                    encode(given["about"]),
-                    int(is_approved),
-                    by,
-                    because,
-                    newest[0],
-                    time_us,
-                ),
-            )
-            body = {"step": step, "subject": given["subject"], "is_approved": is_approved, "by": by, "because": because}
-            self._append(connection, "approval-answered", body, run_id=run_id, attempt_id=newest[0])
-            released = self._asking(connection, run.pipeline, step, given["subject"])
+            if before is None and _is_over(asked, newest):
+                raise _too_late(step, run_id, asked)
+            released = self._asking(connection, run.pipeline, step, asked.subject)
             if is_overruling and run.state in ("rejected", "failed"):
                 released.append(run_id)
-            for name in released:
-                connection.execute("UPDATE runs SET state = 'queued', ended_us = NULL WHERE run_id = ?", (name,))
-                self._append(connection, "run-released", {}, run_id=name)
-            found = self._answered(connection, run.pipeline, step, given["subject"])
+            found = self._record(connection, run, newest, asked, is_approved, by, because, released)
         points.reach("approval-answered")
+        return found
+
+    def expire(self, run_id: str, step: str) -> bool:
+        """Record that nobody answered a step in time: a no of nobody's, and the run goes back into the queue.
+
+        Returns whether it did: not where the step does not wait, was answered, has no time-out, or has time left by
+        this machine's clock. Another run that asks the same asks anew. All of it is one transaction.
+        """
+        with self._database.write() as connection:
+            run = self._run_row(connection, run_id)
+            newest = self._newest(connection, run_id, step)
+            asked = None if newest is None or newest.state != "waiting" else Asked.of(newest.result)
+            if newest is None or asked is None or asked.timeout_s is None or not _is_over(asked, newest):
+                return False
+            if run.state == "cancelled":
+                return False
+            if self._answered(connection, run.pipeline, step, asked.subject, run_id) is not None:
+                return False
+            because = f"nobody answered within {duration(asked.timeout_s)}"
+            released = [run_id] if run.state == "waiting" else []
+            self._record(connection, run, newest, asked, False, "", because, released)
+        points.reach("approval-expired")
+        return True
+
+    def _record(
+        self,
+        connection: Connection,
+        run: RunRow,
+        newest: _Newest,
+        asked: Asked,
+        is_approved: bool,
+        by: str,
+        because: str,
+        released: list[str],
+    ) -> ApprovalRow:
+        """Append an answer, and put the runs that waited for it back into the queue."""
+        connection.execute(
+            "INSERT INTO approvals (pipeline, step, subject, inputs, is_approved, who, reason, attempt_id, time_us)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                run.pipeline,
+                newest.step,
+                asked.subject,
+                encode(asked.about),
+                int(is_approved),
+                by,
+                because,
+                newest.attempt_id,
+                _lease.now_us(),
+            ),
+        )
+        body = {"step": newest.step, "subject": asked.subject, "is_approved": is_approved, "by": by, "because": because}
+        self._append(connection, "approval-answered", body, run_id=run.run_id, attempt_id=newest.attempt_id)
+        for name in released:
+            connection.execute("UPDATE runs SET state = 'queued', ended_us = NULL WHERE run_id = ?", (name,))
+            self._append(connection, "run-released", {}, run_id=name)
+        found = self._answered(connection, run.pipeline, newest.step, asked.subject, run.run_id)
         assert found is not None
         return found
 
-    def answered(self, pipeline: str, step: str, subject: str) -> ApprovalRow | None:
-        """The newest answer about a subject, or None while there is none. Cost: one look into an index."""
+    def answered(self, pipeline: str, step: str, subject: str, *, run_id: str = "") -> ApprovalRow | None:
+        """The newest answer about a subject, or None while there is none. Cost: one look into an index.
+
+        That nobody answered in time counts in the run that is named alone.
+        """
         with self._database.read() as connection:
-            return self._answered(connection, pipeline, step, subject)
+            return self._answered(connection, pipeline, step, subject, run_id)
 
     def approvals(self, *, pipeline: str | None = None, limit: int = 100) -> list[ApprovalRow]:
         """Answers, newest first, at most `limit`; of one pipeline when it is named."""
@@ -215,10 +237,9 @@ class Approvals(Sharing):
             ).fetchall()
             newest = {step: (state, result) for step, state, result in rows}
             for step, (state, result) in newest.items():
-                if state == "waiting":
-                    subject = decode(result)["approval"]["subject"]
-                    if self._answered(connection, pipeline, step, subject) is not None:
-                        return False
+                asked = Asked.of(result) if state == "waiting" else None
+                if asked is not None and self._answered(connection, pipeline, step, asked.subject, run_id) is not None:
+                    return False
             self._finish(connection, run_id, "waiting", notice)
         points.reach("run-waiting")
         return True
@@ -231,27 +252,28 @@ class Approvals(Sharing):
         found = []
         for (run_id,) in rows:
             newest = self._newest(connection, run_id, step)
-            asked = None if newest is None or newest[1] != "waiting" else decode(newest[3] or "{}").get("approval")
-            if asked is not None and asked["subject"] == subject:
+            asked = None if newest is None or newest.state != "waiting" else Asked.of(newest.result)
+            if asked is not None and asked.subject == subject:
                 found.append(run_id)
         return found
 
     @staticmethod
-    def _newest(connection: Connection, run_id: str, step: str) -> tuple[str, str, str, str | None] | None:
-        """The newest attempt at a step: id, state, key, result."""
-        row: tuple[str, str, str, str | None] | None = connection.execute(
-            "SELECT attempt_id, state, key, result FROM attempts WHERE run_id = ? AND step = ?"
+    def _newest(connection: Connection, run_id: str, step: str) -> _Newest | None:
+        """The newest attempt at a step."""
+        row = connection.execute(
+            "SELECT step, attempt_id, state, key, result, started_us FROM attempts WHERE run_id = ? AND step = ?"
             " ORDER BY number DESC LIMIT 1",
             (run_id, step),
         ).fetchone()
-        return row
+        return None if row is None else _Newest(*row)
 
     @staticmethod
-    def _answered(connection: Connection, pipeline: str, step: str, subject: str) -> ApprovalRow | None:
+    def _answered(connection: Connection, pipeline: str, step: str, subject: str, run_id: str) -> ApprovalRow | None:
         row = connection.execute(
             f"SELECT {_COLUMNS} FROM approvals JOIN attempts USING (attempt_id)"  # noqa: S608  # our own constant
-            " WHERE pipeline = ? AND approvals.step = ? AND subject = ? ORDER BY approval_id DESC LIMIT 1",
-            (pipeline, step, subject),
+            " WHERE pipeline = ? AND approvals.step = ? AND subject = ? AND (who <> '' OR run_id = ?)"
+            " ORDER BY approval_id DESC LIMIT 1",
+            (pipeline, step, subject, run_id),
         ).fetchone()
         return None if row is None else _to_row(row)
 
@@ -268,14 +290,28 @@ class Approvals(Sharing):
         )
 
 
+def _is_over(asked: Asked, newest: _Newest) -> bool:
+    until_us = asked.until_us(newest.started_us)
+    return until_us is not None and _lease.now_us() >= until_us
+
+
 def _answered(before: ApprovalRow, run_id: str) -> InvalidInput:
     word = "approved" if before.is_approved else "rejected"
+    what = f"was {word} by {before.by} already" + (f": {before.because}" if before.because else "")
     return InvalidInput(
-        f"step {before.step!r} was {word} by {before.by} already" + (f": {before.because}" if before.because else ""),
+        f"step {before.step!r} {before.said if before.is_expired else what}",
         where=f"run {run_id}",
         fix=f"headrace resume {run_id}"
         if before.is_approved
         else f"headrace approve {run_id} {before.step} --overrule, where the no was wrong",
+    )
+
+
+def _too_late(step: str, run_id: str, asked: Asked) -> InvalidInput:
+    return InvalidInput(
+        f"step {step!r} expired: nobody answered within {duration(asked.timeout_s or 0)}",
+        where=f"run {run_id}",
+        fix=f"headrace resume {run_id} ends it so; a new run asks anew",
     )
 
 

@@ -1,8 +1,9 @@
 """The store's protocol, and the records it hands out.
 
-A store is content-addressed bytes under `artifacts/<digest>/` and records in one transactional data base: SQLite in the
-home, or PostgreSQL (`Store.open(records="postgresql://...")`, see `records`), which several homes may share. Whoever
-writes another keeps what is said here; `headrace.testing.StoreCases` checks it.
+A store is content-addressed bytes under `artifacts/<digest>/` and records in one transactional data base: SQLite in
+the home, or PostgreSQL (`Store.open(records="postgresql://...")`, see `records`), which several homes may share.
+Whoever writes another keeps what is said here; StoreCases, SharingCases, ApprovalCases and CollectingCases of
+`headrace.testing` check it.
 
 **Life of a step.** Everything in quotation marks is a named point (`store.points`).
 
@@ -45,7 +46,8 @@ step is worked on once; the coordinator asks in the same way. `release_run` puts
 
 **Approval.** `ask` records that a step waits for a person, and the digest of what is asked. When nothing else can be
 done the run ends as "waiting" (`rest_run`); `answer` appends the person's word and puts it back into the queue, in one
-transaction. **Notices** are recorded with a run's end, taken under a lease to be told, and ended: told at least once.
+transaction. Where the question has a time-out, `expire` is nobody's no, for that run alone. **Notices** are recorded
+with a run's end, taken under a lease to be told, and ended: told at least once.
 
 **Endpoints.** Versions count up from 1 and, like the log of moves and the events, are only ever appended. `push` is a
 compare-and-set; pushing what is served already moves nothing. A rollback is one more entry, pointing at an older
@@ -336,7 +338,8 @@ class Move:
 
     `version` is what is served from then on, the champion. `action` is "push", "rollback", "promote", "policy",
     "enter", "withdraw" or "admit"; `replaced` the version served before where it is another, and for "withdraw" and
-    "admit" the version that leaves or comes back; else None.
+    "admit" the version that leaves or comes back; else None. Which version came in by "enter" stands in `reason`, as
+    "version 3"; `concerns` reads it.
     """
 
     name: str
@@ -347,6 +350,13 @@ class Move:
     reason: str
     run_id: str | None
     time_us: int
+
+    @property
+    def concerns(self) -> int:
+        """The version that moved: came in, left, came back, or is served from then on."""
+        if self.action == "enter":
+            return int(self.reason.removeprefix("version "))
+        return self.replaced if self.action in ("withdraw", "admit") and self.replaced is not None else self.version
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,27 @@ class Steering(Endpoints):
                 self._move(connection, name, version, live.version, "promote", reason=reason, run_id=None, who=who)
 
     def withdraw_version(
-        self, name: str, version: int, *, champion: int | None = None, reason: str = "", who: str = ""
+        self,
+        name: str,
+        version: int,
+        *,
+        champion: int | None = None,
+        reason: str = "",
+        who: str = "",
+        alert: Mapping[str, Any] | None = None,
     ) -> None:
         """Take a version out: it answers nobody, until it is admitted or served again.
 
-        `champion` is what is served from then on; by default what is served now.
+        `champion` is what is served from then on; by default what is served now. `alert` is the body of an event
+        "alert" written with the move: nobody sees one without the other.
         """
         with self._database.write() as connection:
             live = self._live(connection, name)
             self._require_version(connection, name, version)
             stays = live.version if champion is None else champion
             self._move(connection, name, stays, version, "withdraw", reason=reason, run_id=None, who=who)
+            if alert is not None:
+                self._append(connection, "alert", alert)
 
     def admit_version(self, name: str, version: int, *, reason: str = "", who: str = "") -> None:
         """Let a version that was taken out take part again."""

@@ -33,7 +33,7 @@ NAMES: tuple[str, ...] = (
 )
 
 # Beside the life of a step: a person is asked and answers, a run is told of.
-OTHERS: tuple[str, ...] = ("approval-asked", "run-waiting", "approval-answered", "before-told")
+OTHERS: tuple[str, ...] = ("approval-asked", "run-waiting", "approval-answered", "approval-expired", "before-told")
 
 _reached: dict[str, int] = {}
 

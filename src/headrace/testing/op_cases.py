@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from headrace.schema import Kind
 from headrace.testing.codec_cases import rows_of, table_of
 from headrace.transformation import Expressions, TransformGraph, trace, transform
 
-__all__ = ["BATCHES", "OpCases", "reference_matrix", "served_matrix"]
+__all__ = ["BATCHES", "OpCases", "applied_matrix", "reference_matrix", "served_matrix"]
 
 # Vector kernels work on 2, 4 or 8 values at once and finish the rest one by one: both paths, alone and together.
 BATCHES = (1, 2, 3, 7, 31, 100)
@@ -43,7 +44,17 @@ def served_matrix(graph: TransformGraph, rows: list[Row], batch_rows: int) -> np
         graph.matrix(graph.codec.from_rows(requests[first : first + batch_rows]))
         for first in range(0, len(rows), batch_rows)
     ]
-    return np.concatenate(pieces) if pieces else np.empty((0, len(graph.feature_names)), np.float32)
+    return np.concatenate(pieces) if pieces else np.empty((0, len(graph.matrix_names)), np.float32)
+
+
+def applied_matrix(graph: TransformGraph, table: Any) -> npt.NDArray[np.float32]:
+    """The same as a data set is materialised: a whole table at once, vectors laid out beside the other features."""
+    found = graph.apply(table)
+    columns = []
+    for column, width in zip(found.columns, graph.feature_widths, strict=True):
+        flat = column.combine_chunks().flatten() if pa.types.is_fixed_size_list(column.type) else column
+        columns.append(flat.to_numpy().reshape(found.num_rows, width))
+    return np.concatenate(columns, axis=1)
 
 
 def _requests(graph: TransformGraph, rows: list[Row]) -> list[Row]:
@@ -92,8 +103,8 @@ class OpCases:
         A feature function.
     define : method
         The features of `rows` (dicts; None = null, timestamps int microseconds) where ops were fitted on the rows
-        `fitted`: a dict of feature name to a list of float, None or NaN where null. It says what the op means, in
-        NumPy or plain Python, and shares no code with it.
+        `fitted`: a dict of feature name to a list of float, None or NaN where null (of a vector: a list of lists). It
+        says what the op means, in NumPy or plain Python, and shares no code with it.
     has_reference : bool
         False where onnx.reference cannot run the graph.
     values : mapping of str to strategy
@@ -140,9 +151,12 @@ class OpCases:
         got = served_matrix(graph, rows, 100)
         with np.errstate(all="ignore"):
             expected = self.define([_null_for_nan(row) for row in rows], [_null_for_nan(row) for row in fitted])
-            for index, name in enumerate(graph.feature_names):
+            first = 0
+            for name, width in zip(graph.feature_names, graph.feature_widths, strict=True):
                 wanted = np.array([np.nan if item is None else item for item in expected[name]], np.float64)
-                np.testing.assert_array_equal(got[:, index], wanted.astype(np.float32), err_msg=name)
+                part = got[:, first : first + width]
+                np.testing.assert_array_equal(part, wanted.reshape(part.shape).astype(np.float32), err_msg=name)
+                first += width
 
     @_SETTINGS
     @given(st.data())
@@ -153,8 +167,7 @@ class OpCases:
         order = data.draw(st.randoms(use_true_random=False))
         many = rows * (104 // max(1, len(rows)))
         order.shuffle(many)
-        table = graph.apply(table_of(many, self._inputs()))
-        whole = np.stack([column.to_numpy() for column in table.columns], axis=1)
+        whole = applied_matrix(graph, table_of(many, self._inputs()))
         for batch_rows in BATCHES:
             assert served_matrix(graph, many, batch_rows).tobytes() == whole.tobytes(), f"batch of {batch_rows}"
 
@@ -183,8 +196,7 @@ class OpCases:
             graph = self._fit(rows)
             assert graph.apply(table_of([], self._inputs())).num_rows == 0
             served = served_matrix(graph, nulls, 1)
-            whole = graph.apply(table_of(nulls, self._inputs()))
-            assert served.tobytes() == np.stack([item.to_numpy() for item in whole.columns], axis=1).tobytes()
+            assert served.tobytes() == applied_matrix(graph, table_of(nulls, self._inputs())).tobytes()
 
     def test_it_travels(self) -> None:
         """As plain data, and through a folder, it stays what it was, to the byte."""
@@ -197,7 +209,7 @@ class OpCases:
         with tempfile.TemporaryDirectory() as folder:
             graph.save(Path(folder))
             loaded = TransformGraph.load(Path(folder))
-        assert (loaded.digest, loaded.onnx, loaded.feature_names) == (graph.digest, graph.onnx, graph.feature_names)
+        assert (loaded.digest, loaded.onnx, loaded.matrix_names) == (graph.digest, graph.onnx, graph.matrix_names)
         rebuilt = TransformGraph(loaded._program)
         assert rebuilt.onnx == graph.onnx
 

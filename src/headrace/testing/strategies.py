@@ -95,7 +95,7 @@ def columns(draw: st.DrawFn, kind: Kind, num_rows: int, *, canonical: bool = Fal
     Parameters
     ----------
     kind : Kind
-        Any but "other".
+        Any with a canonical Arrow type.
     num_rows : int
         Its length.
     canonical : bool

@@ -34,7 +34,9 @@ class NumberGraph:
 
     def __init__(self, num_features: int) -> None:
         self.feature_names = tuple(f"x{index}" for index in range(num_features))
+        self.matrix_names = self.feature_names
         self.feature_kinds = ("numeric",) * num_features
+        self.feature_widths = (1,) * num_features
         self.columns = tuple(InputColumn(name, "number") for name in self.feature_names)
         self.codec = Codec(self.columns)
 
@@ -46,6 +48,12 @@ class NumberGraph:
     def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         """The same without a graph: one cast."""
         return np.asarray(lanes["number"].astype(np.float32))
+
+    def training_matrix(
+        self, lanes: Mapping[str, npt.NDArray[Any]], row_id: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float32]:
+        """The same: nothing is fitted to labels."""
+        return self.matrix(lanes)
 
 
 def random_features(

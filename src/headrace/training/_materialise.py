@@ -53,7 +53,7 @@ class _Piece:
     sample_id: npt.NDArray[np.uint64]
 
 
-def _transform(graph: Any, dataset: Dataset, rows: Rows, names: list[str]) -> _Piece:
+def _transform(graph: Any, dataset: Dataset, rows: Rows, names: list[str], is_fitted: bool) -> _Piece:
     label = dataset.label_values(rows.batch)
     known = ~np.isnan(label)
     batch, weight, row_id = rows.batch, rows.weight, rows.row_id
@@ -63,7 +63,8 @@ def _transform(graph: Any, dataset: Dataset, rows: Rows, names: list[str]) -> _P
         label = label[known]
         weight = None if weight is None else weight[known]
         row_id = row_id[known]
-    matrix = graph.matrix(graph.codec.from_batch(batch))
+    lanes = graph.codec.from_batch(batch)
+    matrix = graph.training_matrix(lanes, row_id) if is_fitted else graph.matrix(lanes)
     chosen = np.argsort(row_id, kind="stable")[:MAX_GOLDEN_ROWS]
     few = batch.take(pa.array(chosen))
     sample = pa.table([canonical_array(few.column(name), name=name) for name in names], names)
@@ -76,11 +77,13 @@ def materialise(graph: Any, dataset: Dataset, split: str | None, *, num_threads:
     Parameters
     ----------
     graph : TransformGraph
-        What computes features; `codec`, `columns`, `feature_names`, `feature_kinds` and `matrix` are used.
+        What computes features; `codec`, `columns`, `feature_names`, `feature_kinds`, `feature_widths`, `matrix` and
+        `training_matrix` are used.
     dataset : Dataset
         With a label.
     split : str or None
-        None = a data set without splits, whole.
+        None = a data set without splits, whole. Of these and of `train`, which transforms are fitted on, the training
+        matrix is read.
     num_threads : int
         0 = one for each core. The result is the same for any number.
 
@@ -95,17 +98,22 @@ def materialise(graph: Any, dataset: Dataset, split: str | None, *, num_threads:
         raise Misuse(f"the label {target!r} is among the columns the features read", fix="leave it out of them")
 
     def read(part: Part) -> list[_Piece]:
-        return [_transform(graph, dataset, rows, names) for rows in dataset.read(part, [*names, target], row_id=True)]
+        is_fitted = split in (None, "train")
+        return [
+            _transform(graph, dataset, rows, names, is_fitted)
+            for rows in dataset.read(part, [*names, target], row_id=True)
+        ]
 
     parts = dataset.parts(split)
     with ThreadPoolExecutor(num_threads or len(os.sched_getaffinity(0))) as threads:
         found = progress.track(threads.map(read, parts), "features", total=len(parts), unit="fragments")
         pieces = [piece for part in found for piece in part]
     columns = tuple(
-        FeatureColumn(name, kind) for name, kind in zip(graph.feature_names, graph.feature_kinds, strict=True)
+        FeatureColumn(name, kind, width=width)
+        for name, kind, width in zip(graph.feature_names, graph.feature_kinds, graph.feature_widths, strict=True)
     )
     if not pieces:
-        empty = np.empty((0, len(columns)), np.float32)
+        empty = np.empty((0, sum(graph.feature_widths)), np.float32)
         return Materialised(Features(columns, empty, np.empty(0)), 0, None)
     features = Features(
         columns,

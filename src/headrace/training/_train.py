@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from headrace import progress
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder, Model, Signature
@@ -16,6 +17,7 @@ from headrace.training._materialise import Materialised, materialise
 from headrace.training._ranks import check_workers, fit_on_ranks
 from headrace.training.history import HISTORY, History
 from headrace.training.journals import Journals
+from headrace.training.leaks import find_leaks, peeked
 from headrace.training.recording import Recorder
 from headrace.training.refusals import refuse_labels
 
@@ -42,7 +44,7 @@ def assemble(
     Parameters
     ----------
     graph : TransformGraph
-        `columns`, `feature_names` and `build(builder)` are used.
+        `columns`, `matrix_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
     label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive, positive
@@ -63,11 +65,11 @@ def assemble(
     outputs: dict[str, tuple[str, Any, int | None]] = {
         name: (built[name], np.float32, 1) for name in ("prediction", "margin") if name in built
     }
-    outputs["features"] = (features, np.float32, len(graph.feature_names))
+    outputs["features"] = (features, np.float32, len(graph.matrix_names))
     signature = Signature(
         columns=tuple(graph.columns),
         task=predictor.task,
-        feature_names=tuple(graph.feature_names),
+        feature_names=tuple(graph.matrix_names),
         label=label,
         fitted_parts=dict(fitted_parts or {}),
         num_rows=num_rows,
@@ -98,7 +100,8 @@ def train(
 
     A data set without splits is used whole; a split named `validation` is handed to the trainer for early stopping.
     Rows whose label is null are left out and counted in the signature. The model records the digests of the parts it
-    was fitted on, `validation` among them, so that evaluation can refuse those.
+    was fitted on, `validation` among them, so that evaluation can refuse those. A feature that alone tells the label,
+    and a transform that was fitted on rows of another split, are told on standard error (`headrace.training.leaks`).
 
     Parameters
     ----------
@@ -146,6 +149,9 @@ def train(
             expected="a value that occurs, written exactly as in the data",
         )
     refuse_labels(fitted.features, str(dataset.roles.label))
+    warnings = [str(leak) for leak in find_leaks(fitted.features)] + peeked(graph, dataset)
+    for warning in warnings:
+        progress.say(f"warning: {warning}")
     used, validation = {split}, None
     if "validation" in names:
         judged = materialise(graph, dataset, "validation", num_threads=num_threads)
@@ -156,7 +162,8 @@ def train(
     told: list[Journal] = [history]
     if recorder is not None:
         recorder.note("parameters", trainer.to_plain())
-        recorder.note("data", _described(fitted, validation, parts))
+        said = {"warnings": warnings} if warnings else {}
+        recorder.note("data", _described(fitted, validation, parts) | said)
         told.append(recorder)
     if journal is not None:
         told.append(journal)

@@ -3,6 +3,17 @@
 from headrace.transformation._contract import Op, ValueType
 from headrace.transformation._recording import Columns, Expression
 from headrace.transformation._transform import TransformGraph, transform
+from headrace.transformation.diff import GraphDiff
 from headrace.transformation.tracing import Expressions, trace
 
-__all__ = ["Columns", "Expression", "Expressions", "Op", "TransformGraph", "ValueType", "trace", "transform"]
+__all__ = [
+    "Columns",
+    "Expression",
+    "Expressions",
+    "GraphDiff",
+    "Op",
+    "TransformGraph",
+    "ValueType",
+    "trace",
+    "transform",
+]

@@ -10,8 +10,11 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from headrace.canonical import from_canonical, to_canonical
+from headrace.dataset.rows import as_labels
 from headrace.engine import Work
+from headrace.errors import InvalidInput
 from headrace.fold import Fold, Rows
+from headrace.transformation._contract import LABEL
 from headrace.transformation._program import Constants, Program
 from headrace.transformation._values import NodeValues
 
@@ -24,7 +27,7 @@ def _column_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class Derive(Work):
-    """Adds the values of expression nodes to a batch, as columns "@<node>", for folds over what is computed.
+    """Adds the values of expression nodes to a batch, as columns "@<node>", and the label's numbers as "@label".
 
     Parameters
     ----------
@@ -32,24 +35,35 @@ class Derive(Work):
         A program as canonical JSON: it travels to wherever the rows are.
     nodes : tuple of int
         The nodes whose values are added.
+    label : str or None
+        The label's column, where its numbers are added.
+    positive : str, int, float, bool or None
+        The label's value that counts as 1.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("onnxruntime",)
 
     program: str
     nodes: tuple[int, ...]
+    label: str | None = None
+    positive: str | int | float | bool | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns the nodes are computed from."""
-        return tuple(column.name for column in _node_values(self.program, self.nodes).codec.columns)
+        read = [column.name for column in _node_values(self.program, self.nodes).codec.columns] if self.nodes else []
+        return tuple(dict.fromkeys([*read, *([] if self.label is None else [self.label])]))
 
     def __call__(self, rows: Rows) -> Rows:
         """The derived columns alone; the engine joins the raw ones to them."""
-        values = _node_values(self.program, self.nodes)
-        derived = values.of_lanes(values.codec.from_batch(rows.batch))
-        names = [_column_name(index) for index in derived]
-        return replace(rows, batch=pa.RecordBatch.from_arrays(list(derived.values()), names=names))
+        found: dict[str, pa.Array] = {}
+        if self.nodes:
+            values = _node_values(self.program, self.nodes)
+            derived = values.of_lanes(values.codec.from_batch(rows.batch))
+            found = {_column_name(index): array for index, array in derived.items()}
+        if self.label is not None:
+            found[LABEL] = pa.array(as_labels(rows.batch.column(self.label), self.label, self.positive))
+        return replace(rows, batch=pa.RecordBatch.from_arrays(list(found.values()), names=list(found)))
 
 
 @functools.lru_cache(maxsize=8)
@@ -90,19 +104,30 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
     Cost: one pass over the needed columns for each level of `levels`.
     """
     nodes = program.expressions.nodes
+    given = {index: found for index, op in enumerate(program.ops) if op is not None and (found := op.given())}
+    program = replace(program, constants={**program.constants, **given})
     for level in levels(program):
         folds: dict[int, Fold[Any, Any]] = {}
         for index in level:
             fold = _fold_of(program, index)
             assert fold is not None
+            if LABEL in fold.columns and dataset.roles.label is None:
+                raise InvalidInput(
+                    "the data set has no label",
+                    where=program.place(index),
+                    expected="one to fit this op to",
+                    fix="name it: label='...'",
+                )
             folds[index] = fold
         derived = sorted(
             {item for index in level for item in nodes[index].inputs if nodes[item].op not in ("column", "literal")}
         )
         through = None
-        if derived:
+        reads_label = any(LABEL in fold.columns for fold in folds.values())
+        if derived or reads_label:
             text = to_canonical(program.to_plain()).decode()
-            through = Derive(text, tuple(derived))
+            roles = dataset.roles
+            through = Derive(text, tuple(derived), *((roles.label, roles.positive) if reads_label else ()))
         unique = list(dict.fromkeys(folds.values()))
         states = dict(zip(unique, engine.fold(unique, dataset, parts, through=through), strict=True))
         constants: Constants = dict(program.constants)

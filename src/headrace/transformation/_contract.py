@@ -25,7 +25,12 @@ from headrace.model.columns import NULL_TEXT
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 
-__all__ = ["Op", "ValueType", "as_kind", "both_present", "unify"]
+__all__ = ["LABEL", "NUM_PARTS", "Op", "PreludeOp", "ValueType", "as_kind", "both_present", "unify"]
+
+# What a fold names that reads the label: numbers, 1 for the positive value; no source column can begin so.
+LABEL = "@label"
+# The parts of the rows that take turns in being left out, where what a row's own label says must not reach it.
+NUM_PARTS = 5
 
 _TOWER = ("boolean", "integer", "number")
 
@@ -42,11 +47,15 @@ class ValueType:
         Whether it can be null. A number always can: NaN is null.
     is_categorical : bool
         Whether its values are codes whose order means nothing.
+    is_vector : bool
+        Whether each row has several numbers; how many is known once its op is fitted. A vector is a feature, and only
+        ops that say `takes_vectors` read one.
     """
 
     kind: Kind
     is_nullable: bool = True
     is_categorical: bool = False
+    is_vector: bool = False
 
     def __post_init__(self) -> None:
         if self.kind == "number" and not self.is_nullable:
@@ -63,6 +72,7 @@ class Op(ABC):
 
     num_inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     input_names: ClassVar[tuple[str, ...]] = ()
+    takes_vectors: ClassVar[bool] = False
 
     @classmethod
     def op_name(cls) -> str:
@@ -84,15 +94,50 @@ class Op(ABC):
 
     @abstractmethod
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
-        """Write the nodes and return the result, a tensor [N, 1] of the kind `infer` said."""
+        """Write the nodes and return the result, of the kind `infer` said: [N, 1], or a vector's [N, width]."""
 
     def fold(self, columns: Sequence[str], kinds: Sequence[Kind]) -> Fold[Any, Any] | None:
         """The fold over the inputs' values (`columns` names them in the batch); None where nothing must be known."""
         return None
 
+    def given(self) -> dict[str, Any]:
+        """What `build` needs beside parameters that no row says, but this machine does (a time zone's rules)."""
+        return {}
+
     def constants(self, result: Any) -> dict[str, Any]:
         """What `build` needs of the fold's result (of one group), as plain data."""
         return {}
+
+    def without_part(self, constants: Mapping[str, Any], part: int) -> Mapping[str, Any]:
+        """The constants as they were without the rows of one of NUM_PARTS parts: for ops fitted to the label.
+
+        Training reads a row's features through the constants without its own part; serving through all.
+        """
+        return constants
+
+
+class PreludeOp(Op):
+    """An op on texts that no graph can do: the codec does it, in training and in serving, when a raw value is read.
+
+    Its input is a raw column or another such op. `step` names one of the closed list of `headrace.model.prelude`.
+    """
+
+    result_kind: ClassVar[Kind] = "text"
+    makes_null: ClassVar[bool] = False
+
+    @abstractmethod
+    def step(self) -> tuple[str | int | None, ...]:
+        """The step's name and its parameters."""
+
+    def infer(self, inputs: Sequence[ValueType]) -> ValueType:
+        """The step's kind; InvalidInput for anything but text."""
+        if inputs[0].kind != "text":
+            raise InvalidInput(f"{inputs[0].kind} has no characters", expected="text")
+        return ValueType(self.result_kind, inputs[0].is_nullable or self.makes_null)
+
+    def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
+        """Nothing to write: the result is a column."""
+        raise AssertionError(f"{self.op_name()} is run by the codec")
 
 
 def unify(types: Sequence[ValueType], what: str) -> Kind:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,8 +15,9 @@ from headrace import lookup
 from headrace.errors import HeadraceError, InvalidInput, UnknownName
 from headrace.model.columns import InputColumn, columns_of
 from headrace.model.graph import GraphBuilder, Value
+from headrace.model.prelude import Derived
 from headrace.schema import Schema
-from headrace.transformation._contract import Op, ValueType
+from headrace.transformation._contract import Op, PreludeOp, ValueType
 from headrace.transformation.expressions import Expressions, Node
 
 __all__ = ["Constants", "Program", "bind"]
@@ -60,9 +63,13 @@ class Program:
                 op = self.at(index, lambda node=node: _op_of(node))  # type: ignore[misc]  # bound now, used now
                 ops.append(op)
                 inputs = [types[item] for item in node.inputs]
+                self.at(index, lambda op=op, inputs=inputs: _refuse_vectors(op, inputs))  # type: ignore[misc]
                 types.append(self.at(index, lambda op=op, inputs=inputs: op.infer(inputs)))  # type: ignore[misc]
         object.__setattr__(self, "types", tuple(types))
         object.__setattr__(self, "ops", tuple(ops))
+        for index, made in enumerate(ops):
+            if isinstance(made, PreludeOp):
+                self.at(index, lambda index=index: self.steps_of(index))  # type: ignore[misc]
 
     types: tuple[ValueType, ...] = field(init=False, compare=False, repr=False)
     ops: tuple[Op | None, ...] = field(init=False, compare=False, repr=False)
@@ -80,12 +87,61 @@ class Program:
         text = self.expressions.text(index)
         return f"{line}, in {text}" if line else text
 
+    def steps_of(self, index: int) -> tuple[str, tuple[Any, ...]]:
+        """The raw column that a node of the prelude reads, and the steps from there to it.
+
+        Raises InvalidInput where it reads what only the graph computes.
+        """
+        node, op = self.expressions.nodes[index], self.ops[index]
+        if node.op == "column":
+            return str(node.parameters["name"]), ()
+        if not isinstance(op, PreludeOp):
+            raise InvalidInput(
+                "this op is run before the graph, when a raw value is read",
+                expected="a column, or another op on the characters of one",
+                fix="write it first: x.title.str.lower().fill_null('')",
+            )
+        name, steps = self.steps_of(node.inputs[0])
+        return name, (*steps, op.step())
+
+    def derived_name(self, index: int) -> str:
+        """What the derived column of a node of the prelude is called in the graph."""
+        name, steps = self.steps_of(index)
+        return f"{name}@{json.dumps(steps, ensure_ascii=False)}"
+
+    def with_prelude(self) -> Program:
+        """The same, with a derived column for each node of the prelude that the graph reads."""
+        nodes = self.expressions.nodes
+        read = {index for _, index in self.expressions.features}
+        for place, node in enumerate(nodes):
+            if not isinstance(self.ops[place], PreludeOp):
+                read.update(node.inputs)
+        found: dict[str, list[Derived]] = {}
+        for index in sorted(read):
+            if isinstance(self.ops[index], PreludeOp):
+                name, steps = self.steps_of(index)
+                type_ = self.types[index]
+                found.setdefault(name, []).append(
+                    Derived(self.derived_name(index), type_.kind, steps, type_.is_nullable)
+                )
+        columns = tuple(
+            dataclasses.replace(column, derived=tuple(found.get(column.name, ()))) for column in self.columns
+        )
+        return dataclasses.replace(self, columns=columns)
+
+    def has_value(self, index: int) -> bool:
+        """Whether the graph holds the node: not so for a step of the prelude that only other steps read."""
+        if not isinstance(self.ops[index], PreludeOp):
+            return True
+        name = self.derived_name(index)
+        return any(item.name == name for column in self.columns for item in column.derived)
+
     def emit(self, builder: GraphBuilder, wanted: Iterable[int]) -> dict[int, Value]:
         """Write the nodes that the wanted ones need; every value has a row for each row of the batch."""
         nodes = self.expressions.nodes
         needed = set(wanted)
         for index in range(len(nodes) - 1, -1, -1):
-            if index in needed:
+            if index in needed and not isinstance(self.ops[index], PreludeOp):
                 needed.update(nodes[index].inputs)
         values: dict[int, Value] = {}
         for index in sorted(needed):
@@ -94,6 +150,9 @@ class Program:
                 values[index] = (
                     builder.column(node.parameters["name"]) if node.op == "column" else _literal(builder, node)
                 )
+                continue
+            if isinstance(op, PreludeOp):
+                values[index] = builder.column(self.derived_name(index))
                 continue
             inputs = [values[item] for item in node.inputs]
             value = op.build(builder, inputs, self.constants.get(index, {}))
@@ -119,6 +178,13 @@ class Program:
             Expressions.from_plain(plain["expressions"]),
             tuple(InputColumn(**item) for item in plain["columns"]),
             {int(index): dict(item) for index, item in plain["constants"].items()},
+        )
+
+
+def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
+    if not op.takes_vectors and any(item.is_vector for item in inputs):
+        raise InvalidInput(
+            f"ops.{op.op_name()} was given a vector", expected="one value a row", fix="a vector is a feature of its own"
         )
 
 
@@ -179,7 +245,7 @@ def bind(expressions: Expressions, schema: Schema, *, label: str | None = None, 
         except InvalidInput as error:
             here = f"{place}, column {name!r}" if place else f"column {name!r}"
             raise InvalidInput(error.what, where=here, expected=error.expected, fix=error.fix) from None
-    program = Program(expressions, tuple(columns))
+    program = Program(expressions, tuple(columns)).with_prelude()
     for name, index in expressions.features:
         if program.types[index].kind == "text":
             raise InvalidInput(

@@ -10,31 +10,34 @@ from typing import Any, NoReturn, cast
 from headrace import lookup
 from headrace.calls import user_line
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
+from headrace.transformation._accessors import Moment, Text
 from headrace.transformation.expressions import Node, node_text
 
 __all__ = ["Columns", "Expression", "apply", "is_unicode"]
 
+Name = str  # inside Expression the attribute `str` hides the type
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class Expression:
     """A column, or what was computed from columns, while features are traced.
 
-    Operators: + - * / // % ** (a constant exponent), == != < <= > >=, & | ~. Methods: is_null, fill_null, cast. There
-    is no value to look at: `if`, `and`, `not`, float(), str(), loops and NumPy functions raise Misuse at their line.
+    Operators: + - * / // % ** (a constant exponent), == != < <= > >=, & | ~, abs(). Methods: is_null, fill_null, cast,
+    is_in, is_between, clip. `.str` has what can be done with a text, `.dt` the parts of a moment. There is no value to
+    look at: `if`, `and`, `not`, float(), str(), loops and NumPy functions raise Misuse at their line.
     """
 
     __slots__ = ("_inputs", "_op", "_parameters", "_place")
 
-    def __init__(self, op: str, parameters: Mapping[str, Any], inputs: Sequence[Expression], place: str) -> None:
+    def __init__(self, op: Name, parameters: Mapping[Name, Any], inputs: Sequence[Expression], place: Name) -> None:
         for name, value in zip(Expression.__slots__, (tuple(inputs), op, dict(parameters), place), strict=True):
             object.__setattr__(self, name, value)
 
     # The four slots, typed: reading them is reading an attribute that exists, so __getattr__ is not asked.
     _inputs: tuple[Expression, ...]
-    _op: str
-    _parameters: dict[str, Any]
-    _place: str
+    _op: Name
+    _parameters: dict[Name, Any]
+    _place: Name
 
     def is_null(self) -> Expression:
         """True where null (a number: where NaN), never null itself."""
@@ -44,9 +47,46 @@ class Expression:
         """The value, or `value` (a literal or an expression) where it is null."""
         return apply("fill_null", (self, value), {})
 
-    def cast(self, kind: str) -> Expression:
+    def cast(self, kind: Name) -> Expression:
         """As another kind: "number", "integer", "boolean" or "text"; see `ops.cast`."""
         return apply("cast", (self,), {"kind": kind})
+
+    def is_in(self, values: Sequence[Any]) -> Expression:
+        """Whether the value is one of these: literals. Null is in nothing, and gives null."""
+        place = user_line()
+        if isinstance(values, (str, Expression, Mapping)) or not isinstance(values, (Sequence, set, frozenset)):
+            raise Misuse(
+                f"is_in was given {values!r}"[:200], where=place, expected="a list: x.carrier.is_in(['AA', 'UA'])"
+            )
+        if not values:
+            raise Misuse("is_in was given no value", where=place, expected="at least one")
+        ordered = sorted(values, key=repr) if isinstance(values, (set, frozenset)) else values
+        tests = [_comparison("==", self, value) for value in ordered]
+        while len(tests) > 1:  # in pairs, so that a long list is not a deep graph
+            tests = [tests[at] | tests[at + 1] if at + 1 < len(tests) else tests[at] for at in range(0, len(tests), 2)]
+        return tests[0]
+
+    def is_between(self, low: Any, high: Any) -> Expression:
+        """Whether low <= value <= high."""
+        inside = _comparison(">=", self, low), _comparison("<=", self, high)
+        return apply("logic", inside, {"operator": "and"})
+
+    def clip(self, low: float | None = None, high: float | None = None) -> Expression:
+        """The value, not below `low` nor above `high`; see `ops.clip`."""
+        return apply("clip", (self,), {"low": low, "high": high})
+
+    @property
+    def str(self) -> Text[Expression]:
+        """What can be done with a text: x.title.str.lower()."""
+        return Text(self, _on)
+
+    @property
+    def dt(self) -> Moment[Expression]:
+        """The parts of a moment: x.time_hour.dt.hour."""
+        return Moment(self, _on)
+
+    def __abs__(self) -> Expression:
+        return apply("absolute", (self,), {})
 
     def __add__(self, other: Any) -> Expression:
         return _arithmetic("+", self, other)
@@ -133,7 +173,7 @@ class Expression:
 
     __hash__ = object.__hash__
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> Name:
         return _text(self)
 
     def __bool__(self) -> NoReturn:
@@ -144,17 +184,17 @@ class Expression:
             " (x == 1) | (x == 2) for in; (a < x) & (x < b) for a < x < b",
         )
 
-    def _no_value(self, what: str, fix: str = "") -> NoReturn:
+    def _no_value(self, what: Name, fix: Name = "") -> NoReturn:
         raise Misuse(
             f"{_text(self)} cannot be {what}: it has no value while features are traced",
             where=user_line(),
             fix=fix or _there_are(),
         )
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: Name, value: Any) -> NoReturn:
         self._no_value(f"given {name!r}", "return it under that name in the dict of features")
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Expression:
+    def __array_ufunc__(self, ufunc: Any, method: Name, *inputs: Any, **_: Any) -> Expression:
         """Take a NumPy scalar's operators (`np.float64(2) * x.a`); any other NumPy function is refused."""
         if method == "__call__" and ufunc.__name__ in _UFUNCS and len(inputs) == 2:
             record, operator = _UFUNCS[ufunc.__name__]
@@ -165,14 +205,16 @@ class Expression:
             fix=_there_are(),
         )
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: Name) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise UnknownName("method of an expression", name, ["cast", "fill_null", "is_null"], where=user_line())
+        known = ["cast", "clip", "fill_null", "is_between", "is_in", "is_null"]
+        known += [f"str.{item}" for item in Text.names()] + [f"dt.{item}" for item in Moment.names()]
+        raise UnknownName("method of an expression", name, known, where=user_line())
 
 
 _REFUSED = {
-    "made a number": ("__float__", "__int__", "__index__", "__complex__", "__round__", "__abs__", "__trunc__"),
+    "made a number": ("__float__", "__int__", "__index__", "__complex__", "__round__", "__trunc__"),
     "iterated": ("__iter__", "__reversed__"),
     "indexed": ("__getitem__",),
     "searched": ("__contains__",),
@@ -185,7 +227,7 @@ _REFUSED = {
 _FIXES = {
     "made a text": "repr() shows an expression",
     "called": "put an operator between it and the bracket",
-    "searched": "a text is only compared whole: x.carrier == 'AA'",
+    "searched": "write x.carrier.str.contains('A'), or x.carrier.is_in(['AA', 'UA'])",
 }
 
 
@@ -232,6 +274,10 @@ _UFUNCS: dict[str, tuple[Callable[[str, Any, Any], Expression], str]] = {
     "greater": (_comparison, ">"),
     "greater_equal": (_comparison, ">="),
 }
+
+
+def _on(name: str, value: Expression, parameters: Mapping[str, Any]) -> Expression:
+    return apply(name, (value,), parameters)
 
 
 def _literal(value: Any, place: str) -> Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -16,16 +17,20 @@ import pyarrow as pa
 
 from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, UnknownName
+from headrace.fold import part_of
 from headrace.lookup import Shown
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
+from headrace.model.prelude import run_steps
 from headrace.model.session import open_session
 from headrace.schema import Schema
+from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._program import Program, bind
 from headrace.transformation._values import NodeValues
-from headrace.transformation.expressions import Expressions
+from headrace.transformation.diff import GraphDiff, diff_graphs
+from headrace.transformation.expressions import Expressions, Node, node_text
 from headrace.transformation.tracing import trace
 
 __all__ = ["TransformGraph", "transform"]
@@ -57,6 +62,8 @@ class TransformGraph(Shown):
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        # Spans without splits it was fitted on in this process, and their rows: what training warns of. Not stored.
+        self.fitted_whole: dict[str, int] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TransformGraph) and self.digest == other.digest
@@ -84,11 +91,34 @@ class TransformGraph(Shown):
 
     @property
     def feature_kinds(self) -> tuple[str, ...]:
-        """ "numeric" or "categorical" (codes whose order means nothing), by feature."""
-        types = self._program.types
+        """ "numeric", "categorical" (codes whose order means nothing) or "vector" (several numbers), by feature."""
+        types = [self._program.types[index] for _, index in self.expressions.features]
         return tuple(
-            "categorical" if types[index].is_categorical else "numeric" for _, index in self.expressions.features
+            "vector" if item.is_vector else "categorical" if item.is_categorical else "numeric" for item in types
         )
+
+    @functools.cached_property
+    def feature_widths(self) -> tuple[int, ...]:
+        """How many columns of the matrix each feature has: 1, or a vector's length."""
+        if not any(kind == "vector" for kind in self.feature_kinds):
+            return (1,) * len(self.feature_names)
+        values = self._program.emit(GraphBuilder(self.columns), [index for _, index in self.expressions.features])
+        return tuple(values[index].width for _, index in self.expressions.features)
+
+    @functools.cached_property
+    def matrix_names(self) -> tuple[str, ...]:
+        """A name for each column of the matrix: the feature's, and of a vector "carrier[0]", "carrier[1]" ..."""
+        names: list[str] = []
+        for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
+            names += [f"{name}[{place}]" for place in range(width)] if kind == "vector" else [name]
+        return tuple(names)
+
+    @property
+    def fitted_nodes(self) -> tuple[int, ...]:
+        """The places of the nodes that were fitted to rows."""
+        from headrace.transformation._analysis import levels
+
+        return tuple(index for level in levels(self._program) for index in level)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: expressions, columns and everything fitted."""
@@ -100,19 +130,22 @@ class TransformGraph(Shown):
         return digest(self.to_plain())
 
     def build(self, builder: GraphBuilder) -> str:
-        """Write the features into a graph; the name of a float32 tensor [N, num_features].
+        """Write the features into a graph; the name of a float32 tensor [N, len(matrix_names)].
 
         z-scores that are features are divided together, as one matrix; one Concat, one Cast.
         """
         roots: list[int] = []
-        means, deviations = [0.0] * len(self.feature_names), [1.0] * len(self.feature_names)
-        for place, (_, index) in enumerate(self.expressions.features):
-            node = self.expressions.nodes[index]
+        means: list[float] = []
+        deviations: list[float] = []
+        for (_, index), width in zip(self.expressions.features, self.feature_widths, strict=True):
+            node, mean, deviation = self.expressions.nodes[index], 0.0, 1.0
             if node.op == "z_score":
                 constants = self._program.constants[index]
-                means[place], deviations[place] = constants["mean"], constants["std_dev"]
+                mean, deviation = constants["mean"], constants["std_dev"]
                 index = node.inputs[0]
             roots.append(index)
+            means += [mean] * width
+            deviations += [deviation] * width
         values = self._program.emit(builder, roots)
         pieces = [builder.as_number(values[index]) for index in roots]
         matrix = builder.node("Concat", pieces, axis=1) if len(pieces) > 1 else pieces[0]
@@ -126,7 +159,7 @@ class TransformGraph(Shown):
     def onnx(self) -> bytes:
         """The graph alone, lanes to `features`, as a serialised ONNX ModelProto."""
         builder = GraphBuilder(self.columns)
-        return builder.finish({"features": (self.build(builder), np.float32, len(self.feature_names))})
+        return builder.finish({"features": (self.build(builder), np.float32, len(self.matrix_names))})
 
     @functools.cached_property
     def codec(self) -> Codec:
@@ -138,14 +171,49 @@ class TransformGraph(Shown):
         return open_session(self.onnx)
 
     def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """float32[num_rows, num_features] of lanes that the codec made; NaN where null."""
+        """float32[num_rows, len(matrix_names)] of lanes that the codec made; NaN where null."""
         num_rows = len(next(iter(lanes.values())))
         if num_rows <= _BATCH_ROWS:
             return np.asarray(self._session.run(["features"], dict(lanes))[0])
-        out = np.empty((num_rows, len(self.feature_names)), dtype=np.float32)
+        out = np.empty((num_rows, len(self.matrix_names)), dtype=np.float32)
         for start in range(0, num_rows, _BATCH_ROWS):  # a batch that stays in cache is faster than all at once
             piece = {name: lane[start : start + _BATCH_ROWS] for name, lane in lanes.items()}
             out[start : start + _BATCH_ROWS] = self._session.run(["features"], piece)[0]
+        return out
+
+    @property
+    def is_out_of_fold(self) -> bool:
+        """Whether rows it is fitted on have other features in training than in serving: see `training_matrix`."""
+        return any(type(op).without_part is not Op.without_part for op in self._program.ops if op is not None)
+
+    @functools.cached_property
+    def _without_part(self) -> tuple[TransformGraph, ...]:
+        program = self._program
+        graphs = []
+        for part in range(NUM_PARTS):
+            constants = {
+                index: dict(op.without_part(found, part)) if (op := program.ops[index]) is not None else found
+                for index, found in program.constants.items()
+            }
+            graphs.append(TransformGraph(dataclasses.replace(program, constants=constants)))
+        return tuple(graphs)
+
+    def training_matrix(
+        self, lanes: Mapping[str, npt.NDArray[Any]], row_id: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float32]:
+        """The features of rows the transform is fitted on, as a trainer may see them: float32[num_rows, columns].
+
+        Where an op is fitted to the label, each row's features come of the other four fifths of the rows: of its own
+        label nothing reaches it. Rows of equal key share a part. For every other transform it is `matrix`.
+        """
+        if not self.is_out_of_fold:
+            return self.matrix(lanes)
+        parts = part_of(row_id, NUM_PARTS)
+        out = np.empty((len(row_id), len(self.matrix_names)), dtype=np.float32)
+        for part, graph in enumerate(self._without_part):
+            index = np.flatnonzero(parts == part)
+            if len(index):
+                out[index] = graph.matrix({name: lane[index] for name, lane in lanes.items()})
         return out
 
     def apply(self, table: Any) -> pa.Table:
@@ -159,13 +227,14 @@ class TransformGraph(Shown):
         Returns
         -------
         pyarrow.Table
-            One float32 column a feature, named like it; NaN where null, as the model sees it.
+            One float32 column a feature, named like it; NaN where null, as the model sees it. A vector is a list of
+            fixed size.
 
         Raises what `Codec.from_batch` raises, naming row and column.
         Cost: about 0.5 us a row for 12 columns on one core; large tables use all cores.
         """
         table = self.codec.table_of(table, "apply")
-        whole = np.empty((table.num_rows, len(self.feature_names)), dtype=np.float32, order="F")
+        whole = np.empty((table.num_rows, len(self.matrix_names)), dtype=np.float32, order="F")
         batches = [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=_TASK_ROWS)
         starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]
 
@@ -182,10 +251,12 @@ class TransformGraph(Shown):
                 raise
         elif batches:
             fill(batches[0], 0)
-        arrays = [
-            pa.Array.from_buffers(pa.float32(), len(whole), [None, pa.py_buffer(whole[:, index])])
-            for index in range(len(self.feature_names))
-        ]
+        arrays, first = [], 0
+        for kind, width in zip(self.feature_kinds, self.feature_widths, strict=True):
+            part = np.ascontiguousarray(whole[:, first : first + width])
+            flat = pa.Array.from_buffers(pa.float32(), part.size, [None, pa.py_buffer(part)])
+            arrays.append(pa.FixedSizeListArray.from_arrays(flat, width) if kind == "vector" else flat)
+            first += width
         return pa.table(arrays, names=list(self.feature_names))
 
     def explain(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,11 +275,38 @@ class TransformGraph(Shown):
         """
         lanes = self.codec.from_rows([dict(row)])
         found = self._every_value.of_lanes(lanes)
-        texts = {self.expressions.text(index): values[0].as_py() for index, values in found.items()}
-        features = self.matrix(lanes)[0].tolist()
-        return texts | {
-            name: None if value != value else value for name, value in zip(self.feature_names, features, strict=True)
-        }
+        texts = {}
+        for index, node in enumerate(self.expressions.nodes):
+            if index in found:
+                texts[self.expressions.text(index)] = found[index][0].as_py()
+            elif node.op != "literal":  # inside a chain of the prelude: the graph does not hold it
+                name, steps = self._program.steps_of(index)
+                texts[self.expressions.text(index)] = run_steps(
+                    steps, [texts[node_text(Node("column", {"name": name}), [])]]
+                )[0]
+        left = [None if value != value else value for value in self.matrix(lanes)[0].tolist()]
+        for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
+            texts[name] = left[:width] if kind == "vector" else left[0]
+            left = left[width:]
+        return texts
+
+    def diff(self, other: TransformGraph, table: Any = None) -> GraphDiff:
+        """What another transform, fitted later, does otherwise than this one.
+
+        Parameters
+        ----------
+        other : TransformGraph
+            What is now, where this is what was before.
+        table : table, optional
+            Raw rows that both are tried on: what moves in the features, and in how many of the rows.
+
+        Returns
+        -------
+        GraphDiff
+            Features that came, went or are computed otherwise; vocabularies, boundaries, means that were fitted
+            otherwise; movements. `print` it, or look at it in a notebook.
+        """
+        return diff_graphs(self, other, table)
 
     @functools.cached_property
     def _every_value(self) -> NodeValues:
@@ -257,7 +355,7 @@ def transform(
         The same, to the byte, for the same rows in any order, batch size and number of workers.
 
     Raises UnknownName, InvalidInput or Misuse at the user's line, before a row is read, for a column there is not, a
-    clash of types, or the label as a feature.
+    clash of types, or the label as a feature; UnknownName where there are splits but none is called `train`.
     Cost: one pass over the columns that ops are fitted on; a further one for each op fitted on a fitted op's result.
 
     Examples
@@ -294,5 +392,15 @@ def transform(
 
         engine = LocalEngine()
     names = dataset.split_names
+    if names != (None,) and "train" not in names:
+        raise UnknownName("split", "train", [str(name) for name in names], where="transform")
     parts = dataset.parts("train") if "train" in names else dataset.parts()
-    return TransformGraph(fit(program, dataset, parts, engine))
+    graph = TransformGraph(fit(program, dataset, parts, engine))
+    if names == (None,) and graph.fitted_nodes:
+        for part in parts:
+            rows = dataset.expected_rows(part)
+            graph.fitted_whole[part.span] = graph.fitted_whole.get(part.span, 0) + (rows or 0)
+    for name in graph.matrix_names if len(set(graph.matrix_names)) < len(graph.matrix_names) else ():
+        if graph.matrix_names.count(name) > 1:
+            raise InvalidInput(f"two columns of the matrix are called {name!r}", fix="call one of the features else")
+    return graph

@@ -29,12 +29,14 @@ class NodeValues:
     program : Program
         Fitted as far as the wanted nodes need.
     wanted : iterable of int
-        Node indices; literals have no column and are left out.
+        Node indices; literals have no column and are left out, and so is what lies inside a chain of the prelude.
     """
 
     def __init__(self, program: Program, wanted: Iterable[int]) -> None:
         nodes = program.expressions.nodes
-        self.indices = [index for index in sorted(set(wanted)) if nodes[index].op != "literal"]
+        self.indices = [
+            index for index in sorted(set(wanted)) if nodes[index].op != "literal" and program.has_value(index)
+        ]
         self.kinds: dict[int, Kind] = {}
         builder = GraphBuilder(program.columns)
         outputs: dict[str, tuple[str, npt.DTypeLike, int | None]] = {}
@@ -42,7 +44,7 @@ class NodeValues:
             if index not in self.indices:
                 continue
             self.kinds[index] = value.kind
-            outputs[f"value {index}"] = (value.name, _DTYPE.get(value.kind, np.int64), 1)
+            outputs[f"value {index}"] = (value.name, _DTYPE.get(value.kind, np.int64), value.width)
             if value.present is not None:
                 outputs[f"present {index}"] = (value.present, np.bool_, None)
         self._names = list(outputs)
@@ -50,13 +52,19 @@ class NodeValues:
         self.codec = Codec(program.columns)
 
     def of_lanes(self, lanes: dict[str, Any]) -> dict[int, pa.Array]:
-        """The nodes' values, null where null (a number's NaN too); each of its kind's canonical Arrow type."""
+        """The nodes' values, null where null (a number's NaN too); each of its kind's canonical Arrow type.
+
+        A vector is a list of fixed size.
+        """
         found = dict(zip(self._names, self._session.run(self._names, lanes), strict=True))
         num_rows = len(next(iter(lanes.values())))
         return {index: self._array(index, found, num_rows) for index in self.indices}
 
     def _array(self, index: int, found: dict[str, Any], num_rows: int) -> pa.Array:
-        kind, values = self.kinds[index], found[f"value {index}"].reshape(-1)
+        kind, values = self.kinds[index], found[f"value {index}"]
+        if values.shape[1] > 1:
+            return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+        values = values.reshape(-1)
         present = found.get(f"present {index}")
         if present is not None:
             missing = ~np.broadcast_to(present.reshape(-1), (num_rows,))

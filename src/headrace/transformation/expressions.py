@@ -12,6 +12,7 @@ from headrace.errors import InvalidInput
 
 __all__ = ["Expressions", "Node", "node_text"]
 
+_LONGEST_VALUE = 400
 _DEEPEST_TEXT = 8  # shared sub-expressions are written out each time: without an end, x = x + x doubles it
 
 
@@ -120,6 +121,12 @@ class Expressions:
         return node_text(node, [self.text(item, depth=depth - 1) for item in node.inputs])
 
 
+def _brief(value: Any) -> str:
+    """A parameter as it is written; of a long one the beginning, and what tells it from others that begin so."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:60]}...{digest(value)[:8]}"
+
+
 def node_text(node: Node, inputs: Sequence[str]) -> str:
     """One node as the user would write it, around its inputs' texts."""
     parameters = node.parameters
@@ -135,5 +142,5 @@ def node_text(node: Node, inputs: Sequence[str]) -> str:
         return f"(~{inputs[0]})" if sign == "~" else f"({inputs[0]} {sign} {inputs[1]})"
     if node.op == "power":
         return f"({inputs[0]} ** {parameters['exponent']!r})"
-    named = [f"{name}={value!r}" for name, value in parameters.items()]
+    named = [f"{name}={_brief(value)}" for name, value in parameters.items()]
     return f"{node.op}({', '.join([*inputs, *named])})"

@@ -1,6 +1,16 @@
 """Validation: whether data are what their schema says, and what they may be used for."""
 
-from headrace.validation._contract import Check, Context, Example, Found, Item, Measurement, RowCheck, Severity
+from headrace.validation._contract import (
+    Check,
+    Context,
+    Example,
+    Found,
+    Item,
+    Measurement,
+    RowCheck,
+    Severity,
+    TableCheck,
+)
 from headrace.validation._validate import validate
 from headrace.validation._validation import Validation
 from headrace.validation.comparison import Comparison, compare_statistics
@@ -17,6 +27,7 @@ __all__ = [
     "Measurement",
     "RowCheck",
     "Severity",
+    "TableCheck",
     "Validation",
     "Waiver",
     "compare_statistics",

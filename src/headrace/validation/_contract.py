@@ -1,8 +1,9 @@
 """What a check is: a code, and the items it finds wrong.
 
 A check of shape looks at the spans' columns and types (`missing_column`, `new_column`, `type`). A check of rows says
-for each value whether it is at fault; it inherits the counting, the example rows and the quarantine. A new check is
-one new file in `validation/checks/`.
+for each value whether it is at fault; it inherits the counting, the example rows and the quarantine. A check of tables
+looks at several columns or several rows together (`expression`, `unique`, `order`) and reads them itself. A new check
+is one new file in `validation/checks/`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Span
+from headrace.engine import Engine
 from headrace.fold import CopiesResult
 from headrace.schema import Feature, Schema, kind_of
-from headrace.statistics import FeatureStatistics
+from headrace.statistics import FeatureStatistics, Statistics
 
 __all__ = [
     "Check",
@@ -25,12 +29,19 @@ __all__ = [
     "Example",
     "Found",
     "Item",
+    "Masks",
     "Measurement",
     "RowCheck",
     "Severity",
+    "TableCheck",
     "kinds_named",
     "spans_named",
 ]
+
+Masks = list[npt.NDArray[np.bool_]]
+"""bool[num_rows] for each part of a data set, in their order."""
+
+_MOST_CHARACTERS = 1000
 
 Severity = Literal["error", "waived", "warning", "info"]
 
@@ -49,13 +60,17 @@ class Example:
         The row's place in that file (fragment), from 0.
     value : bool, int, float, str or None
         What the row holds: None for null and for every value of a sensitive column, a timestamp as RFC 3339, NaN as
-        text.
+        text; of a text the first 1,000 characters.
     """
 
     span: str
     file: str
     row_index: int
     value: bool | int | float | str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, str) and len(self.value) > _MOST_CHARACTERS:
+            object.__setattr__(self, "value", f"{self.value[: _MOST_CHARACTERS - 1]}…")
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ class Item:
     code : str
         The check that found it.
     feature : str or None
-        The column; None where it is about the data set.
+        The column, or the name of a free check; None where it is about the data set.
     slice : str or None
         The slice; None = all rows.
     severity : "error", "waived", "warning" or "info"
@@ -191,7 +206,7 @@ class Context:
     Parameters
     ----------
     dataset : Dataset
-        The data under validation. Checks do not read rows: those were read in one pass.
+        The data under validation. Checks of shape and of single values do not read rows: those were read in one pass.
     schema : Schema
         The features judged: those that are in this environment; a label is free to be null.
     known : frozenset of str
@@ -204,6 +219,10 @@ class Context:
         How many rows repeat another in every column; None where it was not asked: rows that a key places, or no split.
     strays : mapping of str to Strays
         Of columns that are text and should not be: the values that make them so.
+    engine : Engine or None
+        Where a check of tables runs its folds; threads of this process by default.
+    statistics : Statistics or None
+        Of this data set, where they are at hand.
     """
 
     dataset: Dataset
@@ -213,6 +232,13 @@ class Context:
     found: Mapping[tuple[str, str], Found] = field(default_factory=dict)
     copies: CopiesResult | None = None
     strays: Mapping[str, Strays] = field(default_factory=dict)
+    engine: Engine | None = None
+    statistics: Statistics | None = None
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """Columns whose values are not shown: the data set says so, or the schema."""
+        return frozenset(self.dataset.roles.sensitive) | frozenset(self.schema.sensitive)
 
     def spans_with(self, name: str) -> list[tuple[Span, pa.DataType]]:
         """The spans that have the column, each with its Arrow type there."""
@@ -255,8 +281,8 @@ class RowCheck(Check):
         """The finding, for a column where `is_wrong`."""
 
     def is_wrong(self, feature: Feature, num_at_fault: int, num_rows: int) -> bool:
-        """Whether that many rows at fault are too many; by default one is."""
-        return num_at_fault > 0
+        """Whether that many rows at fault are too many: one is, or more than the feature tolerates."""
+        return num_at_fault > feature.tolerated(self.code) * num_rows
 
     def is_clean(self, feature: Feature, statistics: FeatureStatistics) -> bool:
         """Whether the feature's statistics alone show that nothing is wrong, so that its rows need not be read."""
@@ -264,7 +290,7 @@ class RowCheck(Check):
 
     def sets_aside(self, feature: Feature) -> bool:
         """Whether quarantine takes the rows at fault; not so where some of them are allowed."""
-        return True
+        return not feature.tolerated(self.code)
 
     def check(self, context: Context) -> Iterator[Item]:
         """Yield one item for each feature with too many rows at fault."""
@@ -272,6 +298,17 @@ class RowCheck(Check):
             found = context.found.get((self.code, feature.name))
             if found is not None and self.is_wrong(feature, found.num_at_fault, found.num_rows):
                 yield self.item(feature, found)
+
+
+class TableCheck(Check):
+    """A check of what several columns of a row, or several rows, are together; it reads them itself and says its cost.
+
+    `validate` calls `check` once, after rows were set aside, and with quarantine `at_fault` before.
+    """
+
+    def at_fault(self, context: Context) -> Masks | None:
+        """Which rows quarantine takes; None, as here, for none."""
+        return None
 
 
 def spans_named(spans: list[Span], num_all: int) -> str:

@@ -12,12 +12,15 @@ from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import CopiesResult, RowCopies
+from headrace.kinds import PLAIN_KINDS
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
-from headrace.validation._contract import Check, Context, Found, Item, Measurement, RowCheck
+from headrace.validation._contract import Check, Context, Found, Item, Measurement, RowCheck, TableCheck
 from headrace.validation._distances import limits_of
 from headrace.validation._faults import FaultCounts, FaultState, reads_as
+from headrace.validation._grading import check_codes, grade
+from headrace.validation._judged import judged_schema, with_new_values
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
 from headrace.validation._season import check_season
@@ -65,10 +68,12 @@ def validate(
         Rows as they were served, a log perhaps: each column's distribution is compared with this data set's, and rows
         of equal key value by value. The label and features that are not in "serving" are left out.
     environment : str
-        Features that are not in it (`Feature.not_in`: a label in "serving") are neither demanded nor judged.
+        Features that are not in it (`Feature.not_in`: a label in "serving") are neither demanded nor judged; others
+        may have another `min_present` there.
     quarantine : bool
         Set rows at fault aside (null where no null is allowed, outside a domain or range, NaN where not allowed, rows
-        of a slice that a fault touches) and judge the rest. Shapes and faults in all rows cannot be set aside.
+        of a slice that a fault touches, and what else its check says) and judge the rest. Shapes and faults in all
+        rows cannot be set aside.
     waivers : sequence of Waiver
         Errors that a person lets pass, each by its name: they become "waived", and who and why is recorded.
     thresholds : mapping of str to float, optional
@@ -91,7 +96,7 @@ def validate(
     Raises
     ------
     UnknownName
-        An environment that is neither "training", "serving" nor in the schema.
+        An environment that is neither "training", "serving" nor in the schema; a severity or tolerance of no check.
     InvalidInput
         Statistics of another number of rows; a file that cannot be read; a threshold of a measure that cannot apply;
         a season without a time column.
@@ -113,12 +118,15 @@ def validate(
             f"statistics of {statistics.num_rows:,} rows for a data set of {dataset.num_rows:,}",
             expected="the statistics of this data set: hr.analyze(dataset)",
         )
+    check_codes(schema)
     check_season(season, dataset)
     limits = limits_of(thresholds or {}, {feature.name: feature.kind for feature in schema.features})
     engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
     known = frozenset(item.name for item in schema.features)
-    context = Context(dataset, _judged_schema(dataset, schema, environment), known, previous)
+    context = Context(
+        dataset, judged_schema(dataset, schema, environment), known, previous, engine=engine, statistics=statistics
+    )
     judged = [
         (check, feature)
         for feature in context.schema.features
@@ -130,20 +138,25 @@ def validate(
     notes: list[Item] = []
     drift, located, measurements = _drift(context, previous, engine, limits, season)
     quarantined, num_quarantined = None, 0
-    if quarantine:
+    picked = [pair for pair in judged if pair[0].code == "domain" and pair[1].new_values == "quarantine"]
+    if quarantine or picked:
         faulty = [
             (check, feature)
-            for check, feature in judged
+            for check, feature in (judged if quarantine else picked)
             if check.sets_aside(feature) and _faults(found, check, feature)
         ]
         clean = rows_without_fault(context, faulty)
+        for check in checks if quarantine else ():
+            at_fault = check.at_fault(context) if isinstance(check, TableCheck) else None
+            if at_fault is not None:
+                clean = [mask & ~wrong for mask, wrong in zip(clean, at_fault, strict=True)]
         waived = {waiver.name for waiver in waivers}
         aside = [
             one
             for one in located
             if one.slice and one.severity == "error" and one.name not in waived and one.fault.sign.touches != "none"
         ]
-        if aside:
+        if aside and quarantine:
             clean = [mask & ~touched for mask, touched in zip(clean, rows_touched(dataset, aside), strict=True)]
             notes += [
                 replace(item, severity="warning", message=f"{item.message}; set aside")
@@ -154,9 +167,9 @@ def validate(
         if num_quarantined:
             message = f"{num_quarantined:,} of {dataset.num_rows:,} rows are at fault and set aside"
             notes.append(Item("quarantine", None, None, "warning", num_quarantined, 0, message))
-            context = replace(context, dataset=dataset.select_rows(clean))
+            context = replace(context, dataset=dataset.select_rows(clean), statistics=None)
             found, num_unlabelled = _count(context, judged, None, engine)
-            if aside:
+            if aside and quarantine:
                 before = located
                 drift, located, measurements = _drift(context, previous, engine, limits, season)
                 located = _without_absence(before, located)
@@ -175,14 +188,15 @@ def validate(
         skew, skewed = find_skew(context.dataset, serving, engine, features=served, limits=limits)
         measurements = [*measurements, *skewed]
     notes += [*_notes(context, num_unlabelled), *drift, *_told(context, located), *skew]
-    items = _in_order(waive([item for check in checks for item in check.check(context)] + notes, waivers), schema)
+    graded = grade([item for check in checks for item in check.check(context)] + notes, context.schema)
+    items = _in_order(waive(graded, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
     subjects = {
         "dataset": dataset,
         "schema": schema,
         "previous": previous,
         "serving": serving,
-        "accepted": context.dataset.with_schema(schema) if is_ok else None,
+        "accepted": context.dataset.with_schema(with_new_values(schema, wrong, context.dataset)) if is_ok else None,
         "quarantined": quarantined,
     }
     return Validation(
@@ -195,16 +209,6 @@ def validate(
         waivers=tuple(waivers),
         measurements=tuple(measurements),
     )
-
-
-def _judged_schema(dataset: Dataset, schema: Schema, environment: str) -> Schema:
-    """The features of this environment; the label may be null, since such a row is counted instead."""
-    features = []
-    for feature in schema.features:
-        if feature.is_in(environment):
-            is_label = feature.name == dataset.roles.label
-            features.append(replace(feature, min_present=0.0, allow_nan=True) if is_label else feature)
-    return Schema(tuple(features), is_reviewed=schema.is_reviewed)
 
 
 def _label_fold(context: Context) -> FaultCounts | None:
@@ -264,7 +268,8 @@ def _copies(dataset: Dataset, engine: Engine) -> CopiesResult | None:
     """How many rows repeat another, where their places alone decide which split they are in: a key keeps equal rows
     together. Not where spans differ in shape, or a column holds what cannot be compared."""
     kinds = {item.name: kind_of(item.type) for item in dataset.shared_schema}
-    if dataset.roles.key or len(dataset.split or ()) < 2 or dataset.uneven_columns or "other" in kinds.values():
+    is_plain = set(kinds.values()) <= PLAIN_KINDS
+    if dataset.roles.key or len(dataset.split or ()) < 2 or dataset.uneven_columns or not is_plain:
         return None
     bare = without_roles(dataset)
     fold = RowCopies(tuple(kinds))
@@ -298,7 +303,7 @@ def _told(context: Context, located: Sequence[Located]) -> list[Item]:
     together: dict[tuple[str, str], list[Located]] = defaultdict(list)
     for one in located:
         together[one.name, one.severity].append(one)
-    hidden = context.dataset.roles.sensitive
+    hidden = context.sensitive
     return [
         item_of(several, examples_of(context.dataset, several), is_hidden=several[0].feature in hidden)
         for several in together.values()

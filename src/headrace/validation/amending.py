@@ -14,17 +14,18 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import canonical_array
 from headrace.schema import Feature, Schema, kind_of
 from headrace.validation._contract import Item
-from headrace.validation._rows import without_roles
+from headrace.validation._rows import plain_value, without_roles
 
-__all__ = ["AMENDABLE", "amend"]
+__all__ = ["AMENDABLE", "amend", "met_values"]
 
 
 def amend(schema: Schema, item: Item, dataset: Dataset) -> Schema:
     """The schema, changed by the least that makes this finding none; the data set is the one it was found in.
 
-    A text's domain takes in the values met, a range what lies outside, `min_present` falls to the share present
-    (rounded down to a hundredth), a kind becomes what was delivered, a missing column leaves, a new one joins with its
-    kind alone.
+    A text's domain takes in the values met, a range or a length what lies outside, `min_present` falls to the share
+    present (rounded down to a hundredth), a kind becomes what was delivered, a missing column leaves, a new one joins
+    with its kind alone; uniqueness and order are no longer asked for. A pattern, limits of figures and free checks are
+    a person's to change.
 
     Raises InvalidInput for a finding that is not about the schema (drift, a span delivered twice).
 
@@ -42,7 +43,7 @@ def amend(schema: Schema, item: Item, dataset: Dataset) -> Schema:
             expected=f"a finding of {', '.join(sorted(AMENDABLE))}",
             fix="put the data right, or let it pass: headrace run ... --waive",
         )
-    if item.code != "new_column" and item.feature not in schema:
+    if item.code not in ("new_column", "unique") and item.feature not in schema:
         raise UnknownName("feature", item.feature, [feature.name for feature in schema.features], where="schema")
     return change(schema, item.feature, dataset)
 
@@ -62,14 +63,22 @@ def _column(dataset: Dataset, name: str) -> list[pa.Array]:
     return found
 
 
-def _with(schema: Schema, feature: Feature) -> Schema:
-    features = tuple(feature if item.name == feature.name else item for item in schema.features)
-    return replace(schema, features=features)
+def met_values(dataset: Dataset, name: str) -> set[str]:
+    """The distinct texts of a column, nulls and what is not UTF-8 left out. Cost: reading it."""
+    found: set[str] = set()
+    for array in _column(dataset, name):
+        for value in pc.unique(array):
+            plain = plain_value(value)
+            if isinstance(plain, str) and value.as_buffer().to_pybytes() == plain.encode():
+                found.add(plain)
+    return found
 
 
 def _domain(schema: Schema, name: str, dataset: Dataset) -> Schema:
-    values = {value for array in _column(dataset, name) for value in pc.unique(array).to_pylist() if value is not None}
-    return _with(schema, replace(schema[name], domain=tuple(sorted({*(schema[name].domain or ()), *values}))))
+    """What is new comes after what a person wrote, whose order means something to them; a sorted list stays sorted."""
+    known = schema.domain_of(name) or ()
+    values = (*known, *sorted(met_values(dataset, name) - set(known)))
+    return schema.with_domain(name, tuple(sorted(values)) if list(known) == sorted(known) else values)
 
 
 def _range(schema: Schema, name: str, dataset: Dataset) -> Schema:
@@ -82,7 +91,7 @@ def _range(schema: Schema, name: str, dataset: Dataset) -> Schema:
         if ends["min"] is not None:
             low = None if low is None else min(low, ends["min"])
             high = None if high is None else max(high, ends["max"])
-    return _with(schema, replace(feature, min=low, max=high))
+    return schema.with_feature(replace(feature, min=low, max=high))
 
 
 def _presence(schema: Schema, name: str, dataset: Dataset) -> Schema:
@@ -90,17 +99,56 @@ def _presence(schema: Schema, name: str, dataset: Dataset) -> Schema:
     num_rows = sum(len(array) for array in arrays)
     present = num_rows - sum(array.null_count for array in arrays)
     share = 100 * present // num_rows / 100 if num_rows else 0.0
-    return _with(schema, replace(schema[name], min_present=min(schema[name].min_present, share)))
+    return schema.with_feature(replace(schema[name], min_present=min(schema[name].min_present, share)))
+
+
+def _infinite(schema: Schema, name: str, dataset: Dataset) -> Schema:
+    return schema.with_feature(replace(schema[name], allow_infinite=True))
+
+
+def _length(schema: Schema, name: str, dataset: Dataset) -> Schema:
+    feature = schema[name]
+    is_text = feature.kind == "text"
+    lengths = [(pc.utf8_length if is_text else pc.binary_length)(array) for array in _column(dataset, name)]
+    return schema.with_feature(_stretched(feature, "length", lengths))
+
+
+def _valency(schema: Schema, name: str, dataset: Dataset) -> Schema:
+    lengths = [pc.list_value_length(array) for array in _column(dataset, name)]
+    return schema.with_feature(_stretched(schema[name], "values", lengths))
+
+
+def _stretched(feature: Feature, what: str, lengths: list[pa.Array]) -> Feature:
+    """The feature, its limits of lengths as wide as these need them."""
+    low, high = getattr(feature, f"min_{what}"), getattr(feature, f"max_{what}")
+    for array in lengths:
+        ends = pc.min_max(array).as_py()
+        if ends["min"] is not None:
+            low = None if low is None else min(low, ends["min"])
+            high = None if high is None else max(high, ends["max"])
+    return replace(feature, **{f"min_{what}": low, f"max_{what}": high})
+
+
+def _unique(schema: Schema, name: str, dataset: Dataset) -> Schema:
+    if name in schema:
+        return schema.with_feature(replace(schema[name], is_unique=False))
+    unique = tuple(columns for columns in schema.dataset.unique if ",".join(columns) != name)
+    return replace(schema, dataset=replace(schema.dataset, unique=unique))
+
+
+def _order(schema: Schema, name: str, dataset: Dataset) -> Schema:
+    return schema.with_feature(replace(schema[name], order=None))
 
 
 def _nan(schema: Schema, name: str, dataset: Dataset) -> Schema:
-    return _with(schema, replace(schema[name], allow_nan=True))
+    return schema.with_feature(replace(schema[name], allow_nan=True))
 
 
 def _kind(schema: Schema, name: str, dataset: Dataset) -> Schema:
-    feature = _described(name, dataset)
-    old = schema[name]
-    return _with(schema, replace(feature, min_present=old.min_present, not_in=old.not_in))
+    """What the old kind could say of values goes; what is said of any column stays."""
+    feature, old = _described(name, dataset), schema[name]
+    kept = {key: getattr(old, key) for key in ("min_present", "not_in", "min_present_in", "stage", "severity", "role")}
+    return schema.with_feature(replace(feature, **kept, is_sensitive=old.is_sensitive))
 
 
 def _described(name: str, dataset: Dataset) -> Feature:
@@ -113,7 +161,14 @@ def _described(name: str, dataset: Dataset) -> Feature:
 
 
 def _missing(schema: Schema, name: str, dataset: Dataset) -> Schema:
-    return replace(schema, features=tuple(item for item in schema.features if item.name != name))
+    """A column that is gone takes the checks and sets of columns that name it along."""
+    unique = tuple(columns for columns in schema.dataset.unique if name not in columns)
+    return replace(
+        schema,
+        features=tuple(item for item in schema.features if item.name != name),
+        checks=tuple(check for check in schema.checks if name not in check.condition.columns),
+        dataset=replace(schema.dataset, unique=unique),
+    )
 
 
 def _new(schema: Schema, name: str, dataset: Dataset) -> Schema:
@@ -122,12 +177,17 @@ def _new(schema: Schema, name: str, dataset: Dataset) -> Schema:
 
 _CHANGES: dict[str, Callable[[Schema, str, Dataset], Schema]] = {
     "domain": _domain,
+    "infinite": _infinite,
+    "length": _length,
     "missing_column": _missing,
     "nan": _nan,
+    "order": _order,
     "new_column": _new,
     "presence": _presence,
     "range": _range,
     "type": _kind,
+    "unique": _unique,
+    "valency": _valency,
 }
 # The codes of findings that a change of the schema can answer.
 AMENDABLE = frozenset(_CHANGES)

@@ -10,7 +10,7 @@ import numpy as np
 from headrace.dataset import Dataset
 from headrace.engine import Engine
 from headrace.fold import Distribution
-from headrace.kinds import Kind, kind_of
+from headrace.kinds import PLAIN_KINDS, Kind, kind_of
 from headrace.lookup import find
 from headrace.lookup import names as members
 from headrace.validation._binned import in_cells, likelihood
@@ -129,7 +129,7 @@ def _compared(dataset: Dataset, previous: Dataset, spans: Sequence[str]) -> dict
         places = [(schema, place) for schema in schemas for place in schema.get_all_field_indices(field.name)]
         kinds = {kind_of(schema.field(place).type) for schema, place in places}
         is_one = len(kinds) == 1 and len(places) == len(schemas)
-        if field.name in readable and is_one and not kinds & {"null", "other"}:
+        if field.name in readable and is_one and kinds < PLAIN_KINDS - {"null"}:
             found[field.name] = kind_of(field.type)
     return found
 

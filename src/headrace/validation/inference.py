@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import Any
 
 from headrace.schema import Feature, Schema
 from headrace.statistics import FeatureStatistics, Statistics
@@ -29,6 +30,7 @@ def infer_schema(statistics: Statistics) -> Schema:
     - *allow_nan*: false where no NaN was seen.
     - *min, max*: never. The range seen is not the range meant: the next month's delay may well be the longest yet.
     - *not_in*: ("serving",) for the label.
+    - *values_kind* of lists: as seen; *min_values, max_values*: where 20 rows or more have all as many values.
 
     Parameters
     ----------
@@ -68,9 +70,20 @@ def infer_schema(statistics: Statistics) -> Schema:
                 domain=_domain(statistics, name, seen) if name in complete else None,
                 allow_nan=seen.type != "number" or bool(seen.num_nan),
                 not_in=("serving",) if name == label else (),
+                **_lists(seen),
             )
         )
     return Schema(tuple(features), is_reviewed=False)
+
+
+def _lists(seen: FeatureStatistics) -> dict[str, Any]:
+    """What is said of a list: what is in it, and how many, where every row of many has as many."""
+    if seen.type != "list":
+        return {}
+    is_fixed = seen.num_present >= NUM_ROWS_OFTEN and seen.min_values == seen.max_values
+    length = seen.max_values if is_fixed else None
+    kind = seen.value_type if seen.value_type != "null" else None
+    return {"values_kind": kind, "min_values": length, "max_values": length}
 
 
 def _min_present(num_missing: int, num_rows: int) -> float:

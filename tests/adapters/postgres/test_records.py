@@ -12,6 +12,8 @@ from headrace.adapters.postgres.dialect import translate
 from headrace.adapters.postgres.records import Postgres
 from headrace.errors import InvalidInput, StoreBusy, StoreError, StoreTooNew
 from headrace.store import Store, _format
+from headrace.testing.approval_cases import ApprovalCases
+from headrace.testing.collecting_cases import CollectingCases
 from headrace.testing.sharing_cases import SharingCases
 from headrace.testing.store_cases import StoreCases
 from tests.adapters.postgres.schemas import address, schema_of
@@ -32,6 +34,14 @@ class OnServer:
 
 class TestPostgres(OnServer, StoreCases):
     """Every promise of the contract, on PostgreSQL and a folder."""
+
+
+class TestApprovals(OnServer, ApprovalCases):
+    """Every promise about questions, answers and notices, on PostgreSQL."""
+
+
+class TestCollecting(OnServer, CollectingCases):
+    """Every promise about garbage, with records in PostgreSQL and artifacts in a folder."""
 
 
 class TestSharing(OnServer, SharingCases):

@@ -1,4 +1,4 @@
-"""What is tested of the store beside its contract holds on PostgreSQL too: approvals, studies, catalogue, `gc`."""
+"""What is tested of the store beside its contract holds on PostgreSQL too: studies, catalogue, `gc`."""
 
 import inspect
 
@@ -6,7 +6,7 @@ import pytest
 
 from headrace.store import Store
 from tests.adapters.postgres.schemas import address
-from tests.store import test_approvals, test_catalog, test_collecting, test_setting_aside, test_studies
+from tests.store import test_catalog, test_collecting, test_setting_aside, test_studies
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def store(server, tmp_path, request):
         yield opened
 
 
-for _module in (test_approvals, test_catalog, test_collecting, test_setting_aside, test_studies):
+for _module in (test_catalog, test_collecting, test_setting_aside, test_studies):
     for _name, _value in vars(_module).items():
         if not _name.startswith("test_") or "store" not in inspect.signature(_value).parameters:
             continue

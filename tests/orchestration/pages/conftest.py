@@ -91,6 +91,7 @@ def nouns():
         "schema": schema,
         "validation": validation,
         "transform_graph": graph,
+        "graph_diff": graph.diff(hr.transform(features, hr.Dataset.from_arrow(awkward(shift=1.0))), awkward(50)),
         "model": model,
         "evaluation": evaluation,
         "verdict": verdict,

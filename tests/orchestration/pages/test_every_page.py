@@ -18,6 +18,7 @@ KINDS = [
     "dataset",
     "evaluation",
     "feature_statistics",
+    "graph_diff",
     "model",
     "schema",
     "statistics",
@@ -32,8 +33,9 @@ KINDS = [
 
 
 def test_every_kind_of_artifact_has_a_page():
-    """What can be in a store can be shown; `run` and `feature_statistics` are no artifacts, `span` has its own test."""
-    assert set(lookup.names("page")) == {*CLASSES, "run", "feature_statistics"} == {*KINDS, "run", "span"}
+    """What can be in a store can be shown; the three that are no artifacts can too; `span` has its own test."""
+    apart = {"run", "feature_statistics", "graph_diff"}
+    assert set(lookup.names("page")) == {*CLASSES, *apart} == {*KINDS, "run", "span"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,7 +65,7 @@ def test_nouns_have_a_short_repr(nouns, kind):
     assert len(text) < 400 and "\n" not in text and "object at 0x" not in text
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "feature_statistics"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("feature_statistics", "graph_diff")])
 def test_equal_objects_have_equal_pages(nouns, kind):
     """The page of what was saved and loaded is the same to the byte: nothing but the object is in it."""
     noun = nouns[kind]

@@ -1,6 +1,7 @@
 """ops.date_part: parts of dates and times of day."""
 
 import datetime
+import zoneinfo
 from typing import ClassVar
 
 import numpy as np
@@ -62,3 +63,48 @@ def test_bad_input():
         DatePart("weekday")
     with pytest.raises(InvalidInput, match="no hour"):
         DatePart("hour").infer([ValueType("text")])
+
+
+class TestZones(OpCases):
+    """Clocks on walls, of any moment of two centuries: of half hours, of changes by year, of none."""
+
+    columns: ClassVar = {"w": "timestamp"}
+    values: ClassVar = {"w": st.integers(-2_208_988_800_000_000, 4_133_980_800_000_000 - 1)}
+    zones = ("Europe/Paris", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca")
+
+    def features(self, x):
+        """Hour and day of each."""
+        hours = {f"hour {zone}": x.w.dt.at(zone).hour for zone in self.zones}
+        return hours | {f"day {zone}": ops.date_part(x.w, part="day", zone=zone) for zone in self.zones}
+
+    def define(self, rows, fitted):
+        """Python's zoneinfo."""
+
+        def local(row, zone):
+            moment = _EPOCH.replace(tzinfo=datetime.UTC) + datetime.timedelta(microseconds=row["w"])
+            return moment.astimezone(zoneinfo.ZoneInfo(zone))
+
+        found = {}
+        for zone in self.zones:
+            for part in ("hour", "day"):
+                found[f"{part} {zone}"] = [
+                    None if row["w"] is None else float(getattr(local(row, zone), part)) for row in rows
+                ]
+        return found
+
+
+def test_the_hour_that_comes_twice():
+    """The second before and after clocks are set, forward and back."""
+    stamps = ["2013-03-31T00:59:59Z", "2013-03-31T01:00:00Z", "2013-10-27T00:59:59Z", "2013-10-27T01:00:00Z"]
+    moments = [datetime.datetime.fromisoformat(item) for item in stamps]
+    table = pa.table({"w": pa.array(moments, pa.timestamp("us", "UTC"))})
+    graph = transform(lambda x: {"h": x.w.dt.at("Europe/Berlin").hour, "utc": x.w.dt.hour}, Dataset.from_arrow(table))
+    assert graph.apply(table)["h"].to_pylist() == [1.0, 3.0, 2.0, 2.0]
+    assert graph.apply(table)["utc"].to_pylist() == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_a_zone_there_is_not():
+    """Refused where it is written."""
+    for zone in ("Mars/Olympus", "../etc/passwd", "", 5):
+        with pytest.raises(InvalidInput, match="zone"):
+            DatePart(part="hour", zone=zone)

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
+from sklearn.metrics import mutual_info_score
 
 from headrace.dataset import Dataset
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, UnknownName
 from headrace.testing.op_cases import OpCases
 from headrace.transformation import ops, transform
 from headrace.transformation._contract import ValueType
@@ -112,3 +113,34 @@ def test_too_many_values_are_refused():
     with pytest.raises(InvalidInput, match=r"a vocabulary of 1,000,001 values.*give top_k"):
         Vocabulary().constants((values, counts))
     assert Vocabulary(top_k=2).constants((values, counts)) == {"values": [0, 1]}
+
+
+def test_mutual_information_orders():
+    """As scikit-learn's mutual_info_score says, value by value; the smaller value first where two say as much."""
+    random = np.random.default_rng(11)
+    values = random.choice(["common", "a", "b", "c", "d"], 400, p=[0.8, 0.05, 0.05, 0.05, 0.05])
+    chances = {"common": 0.5, "a": 0.0, "b": 0.9, "c": 0.5, "d": 1.0}
+    label = (random.random(400) < [chances[value] for value in values]).astype(int)
+    table = pa.table({"s": pa.array([None if i == 0 else v for i, v in enumerate(values)]), "y": label})
+    dataset = Dataset.from_arrow(table, label="y")
+    graph = transform(lambda x: {"s": ops.vocabulary(x.s, order="mutual_information")}, dataset)
+    known = graph.to_plain()["constants"]["1"]["values"]
+    said = [mutual_info_score(table["s"].to_numpy(zero_copy_only=False) == word, label) for word in known]
+    assert set(known) == set(chances)
+    assert said == sorted(said, reverse=True)
+    assert known != transform(lambda x: {"s": ops.vocabulary(x.s)}, dataset).to_plain()["constants"]["1"]["values"]
+
+
+def test_mutual_information_wants_a_binary_label():
+    """Any other label, or none, is refused; so is another order."""
+    table = pa.table({"s": ["a", "b"], "y": [2.0, 0.0]})
+
+    def features(x):
+        return {"s": ops.vocabulary(x.s, order="mutual_information")}
+
+    with pytest.raises(InvalidInput, match="other values than 0 and 1"):
+        transform(features, Dataset.from_arrow(table, label="y"))
+    with pytest.raises(InvalidInput, match="has no label"):
+        transform(features, Dataset.from_arrow(table))
+    with pytest.raises(UnknownName, match="mutual_information"):
+        Vocabulary(order="information")

@@ -31,6 +31,10 @@ def counting(rows: int = 12):
     count(rows)
 """
 ALERTS = '[[alerts]]\nrules = ["refused_share <= 0.02 with 20 rows"]\nwindow_s = 5\n'
+# The pipeline's last line, and what it becomes: from the second month on a person is asked.
+PUSH = 'hr.push(model, verdict, endpoint="late")'
+QUESTION = "May this model serve customers?"
+ASKING = f'hr.push(model, hr.approval(verdict, question="{QUESTION}", evidence=[report]), endpoint="late")'
 MISTAKE, MENDED = ("PARTS", "0"), ("PARTS", "4")
 
 
@@ -126,7 +130,14 @@ def tell(project, addresses, beside, *, rows, **told):
         file = beside / folder / "counting.py"
         file.parent.mkdir()
         file.write_text(BROKEN.replace(word, value))
+    source = Path(told["file"]).read_text()
+    assert PUSH in source, f"{told['file']} pushes otherwise"
+    asking = beside / "asking" / Path(told["file"]).name
+    asking.parent.mkdir()
+    asking.write_text(source.replace(PUSH, ASKING))
     told |= {
+        "asking": str(asking),
+        "question": QUESTION,
         "base": addresses[0],
         "serving": addresses[1],
         "chromium": find_chromium(),

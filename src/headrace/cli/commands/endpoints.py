@@ -60,16 +60,20 @@ def execute(arguments: argparse.Namespace) -> int:
             else:
                 write_table(rows, ["endpoint", "version", "model", "pushed"])
             return 0
+        from headrace.routing.telling import reason_of, words_of
+
         found = _find(store, arguments.name)
         moves = [
             {
                 "when": datetime.fromtimestamp(move.time_us / 1e6, UTC).isoformat(timespec="seconds"),
                 "action": move.action,
+                "said": words_of(move),
+                "concerns": move.concerns,
                 "version": move.version,
                 "replaced": move.replaced,
                 "who": move.who,
                 "run": move.run_id,
-                "reason": move.reason,
+                "reason": reason_of(move),
             }
             for move in store.moves(arguments.name)
         ]
@@ -85,7 +89,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if traffic is not None:
             write_traffic(traffic)
         plain = [{name: "" if value is None else value for name, value in move.items()} for move in moves]
-        write_table(plain, ["when", "action", "version", "replaced", "who", "run", "reason"])
+        write_table(plain, ["when", "said", "version", "who", "run", "reason"])
     return 0
 
 

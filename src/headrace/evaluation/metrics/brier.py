@@ -32,6 +32,7 @@ class Brier(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def terms(self, label: Floats, prediction: Floats) -> list[Floats]:
         """The squared difference of each row."""

@@ -1,14 +1,12 @@
 """Matthews' correlation coefficient of the decisions with the labels."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from headrace.errors import InvalidInput
-from headrace.evaluation import SumMetric, ratio
+from headrace.evaluation import ThresholdMetric, ratio
 from headrace.fold import SumsResult
 
 __all__ = ["MatthewsCorrcoef"]
@@ -17,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatthewsCorrcoef(SumMetric):
+class MatthewsCorrcoef(ThresholdMetric):
     """The correlation of being on the positive side of the threshold with being positive, from -1 to 1.
 
     0 is what chance gives, however rare one of the classes is: unlike accuracy it cannot be had by always saying the
@@ -37,22 +35,11 @@ class MatthewsCorrcoef(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     undefined: ClassVar[str] = "all labels are the same, or all predictions are on one side of the threshold"
-
-    threshold: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not math.isfinite(self.threshold):
-            raise InvalidInput(f"threshold = {self.threshold}", where="matthews_corrcoef", expected="a finite number")
-
-    def terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[np.bool_]]:
-        """The four cells of the confusion matrix."""
-        predicted, positive = prediction >= self.threshold, label == 1.0
-        return [predicted & positive, predicted & ~positive, ~predicted & positive, ~predicted & ~positive]
 
     def value(self, result: SumsResult) -> Floats:
         """(tp tn - fp fn) / sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn)), of shares so that nothing overflows."""
-        tp, fp, fn, tn = result.means
+        tp, fp, fn, tn = (ratio(one, result.weight) for one in self.confusion(result))
         spread = np.sqrt((tp + fp) * (tn + fn)) * np.sqrt((tp + fn) * (tn + fp))
         return ratio(tp * tn - fp * fn, spread)

@@ -1,14 +1,12 @@
 """Precision: how many of the rows called positive are positive."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from headrace.errors import InvalidInput
-from headrace.evaluation import SumMetric, ratio
+from headrace.evaluation import ThresholdMetric, ratio
 from headrace.fold import SumsResult
 
 __all__ = ["Precision"]
@@ -17,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Precision(SumMetric):
+class Precision(ThresholdMetric):
     """The share of positive rows among those predicted positive; NaN where none is.
 
     Parameters
@@ -29,19 +27,12 @@ class Precision(SumMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "nothing was predicted positive"
 
-    threshold: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not math.isfinite(self.threshold):
-            raise InvalidInput(f"threshold = {self.threshold}", where="precision", expected="a finite number")
-
-    def terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[np.bool_]]:
-        """Two arrays: which rows are predicted positive, and which of them rightly."""
-        called = prediction >= self.threshold
-        return [called, called & (label == 1.0)]
+    def support(self, result: SumsResult) -> Floats:
+        """The rows called positive."""
+        return result.totals[0]
 
     def value(self, result: SumsResult) -> Floats:
         """Rightly predicted positive among predicted positive."""

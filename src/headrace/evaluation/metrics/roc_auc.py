@@ -28,11 +28,39 @@ class RocAuc(Metric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "needs both positive and negative rows"
 
     def needs(self, label: str, prediction: str) -> ScoreCurve:
         """The exact score curve."""
         return ScoreCurve(label, prediction)
+
+    def support(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
+        """The rows of the rarer class."""
+        return np.minimum(result.positive, result.weight - result.positive)
+
+    def influence(
+        self,
+        label: npt.NDArray[np.float64],
+        prediction: npt.NDArray[np.float64],
+        groups: npt.NDArray[np.int32],
+        result: ScoreCurveResult,
+    ) -> npt.NDArray[np.float64]:
+        """The share of the other class that a row ranks rightly against, less the area, by its own class's weight.
+
+        Source: DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+        characteristic curves" (1988), whose variance its squares sum to.
+        """
+        if not len(result.score):
+            return np.zeros(len(label))
+        run = result.find(groups, prediction)
+        positive, negative = result.positive[groups], (result.weight - result.positive)[groups]
+        beaten = result.negative_below[run] + 0.5 * result.run_negative[run]
+        below = result.positive_below[run] + 0.5 * result.run_positive[run]
+        area = self.value(result)[groups]
+        of_positive = ratio(ratio(beaten, negative) - area, positive)
+        of_negative = ratio(1.0 - ratio(below, positive) - area, negative)
+        return np.where(label == 1.0, of_positive, of_negative)
 
     def value(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """Pairs ranked rightly among all pairs."""

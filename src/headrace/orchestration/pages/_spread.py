@@ -19,6 +19,7 @@ _UNIT_BINS = 40  # whole numbers within so many of each other get a bin each
 _TAIL = 0.005  # a share of the rows that is cut off at either end, where that makes the rest visible
 _MOST_BARS = 7
 _COMPARED_VALUES = 50
+_NUMBERS = ("integer", "number", "boolean", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,17 @@ class Spread:
         The column.
     whole : GroupDistribution
         Its values over all rows.
+    unit : float
+        What 1 in them stands for.
     """
 
-    def __init__(self, name: str, whole: GroupDistribution) -> None:
-        self.name, self.whole = name, whole
+    def __init__(self, name: str, whole: GroupDistribution, unit: float = 1.0) -> None:
+        self.name, self.whole, self.unit = name, whole, unit
         self.values: list[str] = []
         self.edges: list[float] = []
         if whole.kind == "text":
             self.values = [value for value, _ in whole.top_values(_COMPARED_VALUES)]
-        elif whole.kind not in ("null", "other") and whole.num_finite:
+        elif whole.kind in _NUMBERS and whole.num_finite:
             self.edges = _edges(whole)
 
     def shares(self, found: GroupDistribution) -> list[float]:
@@ -100,7 +103,7 @@ class Spread:
     def text(self) -> Callable[[float], str]:
         """How a value of this column reads."""
         if self.whole.kind != "timestamp":
-            return figure
+            return figure if self.unit == 1.0 else lambda value: figure(value * self.unit)
         is_short = bool(self.edges) and self.edges[-1] - self.edges[0] < 2 * 86_400e6
         return moment if is_short else lambda value: moment(value)[:10]
 
@@ -111,12 +114,9 @@ class Spread:
         if self.whole.kind == "boolean" or self.values:
             return self._draw_values(title, drawn, width)
         if not self.edges:
-            words = (
-                "no values at all" if self.whole.kind not in ("null", "other") else "values of this type are not shown"
-            )
-            return tag(
-                "p", f"There are {words}." if words.startswith("no") else words.capitalize() + ".", class_="note"
-            )
+            is_shown = self.whole.kind in (*_NUMBERS, "text")
+            words = "There are no values at all." if is_shown else "Values of this type are not shown."
+            return tag("p", words, class_="note")
         overlays = [(item.name, item.shape, self.shares(item.found)) for item in drawn]
         at = None
         if self.whole.kind == "timestamp":

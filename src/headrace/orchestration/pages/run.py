@@ -232,9 +232,10 @@ def _steps(noun: RunRecord, context: Context) -> Html:
     rows: list[Row] = []
     for step in noun.steps:
         said: list[Content] = [tag("div", name(step.why, longest=400))]
-        said += [tag("div", name(line, longest=500), class_="quiet") for line in step.says[:_MOST_SAID]]
-        if len(step.says) > _MOST_SAID:
-            said.append(tag("div", f"and {count(len(step.says) - _MOST_SAID)} more", class_="quiet"))
+        says = [line for line in step.says if not step.why.endswith(f": {line}")]  # what is told once is told
+        said += [tag("div", name(line, longest=500), class_="quiet") for line in says[:_MOST_SAID]]
+        if len(says) > _MOST_SAID:
+            said.append(tag("div", f"and {count(len(says) - _MOST_SAID)} more", class_="quiet"))
         made = [tag("div", name(output), " ", context.artifact(digest)) for output, (_, digest) in step.outputs.items()]
         tone = {"box-good": "good", "box-bad": "bad", "box-warn": "warn"}.get(_SHAPES.get(step.state, ""), "plain")
         again = f" ({step.num_attempts} attempts)" if step.num_attempts > 1 else ""

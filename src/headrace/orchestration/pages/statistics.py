@@ -33,6 +33,7 @@ __all__ = ["Statistics"]
 
 _MOST_DRAWN = 80
 _MOST_SPANS_DRAWN = 24
+_MOST_PAIRS = 20
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class _Parts:
         names = noun.span_names[-_MOST_SPANS_DRAWN:]
         self.spans = {name_: noun.span(name_) for name_ in names}
         self.splits = {name_: noun.split(name_) for name_ in noun.split_names}
-        earlier = {part: states for part, states in noun.parts.items() if part[0] in names[:-1]}
-        self.earlier = Noun(noun.folds, earlier, {}, noun.roles)
+        self.earlier = noun.of_parts(part for part in noun.parts if part[0] in names[:-1])
 
 
 class Statistics(Page):
@@ -65,13 +65,18 @@ class Statistics(Page):
     def report(self, noun: Noun, context: Context) -> Report:
         """The page. Cost: a few milliseconds a column and span, for the first 80 columns."""
         parts = _Parts(noun)
-        seen = [_see(noun, parts, column, index, context) for index, column in enumerate(noun.feature_names)]
+        seen = [
+            _see(noun, parts, column, index, context)
+            for index, column in enumerate([*noun.feature_names, *noun.nested_names])
+        ]
         shifts = {item.one.name: item.shift for item in seen if item.shift is not None}
         noticed = remarks([item.one for item in seen], shifts, newest=noun.span_names[-1] if noun.span_names else "")
         sections = [Section("Worth a look", noticed, is_brief=True)] if noticed is not None else []
         sections.append(Section("All columns", _columns(seen, noun), is_brief=True))
         if not context.is_brief:
             sections.insert(len(sections) - 1, Section("Distributions", _tiles(seen, noun), _how(noun)))
+            if noun.relations is not None:
+                sections.append(Section("What goes together", _relations(noun), _of_which(noun)))
             sections.append(Section("Rows", _parts(noun)))
             if noun.slices_by_columns:
                 sections.append(Section("Slices", _slices(noun)))
@@ -87,11 +92,11 @@ class Statistics(Page):
 
 def _see(noun: Noun, parts: _Parts, column: str, index: int, context: Context) -> _Seen:
     one, role = noun[column], _role(noun, column)
-    hidden = column in noun.roles.sensitive
+    hidden = noun.column_of(column) in noun.roles.sensitive
     missing: tuple[tuple[str, float], ...] = ()
     if hidden or index >= _MOST_DRAWN:
         return _Seen(one, role, hidden)
-    spread = Spread(column, noun.distribution(column))
+    spread = Spread(column, noun.distribution(column), noun.unit_of(column))
     if context.is_brief:
         return _Seen(one, role, hidden, spread)
     sets: tuple[Rows, ...] = ()
@@ -116,7 +121,8 @@ def _role(noun: Noun, column: str) -> str:
 
 
 def _headline(noun: Noun, seen: Sequence[_Seen]) -> str:
-    shape = f"{plural(noun.num_rows, 'row')} of {plural(len(seen), 'column')}"
+    shape = f"{plural(noun.num_rows, 'row')} of {plural(len(noun.feature_names), 'column')}"
+    seen = [item for item in seen if item.one.name in noun.feature_names]
     if len(noun.span_names) > 1:
         shape += f" in {plural(len(noun.span_names), 'span')}"
     lacking = [item for item in seen if item.one.num_missing]
@@ -156,7 +162,9 @@ def _splits(drawn: _Parts, seen: Sequence[_Seen]) -> str:
 
 
 def _facts(noun: Noun, seen: Sequence[_Seen]) -> Mapping[str, Content]:
-    facts: dict[str, Content] = {"Rows": count(noun.num_rows), "Columns": count(len(seen))}
+    facts: dict[str, Content] = {"Rows": count(noun.num_rows), "Columns": count(len(noun.feature_names))}
+    if noun.nested_names:
+        facts["Columns"] = [facts["Columns"], tag("small", f"and {count(len(noun.nested_names))} inside of them")]
     spans = noun.span_names
     if len(spans) > 1:
         facts["Spans"] = [count(len(spans)), tag("small", f"{spans[0]} to {spans[-1]}")]
@@ -169,10 +177,12 @@ def _facts(noun: Noun, seen: Sequence[_Seen]) -> Mapping[str, Content]:
 
 
 def _how(noun: Noun) -> str:
-    left_out = len(noun.feature_names) - _MOST_DRAWN
+    left_out = len(noun.feature_names) + len(noun.nested_names) - _MOST_DRAWN
     words = "Shares of the rows that have a value. "
     if left_out > 0:
         words += f"The first {_MOST_DRAWN} columns are drawn; {count(left_out)} more are in the table below. "
+    if len(noun.span_names) > 1:
+        words += "What moved furthest comes first. "
     return words + "Long tails are cut off where that shows the rest, and then said."
 
 
@@ -183,13 +193,16 @@ def _tiles(seen: Sequence[_Seen], noun: Noun) -> list[Content]:
         entries += [("pale", "each earlier span"), ("accent", f"{spans[-1]}, the newest span")]
     elif noun.split_names:
         entries += list(zip(("accent", "second", "third"), noun.split_names, strict=False))
-    tiles = [_tile(item) for item in seen if item.spread is not None or item.is_hidden]
+    # What moved furthest first, in steps that can be seen; then in the order of the columns.
+    worst = sorted(seen, key=lambda item: -round(item.shift or 0.0, 1))
+    tiles = [_tile(item) for item in worst if item.spread is not None or item.is_hidden]
     return [legend(entries) if len(entries) > 1 else "", tag("div", tiles[:_MOST_DRAWN], class_="grid")]
 
 
 def _tile(item: _Seen) -> Html:
     one = item.one
-    kind = f"{one.type}, {item.role}" if item.role else one.type
+    type_ = f"{one.type} of {one.value_type}" if one.value_type else one.type
+    kind = f"{type_}, {item.role}" if item.role else type_
     head = tag("header", tag("h3", name(one.name, longest=60)), tag("span", kind))
     if item.is_hidden or item.spread is None:
         body: list[Content] = [tag("p", "Sensitive: its values are not shown.", class_="note")]
@@ -219,7 +232,10 @@ def _columns(seen: Sequence[_Seen], noun: Noun) -> Html:
     rows: list[Row] = []
     for item in seen:
         one = item.one
-        kind = [one.type, tag("span", f" {item.role}", class_="quiet") if item.role else ""]
+        kind = [
+            f"{one.type} of {one.value_type}" if one.value_type else one.type,
+            tag("span", f" {item.role}", class_="quiet") if item.role else "",
+        ]
         lack = share_missing(one)
         row: list[Content | Cell] = [
             name(one.name, longest=60),
@@ -228,10 +244,10 @@ def _columns(seen: Sequence[_Seen], noun: Noun) -> Html:
             Cell(share(lack) if lack else tag("span", "0", class_="quiet"), lack),
             Cell(_about(one), one.num_distinct),
         ]
-        plain = one.type in ("integer", "number") and not item.is_hidden
+        plain = (one.value_type or one.type) in ("integer", "number", "decimal") and not item.is_hidden
         for figure_name in ("mean", "std_dev", "min", "median", "max"):
             value = getattr(one, figure_name) if plain else None
-            row.append(Cell(figure(value), value))
+            row.append(Cell(figure(value), None if value is None else float(value)))
         if has_shift:
             row.append(Cell(NOTHING if item.shift is None else f"{item.shift:.2f}", item.shift))
         rows.append(row)
@@ -271,3 +287,41 @@ def _slices(noun: Noun) -> Html:
         if not hidden & set(values)
     ]
     return table("Rows by slice", [Column("Slice"), Column("Rows", "num")], rows, most_rows=300)
+
+
+def _of_which(noun: Noun) -> str:
+    found = noun.relations
+    assert found is not None
+    rows = "All rows" if found.is_exact else f"{count(found.num_rows)} rows, drawn at random,"
+    return (
+        f"{rows} were looked at. Information is the share of the less varied column that the other tells, 0 to 1, both "
+        "cut into 32 values or ranges; correlation of ranks is 1 where one rises with the other, -1 where it falls."
+    )
+
+
+def _relations(noun: Noun) -> Html:
+    """The pairs that go together most; those of the label before all others."""
+    found = noun.relations
+    assert found is not None
+    of_label = found.with_label[:_MOST_PAIRS]
+    others = [one for one in found.pairs if one not in of_label and found.label not in (one.left, one.right)]
+    rows: list[Row] = [
+        [
+            name(one.left, longest=60),
+            name(one.right, longest=60),
+            Cell(f"{one.share:.2f}", one.share),
+            Cell(NOTHING if one.spearman is None else f"{one.spearman:.2f}", one.spearman),
+            Cell(NOTHING if one.pearson is None else f"{one.pearson:.2f}", one.pearson),
+            Cell(count(one.num_rows), one.num_rows),
+        ]
+        for one in [*of_label, *others[:_MOST_PAIRS]]
+    ]
+    columns = [
+        Column("Column"),
+        Column("Column"),
+        Column("Information", "num"),
+        Column("Ranks", "num"),
+        Column("Values", "num"),
+        Column("Rows", "num"),
+    ]
+    return table("Pairs of columns", columns, rows)

@@ -8,15 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from headrace.errors import InvalidInput
 from headrace.model.columns import NULL_TEXT
 from headrace.model.graph import GraphBuilder, Value
+from headrace.schema import Kind
 
-__all__ = ["can_be_asked", "hash_code", "look_up"]
+__all__ = ["can_be_asked", "check_key", "hash_code", "look_up"]
 
 
 def can_be_asked(value: Any) -> bool:
     """Whether a request can hold this value: a text that begins with U+0000 stands for null."""
     return not (isinstance(value, str) and value.startswith("\x00"))
+
+
+def check_key(kind: Kind) -> None:
+    """Raise InvalidInput for a kind whose values are no keys of rows."""
+    if kind not in ("text", "integer", "boolean"):
+        raise InvalidInput(f"{kind} is no key", expected="text, integer or boolean", fix="ops.bucketize it first")
 
 
 def look_up(

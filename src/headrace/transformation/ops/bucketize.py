@@ -16,7 +16,7 @@ from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 from headrace.transformation._contract import Op, ValueType
 
-__all__ = ["Bucketize"]
+__all__ = ["Bucketize", "search"]
 
 _MOST = 1000
 
@@ -94,10 +94,11 @@ class Bucketize(Op):
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """One search tree: a comparison a level, whatever the number of buckets, and null decided at the root."""
         edges = constants["boundaries"] if self.boundaries is None else self.boundaries
-        return Value(_search(builder, builder.as_number(inputs[0]), edges), "number")
+        return Value(search(builder, builder.as_number(inputs[0]), edges), "number")
 
 
-def _search(builder: GraphBuilder, value: str, edges: Sequence[float]) -> str:
+def search(builder: GraphBuilder, value: str, edges: Sequence[float]) -> str:
+    """A float64 tensor: how many of the ascending edges each value is not below; NaN for NaN."""
     # Node 0 asks value < -infinity, which only a NaN "is": it tracks the missing to the leaf NaN.
     splits, true_ids, false_ids, true_leaves, false_leaves = [-math.inf], [0], [0], [1], [0]
     todo = [(0, False, 0, len(edges))]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from headrace.errors import InvalidInput
-from headrace.fold import Counts, Fold
+from headrace.errors import InvalidInput, UnknownName
+from headrace.fold import ByKey, Counts, Fold, Totals, lift
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
-from headrace.transformation._contract import Op, ValueType
+from headrace.transformation._contract import LABEL, Op, ValueType
 from headrace.transformation.ops._categories import can_be_asked, hash_code, look_up
 
 __all__ = ["Vocabulary"]
 
 _MOST = 1_000_000
+_ORDERS = ("count", "mutual_information")
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,17 @@ class Vocabulary(Op):
         Keep only values that came at least so often.
     num_oov : int
         Codes for values outside the vocabulary; 0 = they are all -1.
+    order : str
+        "count", or "mutual_information": codes follow how much it says of a binary label that the value is this one,
+        sum of p(a, b) ln(p(a, b) / (p(a) p(b))) over a = this value or not, b = the label. Counts are then of rows with
+        a label.
 
     Nulls: null stays null, so trees see it as missing; it is never part of the vocabulary. To give it a code of its
     own, fill it first: `x.carrier.fill_null("none")`. '' is a value like others.
 
-    Raises InvalidInput for kinds other than text, integer and boolean, and when more than 1,000,000 values would be
-    kept: a graph holds about 400 bytes for each. Cost: one fold over the column; one node, seven with `num_oov`.
+    Raises InvalidInput for kinds other than text, integer and boolean, for mutual information with a label other than 0
+    and 1, and when more than 1,000,000 values would be kept: a graph holds about 400 bytes for each. Cost: one fold
+    over the column; one node, seven with `num_oov`.
 
     Examples
     --------
@@ -53,6 +60,7 @@ class Vocabulary(Op):
     top_k: int | None = None
     min_count: int = 1
     num_oov: int = 0
+    order: str = "count"
 
     def __post_init__(self) -> None:
         for name, least, most in (("top_k", 1, _MOST), ("min_count", 1, 2**63 - 1), ("num_oov", 0, 2**31)):
@@ -61,6 +69,8 @@ class Vocabulary(Op):
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise InvalidInput(f"{name} = {value!r}", expected=f"a whole number from {least} to {most}")
+        if self.order not in _ORDERS:
+            raise UnknownName("order of a vocabulary", str(self.order), _ORDERS)
 
     def infer(self, inputs: Sequence[ValueType]) -> ValueType:
         """number: a whole one, NaN where null; categorical."""
@@ -71,11 +81,15 @@ class Vocabulary(Op):
         return ValueType("number", is_categorical=True)
 
     def fold(self, columns: Sequence[str], kinds: Sequence[Kind]) -> Fold[Any, Any]:
-        """The exact count of every value."""
+        """The exact count of every value, or of the label's values by value."""
+        if self.order == "mutual_information":
+            return lift(ByKey(Totals(LABEL), columns[0], kinds[0]))
         return Counts(columns[0], kinds[0])
 
     def constants(self, result: Any) -> dict[str, Any]:
         """The values kept, in the order of their codes."""
+        if self.order == "mutual_information":
+            return {"values": self._by_information(result)}
         values, counts = result
         order = np.argsort(-np.asarray(counts, dtype=np.int64), kind="stable")  # values come ascending
         order = order[np.asarray(counts)[order] >= self.min_count][: self.top_k]
@@ -86,6 +100,23 @@ class Vocabulary(Op):
         found = values.to_pylist()
         kept = dict.fromkeys(found[index] for index in order.tolist())  # two texts that are not UTF-8 may look equal
         return {"values": [item for item in kept if can_be_asked(item)]}
+
+    def _by_information(self, result: Any) -> list[Any]:
+        total, positive = int(result.whole.num_values[0]), int(result.whole.total[0])
+        found: dict[Any, float] = {}
+        for key, count, own in zip(
+            result.keys, result.by_key.num_values.tolist(), result.by_key.total.tolist(), strict=False
+        ):
+            if not 0.0 <= own <= count or own != int(own):
+                raise InvalidInput("the label has other values than 0 and 1", fix='order="count"')
+            if count >= self.min_count and can_be_asked(key):
+                found.setdefault(key, _information(count, int(own), total, positive))
+        ranked = sorted(found, key=lambda key: -found[key])  # keys come ascending, and sorting is stable
+        if len(ranked[: self.top_k]) > _MOST:
+            raise InvalidInput(
+                f"a vocabulary of {len(ranked):,} values", expected=f"at most {_MOST:,}", fix="give top_k, and num_oov"
+            )
+        return ranked[: self.top_k]
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """One LabelEncoder; a hash for what it does not know."""
@@ -101,3 +132,14 @@ class Vocabulary(Op):
             outside = builder.node("Add", [bucket, builder.number(float(len(values)))])
             code = builder.where(builder.compare("==", code, builder.number(-1.0)), outside, code)
         return Value(code, "number")
+
+
+def _information(count: int, own: int, total: int, positive: int) -> float:
+    """Mutual information, in nats, of "this value" and "the label is 1", from whole counts."""
+    cells = (
+        (own, count, positive),
+        (count - own, count, total - positive),
+        (positive - own, total - count, positive),
+        (total - count - positive + own, total - count, total - positive),
+    )
+    return math.fsum(both / total * math.log(both * total / (one * other)) for both, one, other in cells if both)

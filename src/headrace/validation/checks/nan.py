@@ -35,4 +35,5 @@ class NaN(RowCheck):
     def item(self, feature: Feature, found: Found) -> Item:
         """The share that is NaN."""
         message = f"column {feature.name!r} is NaN in {found.num_at_fault:,} of {found.num_rows:,} rows"
-        return Item(self.code, feature.name, None, "error", found.share, 0.0, message, found.examples)
+        threshold = feature.tolerated(self.code)
+        return Item(self.code, feature.name, None, "error", found.share, threshold, message, found.examples)

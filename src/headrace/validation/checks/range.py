@@ -58,7 +58,8 @@ class Range(RowCheck):
             + (f": {', '.join(list(met)[:5])}" if met else "")
             + f"; the schema asks for {allowed}"
         )
-        return Item(self.code, feature.name, None, "error", found.share, 0.0, message, found.examples)
+        threshold = feature.tolerated(self.code)
+        return Item(self.code, feature.name, None, "error", found.share, threshold, message, found.examples)
 
 
 def _shown(limit: float | int, feature: Feature) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from headrace.dataset import Span
 from headrace.dataset.types import common_type
-from headrace.schema import kind_of
+from headrace.kinds import PLAIN_KINDS, Kind, kind_of
 from headrace.validation._contract import Check, Context, Item, Strays, kinds_named, spans_named
 from headrace.validation._strays import MOST
 
@@ -39,7 +39,7 @@ class Type(Check):
             if not types:  # missing everywhere is another check's finding
                 continue
             common = common_type(types)
-            fits = common is not None and (kind_of(common) == feature.kind or types.keys() == {pa.null()})
+            fits = common is not None and (_is_of(common, feature.kind) or types.keys() == {pa.null()})
             if len(types) < 2 and fits:
                 continue
             by_type: dict[str, list[Span]] = {}
@@ -50,7 +50,7 @@ class Type(Check):
                 message = f"column {feature.name!r} is {parts}; it is read as {common}"
                 yield Item(self.code, feature.name, None, "warning", ", ".join(by_type), feature.kind, message)
                 continue
-            wrong = [(span, item) for span, item in having if kind_of(item) not in (feature.kind, "null")]
+            wrong = [pair for pair in having if not _is_of(pair[1], feature.kind) and kind_of(pair[1]) != "null"]
             if common is None and len({kind_of(item) for item in types}) == 1:
                 advice = _ZONES if feature.kind == "timestamp" else "; no one type can hold both: deliver one"
                 message = f"column {feature.name!r} is {parts}{advice}"
@@ -77,6 +77,12 @@ def _told(strays: Strays, kind: str) -> str:
         are = "is" if strays.num_strays == 1 else "are"
         return f"{strays.num_strays} of {strays.num_values:,} values {are} no {kind}, the first {shown}"
     return f"{MOST} values and more are no {kind}, the first {shown}"
+
+
+def _is_of(data_type: pa.DataType, kind: Kind) -> bool:
+    """Whether a type is of a kind; a schema of before some kinds had a name calls them all other."""
+    found = kind_of(data_type)
+    return found == kind or (kind == "other" and found not in PLAIN_KINDS)
 
 
 def _is_void(context: Context, span: Span, data_type: pa.DataType) -> bool:

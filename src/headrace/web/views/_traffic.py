@@ -68,10 +68,11 @@ def bandit_part(seen: Seen) -> dict[str, Any] | None:
     told = ", ".join(f"{key} {value}" for key, value in policy["parameters"].items())
     num_decided = sum(row["num_decided"] for row in traffic["segments"])
     num_rewarded = sum(row["num_rewarded"] for row in traffic["segments"])
+    is_alone = _is_alone(traffic)
     facts = {
         "Policy": policy["policy"] + (f" ({told})" if told else ""),
-        "Best": f"version {traffic['best']}",
-        "With a probability of": share_text(traffic["best_probability"]),
+        **({"Takes part alone": f"version {traffic['best']}"} if is_alone else {"Best": f"version {traffic['best']}"}),
+        **({} if is_alone else {"With a probability of": share_text(traffic["best_probability"])}),
         "Learning has cost": f"about {figure(traffic['regret'], 3)} of reward",
         "Decisions with a reward": f"{count(num_rewarded)} of {count(num_decided)}",
         "Rewards still awaited": count(traffic["counts"].get("pending", 0)),
@@ -122,7 +123,7 @@ def _versions(traffic: dict[str, Any], shapes: dict[int, str]) -> Html:
             dot(f"Version {version}: mean reward {told}", mark, across),
             Cell(told, mean),
             Cell(share_text(row["best_probability"]), row["best_probability"]),
-            Cell(figure(row["expected_loss"], 2), row["expected_loss"]),
+            Cell(_loss(row["expected_loss"]), row["expected_loss"]),
         ]
         rows.append([name(row["segment"]), *cells] if has_segments else cells)
     columns = [
@@ -264,6 +265,15 @@ def _fill(shapes: dict[int, str], row: dict[str, Any]) -> str:
     return ("axis" if colour == "pale" else colour) + "-fill"
 
 
+def _is_alone(traffic: dict[str, Any]) -> bool:
+    """Whether one version alone is asked: it is no better than others by that."""
+    return len({row["version"] for row in traffic["segments"]} - set(map(int, traffic["withdrawn"]))) < 2
+
+
+def _loss(value: float) -> str:
+    return "under 0.001" if 0 < value < 0.001 else figure(value, 2)
+
+
 def _errors(number: int, num_requests: int) -> str:
     return "none" if not number else f"{count(number)} ({share_text(number / max(1, num_requests))})"
 
@@ -279,8 +289,8 @@ def said_of(seen: Seen) -> str:
     told = f"It answers {figure(rate, 3)} requests a second" if rate else "It was asked nothing in the last minute"
     if traffic["segments"]:
         probability = share_text(traffic["best_probability"])
-        if len({row["version"] for row in traffic["segments"]}) < 2:
-            told += "; one version alone takes part so far"
+        if _is_alone(traffic):
+            told += f"; version {traffic['best']} alone takes part"
         elif any(row["num_rewarded"] for row in traffic["segments"]):
             told += f"; version {traffic['best']} is the best with a probability of {probability}"
         else:

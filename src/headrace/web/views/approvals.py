@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from headrace.access import mask
 from headrace.errors import HeadraceError, InvalidInput
 from headrace.orchestration.approvals import Waiting, answer, waiting_of, waiting_runs
+from headrace.orchestration.headlines import headlines
 from headrace.store import RunRow
 from headrace.web.asking import Ask, Done, Page
-from headrace.web.grants import datasets_of
+from headrace.web.grants import datasets_of, sensitive_columns
 from headrace.web.views._rows import run_href
 
 __all__ = ["answer_run", "asked_of", "listing"]
@@ -70,10 +72,36 @@ def _may_see(ask: Ask, item: Waiting) -> bool:
 
 def _plain(ask: Ask, item: Waiting) -> dict[str, Any]:
     about = [
-        {"name": name, "digest": digest, "made_by": item.made_by.get(name, ""), "has_page": _has_page(ask, digest)}
+        {
+            "name": name,
+            "digest": digest,
+            "made_by": item.made_by.get(name, ""),
+            "has_page": _has_page(ask, digest),
+            "says": _figures(ask, item, name),
+        }
         for name, digest in item.about.items()
     ]
     return {**item.to_plain(), "about": about}
+
+
+def _figures(ask: Ask, item: Waiting, name: str) -> list[str]:
+    """What the step that made it measured or judged, in lines: what an answer mostly hangs on.
+
+    Of rules how many values keep them, and the one that is nearest to its limit.
+    """
+    step, _, output = item.made_by.get(name, "").partition(".")
+    tried = ask.store.attempts(item.run_id, step) if output else []
+    result = (tried[-1].result if tried else None) or {}
+    lines = [" ".join(line.split()) for line in headlines(step, result)]
+    if rules := result.get("rules"):
+        judged = [rule["ok"] for rule in rules if rule["is_judged"]]
+        others = len(rules) - len(judged)
+        kept = f"{sum(judged)} of {len(judged)} values keep the rules" + (f", {others} not judged" if others else "")
+        lines = [kept, f"the nearest to its limit: {lines[0]}"]
+    else:
+        lines = [line.replace(" champion ", ", champion ", 1) for line in lines]
+    columns = sensitive_columns(ask.store.run(item.run_id))
+    return [mask(line, columns) for line in lines]
 
 
 def _has_page(ask: Ask, digest: str) -> bool:

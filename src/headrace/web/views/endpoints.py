@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace import lookup
 from headrace.routing import standing_of
+from headrace.routing.telling import reason_of, words_of
 from headrace.web.asking import Ask, Page
 from headrace.web.grants import may_see
 from headrace.web.views._rows import endpoint_of, paged
@@ -46,10 +47,12 @@ def show(ask: Ask) -> Page:
         {
             "time_us": move.time_us,
             "action": move.action,
+            "said": words_of(move),
+            "concerns": move.concerns,
             "version": move.version,
             "replaced": move.replaced,
             "who": move.who,
-            "reason": move.reason,
+            "reason": reason_of(move),
             "run": move.run_id,
         }
         for move in reversed(ask.store.moves(name))

@@ -28,7 +28,7 @@ def show(ask: Ask) -> Page:
     state = state_of(store, run)
     report = page_of("run").report(record, context_of(ask, run.run_id))
     steps = [step for step in record.steps if step.state != "looked up"]
-    done = sum(step.state not in ("not run", "running") for step in steps)
+    done = sum(step.state in ("succeeded", "cached") for step in steps)  # as the lists of runs count
     plain = asdict(record)
     created = store.newest_event("run-created", run_id=run.run_id)
     data: dict[str, Any] = {

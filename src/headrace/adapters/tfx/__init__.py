@@ -1,0 +1,1 @@
+"""TFX: schemas and statistics as the protocol buffers of TensorFlow Data Validation."""
