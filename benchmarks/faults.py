@@ -1,10 +1,16 @@
 """Case `faults`: faults made by seed in real data, and what `validate(..., previous=...)` says of them.
 
-Tables: flights by month (26 columns, 6 earlier months), hourly weather by month (6 earlier months), and four tables of
-scikit-learn cut at random (3 earlier parts, or 1). Each seed makes one fault; a fifth of the seeds make none. A finding
-is an error. Constants of the finder were chosen on odd seeds, so figures are those of even ones.
+Tables: flights by month (26 columns, 6 earlier months), hourly weather by month (6 earlier months), and four small ones
+of scikit-learn cut at random (3 earlier parts). Parts, each printing JSON lines:
 
-One JSON line a kind of fault and one of all, each with its counts; `--each` prints every case too.
+- `faults`: fifteen kinds at three strengths, one a seed; detected, right feature, right slice, right kind, and what
+  else was called an error. A finding is an error; `told` counts warnings of the right feature too.
+- `pairs`: random halves of one span, nothing broken: pairs with any error.
+- `mixture`: rows of one category dropped at random, so that only shares move: called a mixture, and no error.
+- `power`: the smallest shift of a normal column, and of one share, that is told in 90 of 100, by number of rows.
+
+Constants of the finder were chosen on odd seeds, so figures are those of even ones. `--peers` gives the same files to
+TensorFlow Data Validation, Evidently and Great Expectations in environments of their own (`_faults_peers.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from _faults import Made, bools, break_table
+from _faults import KINDS, STRENGTHS, Made, bools, break_table, can_befall, mix_table
 from _lines import machine
 
 FLIGHTS = Path(__file__).parent.parent / "examples" / "flights"
@@ -100,51 +106,178 @@ def bundled(folder: Path, name: str) -> Source:
     return Source(folder, name, spans, ["place"], {"place", "label"})
 
 
-def one(source: Source, seed: int, engine: Any) -> dict[str, Any]:
-    """One seed: a fault (or none), and what was said."""
+def broken_case(sources: Sources, seed: int, turn: int) -> tuple[Source, str, tuple[str, ...], pa.Table, Made]:
+    """(source, new span, earlier spans, its rows with one fault, the fault): kinds and strengths in turn."""
+    rng = np.random.default_rng(seed)
+    kinds = sorted(KINDS)
+    kind, strength = kinds[turn % len(kinds)], STRENGTHS[turn // len(kinds) % len(STRENGTHS)]
+    for _ in range(100):
+        source = sources.draw(rng)
+        if can_befall(next(iter(source.spans.values())), kind, source.skip):
+            break
+    name, before = draw_spans(source, rng)
+    table, made = break_table(source.spans[name], kind, strength, source.slicing, source.skip, rng)
+    return source, name, before, table, made
+
+
+def draw_spans(source: Source, rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
+    """The new span, and those before it."""
+    names = list(source.spans)
+    at = int(rng.integers(6, 12)) if len(names) == 12 else len(names) - 1
+    return names[at], tuple(names[max(0, at - 6) : at])
+
+
+def judge(table: pa.Table, name: str, previous: Any, label: str | None, engine: Any) -> tuple[Any, float]:
+    """What is found in these rows beside the earlier ones, and the seconds that took."""
     from headrace.ingestion import ingest
     from headrace.schema import Schema
     from headrace.validation import validate
 
-    rng = np.random.default_rng(seed)
-    names = list(source.spans)
-    if len(names) == 12:
-        at = int(rng.integers(6, 12))
-        before = tuple(names[at - 6 : at])
-    else:
-        at = len(names) - 1
-        before = tuple(names[:at] if rng.random() < 0.5 else names[:1])
-    table, made = source.spans[names[at]], None
-    if rng.random() >= 0.2:
-        table, made = break_table(table, source.slicing, source.skip, rng)
     with tempfile.TemporaryDirectory() as folder:
-        pq.write_table(table, Path(folder) / f"{names[at]}.parquet")
-        data = ingest(f"{folder}/{{span}}.parquet", label=source.label)
+        pq.write_table(table, Path(folder) / f"{name}.parquet")
+        data = ingest(f"{folder}/{{span}}.parquet", label=label)
         start = time.perf_counter()
-        found = validate(data, Schema.from_arrow(data.arrow_schema), previous=source.previous(before), engine=engine)
-        took = time.perf_counter() - start
-    errors = [item for item in found.errors if item.code.startswith("drift_")]
-    record: dict[str, Any] = {
+        found = validate(data, Schema.from_arrow(data.arrow_schema), previous=previous, engine=engine)
+        return found, time.perf_counter() - start
+
+
+def one(sources: Sources, seed: int, turn: int, engine: Any) -> dict[str, Any]:
+    """One seed: a fault, and what was said."""
+    source, name, before, table, made = broken_case(sources, seed, turn)
+    found, took = judge(table, name, source.previous(before), source.label, engine)
+    errors = [item for item in found.errors if item.code.startswith("drift")]
+    mine = [item for item in errors if item.feature in made.features]
+    others = [item for item in errors if item.feature not in made.features]
+    told = [item for item in found.items if item.feature in made.features and item.severity in ("error", "warning")]
+    if made.kind == "duplicated":
+        told = [item for item in found.items if item.code == "drift_duplicated"]
+    return {
         "seed": seed,
         "table": source.name,
-        "made": str(made) if made else None,
-        "kind": made.kind if made else "none",
-        "num_before": len(before),
+        "made": str(made),
+        "kind": made.kind,
+        "strength": made.strength,
         "errors": [item.message for item in errors],
         "seconds": round(took, 3),
-    }
-    if made is None:
-        return {**record, "false_alarms": len(errors)}
-    mine = [item for item in errors if item.feature == made.feature]
-    return {
-        **record,
-        "false_alarms": len(errors) - len(mine),
         "detected": bool(mine),
-        "right_feature": bool(mine) and len(mine) == len(errors),
+        "right_feature": bool(mine) and not others,
         "right_kind": any(item.code.removeprefix("drift_") in made.names for item in mine),
-        "right_slice": bool(mine) and _same_rows(table, [item.slice for item in mine], made),
-        "warned": any(item.feature == made.feature and item.severity == "warning" for item in found.items),
+        "right_slice": bool(mine) and _right_slice(table, mine, made),
+        "told": bool(told),
+        "others": len(others),
     }
+
+
+def _right_slice(table: pa.Table, items: Sequence[Any], made: Made) -> bool:
+    """Whether the slice is named: by its rows; where these did not come at all, by its name or their column's."""
+    if made.kind == "missing":
+        wanted = None if made.slice is None else f"{made.slice[0]}={made.slice[1]}"
+        return any(item.slice == wanted for item in items)
+    return _same_rows(table, [item.slice for item in items], made)
+
+
+def pair(sources: Sources, seed: int, engine: Any) -> dict[str, Any]:
+    """Two random halves of a span (the first again in three parts), nothing broken."""
+    from headrace.ingestion import ingest
+
+    rng = np.random.default_rng(seed)
+    source = sources.draw(rng)
+    name, _ = draw_spans(source, rng)
+    table = source.spans[name]
+    size = int(min(table.num_rows, rng.choice([300, 1000, 3000, 10_000])))
+    table = table.take(pa.array(rng.permutation(table.num_rows)[:size]))
+    half = size // 2
+    third = half // 3
+    with tempfile.TemporaryDirectory() as folder:
+        for place in range(3):
+            pq.write_table(table.slice(place * third, third), Path(folder) / f"a{place}.parquet")
+        previous = ingest(f"{folder}/{{span}}.parquet", label=source.label)
+        found, took = judge(table.slice(half), "b", previous, source.label, engine)
+    errors = [item for item in found.errors if item.code.startswith("drift")]
+    warnings = [item for item in found.items if item.severity == "warning" and item.code.startswith("drift")]
+    return {
+        "seed": seed, "table": source.name, "rows": size, "errors": [item.message for item in errors],
+        "warnings": [item.message for item in warnings], "seconds": round(took, 3),
+    }  # fmt: skip
+
+
+def mixture(sources: Sources, seed: int, engine: Any) -> dict[str, Any]:
+    """A span where only the shares of one column's values moved."""
+    rng = np.random.default_rng(seed)
+    source = sources.draw(rng, large=True)
+    name, before = draw_spans(source, rng)
+    table, cut, moved = mix_table(source.spans[name], source.slicing, rng)
+    found, took = judge(table, name, source.previous(before), source.label, engine)
+    called = [item for item in found.items if item.code == "drift_mixture"]
+    errors = [item.message for item in found.errors if item.code.startswith("drift")]
+    return {
+        "seed": seed, "table": source.name, "column": cut, "moved": round(moved, 3),
+        "called": any(item.feature == cut for item in called), "errors": errors,
+        "items": [item.message for item in found.items if item.severity in ("error", "warning")],
+        "seconds": round(took, 3),
+    }  # fmt: skip
+
+
+def power(num_tries: int) -> list[dict[str, Any]]:
+    """By number of rows on each side, the smallest shift seen in 90 of 100 tries: of a mean, in standard deviations,
+    and of one of two shares; beyond chance ("noticed") and beyond what matters too ("drifted")."""
+    import pyarrow as pa
+
+    from headrace.fold import Distribution, Rows
+    from headrace.validation._distances import distances
+    from headrace.validation._profile import Profile
+
+    def profile(values: Any, kind: str) -> Profile:
+        fold = Distribution("x", kind)  # type: ignore[arg-type]
+        return Profile.of(fold.extract(fold.add(fold.create(1), Rows(pa.record_batch({"x": values})), None))[0])
+
+    lines = []
+    for num_rows in (100, 300, 1000, 3000, 10_000, 100_000):
+        for what, shifts in (("mean", np.arange(1, 81) * 0.02), ("share", np.arange(1, 81) * 0.01)):
+            smallest: dict[str, float | None] = {"noticed": None, "drifted": None}
+            for shift in shifts.tolist():
+                hits = dict.fromkeys(smallest, 0)
+                for turn in range(num_tries):
+                    rng = np.random.default_rng((num_rows, turn, round(shift * 100)))
+                    if what == "mean":
+                        sides = [profile(rng.normal(at, 1, num_rows), "number") for at in (0.0, shift)]
+                    else:
+                        draws = [rng.random(num_rows) < at for at in (0.2, min(1.0, 0.2 + shift))]
+                        sides = [profile(pa.array(np.where(one, "a", "b").tolist()), "text") for one in draws]
+                    measured = distances(*sides, 1e-3 / 20)
+                    hits["noticed"] += any(one.is_noticeable for one in measured)
+                    hits["drifted"] += any(one.has_drifted for one in measured)
+                for word, count in hits.items():
+                    if smallest[word] is None and count >= 0.9 * num_tries:
+                        smallest[word] = round(shift, 2)
+                if None not in smallest.values():
+                    break
+            lines.append({"case": "faults", "part": "power", "of": what, "rows": num_rows, **smallest, "columns": 20})
+    return lines
+
+
+class Sources:
+    """The tables, each made when it is first drawn."""
+
+    def __init__(self, folder: Path, tables: Sequence[str], is_tiny: bool) -> None:
+        self.folder, self.tables, self.is_tiny = folder, tables, is_tiny
+        self._made: dict[str, Source] = {}
+
+    def draw(self, rng: np.random.Generator, *, large: bool = False) -> Source:
+        """Half of the draws are flights, a quarter weather, the rest share the others."""
+        rest = self.tables[2:] or self.tables
+        draw = rng.random()
+        name = self.tables[0] if draw < 0.5 or len(self.tables) == 1 else self.tables[1]
+        if draw >= 0.75 and not large:
+            name = str(rng.choice(rest))
+        return self.named(name)
+
+    def named(self, name: str) -> Source:
+        """The table of that name."""
+        if name not in self._made:
+            made = {"flights": lambda: flights(self.folder, self.is_tiny), "weather": lambda: weather(self.folder)}
+            self._made[name] = made[name]() if name in made else bundled(self.folder, name)
+        return self._made[name]
 
 
 def _same_rows(table: pa.Table, slices: list[str | None], made: Made) -> bool:
@@ -160,54 +293,84 @@ def _same_rows(table: pa.Table, slices: list[str | None], made: Made) -> bool:
 
 
 def main() -> None:
-    """Run seeds, print lines."""
+    """Run the parts, print lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="few seeds over a tenth of the flights: does it still run?")
-    parser.add_argument("--no-peers", action="store_true", help="there are none: taken for the sake of all benchmarks")
-    parser.add_argument("--first", type=int, default=2, help="the first seed")
-    parser.add_argument("--count", type=int, default=300, help="how many seeds, every second one")
+    parser.add_argument("--peers", help="names of peers, with commas: tfdv,evidently,great-expectations")
+    parser.add_argument(
+        "--no-peers", action="store_true", help="leave the peers out, which is so unless they are named"
+    )
+    parser.add_argument("--num-peers", type=int, default=90, help="how many of the cases and pairs peers are given")
+    parser.add_argument("--environments", type=Path, default=FLIGHTS.parent.parent / ".venvs", help="where they lie")
+    parser.add_argument("--part", default="faults,pairs,mixture,power")
+    parser.add_argument("--first", type=int, default=2, help="the first seed; every second one is taken")
+    parser.add_argument("--count", type=int, help="how many, where it is not the part's own number")
     parser.add_argument("--tables", default="flights,weather,wine,breast_cancer,digits,diabetes")
     parser.add_argument("--each", action="store_true", help="a line a case")
     arguments = parser.parse_args()
-    count = 12 if arguments.tiny else arguments.count
     from headrace.engine import LocalEngine, StateCache
 
     engine = LocalEngine(states=StateCache(_Kept(), code="bench"))  # type: ignore[arg-type]
-    records: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    counts = {"faults": 500, "pairs": 1000, "mixture": 100, "power": 100}
+    if arguments.tiny:
+        counts = {"faults": 30, "pairs": 10, "mixture": 4, "power": 3}
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        sources: dict[str, Source] = {}
-        wanted = arguments.tables.split(",")
-        for turn in range(count):
-            seed = arguments.first + 2 * turn
-            # Half of the seeds are flights, a quarter weather, the rest share the others.
-            table = wanted[(0, 1, 0, 2 + turn // 4 % max(1, len(wanted) - 2))[turn % 4] % len(wanted)]
-            if table not in sources:
-                made = {"flights": lambda: flights(folder, arguments.tiny), "weather": lambda: weather(folder)}
-                sources[table] = made[table]() if table in made else bundled(folder, table)
-            record = one(sources[table], seed, engine)
-            records[record["kind"]].append(record)
-            if arguments.each:
-                print(json.dumps(record), flush=True)
-    seeds = [arguments.first, arguments.first + 2 * (count - 1)]
-    everything = [record for kind, found in records.items() if kind != "none" for record in found]
-    for kind, found in [*sorted(records.items()), ("all", everything)]:
-        print(json.dumps(summary(kind, found, seeds)), flush=True)
+        sources = Sources(Path(place), arguments.tables.split(","), arguments.tiny)
+        for part in arguments.part.split(","):
+            count = arguments.count or counts[part]
+            seeds = [arguments.first + 2 * turn for turn in range(count)]
+            if part == "power":
+                for line in power(count):
+                    print(json.dumps(line), flush=True)
+                continue
+            records = []
+            for turn, seed in enumerate(seeds):
+                if part == "faults":
+                    records.append(one(sources, seed, turn, engine))
+                else:
+                    fresh = LocalEngine() if part == "pairs" else engine
+                    records.append((pair if part == "pairs" else mixture)(sources, seed, fresh))
+                if arguments.each:
+                    print(json.dumps(records[-1]), flush=True)
+            for line in _summaries(part, records, [seeds[0], seeds[-1]]):
+                print(json.dumps(line), flush=True)
+        if arguments.peers and not arguments.no_peers:
+            from _faults_peers import compare
+
+            seeds = [arguments.first + 2 * turn for turn in range(arguments.num_peers)]
+            for line in compare(arguments.peers.split(","), sources, seeds, arguments.environments, engine):
+                print(json.dumps(line), flush=True)
 
 
-def summary(kind: str, found: list[dict[str, Any]], seeds: list[int]) -> dict[str, Any]:
-    """Counts of one kind."""
-    words = ("detected", "right_feature", "right_kind", "right_slice", "warned")
-    return {
-        "case": "faults",
-        "kind": kind,
-        "cases": len(found),
-        **({word: sum(record[word] for record in found) for word in words} if kind != "none" else {}),
-        "false_alarms": sum(record["false_alarms"] for record in found),
-        "median_s": float(np.median([record["seconds"] for record in found])) if found else None,
-        "seeds": seeds,
-        "machine": machine(),
-    }
+def _summaries(part: str, records: list[dict[str, Any]], seeds: list[int]) -> list[dict[str, Any]]:
+    common = {"case": "faults", "part": part, "seeds": seeds, "machine": machine()}
+    took = float(np.median([record["seconds"] for record in records]))
+    if part == "pairs":
+        words = {word: sum(bool(record[word]) for record in records) for word in ("errors", "warnings")}
+        return [{**common, "pairs": len(records), "with_errors": words["errors"], "with_warnings": words["warnings"],
+                 "median_s": took}]  # fmt: skip
+    if part == "mixture":
+        called = sum(record["called"] and not record["errors"] for record in records)
+        with_errors = sum(bool(record["errors"]) for record in records)
+        return [{**common, "cases": len(records), "called": called, "with_errors": with_errors, "median_s": took}]
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        groups[f"{record['kind']}"].append(record)
+        groups[f"all {record['strength']}"].append(record)
+        if record["strength"] != "weak":
+            groups["all strong and middle"].append(record)
+    words = ("detected", "right_feature", "right_kind", "right_slice", "told")
+    return [
+        {
+            **common,
+            "of": name,
+            "cases": len(found),
+            **{word: sum(record[word] for record in found) for word in words},
+            "other_errors": sum(record["others"] for record in found),
+            "median_s": float(np.median([record["seconds"] for record in found])),
+        }
+        for name, found in sorted(groups.items(), key=lambda pair: (pair[0].startswith("all"), pair[0]))
+    ]
 
 
 if __name__ == "__main__":

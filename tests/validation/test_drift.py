@@ -40,8 +40,8 @@ FAULTS = {
     "drift_offset:temp:origin=JFK": _where("temp", lambda x: x + 273.15, origin="JFK"),
     "drift_recoded:flight": _where("flight", lambda x: x + 10_000),
     "drift_recoded:flight:carrier=UA": _where("flight", lambda x: x + 10_000, carrier="UA"),
-    "drift_recoded:tailnum": _where("tailnum", lambda x: np.array([one[1:] for one in x], object)),
-    "drift_recoded:tailnum:carrier=UA": _where(
+    "drift_convention:tailnum": _where("tailnum", lambda x: np.array([one[1:] for one in x], object)),
+    "drift_convention:tailnum:carrier=UA": _where(
         "tailnum", lambda x: np.array([f" {one}" for one in x], object), carrier="UA"
     ),
     "drift_nulls:tailnum:origin=LGA": _where("tailnum", lambda x: np.full(len(x), None, object), origin="LGA"),
@@ -181,7 +181,7 @@ def test_a_waived_fault_passes_with_its_rows() -> None:
 
 def test_sensitive_values_are_not_told() -> None:
     """A fault of a sensitive column is named without a value, and no slice is named by a sensitive column."""
-    item = only(compare(FAULTS["drift_recoded:tailnum"], roles={"sensitive": ("tailnum", "origin")}))
+    item = only(compare(FAULTS["drift_convention:tailnum"], roles={"sensitive": ("tailnum", "origin")}))
     assert (item.value, item.before, item.after) == (None, None, None) and "UA" not in item.message
     assert all(row.value is None for row in item.rows)
     hidden = compare(FAULTS["drift_nulls:tailnum:origin=LGA"], roles={"sensitive": ("origin",)})

@@ -159,12 +159,13 @@ def test_no_rows_is_told() -> None:
 
 
 def test_drift_is_said_not_to_be_compared() -> None:
-    """With or without a previous data set, and with served rows, an item says what was not compared."""
+    """With or without a previous data set, and with served rows but no key, an item says what was not compared."""
     data = Dataset.from_arrow(pa.table({"n": [1.0]}))
     item = item_of(judge(data, N), "drift")
     assert item is not None and item.severity == "info" and "no previous" in item.message
     validation = judge(data, N, previous=data, serving=data)
-    assert item_of(validation, "skew") is not None and validation.subjects["previous"] == data.digest
+    item = item_of(validation, "skew_value")
+    assert item is not None and "no key" in item.message and validation.subjects["previous"] == data.digest
 
 
 def test_quarantine_sets_aside_rows_at_fault_and_judges_the_rest() -> None:

@@ -74,10 +74,21 @@ def test_summary_is_one_line() -> None:
 
 
 def test_format_1_is_read_and_stays_what_it_was(tmp_path: Path) -> None:
-    """A validation stored before drift and waivers reads back with its digest, and saves to its bytes."""
+    """A validation stored before drift and waivers reads back, and saves to its bytes."""
     golden = Path(__file__).parent / "golden" / "format_1"
     again = Validation.load(golden)
     assert again.digest == "79a52ec0a348165ada42213b3519f623aba8ee639c3db3dafff8f97c729c5e4d"
     assert [item.code for item in again.errors] == ["nan", "range"] and again.waivers == ()
+    again.save(tmp_path)
+    assert (tmp_path / "validation.json").read_bytes() == (golden / "validation.json").read_bytes()
+
+
+def test_format_2_is_read_and_stays_what_it_was(tmp_path: Path) -> None:
+    """A validation stored before fragments and distances were told reads back, and saves to its bytes."""
+    golden = Path(__file__).parent / "golden" / "format_2"
+    again = Validation.load(golden)
+    assert again.digest == "4bc3cc2d4e1ddea37273c312796983cfd8675c64e794d5520da9206705808ba9"
+    waived = next(item for item in again.items if item.severity == "waived")
+    assert (waived.name, waived.since, again.measurements) == ("drift_scale:distance:carrier=AA", None, ())
     again.save(tmp_path)
     assert (tmp_path / "validation.json").read_bytes() == (golden / "validation.json").read_bytes()

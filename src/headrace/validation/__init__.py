@@ -1,6 +1,16 @@
 """Validation: whether data are what their schema says, and what they may be used for."""
 
-from headrace.validation._contract import Check, Context, Example, Found, Item, RowCheck, Severity, TableCheck
+from headrace.validation._contract import (
+    Check,
+    Context,
+    Example,
+    Found,
+    Item,
+    Measurement,
+    RowCheck,
+    Severity,
+    TableCheck,
+)
 from headrace.validation._validate import validate
 from headrace.validation._validation import Validation
 from headrace.validation.comparison import Comparison, compare_statistics
@@ -14,6 +24,7 @@ __all__ = [
     "Example",
     "Found",
     "Item",
+    "Measurement",
     "RowCheck",
     "Severity",
     "TableCheck",

@@ -30,6 +30,7 @@ __all__ = [
     "Found",
     "Item",
     "Masks",
+    "Measurement",
     "RowCheck",
     "Severity",
     "TableCheck",
@@ -97,6 +98,8 @@ class Item:
         For drift: what was typical before (a median, a share of nulls, an example) and what is now.
     num_rows : int or None
         For drift: rows that it touches.
+    since : str or None
+        For drift: the first fragment of the new span that shows it, where the span has several and not all do.
 
     >>> Item("drift_scale", "distance", "carrier=UA", "error", 1.609, 1.0, "...").name
     'drift_scale:distance:carrier=UA'
@@ -113,11 +116,44 @@ class Item:
     before: float | int | str | None = None
     after: float | int | str | None = None
     num_rows: int | None = None
+    since: str | None = None
 
     @property
     def name(self) -> str:
         """What a person calls it, and waives it by: code, feature and slice, as far as it has them, between colons."""
         return ":".join(part for part in (self.code, self.feature, self.slice) if part is not None)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One distance of one column, kept whether or not it is too large.
+
+    Parameters
+    ----------
+    comparison : str
+        What was compared: "drift" (a new span with earlier ones) or "skew" (rows served with rows trained on).
+    span : str
+        The new span; for skew "serving".
+    feature : str
+        The column.
+    measure : str
+        "wasserstein", "jensen_shannon", "nulls", "never_seen", "psi", "l_infinity" or "g_test"; their formulas are in
+        `headrace.validation._distances`.
+    value, noise, threshold : float
+        The distance, what chance alone stays below at these numbers of rows, and what matters in practice.
+    likelihood : float or None
+        For "g_test": the chance of counts at least this far apart, were both sides random samples of one population.
+        Of many rows the smallest difference is unlikely: it says that there is a difference, never that it matters.
+    """
+
+    comparison: str
+    span: str
+    feature: str
+    measure: str
+    value: float
+    noise: float
+    threshold: float
+    likelihood: float | None = None
 
 
 @dataclass(frozen=True)

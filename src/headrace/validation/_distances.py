@@ -3,10 +3,15 @@
 | what | measure | 0.25 standard deviations of a normal are | practical threshold |
 |---|---|---|---|
 | numbers | Wasserstein-1 / standard deviation before | 0.25 | 0.2 |
-| text, booleans | Jensen-Shannon distance (base 2), 50 categories, "other" and "never seen" | 0.10 | 0.1 |
+| text, booleans | Jensen-Shannon distance (base 2), 50 categories and all others | 0.10 | 0.1 |
 | moments | none but nulls: time moves on | - | - |
 | all | difference of the shares of nulls | - | 0.05 |
 | text, integers | share of rows with a category never seen | - | 0.05 |
+| text, booleans, numbers | `psi`, `g_test`; of text and booleans `l_infinity` (`headrace.validation._binned`) | - | - |
+
+Wasserstein-1 is the integral of abs(F - G), F and G the two distribution functions. The Jensen-Shannon distance is the
+square root of H((p + q) / 2) - (H(p) + H(q)) / 2, H in bits; 0 to 1. Measures without a practical threshold here are
+told and judge nothing, unless a threshold is given.
 
 With many rows the smallest difference is significant and with few the largest is not, so a distance counts only above
 both its threshold and its noise floor. A noise floor above the threshold with a distance below it is no answer at all:
@@ -16,18 +21,44 @@ the rows are too few.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
-from headrace.validation._profile import Profile, shrinking
+from headrace.errors import InvalidInput, UnknownName
+from headrace.kinds import Kind
+from headrace.validation._binned import chi_squared, g_test, in_cells, l_infinity, likelihood, psi
+from headrace.validation._profile import Profile, pool, shrinking
 
-__all__ = ["Distance", "distances", "gap", "gap_noise", "share_noise", "unseen_noise", "wasserstein"]
+__all__ = [
+    "MEASURES",
+    "Distance",
+    "distances",
+    "gap",
+    "gap_noise",
+    "limits_of",
+    "share_noise",
+    "unseen_noise",
+    "wasserstein",
+]
 
-MAX_CATEGORIES = 50
 CELL_ERROR_RATE = 1e-5  # of one look at one slice
 THRESHOLDS = {"wasserstein": 0.2, "jensen_shannon": 0.1, "nulls": 0.05, "never_seen": 0.05}
+TOLD = {"psi": 0.2, "l_infinity": 0.1, "g_test": 0.25}  # judged by only where a threshold is given
+_CATEGORIES = ("text", "boolean")
+_NUMBERS = ("integer", "number")
+MEASURES: dict[str, tuple[str, ...]] = {
+    "wasserstein": _NUMBERS,
+    "jensen_shannon": _CATEGORIES,
+    "nulls": ("integer", "number", "boolean", "text", "timestamp"),
+    "never_seen": ("text", "integer"),
+    "psi": _CATEGORIES + _NUMBERS,
+    "l_infinity": _CATEGORIES,
+    "g_test": _CATEGORIES + _NUMBERS,
+}
+"""Measure -> the kinds of columns that it applies to."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +73,42 @@ class Distance:
         The distance; shares 0..1, Wasserstein in standard deviations.
     noise : float
         What chance alone stays below, but for the error rate asked for.
+    limit : float or None
+        The threshold a person gave; None = the usual one.
+    likelihood : float or None
+        Of "g_test": the chance of counts as far apart, were nothing other.
     """
 
     measure: str
     value: float
     noise: float
+    limit: float | None = None
+    likelihood: float | None = None
 
     @property
     def threshold(self) -> float:
         """What matters in practice."""
-        return THRESHOLDS[self.measure]
+        return self.limit if self.limit is not None else {**THRESHOLDS, **TOLD}[self.measure]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it decides anything: those that are only told are here to be read."""
+        return self.measure in THRESHOLDS or self.limit is not None
 
     @property
     def is_noticeable(self) -> bool:
         """Above the noise floor, however small."""
-        return self.value > self.noise
+        return self.is_judged and self.value > self.noise
 
     @property
     def has_drifted(self) -> bool:
         """Above the noise floor and large enough to matter."""
-        return self.value > max(self.noise, self.threshold)
+        return self.is_judged and self.value > max(self.noise, self.threshold)
 
     @property
     def is_unknown(self) -> bool:
         """Neither drifted nor shown not to have: the rows are too few."""
-        return not self.has_drifted and self.noise > self.threshold
+        return self.is_judged and not self.has_drifted and self.noise > self.threshold
 
     @property
     def excess(self) -> float:
@@ -74,7 +116,44 @@ class Distance:
         return self.value / self.threshold
 
 
-def distances(before: Profile, after: Profile, error_rate: float) -> list[Distance]:
+def limits_of(thresholds: Mapping[str, float], features: Mapping[str, Kind]) -> dict[str, dict[str, float]]:
+    """feature -> measure -> threshold, of what a person wrote: "psi" for every column it applies to, or
+    "distance:psi" for one, which goes first.
+
+    Raises UnknownName for a column or measure that is not there, InvalidInput for a measure that cannot apply to the
+    column (or to any column), and for a threshold that is no number of 0 or more.
+
+    >>> limits_of({"psi": 0.1, "x:wasserstein": 0.5}, {"x": "number", "at": "timestamp"})
+    {'x': {'psi': 0.1, 'wasserstein': 0.5}, 'at': {}}
+    """
+    found: dict[str, dict[str, float]] = {name: {} for name in features}
+    for key in sorted(thresholds, key=lambda one: ":" in one):
+        name, _, measure = key.rpartition(":")
+        limit: object = thresholds[key]
+        if measure not in MEASURES:
+            raise UnknownName("measure of drift", measure, MEASURES, where=f"thresholds[{key!r}]")
+        if name and name not in features:
+            raise UnknownName("column", name, features, where=f"thresholds[{key!r}]")
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 <= limit < math.inf:
+            raise InvalidInput(f"threshold {limit!r}", where=f"thresholds[{key!r}]", expected="a number of 0 or more")
+        kinds = MEASURES[measure]
+        able = [one for one in ([name] if name else features) if features[one] in kinds]
+        if not able:
+            what = f"column {name!r}, which is {features[name]}" if name else "any column"
+            raise InvalidInput(
+                f"{measure} cannot be measured of {what}",
+                where=f"thresholds[{key!r}]",
+                expected=f"a column of kind {', '.join(kinds)}",
+                fix="choose a measure that its kind has",
+            )
+        for one in able:
+            found[one][measure] = float(limit)
+    return found
+
+
+def distances(
+    before: Profile, after: Profile, error_rate: float, limits: Mapping[str, float] | None = None
+) -> list[Distance]:
     """All measures that apply to the column; [] where one side has no rows.
 
     Parameters
@@ -84,10 +163,27 @@ def distances(before: Profile, after: Profile, error_rate: float) -> list[Distan
     error_rate : float
         The chance, under no drift at all, that one of these measures is above its noise floor: already divided by
         the number of columns.
+    limits : mapping of str to float, optional
+        Measure -> threshold that a person gave.
+
+    Only measures that the column's kind has; those of `TOLD` only where `limits` is given, even if it is empty.
     """
     if not before.num_rows or not after.num_rows:
         return []
-    rate = error_rate / 3
+    found = _judged(before, after, error_rate / 3)
+    if limits is None:
+        return found
+    if before.num_present and after.num_present and before.kind != "timestamp":
+        was, now = in_cells(before, after)
+        rate = error_rate / 3
+        found.append(Distance("psi", *psi(was, now, rate)))
+        if before.kind in _CATEGORIES:
+            found.append(Distance("l_infinity", *l_infinity(was, now, rate)))
+        found.append(Distance("g_test", *g_test(was, now, rate), likelihood=likelihood(was, now)))
+    return [replace(one, limit=limits.get(one.measure)) for one in found]
+
+
+def _judged(before: Profile, after: Profile, rate: float) -> list[Distance]:
     found = [
         Distance(
             "nulls",
@@ -104,7 +200,9 @@ def distances(before: Profile, after: Profile, error_rate: float) -> list[Distan
         scale = before.moments[1]
         if not scale > 0:  # a constant before: any distance is one of shares
             return [*found, Distance("wasserstein", gap(before, after), gap_noise(before, after, rate))]
-        noise = NormalDist().inv_cdf(1 - rate / 2) * math.sqrt(inverse) * 1.05
+        # By the deviation of both together: a value that comes once in a thousand rows may have missed one side.
+        spread = max(1.0, pool([before, after]).moments[1] / scale)
+        noise = NormalDist().inv_cdf(1 - rate / 2) * math.sqrt(inverse) * 1.05 * spread
         return [*found, Distance("wasserstein", wasserstein(before, after, unit=scale), noise)]
     return [*found, _jensen_shannon(before, after, rate, inverse)]
 
@@ -147,22 +245,12 @@ def share_noise(count: int, total: int, other: int, other_total: int, error_rate
 
 
 def _jensen_shannon(before: Profile, after: Profile, rate: float, inverse: float) -> Distance:
-    order = np.argsort(-before.counts, kind="stable")[:MAX_CATEGORIES]
-    top = before.values[np.sort(order)]
-    seen = before.has(after.values)
-    p = np.append(before.shares[np.sort(order)], 0.0)
-    index = {value: place for place, value in enumerate(top.tolist())}
-    places = np.array([index.get(value, len(top)) for value in after.values.tolist()])
-    q = np.bincount(places[seen], weights=after.shares[seen], minlength=len(top) + 1)
-    p[-1] = max(0.0, 1 - p.sum())
-    p, q = np.append(p, 0.0), np.append(q, after.shares[~seen].sum())
+    was, now = in_cells(before, after)
+    p, q = was / max(1, was.sum()), now / max(1, now.sum())
     middle = (p + q) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         divergence = sum(float(np.where(side > 0, side * np.log2(side / middle), 0.0).sum()) / 2 for side in (p, q))
     degrees = max(1, int((middle > 0).sum()) - 1)
-    # Wilson and Hilferty's quantile of chi squared; 8 ln 2 JSD / (1/n + 1/m) is about chi squared.
-    z = NormalDist().inv_cdf(1 - rate)
-    chi = degrees * (1 - 2 / (9 * degrees) + z * math.sqrt(2 / (9 * degrees))) ** 3
-    # Good-Turing: as much again is expected where before is itself a sample of what there is.
-    noise = chi * inverse / (8 * math.log(2)) + before.expected_unseen / 2
+    # 8 ln 2 JSD / (1/n + 1/m) is about chi squared; and of names that come once each, nothing can be told by shares.
+    noise = chi_squared(degrees, rate) * inverse / (8 * math.log(2)) + before.expected_unseen / 2
     return Distance("jensen_shannon", math.sqrt(max(0.0, divergence)), math.sqrt(noise))

@@ -26,11 +26,12 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """A fault, and where it is: the column and the span."""
+    """A fault, and where it is: the column (None = the rows as such), the span, and since which fragment of it."""
 
-    feature: str
+    feature: str | None
     span: str
     fault: Fault
+    since: str | None = None
 
     @property
     def slice(self) -> str | None:
@@ -46,6 +47,8 @@ class Located:
     @property
     def severity(self) -> Severity:
         """A structural fault is an error, where enough earlier spans say that it is not their way."""
+        if self.fault.code == "mixture":
+            return "warning"
         return "error" if self.fault.is_sure else "warning"
 
 
@@ -57,9 +60,12 @@ def item_of(several: Sequence[Located], rows: Sequence[Example], *, is_hidden: b
     where = f" where {' and '.join(pairs)}" if pairs else ""
     spans = ", ".join(one.span for one in several)
     words, detail = (f"a fault of the kind {first.fault.code!r}", "") if is_hidden else (sign.words, sign.detail)
-    inside = "; ".join(part for part in (detail, f"{num_rows:,} rows of {spans}") if part)
-    message = f"{first.feature}: {words}{where} ({inside})" + (f": {sign.hint}" if sign.hint else "")
-    if first.severity == "warning":
+    rows_words = f"{num_rows:,} rows of {spans}" if sign.touches != "none" or num_rows else spans
+    inside = "; ".join(part for part in (detail, rows_words) if part)
+    since = next((one.since for one in several if one.since), None)
+    told = f"; since {since}" if since else ""
+    message = f"{first.feature or 'rows'}: {words}{where} ({inside}{told})" + (f": {sign.hint}" if sign.hint else "")
+    if first.severity == "warning" and not first.fault.is_sure and first.fault.code != "mixture":
         message += "; one earlier span does not tell how far spans differ by nature"
     value, before, after = (None, None, None) if is_hidden else (sign.value, sign.before, sign.after)
     return Item(
@@ -74,6 +80,7 @@ def item_of(several: Sequence[Located], rows: Sequence[Example], *, is_hidden: b
         before=before,
         after=after,
         num_rows=num_rows,
+        since=since,
     )
 
 
@@ -82,6 +89,8 @@ def examples_of(dataset: Dataset, several: Sequence[Located]) -> tuple[Example, 
     found: list[Example] = []
     hidden = several[0].feature in dataset.roles.sensitive
     bare = without_roles(dataset)
+    if several[0].fault.sign.touches == "none":
+        return ()
     for located in several:
         for part in bare.parts(spans=[located.span]):
             file = PurePath(bare.find_span(located.span).fragments[part.fragment_index].locator).name
@@ -99,7 +108,7 @@ def rows_touched(dataset: Dataset, located: Sequence[Located]) -> list[Mask]:
     bare = without_roles(dataset)
     answer = []
     for part in bare.parts():
-        here = [one for one in located if one.span == part.span]
+        here = [one for one in located if one.span == part.span and one.feature is not None]
         touched = np.zeros(bare.expected_rows(part) or 0, np.bool_)
         for start, mask, _ in _masks(bare, part, here) if here else ():
             touched[start : start + len(mask)] |= mask
@@ -110,14 +119,15 @@ def rows_touched(dataset: Dataset, located: Sequence[Located]) -> list[Mask]:
 def _masks(dataset: Dataset, part: Part, located: Sequence[Located]) -> Iterator[tuple[int, Mask, pa.Array]]:
     """For each batch: rows before it, which of its rows are touched, and the last fault's column."""
     keys = [column for one in located for column, _ in one.fault.key]
-    names = list(dict.fromkeys([*(one.feature for one in located), *keys]))
+    features = [one.feature for one in located if one.feature is not None]
+    names = list(dict.fromkeys([*features, *keys]))
     start = 0
     for rows in dataset.read(part, names):
         columns = {name: canonical_array(rows.batch.column(name), name=name) for name in names}
         touched = np.zeros(rows.num_rows, np.bool_)
         for one in located:
-            touched |= _touched(columns[one.feature], one.fault) & _inside(columns, one.fault.key, rows.num_rows)
-        yield start, touched, columns[located[-1].feature]
+            touched |= _touched(columns[str(one.feature)], one.fault) & _inside(columns, one.fault.key, rows.num_rows)
+        yield start, touched, columns[str(located[-1].feature)]
         start += rows.num_rows
 
 
@@ -132,6 +142,8 @@ def _inside(columns: dict[str, pa.Array], key: Key, num_rows: int) -> Mask:
 
 def _touched(column: pa.Array, fault: Fault) -> Mask:
     sign = fault.sign
+    if sign.touches == "none":
+        return np.zeros(len(column), np.bool_)
     if sign.touches == "listed" and sign.listed is not None:
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.int64())

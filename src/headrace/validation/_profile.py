@@ -14,10 +14,11 @@ import numpy.typing as npt
 from headrace.fold import GroupDistribution
 from headrace.kinds import Kind
 
-__all__ = ["Profile", "pool", "shrinking"]
+__all__ = ["GRIDS", "Profile", "pool", "shrinking"]
 
 NUM_LEVELS = 2000  # of a sketched column: so many quantiles stand for its values
 NUM_TEXTS = 4096
+GRIDS = 10.0 ** np.arange(-6, 7)  # what numbers are rounded to
 
 Values = npt.NDArray[Any]
 Counts = npt.NDArray[np.int64]
@@ -118,6 +119,25 @@ class Profile:
         values = values * unit
         mean = float((values * self.shares).sum())
         return mean / unit, float(np.sqrt(((values - mean) ** 2 * self.shares).sum())) / unit
+
+    @functools.cached_property
+    def shares_on_grids(self) -> npt.NDArray[np.float64]:
+        """float64[len(GRIDS)]: of the values that are not 0, which is on every grid, the share on each."""
+        answer = np.zeros(len(GRIDS))
+        values = self.values.astype(np.float64)
+        total = max(1, int(self.counts[values != 0].sum()))
+        for place, step in enumerate(GRIDS.tolist()):
+            scaled = values / step
+            whole = np.round(scaled)
+            near = (whole != 0) & (np.abs(scaled - whole) <= 1e-6 * np.maximum(1.0, np.abs(scaled) * 1e-3))
+            answer[place] = float(self.counts[near].sum()) / total
+        return answer
+
+    @functools.cached_property
+    def clock(self) -> npt.NDArray[np.float64]:
+        """float64[96]: of a timestamp's rows, the share in each quarter hour of the day, UTC."""
+        quarters = (self.values.astype(np.int64) // 900_000_000) % 96
+        return np.bincount(quarters, weights=self.shares, minlength=96).astype(np.float64)
 
     @functools.cached_property
     def known(self) -> frozenset[Any]:

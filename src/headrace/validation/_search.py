@@ -16,7 +16,7 @@ from headrace.validation._distances import gap
 from headrace.validation._profile import Profile, pool
 from headrace.validation._signature import Change, Sign, Signature
 
-__all__ = ["Fault", "Key", "look", "moves_on"]
+__all__ = ["MIN_MOVED", "TIMES_NATURAL", "Fault", "Key", "explain", "look", "marks", "moves_on"]
 
 MIN_MOVED = 10  # rows
 TIMES_NATURAL = 4.0
@@ -84,28 +84,46 @@ def look(
     for column, cells in slices.items():
         for values, part in cells.items():
             key = tuple(sorted((*inside, (column, values[-1])), key=lambda pair: pair[0]))
-            for fault in _faults(part, key, everywhere, is_moving):
+            for fault in _faults(part, key, everywhere, is_moving, _fell(part, cell)):
                 marks.setdefault(fault.code, {}).setdefault(column, []).append(fault)
-    explained = {code: _explain(found, cell.after.num_rows) for code, found in marks.items()}
+    explained = {code: explain(found, cell.after.num_rows) for code, found in marks.items()}
     answer = list(explained.pop("nulls", ([], 0.0))[0])
     if explained:
         answer += max(explained.values(), key=lambda one: one[1])[0]
     return answer
 
 
+def marks(code: str, cell: Cell, everywhere: Profile, is_all: bool) -> bool:
+    """Whether a cell bears the mark of that signature, usual or not."""
+    history = [profile for profile in cell.history if profile.num_rows]
+    signature = next((one for one in _signatures() if one.code == code), None)
+    if signature is None or not history:
+        return False
+    sign = signature.find(_change(history, cell.before, cell.after, everywhere, is_all))
+    return sign is not None and sign.rate >= max(signature.min_rate, sign.noise)
+
+
 @functools.cache
 def _signatures() -> tuple[Signature, ...]:
-    found: list[Signature] = [find("signature", name)() for name in names("signature")]
+    made = [find("signature", name)() for name in names("signature")]
+    found = [one for one in made if isinstance(one, Signature)]  # the others look at whole spans
     return tuple(sorted(found, key=lambda one: (one.rank, one.code)))
 
 
-def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool) -> list[Fault]:
+def _fell(part: Cell, whole: Cell) -> float:
+    """Of the rows that a slice was to have, by its share before, those that it lacks."""
+    was = part.before.num_rows / max(1, whole.before.num_rows)
+    now = part.after.num_rows / max(1, whole.after.num_rows)
+    return max(0.0, 1 - now / was) if was else 0.0
+
+
+def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool, fell: float = 1.0) -> list[Fault]:
     """What marks this cell beyond nature: signs of rank 0, and the first of the others."""
     after = cell.after
     history = [profile for profile in cell.history if profile.num_rows]
     if after.num_rows < MIN_ROWS or sum(one.num_rows for one in history) < MIN_ROWS:
         return []
-    change = _change(history, cell.before, after, everywhere, not key)
+    change = replace(_change(history, cell.before, after, everywhere, not key), fell=fell)
     found: list[Fault] = []
     for signature in _signatures():
         if signature.rank and (is_moving or any(fault.code != "nulls" for fault in found)):
@@ -117,7 +135,7 @@ def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool) -> list[
         if num_moved < MIN_MOVED:
             continue
         natural = _natural(signature, history, everywhere, not key)
-        if natural is not None and sign.rate < TIMES_NATURAL * natural:
+        if natural is not None and sign.strength < TIMES_NATURAL * natural:
             continue
         is_sure = natural is not None or sign.is_plain
         found.append(Fault(signature.code, key, sign, is_sure, num_moved, _touched(sign, after), after.num_rows))
@@ -125,6 +143,8 @@ def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool) -> list[
 
 
 def _touched(sign: Sign, after: Profile) -> int:
+    if sign.touches == "none":
+        return 0
     if sign.touches == "nulls":
         return after.num_missing
     if sign.listed is not None:
@@ -148,7 +168,7 @@ def _natural(signature: Signature, history: Sequence[Profile], everywhere: Profi
         forth = replace(forth, latest=others[max(0, index - 1)])  # the span before it
         back = replace(forth, history=(profile,), before=profile, latest=profile, after=forth.before)
         signs = (signature.find(change) for change in (forth, back))
-        rates.append(max((sign.rate for sign in signs if sign is not None), default=0.0))
+        rates.append(max((sign.strength for sign in signs if sign is not None), default=0.0))
     return max(rates) if len(rates) >= 2 else None
 
 
@@ -158,7 +178,7 @@ def moves_on(history: Sequence[Profile]) -> bool:
     return len(pairs) >= 1 and pairs[0][0].is_number and all(gap(*pair) >= MOVED_ON for pair in pairs)
 
 
-def _explain(found: Mapping[str, list[Fault]], num_rows: int) -> tuple[list[Fault], float]:
+def explain(found: Mapping[str, list[Fault]], num_rows: int) -> tuple[list[Fault], float]:
     """The fewest rows that hold nearly all of it, and how good an explanation that is: rows moved x their share.
 
     `found` has the faults by slicing column, under "" that of all rows.

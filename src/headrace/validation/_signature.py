@@ -18,11 +18,12 @@ import numpy as np
 from headrace.validation._distances import gap, gap_noise, wasserstein
 from headrace.validation._profile import Profile, Values
 
-__all__ = ["RARE", "Change", "Sign", "Signature", "medians", "percent", "plain", "shown"]
+__all__ = ["FEW", "RARE", "Change", "Sign", "Signature", "medians", "percent", "plain", "renamed", "shown"]
 
 FEW = 30  # rows; with fewer a distribution has no shape to speak of
 LEAP = 3.0
 RARE = 0.02
+NEARLY_ALL_MOVED = 0.9  # the few others happen to look like old ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class Change:
         The spans whose steps, from one to the next, are what is usual.
     is_all : bool
         Whether these are all rows, not a slice.
+    fell : float
+        Of the rows that a slice was to have, by its share before, those that it lacks, 0..1; 1 where nothing is known.
     """
 
     history: tuple[Profile, ...]
@@ -54,6 +57,7 @@ class Change:
     everywhere: Profile
     walk: tuple[Profile, ...]
     is_all: bool
+    fell: float = 1.0
 
     @functools.cached_property
     def gap(self) -> float:
@@ -120,9 +124,12 @@ class Sign:
         A guess at the cause: "kilometres instead of miles?".
     before, after : float, int, str or None
         What was typical and what is.
-    touches : "nulls", "values" or "listed"
-        Which rows: those without a value, those with one, or those with one of `listed`.
+    touches : "nulls", "values", "listed" or "none"
+        Which rows: those without a value, those with one, those with one of `listed`; none where rows are missing.
     listed : array or None
+    size : float
+        How far it goes, in the signature's own unit: what is usual is measured in rate times size, so that a
+        mark far beyond the usual one stands out though both touch all rows.
     """
 
     rate: float
@@ -134,8 +141,14 @@ class Sign:
     hint: str = ""
     before: float | int | str | None = None
     after: float | int | str | None = None
-    touches: Literal["nulls", "values", "listed"] = "values"
+    touches: Literal["nulls", "values", "listed", "none"] = "values"
     listed: Values | None = None
+    size: float = 1.0
+
+    @property
+    def strength(self) -> float:
+        """What is compared with the marks that earlier spans bear."""
+        return self.rate * self.size
 
 
 class Signature(ABC):
@@ -190,3 +203,23 @@ def _hundredths(share: float) -> str:
 def medians(before: Profile, after: Profile) -> str:
     """What was typical and what is, in words."""
     return f"median {shown(before.quantile(0.5))} -> {shown(after.quantile(0.5))}"
+
+
+def renamed(change: Change, new: Profile, words: str, *, is_plain: bool) -> Sign:
+    """The sign of values under other names: `new` are the rows that bear one."""
+    before, after = change.before, change.after
+    was = before.values[int(np.argmax(before.counts))]
+    now = new.values[int(np.argmax(new.counts))]
+    is_part = new.num_present < NEARLY_ALL_MOVED * after.num_present
+    return Sign(
+        new.num_present / after.num_present,
+        None,
+        words,
+        is_plain,
+        detail=f"{shown(was)} was most frequent, now {shown(now)}",
+        hint="another convention?",
+        before=plain(was),
+        after=plain(now),
+        touches="listed" if is_part else "values",
+        listed=new.values if is_part else None,
+    )

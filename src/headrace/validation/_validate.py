@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,15 +16,18 @@ from headrace.kinds import PLAIN_KINDS
 from headrace.lookup import find, names
 from headrace.schema import Feature, Schema, kind_of
 from headrace.statistics import Statistics
-from headrace.validation._contract import Check, Context, Found, Item, RowCheck, TableCheck
+from headrace.validation._contract import Check, Context, Found, Item, Measurement, RowCheck, TableCheck
+from headrace.validation._distances import limits_of
 from headrace.validation._faults import FaultCounts, FaultState, reads_as
 from headrace.validation._grading import check_codes, grade
 from headrace.validation._judged import judged_schema, with_new_values
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
+from headrace.validation._season import check_season
 from headrace.validation._strays import strays_of
 from headrace.validation._validation import Validation
 from headrace.validation.drift import find_drift
+from headrace.validation.skew import find_skew
 from headrace.validation.waivers import Waiver, waive
 
 __all__ = ["validate"]
@@ -44,6 +47,8 @@ def validate(
     environment: str = "training",
     quarantine: bool = False,
     waivers: Sequence[Waiver] = (),
+    thresholds: Mapping[str, float] | None = None,
+    season: str | None = None,
     statistics: Statistics | None = None,
     engine: Engine | None = None,
 ) -> Validation:
@@ -60,7 +65,8 @@ def validate(
         leaves a mark (another unit, another convention, nulls, a value stuck) is an error that names column, slice,
         kind and rows; values that are merely spread otherwise are a warning. Without it an item says so.
     serving : Dataset, optional
-        Rows as they were served. Recorded; skew is not compared yet, and an item says so.
+        Rows as they were served, a log perhaps: each column's distribution is compared with this data set's, and rows
+        of equal key value by value. The label and features that are not in "serving" are left out.
     environment : str
         Features that are not in it (`Feature.not_in`: a label in "serving") are neither demanded nor judged; others
         may have another `min_present` there.
@@ -70,6 +76,13 @@ def validate(
         rows cannot be set aside.
     waivers : sequence of Waiver
         Errors that a person lets pass, each by its name: they become "waived", and who and why is recorded.
+    thresholds : mapping of str to float, optional
+        How far columns may drift: a measure ("psi") for all columns that it applies to, or "distance:wasserstein" for
+        one. Beyond a threshold given here, and beyond chance, drift is an error; without, it is a warning by thresholds
+        of our own. The measures and their formulas are in `headrace.validation._distances`.
+    season : "month", "day_of_week", "hour" or "hour_of_week", optional
+        Compare a new span only with earlier rows of its season, told by the data set's time column in UTC. Where there
+        are none faults are still looked for beside all earlier rows, but distances are not judged, and an item says so.
     statistics : Statistics, optional
         Of this data set: columns which they show to be right are not read again.
     engine : Engine, optional
@@ -85,7 +98,8 @@ def validate(
     UnknownName
         An environment that is neither "training", "serving" nor in the schema; a severity or tolerance of no check.
     InvalidInput
-        Statistics of another number of rows; a file that cannot be read.
+        Statistics of another number of rows; a file that cannot be read; a threshold of a measure that cannot apply;
+        a season without a time column.
 
     >>> import pyarrow as pa
     >>> data = Dataset.from_arrow(pa.table({"carrier": ["AA", "ZZ", None]}))
@@ -105,6 +119,8 @@ def validate(
             expected="the statistics of this data set: hr.analyze(dataset)",
         )
     check_codes(schema)
+    check_season(season, dataset)
+    limits = limits_of(thresholds or {}, {feature.name: feature.kind for feature in schema.features})
     engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
     known = frozenset(item.name for item in schema.features)
@@ -120,7 +136,7 @@ def validate(
     found, num_unlabelled = _count(context, judged, statistics, engine)
     copies = _copies(context.dataset, engine)
     notes: list[Item] = []
-    drift, located = _drift(context, previous, engine)
+    drift, located, measurements = _drift(context, previous, engine, limits, season)
     quarantined, num_quarantined = None, 0
     picked = [pair for pair in judged if pair[0].code == "domain" and pair[1].new_values == "quarantine"]
     if quarantine or picked:
@@ -135,7 +151,11 @@ def validate(
             if at_fault is not None:
                 clean = [mask & ~wrong for mask, wrong in zip(clean, at_fault, strict=True)]
         waived = {waiver.name for waiver in waivers}
-        aside = [one for one in located if one.slice and one.severity == "error" and one.name not in waived]
+        aside = [
+            one
+            for one in located
+            if one.slice and one.severity == "error" and one.name not in waived and one.fault.sign.touches != "none"
+        ]
         if aside and quarantine:
             clean = [mask & ~touched for mask, touched in zip(clean, rows_touched(dataset, aside), strict=True)]
             notes += [
@@ -150,7 +170,9 @@ def validate(
             context = replace(context, dataset=dataset.select_rows(clean), statistics=None)
             found, num_unlabelled = _count(context, judged, None, engine)
             if aside and quarantine:
-                drift, located = _drift(context, previous, engine)
+                before = located
+                drift, located, measurements = _drift(context, previous, engine, limits, season)
+                located = _without_absence(before, located)
     wrong = [
         (check, feature)
         for check, feature in judged
@@ -160,7 +182,12 @@ def validate(
         for key, rows in find_examples(context, wrong).items():
             found[key] = replace(found[key], examples=rows)
     context = replace(context, found=found, copies=copies, strays=strays_of(context.dataset, context.schema))
-    notes += [*_notes(context, num_unlabelled, serving), *drift, *_told(context, located)]
+    skew: list[Item] = []
+    if serving is not None:
+        served = {feature.name: feature.kind for feature in schema.features if feature.is_in("serving")}
+        skew, skewed = find_skew(context.dataset, serving, engine, features=served, limits=limits)
+        measurements = [*measurements, *skewed]
+    notes += [*_notes(context, num_unlabelled), *drift, *_told(context, located), *skew]
     graded = grade([item for check in checks for item in check.check(context)] + notes, context.schema)
     items = _in_order(waive(graded, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
@@ -180,6 +207,7 @@ def validate(
         num_quarantined,
         subjects,
         waivers=tuple(waivers),
+        measurements=tuple(measurements),
     )
 
 
@@ -248,13 +276,26 @@ def _copies(dataset: Dataset, engine: Engine) -> CopiesResult | None:
     return fold.extract(engine.fold([fold], bare, bare.parts())[0]) if kinds else None  # type: ignore[arg-type]
 
 
-def _drift(context: Context, previous: Dataset | None, engine: Engine) -> tuple[list[Item], list[Located]]:
-    """What drifted, and the faults found."""
+def _drift(
+    context: Context,
+    previous: Dataset | None,
+    engine: Engine,
+    limits: Mapping[str, Mapping[str, float]],
+    season: str | None,
+) -> tuple[list[Item], list[Located], list[Measurement]]:
+    """What drifted, the faults found, and all distances."""
     if previous is None:
         message = "drift not compared: there is no previous data set"
-        return [Item("drift", None, None, "info", None, None, message)], []
+        return [Item("drift", None, None, "info", None, None, message)], [], []
     features = {feature.name: feature.kind for feature in context.schema.features}
-    return find_drift(context.dataset, previous, engine, features=features)
+    return find_drift(context.dataset, previous, engine, features=features, limits=limits, season=season)
+
+
+def _without_absence(before: Sequence[Located], after: Sequence[Located]) -> list[Located]:
+    """Faults after rows were set aside; that these are missing now is nobody's fault."""
+    codes = ("missing", "mixture")
+    found = [one for one in after if one.fault.code not in codes]
+    return found + [one for one in before if one.fault.code in codes]
 
 
 def _told(context: Context, located: Sequence[Located]) -> list[Item]:
@@ -269,7 +310,7 @@ def _told(context: Context, located: Sequence[Located]) -> list[Item]:
     ]
 
 
-def _notes(context: Context, num_unlabelled: int, serving: Dataset | None) -> list[Item]:
+def _notes(context: Context, num_unlabelled: int) -> list[Item]:
     """What is told though nothing is wrong with it."""
     dataset = context.dataset
     notes = []
@@ -278,10 +319,6 @@ def _notes(context: Context, num_unlabelled: int, serving: Dataset | None) -> li
     if num_unlabelled:
         message = f"{num_unlabelled:,} of {dataset.num_rows:,} rows have no label: left out of fit and evaluation"
         notes.append(Item("unlabelled_rows", dataset.roles.label, None, "info", num_unlabelled, None, message))
-    if serving is not None:
-        notes.append(
-            Item("skew", None, None, "info", None, None, "skew not compared yet: this version has no skew checks")
-        )
     return notes
 
 

@@ -13,13 +13,14 @@ from headrace.canonical import digest, from_canonical, to_canonical
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, NotAccepted
 from headrace.lookup import Shown
-from headrace.validation._contract import Example, Item
+from headrace.validation._contract import Example, Item, Measurement
 from headrace.validation.waivers import Waiver
 
 __all__ = ["Validation"]
 
-FORMAT = 2
+FORMAT = 3
 _SINCE_2 = ("before", "after", "num_rows")  # what format 1 did not say of an item; nor had it waivers
+_SINCE_3 = ("since",)  # what format 2 did not; nor had it measurements
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +43,8 @@ class Validation(Shown):
         Digests of what was looked at: dataset, schema, previous, serving, accepted, quarantined.
     waivers : tuple of Waiver
         Those given: who let which finding pass, and why.
+    measurements : tuple of Measurement
+        Every distance of a new span from the earlier ones, whether or not anything is wrong with it.
 
     Its digest is of all this, so an equal validation of equal data is one artifact.
     """
@@ -57,6 +60,7 @@ class Validation(Shown):
     _subjects: Mapping[str, Any] = field(repr=False)
     _folder: Path | None = field(default=None, repr=False)
     waivers: tuple[Waiver, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     _format: int = field(default=FORMAT, repr=False)
 
     def __repr__(self) -> str:
@@ -130,8 +134,8 @@ class Validation(Shown):
     def to_plain(self) -> dict[str, Any]:
         """As plain data: the canonical form, which the digest is of; one read from an older format stays in it."""
         items = [asdict(item) for item in self.items]
-        if self._format == 1:
-            items = [{key: value for key, value in item.items() if key not in _SINCE_2} for item in items]
+        later = (*(_SINCE_2 if self._format < 2 else ()), *(_SINCE_3 if self._format < 3 else ()))
+        items = [{key: value for key, value in item.items() if key not in later} for item in items]
         plain = {
             "format": self._format,
             "ok": self.ok,
@@ -142,7 +146,11 @@ class Validation(Shown):
             "subjects": self.subjects,
             "items": items,
         }
-        return plain if self._format == 1 else {**plain, "waivers": [waiver.to_plain() for waiver in self.waivers]}
+        if self._format > 1:
+            plain["waivers"] = [waiver.to_plain() for waiver in self.waivers]
+        if self._format > 2:
+            plain["measurements"] = [asdict(one) for one in self.measurements]
+        return plain
 
     @property
     def digest(self) -> str:
@@ -162,7 +170,7 @@ class Validation(Shown):
         path = Path(folder).resolve() / "validation.json"
         try:
             plain = from_canonical(path.read_bytes())
-            if plain["format"] not in (1, FORMAT):
+            if plain["format"] not in range(1, FORMAT + 1):
                 raise InvalidInput(
                     f"validation of format {plain['format']!r}", where=str(path), expected=f"format 1 to {FORMAT}"
                 )
@@ -174,6 +182,7 @@ class Validation(Shown):
                 items=items,
                 **numbers,
                 waivers=tuple(Waiver(**waiver) for waiver in plain.get("waivers", ())),
+                measurements=tuple(Measurement(**one) for one in plain.get("measurements", ())),
                 _subjects=plain["subjects"],
                 _folder=path.parent,
                 _format=plain["format"],

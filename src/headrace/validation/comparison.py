@@ -16,9 +16,9 @@ from headrace.validation._cells import Cell
 from headrace.validation._contract import Item
 from headrace.validation._distances import Distance, distances
 from headrace.validation._located import Located, item_of
+from headrace.validation._plain_drift import ERROR_RATE, plain_drift
 from headrace.validation._profile import Profile, pool
 from headrace.validation._search import look
-from headrace.validation.drift import ERROR_RATE, plain_drift
 
 __all__ = ["Comparison", "compare_statistics"]
 

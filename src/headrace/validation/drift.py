@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,22 +11,29 @@ from headrace.dataset import Dataset
 from headrace.engine import Engine
 from headrace.fold import Distribution
 from headrace.kinds import PLAIN_KINDS, Kind, kind_of
-from headrace.slicing import slice_name
-from headrace.validation._cells import Beside, Cell, Cells
-from headrace.validation._contract import Item, Severity
+from headrace.lookup import find
+from headrace.lookup import names as members
+from headrace.validation._binned import in_cells, likelihood
+from headrace.validation._cells import Beside, Cell
+from headrace.validation._contract import Item, Measurement
 from headrace.validation._distances import Distance, distances, share_noise
 from headrace.validation._located import Located
-from headrace.validation._profile import Profile, pool
+from headrace.validation._plain_drift import ERROR_RATE, plain_drift
+from headrace.validation._profile import Profile
 from headrace.validation._rows import without_roles
-from headrace.validation._search import Fault, look, moves_on
-from headrace.validation._signature import plain, shown
+from headrace.validation._search import Fault, look, marks
+from headrace.validation._season import in_season
+from headrace.validation._since import find_since
+from headrace.validation._span_signature import SpanChange, SpanSignature
 
-__all__ = ["ERROR_RATE", "find_drift", "new_spans", "plain_drift"]
+__all__ = ["find_drift", "new_spans"]
 
-ERROR_RATE = 1e-3  # of a whole comparison without any drift
 MAX_VALUES = 60  # of a column that rows are cut by
 MAX_COLUMNS = 8
 MOST = 0.5  # of a key column's values: new, or in one row alone
+FEW_VALUES = 400
+Z = 4.5
+UNLIKELY = 0.01  # a look by slice costs time, not a false alarm
 PART = 0.75  # of a slice: where less of it moved, it is looked into
 
 
@@ -44,8 +52,14 @@ def new_spans(dataset: Dataset, previous: Dataset) -> list[str]:
 
 
 def find_drift(
-    dataset: Dataset, previous: Dataset, engine: Engine, *, features: Mapping[str, Kind]
-) -> tuple[list[Item], list[Located]]:
+    dataset: Dataset,
+    previous: Dataset,
+    engine: Engine,
+    *,
+    features: Mapping[str, Kind],
+    limits: Mapping[str, Mapping[str, float]] | None = None,
+    season: str | None = None,
+) -> tuple[list[Item], list[Located], list[Measurement]]:
     """Compare each new span with all of `previous`.
 
     Parameters
@@ -56,11 +70,15 @@ def find_drift(
         Folds by (span, split) as `analyze` asks for them, and by slice only for columns that differ at all.
     features : mapping of str to Kind
         The columns to judge, as the schema has them.
+    limits : mapping of str to (mapping of str to float), optional
+        Column -> measure -> threshold that a person gave.
+    season : str, optional
+        Compare with earlier rows of the same season alone (`headrace.validation._season`).
 
     Returns
     -------
-    (items, located)
-        Items of plain drift and of what could not be judged; the faults whose kind and place are known.
+    (items, located, measurements)
+        Items of plain drift and of what could not be judged; the faults whose kind and place are known; all distances.
 
     Of a column of the key whose values are new, and rarely twice in a span, the nulls alone are judged: it is so by
     nature. Rows are cut by the text and boolean columns of at most 60 values, eight at most, but for the label and
@@ -69,19 +87,36 @@ def find_drift(
     names = new_spans(dataset, previous)
     if not names or not previous.num_rows:
         why = "no span is new" if previous.num_rows else "the previous data set has no rows"
-        return [Item("drift", None, None, "info", None, None, f"drift not compared: {why}")], []
+        return [Item("drift", None, None, "info", None, None, f"drift not compared: {why}")], [], []
     kinds = {name: kind for name, kind in _compared(dataset, previous, names).items() if features.get(name) == kind}
+    folds = [Distribution(name, kind) for name, kind in kinds.items()]
     unusable = {dataset.roles.label, *dataset.roles.sensitive}
-    beside = Beside(without_roles(dataset), without_roles(previous), engine)
+    bare, earlier = without_roles(dataset), without_roles(previous)
+    beside = Beside(bare, earlier, engine)
     items: list[Item] = []
     located: list[Located] = []
-    for span, cells in beside.whole([Distribution(name, kind) for name, kind in kinds.items()], names).items():
-        # Values near the largest float overflow when a signature multiplies them; what is infinite then fits nothing.
-        with np.errstate(over="ignore", invalid="ignore"):
-            judged = _Judged(beside, span, cells, unusable, dataset.roles.key)
-        items += judged.items
-        located += judged.located
-    return items, located
+    measurements: list[Measurement] = []
+    for group in [[name] for name in names] if season is not None else [names]:
+        here, is_in_season = beside, True
+        if season is not None:
+            like = in_season(dataset, previous, group[0], season)
+            is_in_season = like is not None
+            here = Beside(bare, without_roles(like), engine) if like is not None else beside
+        for span, cells in here.whole(folds, group).items():
+            # Values near the largest float overflow where a signature multiplies them; infinite, they fit nothing.
+            with np.errstate(over="ignore", invalid="ignore"):
+                judged = _Judged(here, span, cells, unusable, dataset.roles.key, limits or {}, is_in_season)
+            items += judged.items
+            located += judged.located
+            measurements += judged.measurements
+            if not is_in_season:
+                message = f"drift of distances not compared in {span}: no earlier row is of the same {_spaced(season)}"
+                items.append(Item("drift_season", None, None, "info", None, None, message))
+    return items, located, measurements
+
+
+def _spaced(season: str | None) -> str:
+    return (season or "").replace("_", " ")
 
 
 def _compared(dataset: Dataset, previous: Dataset, spans: Sequence[str]) -> dict[str, Kind]:
@@ -103,11 +138,20 @@ class _Judged:
     """What is found in one new span."""
 
     def __init__(
-        self, beside: Beside, span: str, cells: dict[str, Cell], unusable: set[str | None], key: Sequence[str]
+        self,
+        beside: Beside,
+        span: str,
+        cells: dict[str, Cell],
+        unusable: set[str | None],
+        key: Sequence[str],
+        limits: Mapping[str, Mapping[str, float]],
+        is_in_season: bool,
     ) -> None:
         self.beside, self.span, self.whole = beside, span, cells
         rate = ERROR_RATE / max(1, len(cells))
-        self.measured = {name: distances(cell.before, cell.after, rate) for name, cell in cells.items()}
+        self.measured = {
+            name: distances(cell.before, cell.after, rate, limits.get(name, {})) for name, cell in cells.items()
+        }
         self.new = {name for name in key if name in cells and _is_new_by_nature(cells[name], self.measured[name])}
         for name in self.new:
             self.measured[name] = [one for one in self.measured[name] if one.measure == "nulls"]
@@ -119,11 +163,43 @@ class _Judged:
         self.slices = {
             name: {column: cells for (column,), cells in by_slice[name].items() if column != name} for name in suspects
         }
-        self.located = [Located(name, span, fault) for name in suspects for fault in self._faults(name)]
+        self.faults = _alone({name: self._faults(name) for name in suspects})
+        self.explained: set[str] = set()
+        spans_own = self._of_the_span()
+        self.located = spans_own + [
+            Located(name, span, fault, self._since(name, fault))
+            for name, faults in self.faults.items()
+            for fault in faults
+        ]
         self.items = self._insufficient()
-        explained = {one.feature for one in self.located}
-        for name in [name for name in cells if name not in explained]:
+        explained = {one.feature for one in self.located} | self.explained
+        for name in [name for name in cells if name not in explained] if is_in_season else ():
             self.items += plain_drift(name, cells[name], self.measured[name], span, self.slices.get(name))
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """All distances, in the columns' order."""
+        return [
+            Measurement("drift", self.span, name, one.measure, one.value, one.noise, one.threshold, one.likelihood)
+            for name, measured in self.measured.items()
+            for one in measured
+        ]
+
+    def _of_the_span(self) -> list[Located]:
+        """What columns show together; what they explain of single columns is told no more."""
+        answer = []
+        for signature in _span_signatures():
+            change = SpanChange(self.beside, self.span, self.whole, self.slices, self.columns, self.faults)
+            for found in signature.find(change):
+                answer.append(Located(found.feature, self.span, found.fault))
+                self.explained |= set(found.explains)
+                for name in found.explains:
+                    faults = self.faults.get(name, [])
+                    self.faults[name] = [one for one in faults if signature.leaves(name, one, found)]
+        return answer
+
+    def _since(self, name: str, fault: Fault) -> str | None:
+        return find_since(self.beside, self.span, self._fold(name), fault, self.whole[name])
 
     def _fold(self, name: str) -> Distribution:
         return Distribution(name, self.whole[name].after.kind)
@@ -149,7 +225,7 @@ class _Judged:
         for fault in look(self.whole[name], self.slices[name]):
             inner = self._look_into(name, fault) if fault.key and fault.num_moved < PART * fault.num_rows else []
             answer += inner or [fault]
-        return [one for one in answer if name not in self.new or one.code == "drift_nulls"]
+        return [one for one in answer if name not in self.new or one.code == "nulls"]
 
     def _look_into(self, name: str, fault: Fault) -> list[Fault]:
         """The parts of the fault's slice that explain it better, [] where none do."""
@@ -171,6 +247,23 @@ class _Judged:
         return [Item("drift_insufficient", None, None, "info", len(unknown), None, message, num_rows=rows)]
 
 
+@functools.cache
+def _span_signatures() -> tuple[SpanSignature, ...]:
+    made = [find("signature", name)() for name in members("signature")]
+    return tuple(sorted((one for one in made if isinstance(one, SpanSignature)), key=lambda one: (one.rank, one.code)))
+
+
+def _alone(faults: dict[str, list[Fault]]) -> dict[str, list[Fault]]:
+    """Of columns from which values are missing the one that misses most rows: the others lack what came with these."""
+    rates = {
+        (max(one.sign.rate for one in found if one.code == "missing"), name)
+        for name, found in faults.items()
+        if any(one.code == "missing" for one in found)
+    }
+    first = max(rates, key=lambda one: (one[0], one[1]), default=(0.0, ""))[1]
+    return {name: [one for one in found if one.code != "missing" or name == first] for name, found in faults.items()}
+
+
 def _is_new_by_nature(cell: Cell, measured: Sequence[Distance]) -> bool:
     """Whether a column of the key tells single rows apart, so that new rows have new values."""
     is_new = any(one.measure == "never_seen" and one.value > MOST for one in measured)
@@ -182,7 +275,11 @@ def _is_suspect(cell: Cell, measured: list[Distance]) -> bool:
     if any(one.is_noticeable for one in measured):
         return True
     before, after = cell.before, cell.after
-    if not len(before.values) or not len(after.values) or not before.is_number:
+    if not len(before.values) or not len(after.values):
+        return False
+    if _differ(before, after) or marks("missing", cell, cell.before, is_all=True):
+        return True
+    if not before.is_number:
         return False
     if after.values[0] < before.values[0] or after.values[-1] > before.values[-1]:
         return True
@@ -190,75 +287,30 @@ def _is_suspect(cell: Cell, measured: list[Distance]) -> bool:
     return any(_rises(before, after, place) for place in (0, -1))
 
 
+def _differ(before: Profile, after: Profile) -> bool:
+    """Whether the hours of the day, the share of round numbers, or of one of a few values, are others by more than
+    chance."""
+    if max(len(before.values), len(after.values)) <= FEW_VALUES and before.kind != "timestamp":
+        counts, others = in_cells(before, after, by_value=True)
+        n, m = before.num_present, after.num_present
+        share = (counts + others + 1) / (n + m + 2)
+        noise = Z * np.sqrt(share * (1 - share) * (1 / n + 1 / m)) + 1 / n + 1 / m
+        if (np.abs(counts / n - others / m) > noise).any() or likelihood(counts, others) < UNLIKELY:
+            return True
+    if before.kind == "timestamp":
+        pairs = zip(before.clock.tolist(), after.clock.tolist(), strict=True)
+    elif before.is_number and before.is_exact and after.is_exact:
+        pairs = zip(before.shares_on_grids.tolist(), after.shares_on_grids.tolist(), strict=True)
+    else:
+        return False
+    was, now = before.num_present, after.num_present
+    return any(
+        abs(share - other) > share_noise(round(share * was), was, round(other * now), now) for share, other in pairs
+    )
+
+
 def _rises(before: Profile, after: Profile, place: int) -> bool:
     """Whether one of the new values is more frequent than before, beyond chance."""
     now, was = int(after.counts[place]), int(before.counts[before.values == after.values[place]].sum())
     noise = share_noise(was, before.num_present, now, after.num_present)
     return now / after.num_present - was / before.num_present > noise
-
-
-_WORDS = {
-    "wasserstein": "values have moved by {:.2g} standard deviations",
-    "jensen_shannon": "categories are spread differently (Jensen-Shannon distance {:.2g})",
-    "nulls": "the share of nulls has changed by {:.2g}",
-    "never_seen": "a share of {:.2g} of the values was never seen before",
-}
-
-
-def plain_drift(
-    name: str, cell: Cell, measured: Sequence[Distance], span: str, slices: Mapping[str, Cells] | None = None
-) -> list[Item]:
-    """The item of a column that has moved beyond its threshold without the mark of any fault; [] where it has not."""
-    drifted = [one for one in measured if one.has_drifted]
-    if not drifted:
-        return []
-    worst = max(drifted, key=lambda one: one.excess)
-    is_usual = worst.value <= _usual(cell, worst.measure)
-    is_moving = moves_on(cell.history)
-    where = None if is_usual else _where(slices or {}, worst)
-    message = f"{name}: {_WORDS[worst.measure].format(worst.value)} in {span}"
-    was, now = plain(cell.before.quantile(0.5)), plain(cell.after.quantile(0.5))
-    if worst.measure == "nulls":
-        was, now = cell.before.share_missing, cell.after.share_missing
-    if worst.measure == "nulls" or cell.after.is_number:
-        message += f" ({'median ' if worst.measure != 'nulls' else ''}{shown(was)} -> {shown(now)})"
-    if is_moving:
-        message += ", as with every span"
-    elif is_usual:
-        message += ", no further than earlier spans lie from each other"
-    if where is not None:
-        message += f", because of the rows where {where.replace('=', ' = ', 1)}"
-    severity: Severity = "info" if is_moving else "warning"
-    threshold = max(worst.threshold, worst.noise)
-    rows = cell.after.num_rows
-    return [Item("drift", name, where, severity, worst.value, threshold, message, before=was, after=now, num_rows=rows)]
-
-
-def _usual(cell: Cell, measure: str) -> float:
-    """The largest such distance of an earlier span from the others; 0 where there are fewer than three."""
-    history = cell.history if len(cell.history) > 2 else ()
-    return max(
-        (
-            one.value
-            for place, profile in enumerate(history)
-            for one in distances(pool([*history[:place], *history[place + 1 :]]), profile, ERROR_RATE)
-            if one.measure == measure
-        ),
-        default=0.0,
-    )
-
-
-def _where(slices: Mapping[str, Cells], worst: Distance) -> str | None:
-    """The smallest slice without which there is no drift; None where no slice of less than half the rows is that."""
-    found: list[tuple[int, str]] = []
-    for column, cells in slices.items():
-        rows = sum(cell.after.num_rows for cell in cells.values())
-        for values, cell in cells.items():
-            others = [other for other in cells.values() if other is not cell]
-            if not others or cell.after.num_rows > rows / 2:
-                continue
-            before, after = pool([other.before for other in others]), pool([other.after for other in others])
-            left = [one for one in distances(before, after, ERROR_RATE) if one.measure == worst.measure]
-            if all(one.value <= worst.threshold / 2 for one in left):
-                found.append((cell.after.num_rows, slice_name([column], values)))
-    return min(found)[1] if found else None

@@ -9,6 +9,8 @@ __all__ = ["Clipped"]
 
 LUMP = 1.5  # times the most frequent value's share: one flight a day makes a lump too
 TIMES_USUAL = 3.0
+TOWERS = 3.0  # times any other value: then it is no season that brought fewer, or more, to that end
+MIN_PILE = 20
 
 
 class Clipped(Signature):
@@ -33,14 +35,19 @@ class Clipped(Signature):
             if piled < self.min_rate or now < LUMP * float(before.shares.max()):
                 continue
             noise = share_noise(expected, before.num_present, int(after.counts[last]), after.num_present)
-            if int(beyond.sum()) < 3 or piled <= noise or abs(piled - tail) > max(0.3 * tail, noise):
+            others = after.shares[:-1] if last else after.shares[1:]
+            towers = now >= TOWERS * float(others.max()) and now >= TOWERS * float(before.shares.max())
+            towers = towers and tail >= self.min_rate and int(after.counts[last]) >= MIN_PILE
+            if int(beyond.sum()) < 3 or piled <= noise:
+                continue
+            if not towers and abs(piled - tail) > max(0.3 * tail, noise):
                 continue
             if piled <= TIMES_USUAL * change.usual_rise(is_news=False):
                 continue
             inside, inside_before = after.only(after.values != end), before.only(~beyond & (before.values != end))
             if not inside.num_present or not inside_before.num_present:
                 continue
-            if gap(inside_before, inside) > max(0.1, gap_noise(inside_before, inside)):
+            if not towers and gap(inside_before, inside) > max(0.1, gap_noise(inside_before, inside)):
                 continue
             side = "more" if last else "less"
             return Sign(

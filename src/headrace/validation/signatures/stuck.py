@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headrace.validation._distances import gap, gap_noise, share_noise
+from headrace.validation._profile import Profile
 from headrace.validation._signature import RARE, Change, Sign, Signature, percent, plain, shown
 
 __all__ = ["Stuck"]
@@ -13,6 +14,8 @@ NEARLY_ALL = 0.9
 TIMES_USUAL = 3.0
 MIN_SHARE = 0.15
 MANY = 100
+TOWER = 0.25
+TIMES_NEXT = 8.0
 PLACEHOLDERS = frozenset({"", "-", "?", "0", "n/a", "N/A", "NA", "na", "nan", "NaN", "null", "NULL", "None", "none"})
 PLACEHOLDERS |= {"unknown", "Unknown", "UNKNOWN", "missing", "#N/A"}
 
@@ -45,7 +48,7 @@ class Stuck(Signature):
             is_foreign = value in PLACEHOLDERS and value not in everywhere.known
         has_many = min(before.num_present, after.num_present) >= MANY
         is_filled = (is_foreign and _rest_is_as_before(change, value, 0.5)) or (
-            was < RARE and has_many and _rest_is_as_before(change, value, 0.15)
+            was < RARE and has_many and (_rest_is_as_before(change, value, 0.15) or _towers(after, rise))
         )
         if not is_filled and (now < NEARLY_ALL or now <= most + 0.1 * (1 - most)):
             return None
@@ -63,6 +66,12 @@ class Stuck(Signature):
             touches="listed",
             listed=after.values[top : top + 1],
         )
+
+
+def _towers(after: Profile, rise: float) -> bool:
+    """Whether the value stands so far above all others that it cannot be the season that moves these."""
+    shares = np.sort(after.shares)
+    return rise >= TOWER and len(shares) >= 5 and bool(shares[-1] >= TIMES_NEXT * shares[-2])
 
 
 def _rest_is_as_before(change: Change, value: object, allowed: float) -> bool:
