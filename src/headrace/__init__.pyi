@@ -51,6 +51,7 @@ from headrace.evaluation.metrics.calibration_ratio import CalibrationRatio as Ca
 from headrace.evaluation.metrics.cohen_kappa import CohenKappa as CohenKappa
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
 from headrace.evaluation.metrics.expected_calibration_error import ExpectedCalibrationError as ExpectedCalibrationError
+from headrace.evaluation.metrics.expected_profit import ExpectedProfit as ExpectedProfit
 from headrace.evaluation.metrics.f1 import F1 as F1
 from headrace.evaluation.metrics.false_negative_rate import FalseNegativeRate as FalseNegativeRate
 from headrace.evaluation.metrics.false_positive_rate import FalsePositiveRate as FalsePositiveRate

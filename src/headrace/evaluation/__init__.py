@@ -1,5 +1,6 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
+from headrace.evaluation._best_threshold import BestThreshold
 from headrace.evaluation._contract import Metric, MetricResult, SumMetric, make_metrics, member_name, ratio
 from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
@@ -8,6 +9,7 @@ from headrace.evaluation._results import Results, SliceResults
 from headrace.evaluation._threshold import Confusion, ThresholdMetric
 
 __all__ = [
+    "BestThreshold",
     "Confusion",
     "Evaluation",
     "Metric",

@@ -30,9 +30,9 @@ def gate(model: Model | None, evaluation: Evaluation, *, rules: Sequence[str | R
     -------
     Verdict
         `ok` only when there are rules and every finding is ok. Rules are judged on the bound of the value's 95 %
-        interval, or of its difference from the champion's, unless they end in "by value". A metric that is NaN or unknown, a slice that is absent,
-        no slice with enough rows, no rules: not ok. A rule on the champion without one is "first version" and ok only
-        beside a rule that needs none.
+        interval, or of its difference from the champion's, unless they end in "by value". A metric that is NaN or
+        unknown, a slice that is absent, no slice with enough rows, no rules: not ok. A rule on the champion without one
+        is "first version" and ok only beside a rule that needs none.
 
     Raises InvalidInput for a rule that cannot be read, pointing at the character, and for an evaluation of another
     model. Cost: microseconds a slice.
