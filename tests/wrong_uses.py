@@ -362,8 +362,8 @@ EAGER: list[tuple[str, str, str]] = [
         "schema.save(folder / 's.yaml')\ntext = (folder / 's.yaml').read_text().replace('kind:', 'knid:', 1)\n"
         "(folder / 's.yaml').write_text(text)\nhr.Schema.load(folder / 's.yaml')",
         "no key named 'knid' (FOLDER/s.yaml, line 6); did you mean 'kind'? (there are: allow_infinite, allow_nan,"
-        " domain, domain_from, is_sensitive, is_unique, kind, limits, max, max_drift, max_length, max_skew, max_values, min,"
-        " min_length, min_present, min_present_in, min_values, name, new_values, not_in, order, pattern, role,"
+        " domain, domain_from, is_sensitive, is_unique, kind, limits, max, max_drift, max_length, max_skew, max_values,"
+        " min, min_length, min_present, min_present_in, min_values, name, new_values, not_in, order, pattern, role,"
         " severity, stage, tolerance, values_kind)",
     ),
     (

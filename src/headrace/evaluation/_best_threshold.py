@@ -90,20 +90,21 @@ def best_threshold(
     starts = np.flatnonzero(np.concatenate([[True], scores[1:] > scores[:-1]]))
     total = float(given.sum())
     everything = float((given * np.where(label == 1.0, tp, fp)).sum())
-    worth = np.concatenate([[0.0], np.cumsum(np.add.reduceat(gain, starts))]) + everything
+    mean_worth = np.concatenate([[0.0], np.cumsum(np.add.reduceat(gain, starts))]) + everything
+    mean_worth /= total
     distinct = scores[starts]
     edges = np.concatenate([[-np.inf], 0.5 * (distinct[1:] + distinct[:-1]), [np.inf]])
-    best = np.flatnonzero(worth >= worth.max() - 1e-12 * max(1.0, abs(float(worth.max()))))
+    best = np.flatnonzero(mean_worth >= mean_worth.max() - 1e-12 * max(1.0, abs(float(mean_worth.max()))))
     gaps = np.concatenate([[0.0], np.diff(distinct), [0.0]])
     place = int(best[np.argmax(gaps[best])])
 
     def at(threshold: float) -> float:
-        return float(worth[np.searchsorted(distinct, threshold, side="left")]) / total
+        return float(mean_worth[np.searchsorted(distinct, threshold, side="left")])
 
     shown = np.unique(np.linspace(0, len(distinct) - 1, min(101, len(distinct))).astype(np.int64))
     return BestThreshold(
         threshold=float(edges[place]),
-        worth=float(worth[place]) / total,
+        worth=float(mean_worth[place]),
         worth_at_half=at(0.5),
         positive_rate=float(given[prediction >= edges[place]].sum()) / total,
         curve=tuple((float(distinct[one]), at(float(distinct[one]))) for one in shown),
