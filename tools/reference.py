@@ -109,6 +109,10 @@ _KINDS: dict[str, tuple[str, str]] = {
     "launcher": ("Launchers", "What starts the processes that `hr.train(..., workers=2)` fits with."),
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
+    "semantic": (
+        "Semantic types",
+        "What a column's values may be about: `statistics[name].semantic`, with the evidence.",
+    ),
     "records": ("Records", "What holds a store's tables: the setting `records` says which."),
 }
 
