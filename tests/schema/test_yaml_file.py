@@ -264,7 +264,7 @@ def test_golden_file_of_format_2(tmp_path: Path) -> None:
                 allow_infinite=False,
                 limits={"mean": (0, 30), "num_distinct": {"max": 500}},
                 max_drift={"wasserstein": 0.1},
-                max_skew={"psi": 0.01},
+                max_skew={"population_stability": 0.01},
             ),
             Feature("tags", "list", min_values=1, max_values=5, values_kind="text"),
         ),

@@ -18,7 +18,16 @@ ORDERS = ("increasing", "strictly_increasing", "decreasing", "strictly_decreasin
 NEW_VALUES = ("fail", "add", "quarantine")
 SEVERITIES = ("error", "warning", "info")
 # What drift and skew are measured by, where a person gives a threshold (`max_drift`, `max_skew`).
-DISTANCES = ("wasserstein", "jensen_shannon", "nulls", "never_seen", "psi", "l_infinity", "g_test")
+DISTANCES = (
+    "wasserstein",
+    "jensen_shannon",
+    "nulls",
+    "never_seen",
+    "population_stability",
+    "l_infinity",
+    "normalized_difference",
+    "g_test",
+)
 # The figures of a column that may be given limits: those of FeatureStatistics that are one number.
 FIGURES: tuple[str, ...] = (
     "mean",

@@ -14,7 +14,7 @@
 | limits of `num_distinct` | unique_constraints |
 | not_in | not_in_environment, with default_environment |
 | stage | lifecycle_stage |
-| max_drift, max_skew | drift_comparator, skew_comparator: l_infinity; jensen_shannon, whose root is ours |
+| max_drift, max_skew | drift_comparator, skew_comparator; jensen_shannon is the root of theirs |
 | dataset: min_rows, max_rows; min_ratio, max_ratio | dataset_constraints |
 
 What the other cannot say stands beside it in an annotation, as a comment that begins with `headrace`: TFDV keeps it and
@@ -56,7 +56,11 @@ _STAGES_BACK = {word: name for name, word in _STAGES.items()} | {
     "VALIDATION_DERIVED": "production",
 }
 # Our measure -> their comparator, and the power that ours is raised to there: a distance is the root of a divergence.
-_COMPARATORS = {"l_infinity": ("infinity_norm", 1), "jensen_shannon": ("jensen_shannon_divergence", 2)}
+_COMPARATORS = {
+    "l_infinity": ("infinity_norm", 1),
+    "normalized_difference": ("normalized_abs_difference", 1),
+    "jensen_shannon": ("jensen_shannon_divergence", 2),
+}
 _READ = {
     "name",
     "type",
@@ -303,8 +307,6 @@ def _plain_of(one: Any, environments: Iterable[str], domains: dict[str, Any], no
             for word, (name, power) in _COMPARATORS.items()
             if theirs.HasField(name)
         }
-        if theirs.HasField("normalized_abs_difference"):
-            tell("normalized_abs_difference has no meaning here")
         if found:
             row[ours] = found
     if one.not_in_environment and list(environments):
