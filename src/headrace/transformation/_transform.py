@@ -24,7 +24,7 @@ from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
 from headrace.model.prelude import run_steps
-from headrace.model.session import open_session
+from headrace.model.session import cuts_texts, open_session, run_bounded
 from headrace.schema import Schema
 from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._program import Program, bind
@@ -170,15 +170,21 @@ class TransformGraph(Shown):
     def _session(self) -> Any:
         return open_session(self.onnx)
 
+    @functools.cached_property
+    def _is_cutting(self) -> bool:
+        return cuts_texts(self.onnx)
+
     def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         """float32[num_rows, len(matrix_names)] of lanes that the codec made; NaN where null."""
         num_rows = len(next(iter(lanes.values())))
         if num_rows <= _BATCH_ROWS:
-            return np.asarray(self._session.run(["features"], dict(lanes))[0])
+            return np.asarray(run_bounded(self._session, ["features"], lanes, is_cutting=self._is_cutting)[0])
         out = np.empty((num_rows, len(self.matrix_names)), dtype=np.float32)
         for start in range(0, num_rows, _BATCH_ROWS):  # a batch that stays in cache is faster than all at once
             piece = {name: lane[start : start + _BATCH_ROWS] for name, lane in lanes.items()}
-            out[start : start + _BATCH_ROWS] = self._session.run(["features"], piece)[0]
+            out[start : start + _BATCH_ROWS] = run_bounded(
+                self._session, ["features"], piece, is_cutting=self._is_cutting
+            )[0]
         return out
 
     @property
