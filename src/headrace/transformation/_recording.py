@@ -1,4 +1,7 @@
-"""What stands for a column while features are traced: operations on it are recorded, not done."""
+"""What stands for a column while features are traced: operations on it are recorded, not done.
+
+Longer than other files, because an expression's operators, what it refuses and how both are recorded name each other.
+"""
 
 from __future__ import annotations
 
