@@ -114,10 +114,11 @@ def broken_case(sources: Sources, seed: int, turn: int) -> tuple[Source, str, tu
     for _ in range(100):
         source = sources.draw(rng)
         if can_befall(next(iter(source.spans.values())), kind, source.skip):
-            break
-    name, before = draw_spans(source, rng)
-    table, made = break_table(source.spans[name], kind, strength, source.slicing, source.skip, rng)
-    return source, name, before, table, made
+            name, before = draw_spans(source, rng)
+            broken = break_table(source.spans[name], kind, strength, source.slicing, source.skip, rng)
+            if broken is not None:
+                return source, name, before, *broken
+    raise SystemExit(f"no table can be broken by {kind}")
 
 
 def draw_spans(source: Source, rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
