@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from _faults import KINDS, STRENGTHS, Made, bools, break_table, can_befall, mix_table
+from _faults_peers import Case, compare
 from _lines import machine
 
+PEER_ROWS = 20_000
 FLIGHTS = Path(__file__).parent.parent / "examples" / "flights"
 
 
@@ -114,10 +116,11 @@ def broken_case(sources: Sources, seed: int, turn: int) -> tuple[Source, str, tu
     for _ in range(100):
         source = sources.draw(rng)
         if can_befall(next(iter(source.spans.values())), kind, source.skip):
-            break
-    name, before = draw_spans(source, rng)
-    table, made = break_table(source.spans[name], kind, strength, source.slicing, source.skip, rng)
-    return source, name, before, table, made
+            name, before = draw_spans(source, rng)
+            broken = break_table(source.spans[name], kind, strength, source.slicing, source.skip, rng)
+            if broken is not None:
+                return source, name, before, *broken
+    raise SystemExit(f"no table can be broken by {kind}")
 
 
 def draw_spans(source: Source, rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
@@ -216,6 +219,25 @@ def mixture(sources: Sources, seed: int, engine: Any) -> dict[str, Any]:
         "items": [item.message for item in found.items if item.severity in ("error", "warning")],
         "seconds": round(took, 3),
     }  # fmt: skip
+
+
+def peer_cases(sources: Sources, seeds: Sequence[int]) -> Iterator[Case]:
+    """For each seed its broken case, and a clean pair of random halves, as `faults` and `pairs` have them.
+
+    Of the earlier rows at most 20,000, drawn at random: peers read them again for each case.
+    """
+    for turn, seed in enumerate(seeds):
+        source, _, before, table, made = broken_case(sources, seed, turn)
+        earlier = pa.concat_tables([source.spans[name] for name in before])
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.permutation(earlier.num_rows)[:PEER_ROWS])
+        features = sorted(map(str, made.features))
+        yield Case(str(seed), made.strength, features, earlier.take(pa.array(chosen)), table)
+        source = sources.draw(rng)
+        whole = source.spans[draw_spans(source, rng)[0]]
+        order = rng.permutation(whole.num_rows)[: PEER_ROWS // 2]
+        halves = [whole.take(pa.array(rows)) for rows in (order[::2], order[1::2])]
+        yield Case(f"clean{seed}", "clean", [], *halves)
 
 
 def power(num_tries: int) -> list[dict[str, Any]]:
@@ -335,10 +357,9 @@ def main() -> None:
             for line in _summaries(part, records, [seeds[0], seeds[-1]]):
                 print(json.dumps(line), flush=True)
         if arguments.peers and not arguments.no_peers:
-            from _faults_peers import compare
-
             seeds = [arguments.first + 2 * turn for turn in range(arguments.num_peers)]
-            for line in compare(arguments.peers.split(","), sources, seeds, arguments.environments, engine):
+            cases = peer_cases(sources, seeds)
+            for line in compare(arguments.peers.split(","), cases, arguments.environments):
                 print(json.dumps(line), flush=True)
 
 

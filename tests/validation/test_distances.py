@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import stats
 from scipy.spatial import distance
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.schema import Feature, Schema
+from headrace.validation import validate
 from headrace.validation._binned import in_cells
 from headrace.validation._distances import MEASURES, distances, limits_of
 from tests.validation.changes import compare, profile
+from tests.validation.spans import of_spans
 
 KINDS = {"number": ("x", "number"), "text": ("place", "text")}
 
@@ -28,7 +32,7 @@ def texts(seed: int, shares: tuple[float, ...], num_rows: int = 4000) -> list[st
 
 
 def test_numbers_are_scipys() -> None:
-    """Wasserstein-1 in deviations is SciPy's; psi and G are sums over the deciles' cells."""
+    """Wasserstein-1 in deviations is SciPy's; population stability and G are sums over the deciles' cells."""
     rng = np.random.default_rng(0)
     before, after = rng.normal(0, 2, 3000), rng.normal(0.7, 2.5, 2000)
     found = measured(before, after, "number")
@@ -36,7 +40,7 @@ def test_numbers_are_scipys() -> None:
     was, now = in_cells(profile(before), profile(after))
     assert was.sum() == 3000 and now.sum() == 2000 and len(was) == 10 and abs(int(was.max()) - 300) <= 1
     p, q = (was + 0.5) / (was + 0.5).sum(), (now + 0.5) / (now + 0.5).sum()
-    assert found["psi"].value == pytest.approx(sum((q - p) * np.log(q / p)))
+    assert found["population_stability"].value == pytest.approx(sum((q - p) * np.log(q / p)))
     answer = stats.chi2_contingency(np.stack([was, now]), lambda_="log-likelihood", correction=False)
     assert found["g_test"].value == pytest.approx(np.sqrt(answer.statistic * (1 / 3000 + 1 / 2000)))
     assert found["g_test"].likelihood == pytest.approx(answer.pvalue, rel=1e-6, abs=1e-300)
@@ -85,13 +89,15 @@ def test_the_same_rows_are_at_no_distance() -> None:
 def test_thresholds_are_for_measures_that_apply() -> None:
     """A measure of another kind of column, an unknown one and no number are refused; one column goes before all."""
     features: dict[str, Any] = {"x": "number", "place": "text", "at": "timestamp"}
-    assert limits_of({"psi": 0.3, "x:psi": 0.1}, features) == {"x": {"psi": 0.1}, "place": {"psi": 0.3}, "at": {}}
-    for wrong in ({"place:wasserstein": 1.0}, {"x:l_infinity": 0.1}, {"at:psi": 0.1}, {"psi": -1.0}, {"psi": True}):
+    all_of_them = {"g_test": 0.3, "x:g_test": 0.1}
+    assert limits_of(all_of_them, features) == {"x": {"g_test": 0.1}, "place": {"g_test": 0.3}, "at": {}}
+    wrongs = [{"place:wasserstein": 1.0}, {"x:l_infinity": 0.1}, {"at:g_test": 0.1}, {"g_test": -1.0}, {"g_test": True}]
+    for wrong in wrongs:
         with pytest.raises(InvalidInput):
             limits_of(wrong, features)  # type: ignore[arg-type]  # one of them is no number
     with pytest.raises(InvalidInput, match="any column"):
         limits_of({"wasserstein": 1.0}, {"place": "text"})
-    for wrong in ({"psy": 0.1}, {"y:psi": 0.1}):
+    for wrong in ({"wassertein": 0.1}, {"y:g_test": 0.1}):
         with pytest.raises(UnknownName):
             limits_of(wrong, features)
 
@@ -105,7 +111,20 @@ def test_a_threshold_given_is_an_error_beyond_it() -> None:
     assert temp() == ["warning"]
     assert temp(thresholds={"temp:wasserstein": 0.5}) == ["error"]
     assert temp(thresholds={"wasserstein": 9.0}) == []
-    assert temp(thresholds={"temp:psi": 0.1, "wasserstein": 9.0}) == ["error"]
+    assert temp(thresholds={"temp:population_stability": 0.1, "wasserstein": 9.0}) == ["error"]
+
+
+def test_a_schema_s_thresholds_are_judged_by() -> None:
+    """`max_drift` of a feature is a threshold like one given; one that its kind cannot have is refused."""
+    data = of_spans({"may": pa.table({"x": np.random.default_rng(1).normal(1, 1, 500), "t": ["a"] * 500})})
+    previous = of_spans({"apr": pa.table({"x": np.random.default_rng(2).normal(0, 1, 500), "t": ["a"] * 500})})
+    text = Feature("t", "text")
+    schema = Schema((Feature("x", "number", max_drift={"population_stability": 0.2}), text))
+    assert [item.name for item in validate(data, schema, previous=previous).errors] == ["drift:x"]
+    wide = Schema((Feature("x", "number", max_drift={"wasserstein": 3.0}), text))
+    assert validate(data, wide, previous=previous).ok
+    with pytest.raises(InvalidInput, match="cannot be measured"):
+        validate(data, Schema((text, Feature("x", "number", max_drift={"l_infinity": 0.1}))), previous=previous)
 
 
 def test_every_distance_is_kept() -> None:

@@ -6,13 +6,14 @@ shares of n earlier and m new rows, k cells:
 
 | measure | formula | 0 to | applies to | threshold |
 |---|---|---|---|---|
-| `psi` | sum (q - p) ln(q / p), half a row added to each cell | infinity | text, booleans, numbers | 0.2 |
+| `population_stability` | sum (q - p) ln(q / p), half a row more in each cell | any | text, booleans, numbers | 0.2 |
 | `l_infinity` | max abs(p - q) | 1 | text, booleans | 0.1 |
-| `g_test` | sqrt(G (1/n + 1/m)), G = 2 sum of O ln(O / E) over both rows of counts | 2 sqrt(ln 2) | as `psi` | 0.25 |
+| `normalized_difference` | max abs(x - y) / sum (x + y), of counts x, y | 1 | text, booleans | 0.1 |
+| `g_test` | sqrt(G (1/n + 1/m)), G = 2 sum of O ln(O / E) | 2 sqrt(ln 2) | text, booleans, numbers | 0.25 |
 
 `g_test` is thus an effect, which does not grow with the number of rows; the likelihood that goes with it, that of G or
-more where chi squared has k - 1 degrees of freedom, does. Noise floors: psi and g_test squared, times nm / (n + m), are
-about chi squared; of l_infinity the largest of k differences of shares.
+more where chi squared has k - 1 degrees of freedom, does. Noise floors: population_stability, and g_test squared, times
+nm / (n + m) are about chi squared; of l_infinity the largest of k differences of shares.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy.typing as npt
 
 from headrace.validation._profile import Profile, pool
 
-__all__ = ["MAX_CATEGORIES", "chi_squared", "g_test", "in_cells", "l_infinity", "likelihood", "psi"]
+__all__ = ["MAX_CATEGORIES", "chi_squared", "g_test", "in_cells", "l_infinity", "likelihood", "population_stability"]
 
 MAX_CATEGORIES = 50
 NUM_CELLS = 10
@@ -62,10 +63,10 @@ def in_cells(before: Profile, after: Profile, *, by_value: bool = False) -> tupl
     return sides[0], sides[1]
 
 
-def psi(was: Counts, now: Counts, error_rate: float) -> tuple[float, float]:
+def population_stability(was: Counts, now: Counts, error_rate: float) -> tuple[float, float]:
     """(population stability index, its noise floor).
 
-    >>> round(psi(np.array([50, 50]), np.array([50, 50]), 1e-3)[0], 6)
+    >>> round(population_stability(np.array([50, 50]), np.array([50, 50]), 1e-3)[0], 6)
     0.0
     """
     kept = (was > 0) | (now > 0)
@@ -85,6 +86,17 @@ def l_infinity(was: Counts, now: Counts, error_rate: float) -> tuple[float, floa
     z = NormalDist().inv_cdf(1 - error_rate / 2 / max(1, len(was)))
     noise = z * np.sqrt(share * (1 - share) * _inverse(was, now)) + _inverse(was, now)
     return round(float(np.abs(p - q).max(initial=0.0)), 12), float(noise.max(initial=0.0))
+
+
+def normalized_difference(was: Counts, now: Counts, error_rate: float) -> tuple[float, float]:
+    """(largest difference of two counts over all counts, its noise floor): a span half as long differs by that alone.
+
+    >>> normalized_difference(np.array([60, 40]), np.array([40, 60]), 1e-3)[0]
+    0.1
+    """
+    total = max(1, int(was.sum() + now.sum()))
+    z = NormalDist().inv_cdf(1 - error_rate / 2 / max(1, len(was)))
+    return float(np.abs(was - now).max(initial=0)) / total, z * math.sqrt(float((was + now).max(initial=0))) / total
 
 
 def g_test(was: Counts, now: Counts, error_rate: float) -> tuple[float, float]:

@@ -137,8 +137,8 @@ class Measurement:
     feature : str
         The column.
     measure : str
-        "wasserstein", "jensen_shannon", "nulls", "never_seen", "psi", "l_infinity" or "g_test"; their formulas are in
-        `headrace.validation._distances`.
+        A name in `headrace.validation._distances`, where the formulas are: "wasserstein", "jensen_shannon", "nulls",
+        "never_seen", "population_stability", "l_infinity", "normalized_difference" or "g_test".
     value, noise, threshold : float
         The distance, what chance alone stays below at these numbers of rows, and what matters in practice.
     likelihood : float or None

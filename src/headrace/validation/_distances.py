@@ -7,7 +7,7 @@
 | moments | none but nulls: time moves on | - | - |
 | all | difference of the shares of nulls | - | 0.05 |
 | text, integers | share of rows with a category never seen | - | 0.05 |
-| text, booleans, numbers | `psi`, `g_test`; of text and booleans `l_infinity` (`headrace.validation._binned`) | - | - |
+| as `headrace.validation._binned` says | population_stability, l_infinity, normalized_difference, g_test | - | - |
 
 Wasserstein-1 is the integral of abs(F - G), F and G the two distribution functions. The Jensen-Shannon distance is the
 square root of H((p + q) / 2) - (H(p) + H(q)) / 2, H in bits; 0 to 1. Measures without a practical threshold here are
@@ -29,7 +29,15 @@ import numpy as np
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import Kind
-from headrace.validation._binned import chi_squared, g_test, in_cells, l_infinity, likelihood, psi
+from headrace.validation._binned import (
+    chi_squared,
+    g_test,
+    in_cells,
+    l_infinity,
+    likelihood,
+    normalized_difference,
+    population_stability,
+)
 from headrace.validation._profile import Profile, pool, shrinking
 
 __all__ = [
@@ -46,7 +54,12 @@ __all__ = [
 
 CELL_ERROR_RATE = 1e-5  # of one look at one slice
 THRESHOLDS = {"wasserstein": 0.2, "jensen_shannon": 0.1, "nulls": 0.05, "never_seen": 0.05}
-TOLD = {"psi": 0.2, "l_infinity": 0.1, "g_test": 0.25}  # judged by only where a threshold is given
+TOLD = {
+    "population_stability": 0.2,
+    "l_infinity": 0.1,
+    "normalized_difference": 0.1,
+    "g_test": 0.25,
+}  # judged by only where a threshold is given
 _CATEGORIES = ("text", "boolean")
 _NUMBERS = ("integer", "number")
 MEASURES: dict[str, tuple[str, ...]] = {
@@ -54,8 +67,9 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "jensen_shannon": _CATEGORIES,
     "nulls": ("integer", "number", "boolean", "text", "timestamp"),
     "never_seen": ("text", "integer"),
-    "psi": _CATEGORIES + _NUMBERS,
+    "population_stability": _CATEGORIES + _NUMBERS,
     "l_infinity": _CATEGORIES,
+    "normalized_difference": _CATEGORIES,
     "g_test": _CATEGORIES + _NUMBERS,
 }
 """Measure -> the kinds of columns that it applies to."""
@@ -117,14 +131,14 @@ class Distance:
 
 
 def limits_of(thresholds: Mapping[str, float], features: Mapping[str, Kind]) -> dict[str, dict[str, float]]:
-    """feature -> measure -> threshold, of what a person wrote: "psi" for every column it applies to, or
-    "distance:psi" for one, which goes first.
+    """feature -> measure -> threshold, of what a person wrote: "wasserstein" for every column that it applies to, or
+    "distance:population_stability" for one, which goes first.
 
     Raises UnknownName for a column or measure that is not there, InvalidInput for a measure that cannot apply to the
     column (or to any column), and for a threshold that is no number of 0 or more.
 
-    >>> limits_of({"psi": 0.1, "x:wasserstein": 0.5}, {"x": "number", "at": "timestamp"})
-    {'x': {'psi': 0.1, 'wasserstein': 0.5}, 'at': {}}
+    >>> limits_of({"population_stability": 0.1, "x:wasserstein": 0.5}, {"x": "number", "at": "timestamp"})
+    {'x': {'population_stability': 0.1, 'wasserstein': 0.5}, 'at': {}}
     """
     found: dict[str, dict[str, float]] = {name: {} for name in features}
     for key in sorted(thresholds, key=lambda one: ":" in one):
@@ -176,9 +190,10 @@ def distances(
     if before.num_present and after.num_present and before.kind != "timestamp":
         was, now = in_cells(before, after)
         rate = error_rate / 3
-        found.append(Distance("psi", *psi(was, now, rate)))
+        found.append(Distance("population_stability", *population_stability(was, now, rate)))
         if before.kind in _CATEGORIES:
             found.append(Distance("l_infinity", *l_infinity(was, now, rate)))
+            found.append(Distance("normalized_difference", *normalized_difference(was, now, rate)))
         found.append(Distance("g_test", *g_test(was, now, rate), likelihood=likelihood(was, now)))
     return [replace(one, limit=limits.get(one.measure)) for one in found]
 

@@ -21,7 +21,8 @@ _WORDS = {
     "jensen_shannon": "categories are spread differently (Jensen-Shannon distance {:.2g})",
     "nulls": "the share of nulls has changed by {:.2g}",
     "never_seen": "a share of {:.2g} of the values was never seen before",
-    "psi": "the population stability index is {:.2g}",
+    "population_stability": "the population stability index is {:.2g}",
+    "normalized_difference": "the number of rows of one value differs by {:.2g} of all rows",
     "l_infinity": "the share of one value has changed by {:.2g}",
     "g_test": "counts are spread differently (effect of the G-test {:.2g})",
 }

@@ -77,9 +77,10 @@ def validate(
     waivers : sequence of Waiver
         Errors that a person lets pass, each by its name: they become "waived", and who and why is recorded.
     thresholds : mapping of str to float, optional
-        How far columns may drift: a measure ("psi") for all columns that it applies to, or "distance:wasserstein" for
-        one. Beyond a threshold given here, and beyond chance, drift is an error; without, it is a warning by thresholds
-        of our own. The measures and their formulas are in `headrace.validation._distances`.
+        How far columns may drift, or be skewed: a measure ("population_stability") for all columns that it applies to,
+        or "distance:wasserstein" for one; they go before the schema's `max_drift` and `max_skew`. Beyond a threshold
+        given here or there, and beyond chance, drift is an error; without, it is a warning by thresholds of our own.
+        The measures and their formulas are in `headrace.validation._distances`.
     season : "month", "day_of_week", "hour" or "hour_of_week", optional
         Compare a new span only with earlier rows of its season, told by the data set's time column in UTC. Where there
         are none faults are still looked for beside all earlier rows, but distances are not judged, and an item says so.
@@ -120,7 +121,7 @@ def validate(
         )
     check_codes(schema)
     check_season(season, dataset)
-    limits = limits_of(thresholds or {}, {feature.name: feature.kind for feature in schema.features})
+    limits, skew_limits = (_limits(schema, what, thresholds or {}) for what in ("max_drift", "max_skew"))
     engine = LocalEngine() if engine is None else engine
     checks = [find("check", name)() for name in names("check")]
     known = frozenset(item.name for item in schema.features)
@@ -190,7 +191,7 @@ def validate(
     skew: list[Item] = []
     if serving is not None:
         served = {feature.name: feature.kind for feature in schema.features if feature.is_in("serving")}
-        skew, skewed = find_skew(context.dataset, serving, engine, features=served, limits=limits)
+        skew, skewed = find_skew(context.dataset, serving, engine, features=served, limits=skew_limits)
         measurements = [*measurements, *skewed]
     notes += [*_notes(context, num_unlabelled), *drift, *_told(context, located), *skew]
     graded = grade([item for check in checks for item in check.check(context)] + notes, context.schema)
@@ -215,6 +216,12 @@ def validate(
         waivers=tuple(waivers),
         measurements=tuple(measurements),
     )
+
+
+def _limits(schema: Schema, what: str, thresholds: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """feature -> measure -> threshold, of the schema's and of those given here."""
+    said = {f"{one.name}:{name}": limit for one in schema.features for name, limit in getattr(one, what)}
+    return limits_of({**said, **thresholds}, {feature.name: feature.kind for feature in schema.features})
 
 
 def _label_fold(context: Context) -> FaultCounts | None:

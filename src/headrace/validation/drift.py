@@ -173,7 +173,14 @@ class _Judged:
         ]
         self.items = self._insufficient()
         explained = {one.feature for one in self.located} | self.explained
-        for name in [name for name in cells if name not in explained] if is_in_season else ():
+        wrong = {one.feature for one in self.located if one.severity == "error"}
+        for name in cells if is_in_season else ():
+            # A threshold that a person gave holds whatever else is told of the column.
+            is_over = name not in wrong and any(
+                one.limit is not None and one.has_drifted for one in self.measured[name]
+            )
+            if name in explained and not is_over:
+                continue
             self.items += plain_drift(name, cells[name], self.measured[name], span, self.slices.get(name))
 
     @property

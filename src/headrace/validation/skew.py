@@ -19,7 +19,7 @@ from headrace.fold import Distribution
 from headrace.fold.kernels.hashing import combine, hash_array
 from headrace.kinds import Kind, canonical_array, kind_of
 from headrace.validation._cells import Beside, Cell
-from headrace.validation._contract import Example, Item, Measurement
+from headrace.validation._contract import Example, Item, Measurement, Severity
 from headrace.validation._distances import distances
 from headrace.validation._located import Located, item_of
 from headrace.validation._plain_drift import ERROR_RATE, plain_drift
@@ -161,7 +161,7 @@ def _by_value(dataset: Dataset, serving: Dataset, ours: Dataset, theirs: Dataset
                 f"{name}: {found.num_other:,} of {num_joined:,} rows were served with another value than in training"
             )
             message += _ratio_words(found.ratios, found.num_other)
-            severity = "error" if share >= SURE_SHARE else "warning"
+            severity: Severity = "error" if share >= SURE_SHARE else "warning"
             rows = tuple(found.examples)
             items.append(
                 Item("skew_value", name, None, severity, share, SURE_SHARE, message, rows, num_rows=found.num_other)
@@ -236,7 +236,8 @@ def _ratios(was: pa.Array, now: pa.Array, differs: Mask) -> list[float]:
     places = pa.array(np.flatnonzero(differs)[:1000])
     first, second = (one.take(places).cast(pa.float64()).fill_null(0.0).to_numpy() for one in (was, now))
     kept = (first != 0) & np.isfinite(first) & np.isfinite(second)
-    return (second[kept] / first[kept]).tolist()
+    quotients: list[float] = (second[kept] / first[kept]).tolist()
+    return quotients
 
 
 def _ratio_words(ratios: list[float], num_other: int) -> str:

@@ -80,7 +80,8 @@ def _follows(change: SpanChange, name: str, cut: str, measured: list[Distance]) 
         return False
     left = {one.measure: one.value for one in distances(expected, after, RATE)}
     return all(
-        left.get(one.measure, 0.0) <= max(one.noise, LEFT * one.value) and left.get(one.measure, 0.0) <= one.threshold
+        left.get(one.measure, 0.0) <= one.threshold
+        and (not one.has_drifted or left.get(one.measure, 0.0) <= max(one.noise, LEFT * one.value))
         for one in noticed
     )
 
