@@ -1,4 +1,4 @@
-"""Loading: what makes a version ready to be served: by workers, and by the gate's probe, which asks whether they can."""
+"""Loading: what makes a version ready to be served; workers do it, and the gate's probe, to see whether it works."""
 
 from __future__ import annotations
 
