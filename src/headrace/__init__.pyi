@@ -61,7 +61,9 @@ from headrace.evaluation.metrics.kolmogorov_smirnov import KolmogorovSmirnov as 
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
 from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
 from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
-from headrace.evaluation.metrics.mean_absolute_percentage_error import MeanAbsolutePercentageError as MeanAbsolutePercentageError
+from headrace.evaluation.metrics.mean_absolute_percentage_error import (
+    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+)
 from headrace.evaluation.metrics.mean_bias import MeanBias as MeanBias
 from headrace.evaluation.metrics.mean_pinball_loss import MeanPinballLoss as MeanPinballLoss
 from headrace.evaluation.metrics.mean_squared_log_error import MeanSquaredLogError as MeanSquaredLogError

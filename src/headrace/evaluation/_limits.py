@@ -57,14 +57,14 @@ class Limits(Checked):
     Raises InvalidInput for a value that cannot be a limit.
 
     >>> Limits(memory_mb=512).latency_ratio
-    5.0
+    10.0
     """
 
     memory_mb: float | None = None
     load_s: float | None = 30.0
     growth_mb: float | None = 0.5
-    latency_ratio: float | None = 5.0
-    throughput_ratio: float | None = 0.2
+    latency_ratio: float | None = 10.0
+    throughput_ratio: float | None = 0.1
     min_prediction: float | None = None
     max_prediction: float | None = None
     columns: tuple[str, ...] = ()
