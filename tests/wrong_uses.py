@@ -124,6 +124,32 @@ EAGER: list[tuple[str, str, str]] = [
         " champion or baseline; here:\n    roc_auc > = 0.8\n              ^",
     ),
     (
+        "limits that are a dict",
+        "hr.gate(model, evaluation, rules=['roc_auc >= 0.5'], limits={'memory_mb': 512})",
+        "limits of hr.gate is a dict (LINE); expected an hr.Limits; hr.Limits(memory_mb=512)",
+    ),
+    (
+        "the class of limits",
+        "hr.gate(model, evaluation, rules=['roc_auc >= 0.5'], limits=hr.Limits)",
+        "limits of hr.gate is the class Limits (LINE); expected an hr.Limits; call it: hr.Limits(memory_mb=512)",
+    ),
+    (
+        "a limit's name",
+        "hr.gate(model, evaluation, rules=['roc_auc >= 0.5'], limits=hr.Limits(memory=512))",
+        "hr.Limits() got an unexpected keyword argument 'memory' (LINE); did you mean 'memory_mb'?",
+    ),
+    (
+        "a limit's value",
+        "hr.Limits(memory_mb='512')",
+        "memory_mb = '512' (Limits); expected a number from 1 to 10,000,000",
+    ),
+    (
+        "limits on predictions alone",
+        "hr.gate(None, evaluation, rules=['roc_auc >= 0.5'], limits=hr.Limits(memory_mb=512))",
+        "limits of hr.gate are on a model, and predictions alone are judged (LINE); leave limits= out, or give it a"
+        " model",
+    ),
+    (
         "shares for a split",
         "hr.Dataset.from_arrow(table, split={'train': 0.8, 'eval': 0.2})",
         "split 'train' has weight 0.8; expected a whole number, 1 to 1,000,000; 8 and 2 rather than 0.8 and 0.2",

@@ -66,6 +66,7 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "headrace.evaluation:Evaluation",
             "headrace.evaluation:SliceResults",
+            "headrace.evaluation:Limits",
             "headrace.rules:Value",
             "headrace.rules:Verdict",
             "headrace.rules:Finding",

@@ -5,6 +5,7 @@ from headrace.evaluation._contract import Metric, MetricResult, SumMetric, make_
 from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
+from headrace.evaluation._limits import Limits
 from headrace.evaluation._results import Results, SliceResults
 from headrace.evaluation._threshold import Confusion, ThresholdMetric
 
@@ -12,6 +13,7 @@ __all__ = [
     "BestThreshold",
     "Confusion",
     "Evaluation",
+    "Limits",
     "Metric",
     "MetricResult",
     "Results",

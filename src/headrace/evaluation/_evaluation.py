@@ -16,6 +16,7 @@ from headrace.errors import InvalidInput, StoreTooNew
 from headrace.evaluation._best_threshold import BestThreshold, best_threshold
 from headrace.evaluation._results import Results, SliceResults
 from headrace.lookup import Shown
+from headrace.model import Model
 from headrace.rules import Measurements, Value
 
 __all__ = ["Evaluation"]
@@ -50,6 +51,8 @@ class Evaluation(Results, Shown):
         Why it is None though there is a champion: it does not take these rows.
     baseline : Results
         A constant, the mean label of all rows judged, on the same rows.
+    champion_model : Model or None
+        The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
 
     kind: ClassVar[str] = "evaluation"
@@ -64,6 +67,7 @@ class Evaluation(Results, Shown):
     champion: Results | None = None
     baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
     champion_reason: str = ""
+    champion_model: Model | None = dataclasses.field(default=None, repr=False)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {value.value:.4f}" for name, value in self.cells[0].values.items())

@@ -195,10 +195,15 @@ class Model(Shown):
         model.onnx, golden.parquet, card.md, the native files, and signature.json last. Equal models give equal bytes.
         Raises HostDiffers, or StoreError when the disk refuses.
         """
-        import pyarrow.parquet as pq
-
         self.replay(where="before saving")
         folder = disk.make_folder(Path(folder))
+        for name, data in self.files().items():
+            disk.write_file(folder / name, data)
+
+    def files(self) -> dict[str, bytes]:
+        """Name -> bytes of the files that `save` writes, signature.json last; nothing is run to make them."""
+        import pyarrow.parquet as pq
+
         sink = io.BytesIO()
         pq.write_table(self.golden, sink, compression="zstd", use_dictionary=False)
         files = {
@@ -213,8 +218,7 @@ class Model(Shown):
         }
         # NaN and infinity are not JSON, and no signature has them: ranges are finite.
         files["signature.json"] = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-        for name, data in files.items():
-            disk.write_file(folder / name, data)
+        return files
 
     @classmethod
     def load(cls, folder: Path | str, *, tolerance: float | None = None) -> Self:
