@@ -162,6 +162,8 @@ class Shared:
     def live(self, who: str, number: int) -> dict[str, Any]:
         """One month: it arrives, somebody is killed, and it is made good."""
         seen = 0
+        # The other machine may have ended the run before the service that was killed was missed.
+        down = self.wait(lambda: all(item.process.poll() is None for _, item in self.kept), "all services to be up")
         if not self.is_first:  # the first three months are there, and nobody has run them
             self.month += 1
             arrive(self.twin.folder, self.month)
@@ -188,7 +190,7 @@ class Shared:
                     break  # of a step there is none any more
             time.sleep(0.01)
         died = time.monotonic()
-        wrong = self.settle()
+        wrong = down + self.settle()
         facts = {"month": name_of(self.month), "who": who, "machine": number, "moment_s": round(moment_s, 3)}
         back_s = round(time.monotonic() - died, 2)
         return {**facts, "killed": victim > 0, "back_s": back_s, "wrong": wrong + self.look()}

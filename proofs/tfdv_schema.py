@@ -8,7 +8,8 @@ and its statistics as TFDV's TFRecord, and TFDV 1.16.1, in an environment of its
     theirs   its own statistics of the rows
     ours     the statistics that we wrote
 
-Both must name, for each feature, the anomalies that our `validate` names, each by the table `CODES`. Then the way back:
+Both must name, for each feature, the anomalies that our `validate` names, each by the table `CODES`; one difference is
+known: a column of another type is judged no further here, where TFDV counts its nulls. Then the way back:
 the schema that TFDV infers is read, written and read there again (equal), and judges its own rows without an error.
 
     python proofs/tfdv_schema.py [--share 50] [--seed 1]
@@ -134,9 +135,9 @@ def plant(choose: random.Random, fault: str, columns: dict[str, list[Any]], type
         some("loose", "z", 0.1)
     elif fault == "new value, shared":
         some("shared", "SFO")
-    elif fault == "too big":
+    elif fault == "too big" and types["count"] == pa.int64():
         some("count", 11)
-    elif fault == "too small":
+    elif fault == "too small" and types["count"] == pa.int64():
         some("count", -1)
     elif fault == "float too big":
         some("delay", 5.5)
@@ -164,10 +165,12 @@ def plant(choose: random.Random, fault: str, columns: dict[str, list[Any]], type
         some("few", lambda: f"w{choose.randrange(10**6)}", 0.3)
     elif fault == "one distinct":
         some("few", "v0", 1.0)
-    elif fault == "text for integers":
-        columns["count"], types["count"] = [f"n{value}" for value in columns["count"]], pa.string()
-    elif fault == "floats for integers":
-        columns["count"], types["count"] = [value + 0.5 for value in columns["count"]], pa.float64()
+    elif fault == "text for integers" and types["count"] == pa.int64():
+        columns["count"] = [None if value is None else f"n{value}" for value in columns["count"]]
+        types["count"] = pa.string()
+    elif fault == "floats for integers" and types["count"] == pa.int64():
+        columns["count"] = [None if value is None else value + 0.5 for value in columns["count"]]
+        types["count"] = pa.float64()
 
 
 FAULTS = (
@@ -246,6 +249,12 @@ def translated(told: dict[str, list[str]]) -> set[tuple[str, str]]:
     return {(feature, CODES.get(kind, kind)) for feature, kinds in told.items() for kind in kinds}
 
 
+def known(found: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """What is compared: of a column of another type its type alone, since headrace judges it no further."""
+    other = {feature for feature, code in found if code == "type"}
+    return {(feature, code) for feature, code in found if feature not in other or code == "type"}
+
+
 def judge(case: dict[str, Any], line: dict[str, Any]) -> list[str]:
     """What is not as it must be."""
     import headrace as hr
@@ -253,9 +262,9 @@ def judge(case: dict[str, Any], line: dict[str, Any]) -> list[str]:
 
     wrong = []
     for side in ("theirs", "ours"):
-        told = translated(line[side])
-        if told != case["found"]:
-            extra, lacking = sorted(told - case["found"]), sorted(case["found"] - told)
+        told, found = (known(one) for one in (translated(line[side]), case["found"]))
+        if told != found:
+            extra, lacking = sorted(told - found), sorted(found - told)
             wrong.append(f"{side}: TFDV finds more {extra}, less {lacking}; planted {case['faults']}")
     if not case["is_same"] or not line["back_is_equal"]:
         wrong.append("the schema does not come back as it was")

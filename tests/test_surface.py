@@ -20,6 +20,7 @@ NAMES = [
     "Float",
     "HeadraceError",
     "Int",
+    "Limits",
     "Model",
     "Schema",
     "__version__",

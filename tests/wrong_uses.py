@@ -124,6 +124,32 @@ EAGER: list[tuple[str, str, str]] = [
         " champion or baseline; here:\n    roc_auc > = 0.8\n              ^",
     ),
     (
+        "limits that are a dict",
+        "hr.gate(model, evaluation, rules=['roc_auc >= 0.5'], limits={'memory_mb': 512})",
+        "limits of hr.gate is a dict (LINE); expected an hr.Limits; hr.Limits(memory_mb=512)",
+    ),
+    (
+        "the class of limits",
+        "hr.gate(model, evaluation, rules=['roc_auc >= 0.5'], limits=hr.Limits)",
+        "limits of hr.gate is the class Limits (LINE); expected an hr.Limits; call it: hr.Limits(memory_mb=512)",
+    ),
+    (
+        "a limit's name",
+        "hr.gate(model, evaluation, rules=['roc_auc >= 0.5'], limits=hr.Limits(memory=512))",
+        "hr.Limits() got an unexpected keyword argument 'memory' (LINE); did you mean 'memory_mb'?",
+    ),
+    (
+        "a limit's value",
+        "hr.Limits(memory_mb='512')",
+        "memory_mb = '512' (Limits); expected a number from 1 to 10,000,000",
+    ),
+    (
+        "limits on predictions alone",
+        "hr.gate(None, evaluation, rules=['roc_auc >= 0.5'], limits=hr.Limits(memory_mb=512))",
+        "limits of hr.gate are on a model, and predictions alone are judged (LINE); leave limits= out, or give it a"
+        " model",
+    ),
+    (
         "shares for a split",
         "hr.Dataset.from_arrow(table, split={'train': 0.8, 'eval': 0.2})",
         "split 'train' has weight 0.8; expected a whole number, 1 to 1,000,000; 8 and 2 rather than 0.8 and 0.2",
@@ -361,8 +387,10 @@ EAGER: list[tuple[str, str, str]] = [
         "a key in a schema file",
         "schema.save(folder / 's.yaml')\ntext = (folder / 's.yaml').read_text().replace('kind:', 'knid:', 1)\n"
         "(folder / 's.yaml').write_text(text)\nhr.Schema.load(folder / 's.yaml')",
-        "no key named 'knid' (FOLDER/s.yaml, line 6); did you mean 'kind'? (there are: allow_nan, domain, kind, max,"
-        " min, min_present, name, not_in)",
+        "no key named 'knid' (FOLDER/s.yaml, line 6); did you mean 'kind'? (there are: allow_infinite, allow_nan,"
+        " domain, domain_from, is_sensitive, is_unique, kind, limits, max, max_drift, max_length, max_skew, max_values,"
+        " min, min_length, min_present, min_present_in, min_values, name, new_values, not_in, order, pattern, role,"
+        " severity, stage, tolerance, values_kind)",
     ),
     (
         "a folder that holds no model",
@@ -395,7 +423,7 @@ EAGER: list[tuple[str, str, str]] = [
     (
         "a push that the gate forbids",
         "with hr.open_store(folder / 'home'):\n    hr.push(model, refused, endpoint='late')",
-        "the gate said no: roc_auc > 1: overall: VALUE is not > 1 (endpoint"
+        "the gate said no: roc_auc > 1: overall: VALUE is not > 1; 95 % interval VALUE to VALUE (endpoint"
         " 'late'); train another model, or change the rules",
     ),
     (

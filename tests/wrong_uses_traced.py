@@ -71,6 +71,11 @@ PIPELINES: list[tuple[str, str, str]] = [
         " <; did you mean '>='?\n    roc_auc => 0.8\n            ^",
     ),
     (
+        "limits that are a dict, before anything runs",
+        "hr.gate(model, hr.evaluate(model, raw, metrics=['roc_auc']), rules=['roc_auc >= 0.8'], limits={'load_s': 2})",
+        "limits of hr.gate is a dict (LINE); expected an hr.Limits; hr.Limits(load_s=2)",
+    ),
+    (
         "an evaluation, not a verdict",
         "hr.push(model, hr.evaluate(model, raw, metrics=['roc_auc']), endpoint='late')",
         "verdict of hr.push is an evaluation (evaluate.evaluation) (LINE); expected a verdict",

@@ -46,7 +46,8 @@ def main() -> None:
     run("stub", sys.executable, "tools/stub.py", "--check")
     run("floors", str(BIN / "lint-imports"), "--no-cache")
     run("types", str(BIN / "mypy"))
-    run("types of the example", str(BIN / "mypy"), "examples/flights/flights.py")
+    for name in ("flights", "texts", "digits"):
+        run(f"types of the example {name}", str(BIN / "mypy"), f"examples/{name}/{name}.py")
     if "--static" not in sys.argv:
         run("fast tests", sys.executable, "-m", "pytest", "-n", "2", "-m", FAST)
 

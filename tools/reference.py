@@ -66,6 +66,7 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "headrace.evaluation:Evaluation",
             "headrace.evaluation:SliceResults",
+            "headrace.evaluation:Limits",
             "headrace.rules:Value",
             "headrace.rules:Verdict",
             "headrace.rules:Finding",
@@ -109,6 +110,10 @@ _KINDS: dict[str, tuple[str, str]] = {
     "launcher": ("Launchers", "What starts the processes that `hr.train(..., workers=2)` fits with."),
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
+    "semantic": (
+        "Semantic types",
+        "What a column's values may be about: `statistics[name].semantic`, with the evidence.",
+    ),
     "records": ("Records", "What holds a store's tables: the setting `records` says which."),
 }
 

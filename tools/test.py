@@ -21,6 +21,8 @@ ENVIRONMENTS = (
     "bigquery",
     "local-bigquery",
     "bandit",
+    "tfdv",
+    "tft",
     "beam",
     "torch",
     "tensorflow",

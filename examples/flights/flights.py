@@ -43,6 +43,9 @@ def flights(max_depth: int = 8) -> None:
         metrics=["roc_auc", "log_loss", "brier", hr.CostWeightedError(fp=1, fn=5)],
     )
     verdict = hr.gate(
-        model, report, rules=["roc_auc >= 0.85", "roc_auc >= champion - 0.02 on every carrier with 1000 rows"]
+        model,
+        report,
+        limits=hr.Limits(memory_mb=512),
+        rules=["roc_auc >= 0.85", "roc_auc >= champion - 0.02 on every carrier with 1000 rows"],
     )
     hr.push(model, verdict, endpoint="late")

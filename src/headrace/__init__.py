@@ -21,6 +21,7 @@ _NAMES = {
     "Float": "headrace.training",
     "HeadraceError": "headrace.errors",
     "Int": "headrace.training",
+    "Limits": "headrace.evaluation",
     "Model": "headrace.model",
     "Schema": "headrace.schema",
     "analyze": _VERBS,

@@ -3,6 +3,7 @@
 from headrace.transformation import ops as ops
 from headrace.dataset import Dataset as Dataset
 from headrace.errors import HeadraceError as HeadraceError
+from headrace.evaluation import Limits as Limits
 from headrace.model import Model as Model
 from headrace.orchestration import each as each
 from headrace.orchestration import open_store as open_store
@@ -51,6 +52,7 @@ from headrace.evaluation.metrics.calibration_ratio import CalibrationRatio as Ca
 from headrace.evaluation.metrics.cohen_kappa import CohenKappa as CohenKappa
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
 from headrace.evaluation.metrics.expected_calibration_error import ExpectedCalibrationError as ExpectedCalibrationError
+from headrace.evaluation.metrics.expected_profit import ExpectedProfit as ExpectedProfit
 from headrace.evaluation.metrics.f1 import F1 as F1
 from headrace.evaluation.metrics.false_negative_rate import FalseNegativeRate as FalseNegativeRate
 from headrace.evaluation.metrics.false_positive_rate import FalsePositiveRate as FalsePositiveRate

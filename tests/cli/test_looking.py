@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headrace.cli import main
+from headrace.lookup import find
 
 FLOW = """
 import headrace as hr
@@ -226,6 +227,23 @@ def test_schemas_accept_takes_in_new_values(home):
     assert home("run", "looked_at_judged.py", "--in-process")[0] == 0
     assert home("schemas", "accept", "--yes")[0] == 0
     assert file.read_text() == text.replace("[b, a]", "[b, a, z]")
+
+
+def test_schemas_export_for_tfx(home):
+    """The schema that a run judged by, and the statistics of what it judged, as TFDV keeps them."""
+    data = home.folder / "data"
+    data.mkdir()
+    pq.write_table(pa.table({"c": ["a", "b"] * 50, "x": [1, None] * 50}), data / "1.parquet")
+    assert home("run", "looked_at_judged.py", "--in-process")[0] == 0
+    files = ["schema.pbtxt", "--statistics", "statistics.tfrecord"]
+    code, out, err = home("schemas", "export", *files, "-o", "json")
+    assert code == 0 and json.loads(out)["files"] == ["schema.pbtxt", "statistics.tfrecord"], err
+    tfx = find("exchange", "tfx")()
+    ((name, num_rows, features),) = tfx.read_statistics((home.folder / "statistics.tfrecord").read_bytes(), "s")
+    assert (name, num_rows, features["x"].num_missing) == ("All Examples", 100, 50)
+    assert tfx.read_schema((home.folder / "schema.pbtxt").read_bytes(), "s")[0]["c"].domain == ("a", "b")
+    code, _, err = home("schemas", "export", "schema.pbtxt", "--file", "none.yaml", "--statistics", "s")
+    assert code == 2 and "--file with a run" in err
 
 
 def test_waivers_are_asked_who_and_why(home):

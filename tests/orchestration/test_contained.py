@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.orchestration.contained import Limits
+from headrace.contained import Limits
 from headrace.orchestration.looking import look_contained
 
 LIMITS = Limits(seconds=8, memory_mb=2048, written_mb=8)
@@ -57,7 +57,7 @@ def test_no_secret_is_seen(tmp_path, monkeypatch):
         "raise RuntimeError('secret' if any('s3cret' in one for one in seen) else f'none in {len(seen)}')\n"
     )
     found = look_contained(file, tmp_path / "home", LIMITS)
-    from headrace.orchestration.contained import _namespace
+    from headrace.contained import _namespace
 
     if not _namespace():
         pytest.skip("this kernel gives no process namespaces: other processes of the user can be looked at")
@@ -81,7 +81,7 @@ def test_what_it_starts_ends_with_it(tmp_path):
 
 def test_the_environment_is_a_list_of_what_is_kept(monkeypatch):
     """A variable that nobody has thought of is left out."""
-    from headrace.orchestration.contained import environment
+    from headrace.contained import environment
 
     monkeypatch.setenv("SOMETHING_NEW", "x")
     monkeypatch.setenv("HEADRACE_TOKEN", "x")

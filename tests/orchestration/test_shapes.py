@@ -173,7 +173,10 @@ def test_a_category_added(months):
     assert "load_schema.schema may change" in reasons(plan)["validate"]
     assert {actions(plan)[name] for name in ("ingest[04]", "ingest", "analyze")} == {"cached"}
     assert months.run().ok and served(months)[0] == 2
-    assert main(["schemas", "accept", result.run_id]) == 2  # a file that is there is not overwritten unasked
+    written = file.read_bytes()
+    assert main(["schemas", "accept", result.run_id]) == 0  # the file says so already, and is left as it is
+    assert main(["schemas", "accept", result.run_id, "--replace"]) == 2  # nor is it written anew unasked
+    assert file.read_bytes() == written
 
 
 def test_a_unit_changed(months):

@@ -59,6 +59,6 @@ def test_a_missing_or_later_verdict_is_named(tmp_path):
     """No file, and a file of a later format, each have their error."""
     with pytest.raises(InvalidInput, match="no verdict"):
         Verdict.load(tmp_path)
-    (tmp_path / "verdict.json").write_bytes(to_canonical({"format": 2}))
+    (tmp_path / "verdict.json").write_bytes(to_canonical({"format": 3}))
     with pytest.raises(StoreTooNew):
         Verdict.load(tmp_path)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from headrace.model import Model
-from headrace.serving._loader import Loader, load, warm
+from headrace.serving._loader import Loader
 from headrace.serving.core import Serving
+from headrace.serving.loading import load, warm
 from tests.serving.conftest import wait_until
 
 

@@ -9,7 +9,7 @@ from headrace.dataset import Dataset
 from headrace.errors import UnknownName
 from headrace.schema import Feature, Schema
 from headrace.validation import validate
-from tests.validation.spans import judge
+from tests.validation.spans import judge, of_spans
 
 
 def _severity(feature: Feature, **options) -> list[tuple[str, str]]:
@@ -101,3 +101,23 @@ def test_the_schema_says_what_is_sensitive():
     (item,) = judge({"c": ["secret", "x", None]}, feature).errors
     assert item.rows[0].value is None and "secret" not in item.message
     assert judge({"c": ["x", None]}, feature).accepted.roles.sensitive == ()
+
+
+def test_drift_of_what_the_schema_says_is_sensitive_is_hidden():
+    """Neither the factor nor what was typical before is told; the digest of what is accepted does not change."""
+    before = of_spans({"1": {"pay": [float(at % 97) + 1 for at in range(3000)]}})
+    data = of_spans(
+        {
+            "1": {"pay": [float(at % 97) + 1 for at in range(3000)]},
+            "2": {"pay": [100.0 * (at % 97 + 1) for at in range(3000)]},
+        }
+    )
+    told = {}
+    for is_sensitive in (False, True):
+        schema = Schema((Feature("pay", "number", is_sensitive=is_sensitive),))
+        (item,) = validate(data, schema, previous=before).errors
+        told[is_sensitive] = (item.code, item.value, item.before)
+    assert told[False][:2] == ("drift_scale", 100.0) and told[False][2] is not None
+    assert told[True] == ("drift_scale", None, None)
+    plain = Schema((Feature("pay", "number", is_sensitive=True),))
+    assert validate(before, plain).accepted.roles == before.roles

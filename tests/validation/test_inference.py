@@ -127,3 +127,28 @@ def test_no_value_of_a_sensitive_column_is_written_down() -> None:
     table = pa.table({"sex": ["f", "m"] * 500, "city": ["A", "B"] * 500})
     schema = infer_schema(analyze(Dataset.from_arrow(table, sensitive=["sex"])))
     assert schema["sex"].kind == "text" and schema["sex"].domain is None and schema["city"].domain == ("A", "B")
+
+
+def test_what_values_are_about_chooses_checks():
+    """Degrees have their range; addresses, links, dates and UUIDs of one form have it as a pattern, if all match."""
+    rows = range(150)
+    table = pa.table(
+        {
+            "lat": [row / 2 - 30.25 for row in rows],
+            "lon": [row * 2.2 - 170.1 for row in rows],
+            "mail": [f"p{row}@example.org" for row in rows],
+            "link": [f"https://example.org/{row}" for row in rows],
+            "day": [f"2013-{1 + row // 28:02}-{1 + row % 28:02}" for row in rows],
+            "uuid": [f"{row:08x}-0000-4000-8000-000000000000" for row in rows],
+            "odd": [f"p{row}@example.org" if row else "nobody" for row in rows],
+            "few": [f"p{row % 9}@example.org" for row in rows],
+        }
+    )
+    data = Dataset.from_arrow(table)
+    schema = infer_schema(analyze(data))
+    assert (schema["lat"].min, schema["lat"].max, schema["lon"].min, schema["lon"].max) == (-90, 90, -180, 180)
+    patterned = [feature.name for feature in schema.features if feature.pattern is not None]
+    assert patterned == ["mail", "link", "day", "uuid"]
+    assert validate(data, schema).ok
+    broken = table.set_column(2, "mail", pa.array(["nobody", *table["mail"].to_pylist()[1:]]))
+    assert [item.name for item in validate(Dataset.from_arrow(broken), schema).errors] == ["pattern:mail"]

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from headrace.orchestration.contained import Limits
+from headrace.contained import Limits
 from headrace.settings import load_settings
 from headrace.store import Store
 from headrace.web.app import make_app

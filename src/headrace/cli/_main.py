@@ -56,6 +56,7 @@ COMMANDS: dict[str, str] = {
     "gc": "set aside, and later remove, what no recent run and no endpoint refers to",
     "export": "write a pipeline, or what serves, down for Airflow, Kubeflow or Kubernetes",
     "step": "one step of a run, for another orchestrator to start",
+    "score": "say how ready for production a pipeline is, by what its runs recorded",
     "doctor": "check the installation and the store, or print what the store's runs made",
     "completion": "print what makes a shell complete headrace's words",
 }
@@ -67,7 +68,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "look": ("status", "logs", "show", "explain", "diff", "runs", "datasets", "models", "schemas"),
     "serve": ("serve", "predict", "endpoints", "requests", "monitor"),
     "elsewhere": ("export", "step", "tune"),
-    "keep": ("tokens", "gc", "doctor", "completion"),
+    "keep": ("score", "tokens", "gc", "doctor", "completion"),
 }
 
 _EPILOG = "exit codes: 0 done, 1 a step or gate said no, 2 usage, 3 waiting for approval, 4 store or infrastructure"

@@ -37,7 +37,7 @@ def describe(work: Any) -> dict[str, Any]:
 
     >>> from headrace.slicing import SliceSpec
     >>> describe(SliceSpec(("carrier", "origin")))["parameters"]
-    {'columns': ['carrier', 'origin']}
+    {'columns': ['carrier', 'origin'], 'derived': []}
     """
     cls = type(work)
     if not dataclasses.is_dataclass(work) or not _is_known(cls.__module__) or "." in cls.__qualname__:

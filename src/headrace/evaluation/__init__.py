@@ -1,15 +1,19 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
+from headrace.evaluation._best_threshold import BestThreshold
 from headrace.evaluation._contract import Metric, MetricResult, SumMetric, make_metrics, member_name, ratio
 from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
+from headrace.evaluation._limits import Limits
 from headrace.evaluation._results import Results, SliceResults
 from headrace.evaluation._threshold import Confusion, ThresholdMetric
 
 __all__ = [
+    "BestThreshold",
     "Confusion",
     "Evaluation",
+    "Limits",
     "Metric",
     "MetricResult",
     "Results",

@@ -101,7 +101,7 @@ def evaluate(
         engine,
         num_dropped=total - table.num_rows,
         model_digest=model.digest,
-        champion_digest=None if champion is None else champion.digest,
+        champion=champion,
         champion_reason=champion_reason,
         parts=digests,
     )
@@ -210,7 +210,7 @@ def _finish(
     *,
     num_dropped: int,
     model_digest: str | None = None,
-    champion_digest: str | None = None,
+    champion: Model | None = None,
     champion_reason: str = "",
     parts: Mapping[str, str] | None = None,
 ) -> Evaluation:
@@ -228,7 +228,8 @@ def _finish(
         num_dropped=num_dropped,
         predictions=predictions,
         model_digest=model_digest,
-        champion_digest=champion_digest,
+        champion_digest=None if champion is None else champion.digest,
+        champion_model=champion,
         champion_reason=champion_reason,
         parts=parts or {},
         champion=found[1] if len(found) > 1 else None,

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pyarrow as pa
 
 from headrace import canonical, disk
 from headrace.dataset.digest import RowsDigest
 from headrace.errors import InvalidInput, StoreTooNew
+from headrace.evaluation._best_threshold import BestThreshold, best_threshold
 from headrace.evaluation._results import Results, SliceResults
 from headrace.lookup import Shown
+from headrace.model import Model
 from headrace.rules import Measurements, Value
 
 __all__ = ["Evaluation"]
@@ -48,6 +51,8 @@ class Evaluation(Results, Shown):
         Why it is None though there is a champion: it does not take these rows.
     baseline : Results
         A constant, the mean label of all rows judged, on the same rows.
+    champion_model : Model or None
+        The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
 
     kind: ClassVar[str] = "evaluation"
@@ -62,6 +67,7 @@ class Evaluation(Results, Shown):
     champion: Results | None = None
     baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
     champion_reason: str = ""
+    champion_model: Model | None = dataclasses.field(default=None, repr=False)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {value.value:.4f}" for name, value in self.cells[0].values.items())
@@ -82,6 +88,28 @@ class Evaluation(Results, Shown):
             "num_slices": self.num_slices,
             "metrics": {name: value.value for name, value in self.cells[0].values.items()},
         }
+
+    def best_threshold(self, *, fp: float = 1.0, fn: float = 1.0, tp: float = 0.0, tn: float = 0.0) -> BestThreshold:
+        """The threshold at which decisions cost least, over all rows judged.
+
+        Parameters
+        ----------
+        fp, fn : float
+            What a false positive and a false negative cost.
+        tp, tn : float
+            What a row costs that is decided rightly; below 0 where it earns.
+
+        Raises InvalidInput where labels are not 0 and 1, or a prediction is missing.
+
+        Source: `headrace.evaluation._best_threshold`.
+        """
+        columns = {
+            name: np.asarray(self.predictions[name].combine_chunks().cast(pa.float64()), np.float64)
+            for name in ("label", "prediction", "weight")
+            if name in self.predictions.column_names
+        }
+        label, prediction = columns["label"], columns["prediction"]
+        return best_threshold(label, prediction, columns.get("weight"), tp=-tp, fp=-fp, fn=-fn, tn=-tn)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, predictions as their digest."""

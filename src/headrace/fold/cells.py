@@ -73,7 +73,15 @@ class Cells:
         below = ends[np.searchsorted(highs, edges, side="left")].astype(np.float64)
         below[-1] = ends[np.searchsorted(highs, edges[-1], side="right")]
         wide = np.flatnonzero(self.low < self.high)
+        wide = wide[np.argsort(self.low[wide], kind="stable")]
         low, high, counts = self.low[wide], self.high[wide], self.counts[wide]
+        if len(wide) and (high[:-1] <= low[1:]).all():  # as cells of a grid are: an edge cuts one at most
+            at = np.searchsorted(low, edges, side="left") - 1
+            cuts = (at >= 0) & (high[at] >= edges)
+            cuts[-1] &= high[at[-1]] > edges[-1]
+            at = at[cuts]
+            below[cuts] += counts[at] * ((edges[cuts] - low[at]) / (high[at] - low[at]))
+            return np.diff(below)
         for index, edge in enumerate(edges.tolist()):
             cut = np.flatnonzero((low < edge) & ((high >= edge) if index < len(edges) - 1 else (high > edge)))
             below[index] += float((counts[cut] * ((edge - low[cut]) / (high[cut] - low[cut]))).sum())

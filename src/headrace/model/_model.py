@@ -25,7 +25,7 @@ from headrace.model.checks import MAX_ONNX_BYTES, check_graph
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.golden import golden_inputs, golden_outputs, replay
-from headrace.model.session import open_session
+from headrace.model.session import cuts_texts, open_session, run_bounded
 from headrace.model.signature import Signature
 
 __all__ = ["Model"]
@@ -109,6 +109,10 @@ class Model(Shown):
         return open_session(self.onnx)
 
     @functools.cached_property
+    def _is_cutting(self) -> bool:
+        return cuts_texts(self.onnx)
+
+    @functools.cached_property
     def digest(self) -> str:
         """sha256 of graph and signature; golden rows, card and native files follow from these or describe them."""
         return digest({"onnx": hashlib.sha256(self.onnx).hexdigest(), "signature": self.signature.to_plain()})
@@ -132,7 +136,7 @@ class Model(Shown):
 
         Cost: about 30 us for one row of 12 features and 200 trees, 5 us for each further one.
         """
-        found = self.session.run(outputs, lanes)
+        found = run_bounded(self.session, outputs, lanes, is_cutting=self._is_cutting)
         return {
             name: values[:, 0] if values.shape[1] == 1 and name != "features" else values
             for name, values in zip(outputs, found, strict=True)
@@ -191,10 +195,15 @@ class Model(Shown):
         model.onnx, golden.parquet, card.md, the native files, and signature.json last. Equal models give equal bytes.
         Raises HostDiffers, or StoreError when the disk refuses.
         """
-        import pyarrow.parquet as pq
-
         self.replay(where="before saving")
         folder = disk.make_folder(Path(folder))
+        for name, data in self.files().items():
+            disk.write_file(folder / name, data)
+
+    def files(self) -> dict[str, bytes]:
+        """Name -> bytes of the files that `save` writes, signature.json last; nothing is run to make them."""
+        import pyarrow.parquet as pq
+
         sink = io.BytesIO()
         pq.write_table(self.golden, sink, compression="zstd", use_dictionary=False)
         files = {
@@ -209,8 +218,7 @@ class Model(Shown):
         }
         # NaN and infinity are not JSON, and no signature has them: ranges are finite.
         files["signature.json"] = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-        for name, data in files.items():
-            disk.write_file(folder / name, data)
+        return files
 
     @classmethod
     def load(cls, folder: Path | str, *, tolerance: float | None = None) -> Self:

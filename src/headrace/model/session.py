@@ -7,11 +7,18 @@ fixed optimisation level. Parallelism is over batches: many threads may call `ru
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from headrace.errors import InvalidInput
 
-__all__ = ["open_session"]
+__all__ = ["cuts_texts", "open_session", "run_bounded"]
+
+# A text that is cut into pieces becomes as many columns as the longest has, of 32 bytes a row and more.
+_MOST_PIECES = 1 << 22
 
 # ONNX Runtime from 1.29 on reports how it is used, over the network and from a thread of its own, unless this is set
 # before it is first imported (https://github.com/microsoft/onnxruntime/pull/27379). Nobody here asked for that.
@@ -44,3 +51,29 @@ def open_session(onnx: bytes) -> Any:
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes are made by its C++ module and share no public base
         raise InvalidInput(f"ONNX Runtime refuses this graph: {error}"[:600], where="model.onnx") from error
+
+
+def cuts_texts(onnx: bytes) -> bool:
+    """Whether a graph cuts texts into pieces, so that one long text makes its whole batch large."""
+    return b"StringSplit" in onnx
+
+
+def run_bounded(
+    session: Any, names: Sequence[str], lanes: Mapping[str, npt.NDArray[Any]], *, is_cutting: bool
+) -> list[npt.NDArray[Any]]:
+    """The named outputs; where texts are cut, of as many rows at a time as 128 MiB of pieces may be.
+
+    What is made of a row does not depend on the rows around it, so cuts cannot be seen.
+    """
+    texts = lanes.get("text")
+    if not is_cutting or texts is None or len(texts) < 2:
+        return list(session.run(names, dict(lanes)))
+    longest = max(map(len, texts.flat))
+    step = max(1, _MOST_PIECES // (longest + 1))
+    if len(texts) <= step:
+        return list(session.run(names, dict(lanes)))
+    pieces = [
+        session.run(names, {name: lane[first : first + step] for name, lane in lanes.items()})
+        for first in range(0, len(texts), step)
+    ]
+    return [np.concatenate(found) for found in zip(*pieces, strict=True)]

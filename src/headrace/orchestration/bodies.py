@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from headrace.canonical import digest
-from headrace.errors import InvalidInput
+from headrace.errors import HeadraceError, InvalidInput
 from headrace.orchestration import spans
 from headrace.orchestration.arguments import real_objects
 from headrace.orchestration.files import Files
-from headrace.orchestration.headlines import evaluation_result, rules_result
+from headrace.orchestration.headlines import evaluation_result, limits_result, rules_result
 from headrace.orchestration.mapping import SPAN_DATASET
 from headrace.orchestration.verbs import VERBS
 from headrace.orchestration.waivers import binding
@@ -124,8 +124,12 @@ def _train(arguments: dict[str, Any], context: Context) -> Done:
 
 
 def _gate(arguments: dict[str, Any], context: Context) -> Done:
+    if arguments.get("limits") is not None:
+        arguments["champion"] = _measurable(arguments["evaluation"].champion_digest, context)
     verdict = VERBS["gate"].load()(**arguments)
     done = Done({"verdict": verdict}, {"ok": verdict.ok, "rules": rules_result(verdict)})
+    if arguments.get("limits") is not None:
+        done.result["limits"] = limits_result(verdict)
     reason = arguments["evaluation"].champion_reason
     if reason:
         done.result["warnings"] = [f"not compared with the champion: {reason}"]
@@ -136,6 +140,18 @@ def _gate(arguments: dict[str, Any], context: Context) -> Done:
         done.result["items"] = said[:_MOST_ITEMS]
         done.result["num_items"] = len(said)
     return done
+
+
+def _measurable(digest: str | None, context: Context) -> Any:
+    """The champion that an evaluation names, where the store can still give it; the gate says so where it cannot."""
+    from headrace.model import Model
+
+    if digest is None or not context.store.has_artifact(digest):
+        return None
+    try:
+        return context.store.load_artifact(digest, Model)
+    except HeadraceError:
+        return None
 
 
 def _push(arguments: dict[str, Any], context: Context) -> Done:

@@ -224,6 +224,7 @@ def check_texts(verb: str, values: Mapping[str, Any], nodes: Sequence[Node] = ()
             _check_split(values.get("split"))
         elif verb == "gate":
             _check_rules(values, nodes)
+            _check_limits(values.get("limits"), values.get("model"))
         elif verb == "when":
             _check_condition(values, nodes)
         elif verb == "approval":
@@ -334,6 +335,22 @@ def _check_rules(values: Mapping[str, Any], nodes: Sequence[Node]) -> None:
     for rule in parsed:
         if rule.metric not in names and None not in names:
             raise UnknownName("metric", rule.metric, filter(None, names), where=f"rule {str(rule)!r}")
+
+
+def _check_limits(limits: Any, model: Any) -> None:
+    if limits is None:
+        return
+    from headrace.evaluation import Limits
+
+    if not isinstance(limits, Limits):
+        given = ", ".join(f"{name}={value!r}" for name, value in limits.items()) if isinstance(limits, dict) else ""
+        called = "call it: hr.Limits(memory_mb=512)" if limits is Limits else f"hr.Limits({given or 'memory_mb=512'})"
+        raise Misuse(f"limits of hr.gate is {_said(limits)}", expected="an hr.Limits", fix=called)
+    if model is None:
+        raise InvalidInput(
+            "limits of hr.gate are on a model, and predictions alone are judged",
+            fix="leave limits= out, or give it a model",
+        )
 
 
 def _metric_name(item: Any) -> str | None:

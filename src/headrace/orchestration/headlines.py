@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from headrace.evaluation import Evaluation
     from headrace.rules import Finding, Verdict
 
-__all__ = ["better", "evaluation_result", "figures_of", "headlines", "margin", "rules_result", "summary_of"]
+__all__ = [
+    "better",
+    "evaluation_result",
+    "figures_of",
+    "headlines",
+    "limits_result",
+    "margin",
+    "rules_result",
+    "summary_of",
+]
 
 _MOST = 6
 _MOST_KEPT = 100  # rules that a result holds; a page shows all of them
@@ -51,7 +60,28 @@ def rules_result(verdict: Verdict) -> list[dict[str, Any]]:
             "rows": finding.rows,
             "reason": finding.reason,
         }
-        for finding in sorted(verdict.findings, key=nearness)[:_MOST_KEPT]
+        for finding in sorted(_of_rules(verdict), key=nearness)[:_MOST_KEPT]
+    ]
+
+
+def _of_rules(verdict: Verdict) -> list[Finding]:
+    return [finding for finding in verdict.findings if not finding.is_limit]
+
+
+def limits_result(verdict: Verdict) -> list[dict[str, Any]]:
+    """What a gate found of limits on serving, as plain data, what is not ok first; [] where none were given."""
+    return [
+        {
+            "limit": finding.rule,
+            "metric": finding.metric,
+            "ok": finding.ok,
+            "is_judged": finding.is_judged,
+            "measured": finding.measured,
+            "allowed": finding.allowed,
+            "reason": finding.reason,
+        }
+        for finding in sorted(verdict.findings, key=lambda finding: finding.ok)
+        if finding.is_limit
     ]
 
 
@@ -70,7 +100,7 @@ def margin(finding: Finding) -> float | None:
 
 def figures_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a step's result that its headlines are made of; {} of a step that measured nothing."""
-    names = ("metrics", "champion", "higher_is_better", "rules", "tuned")
+    names = ("metrics", "champion", "higher_is_better", "rules", "limits", "tuned")
     return {name: result[name] for name in names if name in result}
 
 
@@ -81,7 +111,7 @@ def headlines(step: str, result: Mapping[str, Any]) -> list[str]:
     ...                        "higher_is_better": {"roc_auc": True}})
     ['roc_auc  0.97   champion 0.96, better']
     """
-    lines = [*_metrics(result), *_rules(result), *_tuned(result)]
+    lines = [*_metrics(result), *_limits(result), *_rules(result), *_tuned(result)]
     more = len(lines) - _MOST
     return [*lines[:_MOST], f"and {more} more: headrace show {step}"] if more > 0 else lines
 
@@ -104,7 +134,10 @@ def summary_of(result: Mapping[str, Any]) -> str:
     if not rules:
         return ""
     kept = sum(bool(rule["ok"]) for rule in rules)
-    return f"{kept} of {len(rules)} rule{'s' if len(rules) != 1 else ''} kept"
+    limits = result.get("limits", ())
+    within = sum(bool(limit["ok"]) for limit in limits)
+    beside = f", {within} of {len(limits)} limits" if limits else ""
+    return f"{kept} of {len(rules)} rule{'s' if len(rules) != 1 else ''}{beside} kept"
 
 
 def better(metric: str, result: Mapping[str, Any]) -> str:
@@ -141,6 +174,18 @@ def _rules(result: Mapping[str, Any]) -> Iterator[str]:
             said = f"{_figure(rule['measured'])}, margin {rule['margin']:+.3g}"
         word = "not judged" if rule["ok"] and not rule["is_judged"] else "yes" if rule["ok"] else "no"
         yield f"{word}: {rule['rule'] or 'no rules'}{where}: {said}"
+
+
+def _limits(result: Mapping[str, Any]) -> Iterator[str]:
+    """What is over a limit, a line each; where nothing is, one line with what was measured."""
+    limits: Sequence[Mapping[str, Any]] = result.get("limits", ())
+    wrong = [limit for limit in limits if not limit["ok"]]
+    for limit in wrong:
+        measured = "" if limit["measured"] is None else f"{_figure(limit['measured'])}, "
+        yield f"no: {limit['limit']}: {measured}{limit['reason']}"
+    if limits and not wrong:
+        told = [f"{one['metric']} {_figure(one['measured'])}" for one in limits if one["measured"] is not None]
+        yield f"yes: safe to serve: {', '.join(told)}"
 
 
 def _tuned(result: Mapping[str, Any]) -> Iterator[str]:

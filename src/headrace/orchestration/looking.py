@@ -29,8 +29,8 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.contained import Limits, limit_this_process, run_contained
 from headrace.errors import HeadraceError, StoreError, UnknownName
-from headrace.orchestration.contained import Limits, limit_this_process, run_contained
 from headrace.orchestration.latest import given_now, wanted_by
 from headrace.orchestration.packages import headrace_version
 from headrace.orchestration.sensing import signature

@@ -222,10 +222,19 @@ def ingest(
 
 
 @_verb("headrace.statistics:analyze", {"statistics": "statistics"}, {"dataset": "dataset"})
-def analyze(dataset: Any, *, slices: Sequence[Any] = (), relations: bool = False, engine: Any = None) -> Any:
+def analyze(
+    dataset: Any,
+    *,
+    slices: Sequence[Any] = (),
+    min_slice_rows: int = 0,
+    relations: bool = False,
+    engine: Any = None,
+) -> Any:
     """Describe every column of a data set, per span, split and slice; see `headrace.statistics.analyze`.
 
-    `relations=True` also looks at how columns go together, and at what each says about the label.
+    Slices are columns, lists of columns, ranges (`{"distance": [500, 1000]}`) and conditions (`"dep_delay > 60"`);
+    those with fewer than `min_slice_rows` rows are left out. `relations=True` also looks at how columns go together,
+    and at what each says about the label.
     """
 
 

@@ -91,6 +91,9 @@ class Finding:
         The 95 % interval that was judged: of the value, or of its difference from the champion (baseline).
     is_judged : bool
         False where a slice has too few rows, or there is no champion yet: `ok` then says nothing of the model.
+    is_limit : bool
+        Whether it is of a limit on serving, not of a rule. What was measured then stands beside the verdict, outside
+        its digest: times and sizes differ from one attempt to the next. `rows` is how many were asked.
     """
 
     rule: str
@@ -106,17 +109,25 @@ class Finding:
     is_judged: bool = True
     lower: float | None = None
     upper: float | None = None
+    is_limit: bool = False
 
     @property
     def message(self) -> str:
         """One line: where, what and why."""
         if not self.rule:
             return self.reason
+        if self.is_limit:
+            return f"{self.rule}: {self.reason}" + ("" if self.measured is None else f" ({self.measured:.4g})")
         return f"{self.rule}: {self.slice}: {self.reason}"
 
     def to_plain(self) -> dict[str, Any]:
-        """As plain data, every field by its name."""
-        return dataclasses.asdict(self)
+        """As plain data, every field by its name; of a limit without what was measured."""
+        plain = dataclasses.asdict(self)
+        if self.is_limit:
+            plain["measured"] = None
+        else:  # left out: findings of rules keep the form they had before there were limits
+            del plain["is_limit"]
+        return plain
 
 
 _FIRST = "first version: there is no champion to compare with"

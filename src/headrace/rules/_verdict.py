@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,8 +14,9 @@ from headrace.rules._judge import Finding
 
 __all__ = ["Verdict"]
 
-_FORMAT = 1
+_FORMAT = 2  # 2: findings of limits; without any a verdict is written as the first format was
 _FILE = "verdict.json"
+_MEASURED = "measured.json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +35,9 @@ class Verdict(Shown):
         The evaluation it was judged on.
     rules : tuple of str
         The rules, as `Rule` writes them.
+    measured : mapping of str to float
+        What the probe of limits measured, each figure with its unit in its name. It is of this attempt: it lies beside
+        the verdict in a file of its own, and is no part of the digest.
 
     Raises InvalidInput when `ok` does not follow from the findings: a verdict cannot be made up.
     """
@@ -44,6 +49,7 @@ class Verdict(Shown):
     model_digest: str | None
     evaluation_digest: str
     rules: tuple[str, ...]
+    measured: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         holds = bool(self.rules) and bool(self.findings) and all(finding.ok for finding in self.findings)
@@ -60,7 +66,7 @@ class Verdict(Shown):
     def to_plain(self) -> dict[str, Any]:
         """As plain data, with the version of the format."""
         return {
-            "format": _FORMAT,
+            "format": _FORMAT if any(finding.is_limit for finding in self.findings) else 1,
             "ok": self.ok,
             "rules": list(self.rules),
             "model_digest": self.model_digest,
@@ -74,8 +80,11 @@ class Verdict(Shown):
         return canonical.digest(self.to_plain())
 
     def save(self, folder: Path) -> None:
-        """Write verdict.json into an existing folder."""
+        """Write verdict.json, and measured.json where something was, into an existing folder."""
         disk.write_file(Path(folder) / _FILE, canonical.to_canonical(self.to_plain()))
+        if self.measured:
+            plain = {"format": 1, "measured": dict(self.measured)}
+            disk.write_file(Path(folder) / _MEASURED, canonical.to_canonical(plain))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -85,14 +94,25 @@ class Verdict(Shown):
             plain = canonical.from_canonical(file.read_bytes())
             if plain["format"] > _FORMAT:
                 raise StoreTooNew(f"verdict format {plain['format']}", where=str(file), fix="upgrade headrace")
+            measured = _read_measured(Path(folder) / _MEASURED)
+            findings = [Finding(**finding) for finding in plain["findings"]]
             return cls(
                 plain["ok"],
-                tuple(Finding(**finding) for finding in plain["findings"]),
+                tuple(replace(one, measured=measured.get(one.metric)) if one.is_limit else one for one in findings),
                 plain["model_digest"],
                 plain["evaluation_digest"],
                 tuple(plain["rules"]),
+                measured,
             )
         except FileNotFoundError:
             raise InvalidInput("there is no verdict here", where=str(file)) from None
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"not a verdict: {error}", where=str(file)) from error
+
+
+def _read_measured(file: Path) -> dict[str, float]:
+    """What was measured; {} where nothing was, or the file, which decides nothing, is gone."""
+    if not file.is_file():
+        return {}
+    plain = canonical.from_canonical(file.read_bytes())
+    return {str(name): float(value) for name, value in plain["measured"].items()}

@@ -18,9 +18,18 @@ ORDERS = ("increasing", "strictly_increasing", "decreasing", "strictly_decreasin
 NEW_VALUES = ("fail", "add", "quarantine")
 SEVERITIES = ("error", "warning", "info")
 # What drift and skew are measured by, where a person gives a threshold (`max_drift`, `max_skew`).
-DISTANCES = ("jensen_shannon", "l_infinity", "normalized_difference", "population_stability", "wasserstein")
+DISTANCES = (
+    "wasserstein",
+    "jensen_shannon",
+    "nulls",
+    "never_seen",
+    "population_stability",
+    "l_infinity",
+    "normalized_difference",
+    "g_test",
+)
 # The figures of a column that may be given limits: those of FeatureStatistics that are one number.
-FIGURES = (
+FIGURES: tuple[str, ...] = (
     "mean",
     "median",
     "std_dev",
@@ -28,11 +37,13 @@ FIGURES = (
     "kurtosis",
     "min",
     "max",
+    "num_present",
     "num_zeros",
     "num_distinct",
     "share_distinct",
     "mean_length",
 )
+FIGURES += tuple(f"p{percent}" for percent in range(1, 100))  # percentiles
 _RANGED = ("integer", "number", "timestamp")
 _COMPARED = (*sorted(PLAIN_KINDS), "binary")  # kinds whose values can be told apart
 _ONE_OF = {"stage": STAGES, "role": ROLES, "order": ORDERS, "new_values": NEW_VALUES}
@@ -87,7 +98,7 @@ class Feature:
         before it in its file, nulls left out.
     limits : mapping of str to (min, max)
         Limits of the column's figures, None = open: `{"mean": (0, 30), "num_distinct": (None, 500)}`; `FIGURES` has
-        the names.
+        the names, percentiles p1 to p99 among them.
     tolerance : mapping of str to float
         Code of a check of rows -> the share of rows (0..1) that may be at fault: `{"pattern": 0.01}`.
     severity : mapping of str to str

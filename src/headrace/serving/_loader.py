@@ -8,7 +8,6 @@ at the lowest priority: a model that takes seconds to load takes them from nobod
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
@@ -20,57 +19,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from headrace.errors import HeadraceError, InvalidInput
+from headrace.errors import HeadraceError
 from headrace.serving.core import Served
+from headrace.serving.loading import load, make
 
-__all__ = ["Loader", "load", "make", "refusal", "warm"]
+__all__ = ["Loader", "refusal"]
 
-_WARM_ROWS = 8
-_WARM_TURNS = 10
 _SWEEP_S = 0.02
-
-
-def load(home: Path, endpoint: str, version: int, digest: str, *, with_shape: bool) -> Served:
-    """Load one version from the store and warm it up.
-
-    Raises InvalidInput or HostDiffers for a model that cannot be served here, StoreError or OSError where it cannot
-    be read now.
-    """
-    from headrace.model import Model
-    from headrace.store import Store
-
-    with Store.open(home, read_only=True) as store:
-        folder = store.artifact_folder(digest)
-    model = Model.load(folder)
-    warm(model)
-    return make(endpoint, version, digest, model, with_shape=with_shape)
-
-
-def make(endpoint: str, version: int, digest: str, model: Any, *, with_shape: bool) -> Served:
-    """A version of a model that is loaded already."""
-    from headrace.serving.shape import Shape
-
-    shape = Shape(endpoint, version, digest, model.columns, model.signature.sensitive) if with_shape else None
-    if shape is not None:
-        _ = shape.schema
-    return Served(endpoint, version, digest, model, shape)
-
-
-def warm(model: Any) -> None:
-    """Answer golden rows the way requests are answered, so that no client pays for what is done the first time."""
-    names = [column.name for column in model.columns]
-    golden = model.golden.select(names)
-    rows = golden.slice(max(0, golden.num_rows - _WARM_ROWS)).to_pylist()
-    bodies = [json.dumps({"instances": [row]}, default=_as_json).encode() for row in rows]
-    for _ in range(_WARM_TURNS):
-        for body in bodies:
-            # A row of a golden table may hold what JSON cannot say; that it is not said warms as well.
-            with suppress(InvalidInput):
-                model.predict_lanes(model.codec.from_json(body))
-
-
-def _as_json(value: Any) -> str:
-    return str(value.isoformat())
 
 
 class Loader:

@@ -39,10 +39,11 @@ import orjson
 
 from headrace.errors import HeadraceError
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
-from headrace.serving._loader import Loader, load, refusal
+from headrace.serving._loader import Loader, refusal
 from headrace.serving._segments import settle
 from headrace.serving.core import Refusal, Served, Serving
 from headrace.serving.http import Door
+from headrace.serving.loading import load
 from headrace.serving.rewards import RewardLog
 from headrace.serving.route import Gauge, Route
 

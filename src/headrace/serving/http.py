@@ -101,7 +101,7 @@ class Door:
                 if announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES:
                     body = await protocol()
                     unit = (headers.get("headrace-unit") or "") if self.serving.routes else ""
-                    answer = self._translate(Request(method, path, body, started_ns, unit))
+                    answer = self.translate(Request(method, path, body, started_ns, unit))
                 else:
                     unit = headers.get("headrace-unit") or ""
                     answer = await self._answer_large(protocol, announced, path, method, started_ns, unit)
@@ -166,9 +166,9 @@ class Door:
             )
         request = Request(method, path, body, started_ns, unit)
         if len(body) <= _SMALL_BODY_BYTES:
-            return self._translate(request)
+            return self.translate(request)
         async with self._threads:
-            return await asyncio.get_running_loop().run_in_executor(None, self._translate, request)
+            return await asyncio.get_running_loop().run_in_executor(None, self.translate, request)
 
     async def _read(self, protocol: Any, announced: str | None) -> bytes | None:
         """The body; None where it is larger than is allowed: of that nothing more is read."""
@@ -183,7 +183,7 @@ class Door:
             parts.append(part)
         return b"".join(parts)
 
-    def _translate(self, request: Request) -> Any:
+    def translate(self, request: Request) -> Any:
         """The answer, or what is to be awaited for it."""
         try:
             for protocol in self._protocols:

@@ -104,7 +104,7 @@ class Statistics(Shown):
     @property
     def num_rows(self) -> int:
         """Rows analysed."""
-        return int(self._results[0].num_rows[0]) if self.folds else 0
+        return sum(_rows_of(states) for states in self.parts.values())
 
     @property
     def split_names(self) -> list[str]:
@@ -115,10 +115,6 @@ class Statistics(Shown):
     def span_names(self) -> list[str]:
         """Names of spans, in the data set's order."""
         return list(dict.fromkeys(span for span, _ in self.parts))
-
-    @functools.cached_property
-    def _results(self) -> tuple[DistributionResult, ...]:
-        return tuple(self._result(index) for index in range(len(self._all_folds)))
 
     def _result(self, index: int) -> DistributionResult:
         fold = self._all_folds[index]
@@ -135,7 +131,7 @@ class Statistics(Shown):
         """The statistics of a column, or of what lies in one, over all rows here; UnknownName with the nearest name."""
         if name not in self._features:
             place = place_named(name, self._places)
-            self._features[name] = feature_at(name, place, lambda index: self._results[index][0])
+            self._features[name] = feature_at(name, place, lambda index: self._result(index)[0])
         return self._features[name]
 
     def __contains__(self, name: object) -> bool:
@@ -218,7 +214,7 @@ class Statistics(Shown):
             "num_rows": self.num_rows,
             "features": [self[name].to_plain() for name in self._places],
             "parts": [
-                {"span": span, "split": split, "num_rows": int(states[0].tally.num_rows[0]) if states else 0}  # type: ignore[attr-defined]
+                {"span": span, "split": split, "num_rows": _rows_of(states)}
                 for (span, split), states in self.parts.items()
             ],
             "slices": [
@@ -329,6 +325,11 @@ class Statistics(Shown):
                     for fold, left, right in zip(folds, fresh, states, strict=True)
                 )
         return Statistics(several[0].folds, parts, {}, several[0].roles, several[0].companions)
+
+
+def _rows_of(states: Sequence[State]) -> int:
+    """Rows of a part, which every column counts alike."""
+    return int(states[0].tally.num_rows[0]) if states else 0  # type: ignore[attr-defined]
 
 
 def _key(fold: AnyDistribution) -> list[Any]:

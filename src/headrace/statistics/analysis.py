@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput
 from headrace.fold import Distribution, Sample, State
 from headrace.kinds import PLAIN_KINDS
-from headrace.slicing import SliceSpec, parse_slices
+from headrace.slicing import Written, parse_slices
 from headrace.statistics._plan import AnyDistribution, Plan, plan_folds
 from headrace.statistics._slices import Slices
 from headrace.statistics._statistics import PartName, Statistics
+from headrace.statistics.cutting import Cut
 from headrace.statistics.relations import MOST_COLUMNS, NUM_ROWS, Relations
 
 __all__ = ["analyze"]
+
+COLUMNS_AT_ONCE = 128
 
 
 def analyze(
     dataset: Dataset,
     *,
-    slices: Iterable[str | Sequence[str] | SliceSpec] = (),
+    slices: Iterable[Written] = (),
+    min_slice_rows: int = 0,
     relations: bool = False,
     engine: Engine | None = None,
 ) -> Statistics:
@@ -31,8 +35,12 @@ def analyze(
     ----------
     dataset : Dataset
         All of its rows are read, those without a label too.
-    slices : iterable of str or sequence of str
-        Columns (or lists of columns) to cut rows by: `["carrier", ["carrier", "origin"]]`.
+    slices : iterable of str, mapping, or sequence of these
+        What to cut rows by: columns, lists of columns (crossed), ranges of a number and conditions:
+        `["carrier", ["carrier", "origin"], {"distance": [500, 1000]}, "dep_delay > 60 and carrier == AA"]`. The slice
+        of a range is `{"distance cut at 500, 1000": "500 to 1000"}`, that of a condition `{"dep_delay > 60": True}`.
+    min_slice_rows : int
+        Slices with fewer rows are left out.
     relations : bool
         Whether to look at how columns go together, and at what each says about the label: `statistics.relations`. They
         are of all rows up to 65,536, of so many drawn from more.
@@ -58,18 +66,25 @@ def analyze(
     schema = dataset.shared_schema
     if not schema.names:
         raise InvalidInput("a data set without columns that all spans have cannot be analysed", where=repr(dataset))
-    specs = parse_slices(slices, schema.names)
+    specs = parse_slices(slices, schema.names, allow_derived=True)
+    derived = tuple(dict.fromkeys(one for spec in specs for one in spec.derived))
     runner: Engine = LocalEngine() if engine is None else engine
     plan = plan_folds(schema, weight=dataset.roles.weight)
     folds: tuple[AnyDistribution, ...] = (*plan.folds, *plan.companions)
     pieces = [part for split in dataset.split_names for part in dataset.parts(split)]
-    found = runner.fold_parts(folds, dataset, pieces)
+    found: dict[PartName, list[State]] = {}
+    # Some columns at a time, each read once: what a thread holds of 5,000 columns while it works would be gigabytes.
+    for first in range(0, len(folds), COLUMNS_AT_ONCE):
+        for name, states in runner.fold_parts(folds[first : first + COLUMNS_AT_ONCE], dataset, pieces).items():
+            found.setdefault(name, []).extend(state.canonical() for state in states)
     # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
     order = [(span.name, split) for span in dataset.spans for split in dataset.split_names]
     parts: dict[PartName, list[State]] = {name: found.get(name) or [fold.create(1) for fold in folds] for name in order}
     cuts: dict[tuple[str, ...], Slices] = {}
     if specs:
-        for spec, grouped in zip(specs, runner.fold_by_key(folds, specs, dataset, dataset.parts()), strict=True):
+        through = Cut(derived) if derived else None
+        answers = runner.fold_by_key(folds, specs, dataset, dataset.parts(), min_rows=min_slice_rows, through=through)
+        for spec, grouped in zip(specs, answers, strict=True):
             cuts[spec.columns] = Slices(spec.columns, grouped.keys, tuple(grouped.states))
     found_relations = _relations(dataset, plan, runner) if relations else None
     whole = {name: tuple(states) for name, states in parts.items()}

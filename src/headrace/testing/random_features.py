@@ -7,6 +7,7 @@ and compares what is materialised with what is served, by Arrow, JSON, Python ro
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import math
 import random
@@ -17,16 +18,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace import lookup
 from headrace.dataset import Dataset
+from headrace.errors import HeadraceError
 from headrace.model import InputColumn
 from headrace.testing.codec_cases import table_of, to_body
 from headrace.testing.op_cases import BATCHES, applied_matrix
-from headrace.transformation import TransformGraph, ops, transform
+from headrace.transformation import TransformGraph, ValueType, ops, transform
+from headrace.transformation._contract import PreludeOp
 
-__all__ = ["COLUMNS", "FORMS", "check", "features_of", "rows_of"]
+__all__ = ["COLUMNS", "FORMS", "check", "features_of", "form_of", "rows_of"]
 
 Make = Callable[[Any], Any]
 Draw = Callable[[str], Make]
+Form = Callable[[random.Random, Draw], Make]
 
 COLUMNS = (
     InputColumn("a", "number"),
@@ -81,7 +86,7 @@ def rows_of(draw: random.Random, num_rows: int) -> list[dict[str, Any]]:
     ]
 
 
-def _of(name: str, *kinds: str, **choices: Any) -> Callable[[random.Random, Draw], Make]:
+def _of(name: str, *kinds: str, **choices: Any) -> Form:
     """The op of this name, of inputs of these kinds (several, parted by "|", are drawn from) and drawn parameters."""
 
     def form(draw: random.Random, one: Draw) -> Make:
@@ -93,7 +98,7 @@ def _of(name: str, *kinds: str, **choices: Any) -> Callable[[random.Random, Draw
     return form
 
 
-def _raw(name: str, **choices: Any) -> Callable[[random.Random, Draw], Make]:
+def _raw(name: str, **choices: Any) -> Form:
     """An op of the prelude, of a raw column or of another one."""
 
     def form(draw: random.Random, one: Draw) -> Make:
@@ -121,12 +126,18 @@ def _pretrained() -> bytes:
     return bytes(model.SerializeToString())
 
 
+@functools.cache
+def _earlier() -> TransformGraph:
+    """A transform that was fitted before, to pin to."""
+    return transform(lambda x: {"a": ops.z_score(x.a)}, Dataset.from_arrow(pa.table({"a": [1.0, 2.5]})))
+
+
 _ANY = "number|integer|boolean"
 _CATEGORY = "text|integer|boolean"
 _KEYED = {"min_count": [1, 2]}
 
 # op -> (the kind it gives, how to draw one); "vector" is a feature only.
-FORMS: Mapping[str, tuple[str, Callable[[random.Random, Draw], Make]]] = {
+FORMS: Mapping[str, tuple[str, Form]] = {
     "absolute": ("number", _of("absolute", _ANY)),
     "arithmetic": ("number", _of("arithmetic", _ANY, _ANY, operator=["+", "-", "*", "/", "//", "%"])),
     "bag_of_words": ("vector", _of("bag_of_words", "text", top_k=[None, 2], ngrams=[(1, 1), (1, 2)])),
@@ -155,6 +166,7 @@ FORMS: Mapping[str, tuple[str, Callable[[random.Random, Draw], Make]]] = {
     "multi_hot": ("vector", _of("multi_hot", "text", separator=[" ", "|"], top_k=[None, 3])),
     "one_hot": ("vector", _of("one_hot", _CATEGORY, top_k=[None, 2], num_oov=[0, 2])),
     "onnx": ("vector", _of("onnx", "number|integer", "number", model=[_pretrained()])),
+    "pin": ("number", lambda draw, one: lambda x: ops.pin(ops.z_score(x.a), graph=_earlier())),
     "power": ("number", _of("power", "number", exponent=[2, 3, 0.5, -1.5])),
     "quantile_rank": ("number", _of("quantile_rank", _ANY, num_buckets=[2, 10])),
     "replace": ("text", _raw("replace", pattern=["a+", "[^a-z]"], replacement=["", "<\\0>"])),
@@ -172,9 +184,42 @@ FORMS: Mapping[str, tuple[str, Callable[[random.Random, Draw], Make]]] = {
     "z_score": ("number", _of("z_score", _ANY)),
     "z_score_by_key": ("number", _of("z_score_by_key", _ANY, _CATEGORY, **_KEYED)),
 }
-_BY_KIND: dict[str, list[str]] = {}
-for _name, (_kind, _) in FORMS.items():
-    _BY_KIND.setdefault(_kind, []).append(_name)
+
+
+def form_of(name: str) -> tuple[str, Form] | None:
+    """How to draw an op: as FORMS says, else with the defaults of its parameters; None where one has no default."""
+    if name in FORMS:
+        return FORMS[name]
+    cls = lookup.find("op", name)
+    try:
+        op = cls()
+    except (TypeError, HeadraceError):  # a parameter must be given
+        return None
+    if isinstance(op, PreludeOp):
+        return op.result_kind, _raw(name)
+    for kind in _NAMES:
+        try:
+            found = op.infer([ValueType(kind)] * cls.num_inputs[0])  # type: ignore[arg-type]  # kinds of columns
+        except HeadraceError:
+            continue
+        return "vector" if found.is_vector else found.kind, _of(name, *[kind] * cls.num_inputs[0])
+    return None
+
+
+@functools.cache
+def _by_kind() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in lookup.names("op"):
+        form = form_of(name)
+        if form is not None:
+            found.setdefault(form[0], []).append(name)
+    return found
+
+
+def _known(name: str) -> tuple[str, Form]:
+    form = form_of(name)
+    assert form is not None, f"FORMS does not say how ops.{name} is drawn"
+    return form
 
 
 def _coded(make: Make) -> Make:
@@ -184,18 +229,19 @@ def _coded(make: Make) -> Make:
 
 def features_of(draw: random.Random, *, names: tuple[str, ...] = (), depth: int = 3) -> Callable[[Any], dict[str, Any]]:
     """A feature function: of the ops named, or of one to six drawn ones, each over drawn expressions."""
-    chosen = names or tuple(draw.choice(list(FORMS)) for _ in range(draw.randint(1, 6)))
+    every = [name for known in _by_kind().values() for name in known]
+    chosen = names or tuple(draw.choice(every) for _ in range(draw.randint(1, 6)))
 
     def one(kind: str, left: int) -> Make:
-        known = _BY_KIND.get(kind, [])
+        known = _by_kind().get(kind, [])
         if left == 0 or not known or (kind in _NAMES and draw.random() < 0.4):
             name = draw.choice(_NAMES[kind])
             return lambda x: x[name]
-        return FORMS[draw.choice(known)][1](draw, lambda below: one(below, left - 1))
+        return _known(draw.choice(known))[1](draw, lambda below: one(below, left - 1))
 
     made: list[tuple[str, Make]] = []
     for name in chosen:
-        kind, form = FORMS[name]
+        kind, form = _known(name)
         make = form(draw, lambda below: one(below, draw.randint(0, depth - 1)))
         made.append((name, _coded(make) if kind == "text" else make))
     return lambda x: {f"{place} {name}": make(x) for place, (name, make) in enumerate(made)}

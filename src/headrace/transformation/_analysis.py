@@ -17,6 +17,7 @@ from headrace.fold import Fold, Rows
 from headrace.transformation._contract import LABEL
 from headrace.transformation._program import Constants, Program
 from headrace.transformation._values import NodeValues
+from headrace.transformation.expressions import PINNED
 
 __all__ = ["Derive", "fit", "levels"]
 
@@ -88,7 +89,7 @@ def levels(program: Program) -> list[list[int]]:
 
 def _fold_of(program: Program, index: int) -> Fold[Any, Any] | None:
     op, nodes = program.ops[index], program.expressions.nodes
-    if op is None:
+    if op is None or PINNED in nodes[index].parameters:
         return None
     names = [
         nodes[item].parameters["name"] if nodes[item].op == "column" else _column_name(item)
@@ -105,6 +106,7 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
     """
     nodes = program.expressions.nodes
     given = {index: found for index, op in enumerate(program.ops) if op is not None and (found := op.given())}
+    given |= {index: dict(node.parameters[PINNED]) for index, node in enumerate(nodes) if PINNED in node.parameters}
     program = replace(program, constants={**program.constants, **given})
     for level in levels(program):
         folds: dict[int, Fold[Any, Any]] = {}

@@ -18,7 +18,7 @@ from headrace.model.graph import GraphBuilder, Value
 from headrace.model.prelude import Derived
 from headrace.schema import Schema
 from headrace.transformation._contract import Op, PreludeOp, ValueType
-from headrace.transformation.expressions import Expressions, Node
+from headrace.transformation.expressions import PINNED, Expressions, Node
 
 __all__ = ["Constants", "Program", "bind"]
 
@@ -190,7 +190,11 @@ def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
 
 def _op_of(node: Node) -> Op:
     cls = lookup.find("op", node.op)
-    arguments = {name: tuple(item) if isinstance(item, list) else item for name, item in node.parameters.items()}
+    arguments = {
+        name: tuple(item) if isinstance(item, list) else item
+        for name, item in node.parameters.items()
+        if name != PINNED
+    }
     op = cls(**arguments)
     assert isinstance(op, Op)
     return op

@@ -1,4 +1,7 @@
-"""What stands for a column while features are traced: operations on it are recorded, not done."""
+"""What stands for a column while features are traced: operations on it are recorded, not done.
+
+Longer than other files, because an expression's operators, what it refuses and how both are recorded name each other.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from headrace import lookup
 from headrace.calls import user_line
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
 from headrace.transformation._accessors import Moment, Text
-from headrace.transformation.expressions import Node, node_text
+from headrace.transformation.expressions import PINNED, Node, key_of, node_text
 
 __all__ = ["Columns", "Expression", "apply", "is_unicode"]
 
@@ -351,7 +354,37 @@ def apply(name: str, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> Ex
         raise error.locate(place) from None
     except TypeError as error:  # a parameter without a default is missing
         raise Misuse(f"ops.{name}: {str(error).rpartition('() ')[2]}", where=place) from None
+    if name == "pin":
+        return _pinned(recorded[0], op.kept, place)
     return Expression(name, op.parameters(), recorded, place)
+
+
+def _pinned(root: Expression, kept: Mapping[str, Any], place: str) -> Expression:
+    """The expression again, every op in it that is among the kept ones with its constants."""
+    keys: dict[int, str] = {}
+    made: dict[int, Expression] = {}
+    num_pinned, stack = 0, [root]
+    while stack:  # a deep chain of operators must not meet Python's recursion limit
+        own = stack[-1]
+        missing = [item for item in own._inputs if id(item) not in made]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if id(own) in made:
+            continue
+        key = keys[id(own)] = key_of(own._op, own._parameters, [keys[id(item)] for item in own._inputs])
+        parameters = own._parameters
+        if key in kept:
+            parameters, num_pinned = {**parameters, PINNED: dict(kept[key])}, num_pinned + 1
+        made[id(own)] = Expression(own._op, parameters, [made[id(item)] for item in own._inputs], own._place)
+    if not num_pinned:
+        raise InvalidInput(
+            f"nothing that is fitted in {_text(root)} is in that graph",
+            where=place,
+            expected="an expression that the earlier transform has, of equal columns and parameters",
+        )
+    return made[id(root)]
 
 
 class Columns:

@@ -10,7 +10,9 @@ from typing import Any
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
 
-__all__ = ["Expressions", "Node", "node_text"]
+__all__ = ["PINNED", "Expressions", "Node", "key_of", "node_text"]
+
+PINNED = "@pinned"  # a parameter of any op: the constants of an earlier transform, which it keeps
 
 _LONGEST_VALUE = 400
 _DEEPEST_TEXT = 8  # shared sub-expressions are written out each time: without an end, x = x + x doubles it
@@ -108,6 +110,13 @@ class Expressions:
             raise InvalidInput(f"not an expression graph: {error!r}") from error
         return cls(nodes, features, tuple(plain.get("places", ())) or ("",) * len(nodes))
 
+    def keys(self) -> list[str]:
+        """A key for each node that says what it computes and not what it was fitted to: equal ones mean the same."""
+        found: list[str] = []
+        for node in self.nodes:
+            found.append(key_of(node.op, node.parameters, [found[item] for item in node.inputs]))
+        return found
+
     def text(self, index: int, *, depth: int = _DEEPEST_TEXT) -> str:
         """A node as the user would write it, "z_score(x.dep_delay)"; what lies deeper than `depth` is "...".
 
@@ -119,6 +128,11 @@ class Expressions:
             return "..."
         node = self.nodes[index]
         return node_text(node, [self.text(item, depth=depth - 1) for item in node.inputs])
+
+
+def key_of(op: str, parameters: Mapping[str, Any], inputs: Sequence[str]) -> str:
+    """The key of a node of these inputs, whose keys are given."""
+    return digest([op, {name: value for name, value in parameters.items() if name != PINNED}, list(inputs)])
 
 
 def _brief(value: Any) -> str:
@@ -142,5 +156,5 @@ def node_text(node: Node, inputs: Sequence[str]) -> str:
         return f"(~{inputs[0]})" if sign == "~" else f"({inputs[0]} {sign} {inputs[1]})"
     if node.op == "power":
         return f"({inputs[0]} ** {parameters['exponent']!r})"
-    named = [f"{name}={_brief(value)}" for name, value in parameters.items()]
+    named = ["pinned" if name == PINNED else f"{name}={_brief(value)}" for name, value in parameters.items()]
     return f"{node.op}({', '.join([*inputs, *named])})"

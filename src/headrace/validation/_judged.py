@@ -10,7 +10,16 @@ from headrace.schema import Feature, Schema
 from headrace.validation._contract import RowCheck
 from headrace.validation.amending import met_values
 
-__all__ = ["judged_schema", "with_new_values"]
+__all__ = ["hiding", "judged_schema", "with_new_values"]
+
+
+def hiding(dataset: Dataset, schema: Schema) -> Dataset:
+    """The data set, what its schema says is sensitive being so: nothing that is found shows such a value."""
+    known = {name for span in dataset.spans for name in span.arrow_schema.names}
+    more = [name for name in schema.sensitive if name in known and name not in dataset.roles.sensitive]
+    if not more:
+        return dataset
+    return replace(dataset, roles=replace(dataset.roles, sensitive=(*dataset.roles.sensitive, *more)))
 
 
 def judged_schema(dataset: Dataset, schema: Schema, environment: str) -> Schema:

@@ -20,7 +20,7 @@ from headrace.validation._contract import Check, Context, Found, Item, Measureme
 from headrace.validation._distances import limits_of
 from headrace.validation._faults import FaultCounts, FaultState, reads_as
 from headrace.validation._grading import check_codes, grade
-from headrace.validation._judged import judged_schema, with_new_values
+from headrace.validation._judged import hiding, judged_schema, with_new_values
 from headrace.validation._located import Located, examples_of, item_of, rows_touched
 from headrace.validation._rows import find_examples, rows_without_fault, without_roles
 from headrace.validation._season import check_season
@@ -126,7 +126,12 @@ def validate(
     checks = [find("check", name)() for name in names("check")]
     known = frozenset(item.name for item in schema.features)
     context = Context(
-        dataset, judged_schema(dataset, schema, environment), known, previous, engine=engine, statistics=statistics
+        hiding(dataset, schema),
+        judged_schema(dataset, schema, environment),
+        known,
+        previous,
+        engine=engine,
+        statistics=statistics,
     )
     judged = [
         (check, feature)
@@ -168,7 +173,7 @@ def validate(
         if num_quarantined:
             message = f"{num_quarantined:,} of {dataset.num_rows:,} rows are at fault and set aside"
             notes.append(Item("quarantine", None, None, "warning", num_quarantined, 0, message))
-            context = replace(context, dataset=dataset.select_rows(clean), statistics=None)
+            context = replace(context, dataset=context.dataset.select_rows(clean), statistics=None)
             found, num_unlabelled = _count(context, judged, None, engine)
             if aside and quarantine:
                 before = located
@@ -192,12 +197,13 @@ def validate(
     graded = grade([item for check in checks for item in check.check(context)] + notes, context.schema)
     items = _in_order(waive(graded, waivers), schema)
     is_ok = all(item.severity != "error" for item in items)
+    kept = replace(context.dataset, roles=dataset.roles)
     subjects = {
         "dataset": dataset,
         "schema": schema,
         "previous": previous,
         "serving": serving,
-        "accepted": context.dataset.with_schema(with_new_values(schema, wrong, context.dataset)) if is_ok else None,
+        "accepted": kept.with_schema(with_new_values(schema, wrong, kept)) if is_ok else None,
         "quarantined": quarantined,
     }
     return Validation(

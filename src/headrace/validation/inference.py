@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
+import pyarrow.compute as pc
+
 from headrace.schema import Feature, Schema
 from headrace.statistics import FeatureStatistics, Statistics
 
@@ -13,6 +15,7 @@ __all__ = ["MAX_DOMAIN", "MAX_SHARE_RARE", "NUM_ROWS_OFTEN", "infer_schema"]
 MAX_DOMAIN = 100
 NUM_ROWS_OFTEN = 20
 MAX_SHARE_RARE = 0.1
+MIN_FORMED = 100
 
 
 def infer_schema(statistics: Statistics) -> Schema:
@@ -28,7 +31,10 @@ def infer_schema(statistics: Statistics) -> Schema:
       a new value is estimated by the values met once, in rows (Good) and in spans (Chao): where there are none,
       another value would be news. Identifiers, free text, long-tailed codes and sensitive columns get no domain.
     - *allow_nan*: false where no NaN was seen.
-    - *min, max*: never. The range seen is not the range meant: the next month's delay may well be the longest yet.
+    - *min, max*: never from what was seen: the next month's delay may well be the longest yet. Of what is recognised as
+      latitude or longitude the degrees that there are.
+    - *pattern*: for text recognised as e-mail addresses, URLs, dates of one form or UUIDs, where all of 100 distinct
+      values or more match it.
     - *not_in*: ("serving",) for the label.
     - *values_kind* of lists: as seen; *min_values, max_values*: where 20 rows or more have all as many values.
 
@@ -71,6 +77,7 @@ def infer_schema(statistics: Statistics) -> Schema:
                 allow_nan=seen.type != "number" or bool(seen.num_nan),
                 not_in=("serving",) if name == label else (),
                 **_lists(seen),
+                **_meant(statistics, seen),
             )
         )
     return Schema(tuple(features), is_reviewed=False)
@@ -84,6 +91,38 @@ def _lists(seen: FeatureStatistics) -> dict[str, Any]:
     length = seen.max_values if is_fixed else None
     kind = seen.value_type if seen.value_type != "null" else None
     return {"values_kind": kind, "min_values": length, "max_values": length}
+
+
+# What a value of a semantic type looks like, in RE2's syntax.
+_FORMS = {
+    "email": (r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+",),
+    "url": (r"([a-zA-Z][a-zA-Z0-9+.-]*://|www\.)\S+",),
+    "identifier": ("[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}",),
+    "date_text": (
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        "[0-9]{4}/[0-9]{2}/[0-9]{2}",
+        "[0-9]{8}",
+        r"[0-9]{2}\.[0-9]{2}\.[0-9]{4}",
+        "[0-9]{2}/[0-9]{2}/[0-9]{4}",
+    ),
+}
+_DEGREES = {"latitude": 90.0, "longitude": 180.0}
+
+
+def _meant(statistics: Statistics, seen: FeatureStatistics) -> dict[str, Any]:
+    """What follows from what the values are about: a range of degrees, or a form that every value has."""
+    about = seen.semantic.name if seen.semantic is not None else ""
+    if about in _DEGREES and seen.type == "number" and not seen.num_infinite:
+        return {"min": -_DEGREES[about], "max": _DEGREES[about]}
+    if about not in _FORMS or seen.type != "text" or (seen.num_distinct or 0) < MIN_FORMED or seen.num_invalid_utf8:
+        return {}
+    found = statistics.distribution(seen.name)
+    if not found.is_exact:
+        return {}
+    for pattern in _FORMS[about]:
+        if pc.all(pc.match_substring_regex(found.values, rf"\A(?:{pattern})\z")).as_py():
+            return {"pattern": pattern}
+    return {}
 
 
 def _min_present(num_missing: int, num_rows: int) -> float:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from headrace.access import Person, Sessions, Tokens, local_person
+from headrace.contained import Limits
 from headrace.errors import HeadraceError
 from headrace.monitoring import alerts
-from headrace.orchestration.contained import Limits
 from headrace.orchestration.looking import look_contained
 from headrace.orchestration.sensing import find_pipeline_files, signature
 from headrace.settings import Settings

@@ -88,7 +88,7 @@ def test_each_field_is_where_tfdv_looks():
     assert (tags.type, tags.value_count.min, tags.value_count.max) == (schema_pb2.BYTES, 1, 4)
     assert (pair.type, pair.value_count.min, pair.value_count.max) == (schema_pb2.FLOAT, 2, 2)
     assert raw.type == schema_pb2.BYTES and inner.type == schema_pb2.STRUCT
-    assert x.drift_comparator.jensen_shannon_divergence.threshold == 0.1
+    assert x.drift_comparator.jensen_shannon_divergence.threshold == 0.1**2
     assert x.skew_comparator.infinity_norm.threshold == 0.01
     assert proto.dataset_constraints.min_examples_count == 3
     assert proto.dataset_constraints.num_examples_drift_comparator.min_fraction_threshold == 0.5

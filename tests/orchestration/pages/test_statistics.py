@@ -72,3 +72,31 @@ def test_text_that_was_sketched_is_drawn():
     assert isinstance(statistics.folds[0], Distribution) and not statistics.distribution("t").is_exact
     root = check_page(page("statistics", statistics))
     assert "others" in root.text and "The most frequent of a sample" in root.text
+
+
+def test_what_lies_in_columns_is_drawn_too():
+    """Lists, structs, decimals and weights have their figures; what a column is about and its shape are said."""
+    rng = np.random.default_rng(1)
+    table = pa.table(
+        {
+            "amount": pa.array((rng.normal(100, 9, 400).round(2)).astype(str)).cast(pa.decimal128(9, 2)),
+            "tags": pa.array([["a", "b"], [], None, ["a"]] * 100),
+            "place": pa.array([{"land": "US", "code": f"AA-{at:04}"} for at in range(400)]),
+            "took": pa.array(rng.integers(1, 90, 400) * 1_000_000, pa.duration("us")),
+            "w": rng.uniform(1, 2, 400),
+        }
+    )
+    text = check_page(page("statistics", hr.analyze(hr.Dataset.from_arrow(table, weight="w"), relations=True))).text
+    assert "400 rows of 5 columns" in text and "and 2 inside of them" in text
+    for words in ("list of text", "0 to 2, mean 1", "place.code", "AA-9999 in 100 %", "weighted mean"):
+        assert words in text, words
+    assert "Identifier: no two rows have the same value." in text
+    assert "One peak, symmetric." in text
+    assert "What goes together" in text and "All rows were looked at" in text
+
+
+def test_a_sensitive_struct_shows_nothing_of_its_fields():
+    """Fields of a sensitive column are as hidden as it is."""
+    table = pa.table({"person": [{"name": SECRET}] * 9, "x": range(9)})
+    text = check_page(page("statistics", hr.analyze(hr.Dataset.from_arrow(table, sensitive=["person"])))).text
+    assert "person.name" in text and SECRET not in text

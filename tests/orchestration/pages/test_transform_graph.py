@@ -28,3 +28,23 @@ def test_a_large_graph_is_a_table(nouns):
     graph = hr.transform(lambda x: {f"f{at}": x.x * float(at) for at in range(120)}, nouns["dataset"])
     root = check_page(page("transform_graph", graph))
     assert [h.text for h in root.all("h2")] == ["Features", "Raw columns"]
+
+
+def test_constants_of_rows_are_counted(nouns):
+    """A table of numbers by key is not spelt out; what pins a graph is not either."""
+    graph = hr.transform(
+        lambda x: {"t": ops.target_encode(x.email), "b": ops.bucketize_by_key(x.x, x.email, num_buckets=3)},
+        nouns["dataset"],
+    )
+    text = page("transform_graph", graph)
+    assert SECRET not in text
+    assert " rows" in check_page(text).text
+    again = hr.transform(
+        lambda x: {
+            "t": ops.pin(
+                ops.vocabulary(x.email), graph=hr.transform(lambda x: {"t": ops.vocabulary(x.email)}, nouns["dataset"])
+            )
+        },
+        nouns["dataset"],
+    )
+    assert SECRET not in page("transform_graph", again)

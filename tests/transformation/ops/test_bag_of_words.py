@@ -90,3 +90,14 @@ def test_bad_input():
     table = pa.table({"t": [" ".join(str(index) for index in range(10_001))]})
     with pytest.raises(InvalidInput, match="10,001 tokens"):
         transform(lambda x: {"t": ops.bag_of_words(x.t)}, Dataset.from_arrow(table))
+
+
+def test_one_long_text_among_many(monkeypatch):
+    """Memory is bounded by running fewer rows at a time, which cannot be seen in what comes out."""
+    texts = ["a b", None, "b " * 500, "a"] * 10
+    table = pa.table({"t": texts})
+    graph = transform(lambda x: {"t": ops.bag_of_words(x.t)}, Dataset.from_arrow(table))
+    whole = graph.apply(table)["t"].to_pylist()
+    monkeypatch.setattr("headrace.model.session._MOST_PIECES", 3000)
+    assert graph.apply(table)["t"].to_pylist() == whole
+    assert whole[2] == [0.0, 500.0] or whole[2] == [500.0, 0.0]

@@ -35,6 +35,9 @@ class TestLimits(CheckCases):
         ("max", 4),
         ("num_distinct", 4),
         ("share_distinct", 1),
+        ("num_present", 4),
+        ("p25", 1.75),
+        ("p90", float(np.percentile([1, 2, 3, 4], 90))),
         ("num_zeros", 0),
     ],
 )

@@ -1,13 +1,21 @@
 """Our schema and TFDV's: which field is which, and what only one of them can say.
 
-| here | there | |---|---| | kind integer, boolean, number, text, list, struct | INT, INT with a bool_domain, FLOAT,
-BYTES, the type of its values, STRUCT | | kind timestamp, duration, time | INT, microseconds | | min_present |
-presence: min_fraction, and min_count 1 | | min_values, max_values | value_count | | domain; domain_from |
-string_domain; domain, and a string_domain of the schema | | min, max; allow_nan, allow_infinite | int_domain or
-float_domain | | tolerance of `domain` | distribution_constraints.min_domain_mass | | limits of `num_distinct` |
-unique_constraints | | not_in | not_in_environment, with default_environment | | stage | lifecycle_stage | | max_drift,
-max_skew | drift_comparator, skew_comparator | | dataset: min_rows, max_rows; min_ratio, max_ratio |
-dataset_constraints |
+| here | there |
+|---|---|
+| kind integer, number, text, struct | INT, FLOAT, BYTES, STRUCT |
+| kind boolean | INT with a bool_domain |
+| kind timestamp, duration, time | INT, microseconds |
+| kind list | the type of its values |
+| min_present | presence: min_fraction, and min_count 1 |
+| min_values, max_values | value_count |
+| domain; domain_from | string_domain; domain, and a string_domain of the schema |
+| min, max; allow_nan, allow_infinite | int_domain or float_domain |
+| tolerance of `domain` | distribution_constraints.min_domain_mass |
+| limits of `num_distinct` | unique_constraints |
+| not_in | not_in_environment, with default_environment |
+| stage | lifecycle_stage |
+| max_drift, max_skew | drift_comparator, skew_comparator; jensen_shannon is the root of theirs |
+| dataset: min_rows, max_rows; min_ratio, max_ratio | dataset_constraints |
 
 What the other cannot say stands beside it in an annotation, as a comment that begins with `headrace`: TFDV keeps it and
 looks no further, and read back here it is there again.
@@ -47,10 +55,11 @@ _STAGES_BACK = {word: name for name, word in _STAGES.items()} | {
     "DISABLED": "deprecated",
     "VALIDATION_DERIVED": "production",
 }
+# Our measure -> their comparator, and the power that ours is raised to there: a distance is the root of a divergence.
 _COMPARATORS = {
-    "l_infinity": "infinity_norm",
-    "jensen_shannon": "jensen_shannon_divergence",
-    "normalized_difference": "normalized_abs_difference",
+    "l_infinity": ("infinity_norm", 1),
+    "normalized_difference": ("normalized_abs_difference", 1),
+    "jensen_shannon": ("jensen_shannon_divergence", 2),
 }
 _READ = {
     "name",
@@ -151,7 +160,8 @@ def _fill(one: Any, feature: Feature) -> None:
     for comparator, thresholds in ((one.drift_comparator, feature.max_drift), (one.skew_comparator, feature.max_skew)):
         for distance, threshold in dict(thresholds).items():
             if distance in _COMPARATORS:
-                getattr(comparator, _COMPARATORS[distance]).threshold = float(threshold)
+                theirs, power = _COMPARATORS[distance]
+                getattr(comparator, theirs).threshold = float(threshold) ** power
 
 
 def _fill_range(one: Any, feature: Feature) -> None:
@@ -293,7 +303,9 @@ def _plain_of(one: Any, environments: Iterable[str], domains: dict[str, Any], no
         row["stage"] = _STAGES_BACK[stage]
     for ours, theirs in (("max_drift", one.drift_comparator), ("max_skew", one.skew_comparator)):
         found = {
-            word: float(getattr(theirs, name).threshold) for word, name in _COMPARATORS.items() if theirs.HasField(name)
+            word: float(getattr(theirs, name).threshold) ** (1 / power)
+            for word, (name, power) in _COMPARATORS.items()
+            if theirs.HasField(name)
         }
         if found:
             row[ours] = found

@@ -177,7 +177,7 @@ def _accept(arguments: argparse.Namespace, judged: Schema, dataset: Any, validat
     if lines and (is_there or allowed):
         progress.say("\n".join(lines))
     if is_same:
-        progress.say(f"{path} says so already: nothing to change")
+        progress.say(f"{path} says so already: nothing to change; --allow FINDING names what to take in")
     else:
         if is_there:
             _ask(arguments, path)

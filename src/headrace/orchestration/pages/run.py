@@ -70,6 +70,7 @@ class Run(Page):
         if measured:
             body: list[Content] = [_metrics(step, context) for step in measured]
             body += [_rules(step, context) for step in judged]
+            body += [_limits(step, context) for step in judged if step.figures.get("limits")]
             sections.append(Section("How good the model is", body, is_brief=True))
         worked = [step for step in noun.steps if step.seconds]
         beside = [tag("div", _graph(noun, context)), tag("div", _time(worked) if worked else "")]
@@ -162,6 +163,22 @@ def _rules(step: StepRecord, context: Context) -> Html:
         )
     return tag(
         "div", tag("p", _whole(step, context)), table(f"Rules of {step.name}", columns, rows, most_rows=_MOST_RULES)
+    )
+
+
+def _limits(step: StepRecord, context: Context) -> Html:
+    columns = [Column("Limit"), Column("Says"), Column("Measured", "num"), Column("Allowed", "num")]
+    rows: list[Row] = []
+    for limit in step.figures["limits"]:
+        word = "not judged" if limit["ok"] and not limit["is_judged"] else "yes" if limit["ok"] else "no"
+        says: list[Content] = [tag("span", word, class_=f"tone {_SAID[word]}")]
+        says += [] if limit["ok"] and limit["is_judged"] else [f" {limit['reason']}"]
+        figures = [
+            Cell("" if value is None else figure(value), value) for value in (limit["measured"], limit["allowed"])
+        ]
+        rows.append([tag("code", limit["limit"]), says, *figures])
+    return tag(
+        "div", tag("p", _whole(step, context)), table(f"Whether it is safe to serve: {step.name}", columns, rows)
     )
 
 

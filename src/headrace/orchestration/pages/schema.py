@@ -38,9 +38,19 @@ class Schema(Page):
                 "With a range": count(sum(f.min is not None or f.max is not None for f in noun.features)),
                 "With a domain": count(sum(f.has_domain for f in noun.features)),
                 "Environments": ", ".join(noun.environments),
+                **_of_all(noun),
             },
             sections=(Section("Columns", _features(noun), is_brief=True),),
         )
+
+
+def _of_all(noun: Noun) -> dict[str, str]:
+    """What is asked of the rows together, and of each by a condition; nothing where nothing is."""
+    plain = noun.to_plain()
+    found = {"Data set": ", ".join(f"{key} {_said(value)}" for key, value in plain.get("dataset", {}).items())}
+    found["Free checks"] = ", ".join(check.name for check in noun.checks)
+    found["Shared domains"] = ", ".join(plain.get("domains", {}))
+    return {key: text for key, text in found.items() if text}
 
 
 def _features(noun: Noun) -> Content:

@@ -134,6 +134,8 @@ def _constant(value: Any) -> Content:
     if any(isinstance(item, str) for item in value):
         # A graph does not know which columns are sensitive, so nobody's values are listed.
         return plural(len(value), "value")
+    if any(isinstance(item, (list, tuple)) for item in value):
+        return plural(len(value), "row")
     listed = ", ".join(figure_of(item) for item in value[:_MOST_VALUES])
     more = len(value) - _MOST_VALUES
     return [name(listed), tag("span", f" and {count(more)} more", class_="quiet") if more > 0 else ""]

@@ -19,6 +19,7 @@ from headrace.report import (
     Section,
     dot,
     legend,
+    meter,
     name,
     table,
     tag,
@@ -30,6 +31,10 @@ from headrace.rules import Verdict as Noun
 __all__ = ["Verdict"]
 
 _MOST_SLICES = 400
+_HOW = (
+    "Loaded by the server's own code in a process apart, asked as clients ask, and measured. The figures are of this "
+    "attempt: they lie beside the verdict, whose digest holds what was decided."
+)
 
 
 class Verdict(Page):
@@ -40,14 +45,19 @@ class Verdict(Page):
         failed = [finding for finding in noun.findings if not finding.ok]
         judged = [finding for finding in noun.findings if finding.is_judged]
         by_rule: dict[str, list[Finding]] = {rule: [] for rule in noun.rules}
+        limits = [finding for finding in noun.findings if finding.is_limit]
         for finding in noun.findings:
-            by_rule.setdefault(finding.rule, []).append(finding)
+            if not finding.is_limit:
+                by_rule.setdefault(finding.rule, []).append(finding)
         # What stands in the way comes first.
         ordered = sorted(by_rule.items(), key=lambda item: all(finding.ok for finding in item[1]))
         marks = [("dot accent-fill", "measured"), ("dot bad-fill", "measured, and not allowed")]
         body: list[Content] = [legend([*marks, ("is-bad-line dashed", "the limit")])]
         body += [_rule(rule, findings) for rule, findings in ordered]
         sections = [Section("Rules", body, "Within a rule, the slice nearest to its limit first.", is_brief=True)]
+        if limits:
+            safe = Section("Safe to serve", _limits(noun, limits), _HOW, is_brief=True)
+            sections.insert(0 if any(not finding.ok for finding in limits) else 1, safe)
         if not context.is_brief:
             sections.append(Section("Judged", _judged(noun, context)))
         return Report(
@@ -59,6 +69,7 @@ class Verdict(Page):
             lead=_lead(noun, failed),
             facts={
                 "Rules": count(len(noun.rules)),
+                **({"Limits": count(len(limits))} if limits else {}),
                 "Judged": [count(len(judged)), tag("small", "values")],
                 "Not ok": count(len(failed)),
                 "Not judged": count(len(noun.findings) - len(judged)),
@@ -70,12 +81,21 @@ class Verdict(Page):
 def _headline(noun: Noun, failed: Sequence[Finding]) -> str:
     if noun.ok:
         rules = {1: "the rule holds", 2: "both rules hold"}.get(len(noun.rules), f"all {len(noun.rules)} rules hold")
+        if any(finding.is_limit for finding in noun.findings):
+            rules += ", and it is safe to serve"
         return f"The model may be pushed: {rules}" if noun.model_digest else f"Accepted: {rules}"
     what = "The model may not be pushed" if noun.model_digest else "Refused"
     if len(failed) == 1:
         first = failed[0]
+        if first.is_limit and first.measured is None:
+            return f"{what}: it is not safe to serve"
         return f"{what}: {first.metric or 'nothing was judged'}{_where(first)} {_why(first)}".strip()
-    return f"{what}: {len(failed)} values do not keep the rules"
+    num_limits = sum(finding.is_limit for finding in failed)
+    rest = len(failed) - num_limits
+    if not rest:
+        return f"{what}: it is not safe to serve"
+    said = f"{what}: {plural(rest, 'value')} do{'es' if rest == 1 else ''} not keep the rules"
+    return f"{said}, and it is not safe to serve" if num_limits else said
 
 
 def _where(finding: Finding) -> str:
@@ -91,7 +111,8 @@ def _why(finding: Finding) -> str:
 def _lead(noun: Noun, failed: Sequence[Finding]) -> Content:
     if failed:
         return failed[0].reason[:300]
-    nearest = [item for finding in noun.findings if (item := (margin(finding), finding))[0] is not None]
+    rules = [finding for finding in noun.findings if not finding.is_limit]
+    nearest = [item for finding in rules if (item := (margin(finding), finding))[0] is not None]
     if not nearest:
         return None
     least, finding = min(nearest, key=lambda item: item[0] or 0.0)
@@ -138,6 +159,57 @@ def _rule(rule: str, findings: Sequence[Finding]) -> Html:
     caption = f"{plural(len(findings), 'value')} under this rule"
     listed = table(caption, columns, rows, muted=muted, most_rows=_MOST_SLICES)
     return tag("article", head, listed, class_="finding" if ok else "finding is-bad")
+
+
+def _limits(noun: Noun, findings: Sequence[Finding]) -> Html:
+    """What was measured beside what is allowed: the bar is the share of the limit that is used."""
+    columns = [Column("Limit"), Column("", "chart"), Column("Measured", "num"), Column("Allowed", "num")]
+    columns += [Column("Asked", "num", "Requests, rows or loads that this is about"), Column("Says")]
+    rows: list[Row] = []
+    muted: list[bool] = []
+    for finding in sorted(findings, key=lambda item: item.ok):
+        known = finding.measured is not None and math.isfinite(finding.measured)
+        rows.append(
+            [
+                tag("code", finding.rule),
+                _share(finding) if known and finding.allowed else "",
+                Cell(figure(finding.measured) if known else "", finding.measured),
+                Cell("" if finding.allowed is None else figure(finding.allowed), finding.allowed),
+                Cell(count(finding.rows) if finding.rows else "", finding.rows or None),
+                _of_limit(finding),
+            ]
+        )
+        muted.append(not finding.is_judged and finding.ok)
+    listed = table(f"{plural(len(findings), 'limit')} on serving it", columns, rows, muted=muted)
+    return tag("div", listed, _took(noun))
+
+
+def _share(finding: Finding) -> Html:
+    assert finding.measured is not None and finding.allowed
+    used = finding.measured / finding.allowed
+    if finding.rule.split()[1] == ">=":
+        used = 1.0 / used if used > 0 else math.inf
+    title = f"{finding.metric}: {figure(finding.measured)}, limit {figure(finding.allowed)}"
+    return meter(title, min(max(used, 0.0), 1.0), shape="accent-fill" if finding.ok else "bad-fill")
+
+
+def _of_limit(finding: Finding) -> Content:
+    if finding.ok and finding.is_judged:
+        return "ok"
+    return finding.reason if finding.ok else [tag("b", "not ok"), f": {finding.reason}"]
+
+
+def _took(noun: Noun) -> Html:
+    """Processor time of an answer, the champion's beside it."""
+    known = noun.measured
+    if not {"latency_us", "champion_us", "batch_us", "champion_batch_us"} <= set(known):
+        return tag("p", "")
+    one, its = figure(known["latency_us"], 3), figure(known["champion_us"], 3)
+    many, its_many = figure(known["batch_us"], 3), figure(known["champion_batch_us"], 3)
+    text = (
+        f"One row took {one} us of processor time, the champion's {its}; 256 rows {many} us, the champion's {its_many}."
+    )
+    return tag("p", text)
 
 
 def _key(value: float | None) -> float:

@@ -19,7 +19,8 @@ __all__ = ["Limits"]
 class Limits(TableCheck):
     """A column's figures must lie within the schema's `limits`, both ends included: an error.
 
-    Figures are those of `analyze` over all rows judged, and `share_distinct`, distinct values by values present. A
+    Figures are those of `analyze` over all rows judged, percentiles (p1 to p99), and `share_distinct`, distinct values
+    by values present. A
     figure that there is none of, as of no rows, is not judged. An approximate one is an error only where it lies
     outside by more than its bound, and a warning where the bound reaches over the limit. `value` and `threshold` are
     those of the first figure outside; the message has all. Cost: none with statistics at hand; else one pass over
@@ -59,13 +60,18 @@ def _figure(seen: FeatureStatistics, figure: str) -> tuple[float | None, float]:
             if count is None or not seen.num_present
             else (count / seen.num_present, bound / seen.num_present)
         )
-    value = getattr(seen, figure)
+    if figure[1:].isdigit():
+        value = seen.quantiles[int(figure[1:])] if seen.quantiles else None
+    else:
+        value = getattr(seen, figure)
     error = seen.error_bounds.get(figure)
     if value is None:
         return None, 0.0
     if error is not None:
         return float(value), float(error.error_bound)
-    if figure == "median" and seen.error_bounds:  # quantiles of a sketch are within 2^-9 of the value
+    if (
+        figure == "median" or figure[1:].isdigit()
+    ) and seen.error_bounds:  # quantiles of a sketch are within 2^-9 of the value
         return float(value), abs(float(value)) * 2.0**-9
     return float(value), 0.0
 
