@@ -42,3 +42,11 @@ def test_numbers_moved_out_of_their_range() -> None:
     before = [rng.integers(1, 900, 500) * 2 for _ in range(3)]
     sign = Recoded().find(change(before, rng.integers(1, 900, 500) * 2 + 10_000, "integer"))
     assert sign is not None and sign.words == "numbers are 10000 more than they were"
+
+
+def test_numbers_of_another_form() -> None:
+    """Numbers altogether new, with more digits than any before: the form is told."""
+    rng = np.random.default_rng(0)
+    before = [rng.integers(1000, 9999, 500) for _ in range(3)]
+    sign = Recoded().find(change(before, rng.permutation(900_000)[:500] + 100_000, "integer"))
+    assert sign is not None and sign.words == "values of the form 999999 where 9999 was usual" and sign.is_plain

@@ -12,7 +12,7 @@ from headrace.validation._mapping import renaming
 from headrace.validation._profile import Profile
 from headrace.validation._signature import Change, Sign, Signature, renamed
 
-__all__ = ["Convention"]
+__all__ = ["Convention", "by_shape"]
 
 MOST_SHAPES = 200
 MOST_UNDONE = 0.8
@@ -50,10 +50,10 @@ class Convention(Signature):
                 return renamed(change, new, f"values are {found}", is_plain=True)
             if renaming(before, after) is not None:
                 return None
-        return None if change.has_few else _by_shape(change)
+        return None if change.has_few else by_shape(change)
 
 
-def _by_shape(change: Change) -> Sign | None:
+def by_shape(change: Change) -> Sign | None:
     """Values of a form that no value had, in any slice."""
     after, known = change.after, change.everywhere.shape_counts
     if len(known) > MOST_SHAPES or after.shape_counts.keys() <= known.keys():

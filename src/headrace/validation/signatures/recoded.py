@@ -7,6 +7,7 @@ from headrace.validation._explanation import MIN_ROWS
 from headrace.validation._mapping import renaming
 from headrace.validation._profile import Profile
 from headrace.validation._signature import Change, Sign, Signature, renamed, shown
+from headrace.validation.signatures.convention import by_shape
 
 __all__ = ["Recoded"]
 
@@ -21,6 +22,7 @@ class Recoded(Signature):
     | found by | example | asks for |
     |---|---|---|
     | another range | flight 1545 is now 11545 | integers beyond all seen |
+    | another form | six digits where four were usual | a number of digits never seen |
     | one to one | `AA` is now `C01` | as many new values as went, each as frequent as an old one |
     | nothing in common | new numbers altogether | in a slice 97 % of rows, in all rows half of them |
     """
@@ -34,8 +36,10 @@ class Recoded(Signature):
         before, after = change.before, change.after
         if before.kind not in ("text", "integer") or not after.num_present or len(before.values) < 2:
             return None
-        if change.has_few or not (before.is_exact and after.is_exact):
+        if change.has_few:
             return None
+        if not (before.is_exact and after.is_exact):
+            return by_shape(change) if before.kind == "integer" else None
         unseen = after.unseen(before)
         rate = float(after.shares[unseen].sum())
         # A mark this faint neither is a fault nor hides one: what is usual counts four times at most.
@@ -49,6 +53,9 @@ class Recoded(Signature):
             if shift is not None:
                 words = f"numbers are {shown(abs(shift))} {'more' if shift > 0 else 'less'} than they were"
                 return renamed(change, beyond, words, is_plain=True)
+            found = by_shape(change)
+            if found is not None:
+                return found
         one_to_one = renaming(before, after)
         if one_to_one is not None:
             told = f": {one_to_one.words}" if one_to_one.pairs else ""
