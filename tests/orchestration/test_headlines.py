@@ -51,6 +51,20 @@ def test_each_rule_is_told_with_its_margin():
     )
 
 
+def test_intervals_are_told():
+    """Beside the value; and a value that would do, but not for sure, is refused in words and not by its margin."""
+    measured = {**MEASURED, "intervals": {"roc_auc": [0.951, 0.983]}}
+    assert "roc_auc   0.97 (0.951 to 0.983)   champion 0.96, better" in headlines("evaluate", measured)
+    value = Value.measured(
+        0.9, 50, std_error=0.04, support=50, limits=(0.0, 1.0), with_champion=None, with_baseline=None
+    )
+    verdict = Judged()
+    verdict.findings = judge_all([parse_rule("roc_auc >= 0.85")], Measurements({(): {"roc_auc": value}}))
+    (told,) = headlines("gate", {"rules": rules_result(verdict)})
+    assert told.startswith("no: roc_auc >= 0.85: 0.9 is >= 0.85; 95 % interval 0.7944 to")
+    assert "not sure enough" in told and "margin +" not in told
+
+
 def test_many_lines_are_cut_and_say_where_the_rest_is():
     """A run's end stays on the screen."""
     told = headlines("gate", {"rules": rules_result(Judged(*[f"roc_auc >= 0.{n}" for n in range(10, 19)]))})

@@ -38,7 +38,12 @@ def evaluation_result(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.champion is not None:
         champion = {name: value.value for name, value in evaluation.champion.cells[0].values.items()}
     up = {str(metric["name"]): metric.get("higher_is_better") for metric in evaluation.metrics}
-    return {**evaluation.summary, "champion": champion, "higher_is_better": up}
+    intervals = {
+        name: [value.lower, value.upper]
+        for name, value in evaluation.cells[0].values.items()
+        if value.lower is not None and value.upper is not None
+    }
+    return {**evaluation.summary, "intervals": intervals, "champion": champion, "higher_is_better": up}
 
 
 def rules_result(verdict: Verdict) -> list[dict[str, Any]]:
@@ -58,6 +63,8 @@ def rules_result(verdict: Verdict) -> list[dict[str, Any]]:
             "allowed": finding.allowed,
             "margin": margin(finding),
             "rows": finding.rows,
+            "lower": finding.lower,
+            "upper": finding.upper,
             "reason": finding.reason,
         }
         for finding in sorted(_of_rules(verdict), key=nearness)[:_MOST_KEPT]
@@ -100,7 +107,7 @@ def margin(finding: Finding) -> float | None:
 
 def figures_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a step's result that its headlines are made of; {} of a step that measured nothing."""
-    names = ("metrics", "champion", "higher_is_better", "rules", "limits", "tuned")
+    names = ("metrics", "intervals", "champion", "higher_is_better", "rules", "limits", "tuned")
     return {name: result[name] for name in names if name in result}
 
 
@@ -155,7 +162,11 @@ def _metrics(result: Mapping[str, Any]) -> Iterator[str]:
     metrics: Mapping[str, float] = result.get("metrics", {})
     champion: Mapping[str, float] = result.get("champion") or {}
     width = max(map(len, metrics), default=0)
-    texts = {name: _figure(value) for name, value in metrics.items()}
+    intervals: Mapping[str, Sequence[float]] = result.get("intervals") or {}
+    texts = {
+        name: _figure(value) + (" ({} to {})".format(*map(_figure, intervals[name])) if name in intervals else "")
+        for name, value in metrics.items()
+    }
     wide = max(map(len, texts.values()), default=0)
     for metric, text in texts.items():
         beside = ""
@@ -170,7 +181,8 @@ def _rules(result: Mapping[str, Any]) -> Iterator[str]:
     for rule in rules:
         where = "" if rule["slice"] in ("", "overall") or rule["slice"] in rule["rule"] else f" ({rule['slice']})"
         said = rule["reason"]
-        if rule["is_judged"] and rule["margin"] is not None:
+        is_unsure = not rule["ok"] and (rule["margin"] or 0.0) >= 0.0  # the value would do, its bound does not
+        if rule["is_judged"] and rule["margin"] is not None and not is_unsure:
             said = f"{_figure(rule['measured'])}, margin {rule['margin']:+.3g}"
         word = "not judged" if rule["ok"] and not rule["is_judged"] else "yes" if rule["ok"] else "no"
         yield f"{word}: {rule['rule'] or 'no rules'}{where}: {said}"
