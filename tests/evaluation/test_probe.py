@@ -13,9 +13,9 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidInput
 from headrace.evaluation import Limits, evaluate, gate
 from headrace.evaluation._probe import probe
-from headrace.evaluation._probing import wrong_of
 from headrace.model import InputColumn
 from headrace.rules import Verdict
+from headrace.serving._probing import wrong_of
 from tests.evaluation import probed
 
 RULE = ["brier <= 0.9 by value"]
@@ -94,6 +94,12 @@ def test_figures_are_beside_the_verdict_and_not_in_it(verdict, tmp_path):
     bare = Verdict.load(tmp_path)
     assert bare.ok and bare.digest == verdict.digest
     assert [one.measured for one in bare.findings if one.is_limit] == [None] * 10
+
+
+def test_a_second_attempt_gives_the_same_verdict(champion, report, verdict):
+    """Other figures, the same digest."""
+    again = gate(champion, report, rules=RULE, limits=Limits(memory_mb=600, min_prediction=0, max_prediction=1))
+    assert again.digest == verdict.digest and again.measured != verdict.measured
 
 
 def test_without_limits_a_verdict_is_what_it_was(champion, report):
@@ -206,7 +212,7 @@ def test_a_model_other_than_its_golden_rows_is_refused(report):
 
 
 LEAKING = """
-from headrace.evaluation._probing import load_served, main
+from headrace.serving._probing import load_served, main
 
 KEPT = []
 

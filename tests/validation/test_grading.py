@@ -8,7 +8,9 @@ import pytest
 from headrace.dataset import Dataset
 from headrace.errors import UnknownName
 from headrace.schema import Feature, Schema
+from headrace.schema._feature import DISTANCES
 from headrace.validation import validate
+from headrace.validation._distances import MEASURES
 from tests.validation.spans import judge, of_spans
 
 
@@ -121,3 +123,16 @@ def test_drift_of_what_the_schema_says_is_sensitive_is_hidden():
     assert told[True] == ("drift_scale", None, None)
     plain = Schema((Feature("pay", "number", is_sensitive=True),))
     assert validate(before, plain).accepted.roles == before.roles
+
+
+def test_thresholds_have_the_names_that_validation_measures_by():
+    """What a schema may say of drift and skew is what is measured, all of it; a threshold given makes an error."""
+    assert set(DISTANCES) == set(MEASURES)
+    values = [float(at % 97) for at in range(3000)]
+    before = of_spans({"1": {"x": values}})
+    data = of_spans({"1": {"x": values}, "2": {"x": [value * value / 97 for value in values]}})
+    told = {}
+    for limit in (0.05, 5.0):
+        schema = Schema((Feature("x", "number", max_drift={"wasserstein": limit}),))
+        told[limit] = validate(data, schema, previous=before).ok
+    assert told == {0.05: False, 5.0: True}

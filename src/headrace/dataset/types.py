@@ -79,12 +79,11 @@ def logical_schema(schema: pa.Schema, where: str) -> pa.Schema:
 
 def differences(schemas: Sequence[tuple[str, pa.Schema]]) -> dict[str, dict[str, pa.DataType | None]]:
     """The columns on which schemas do not agree: column -> span -> its type there, None where it is missing."""
-    names = dict.fromkeys(name for _, schema in schemas for name in schema.names)
+    types = [(span, dict(zip(schema.names, schema.types, strict=True))) for span, schema in schemas]
+    names = dict.fromkeys(name for _, by_name in types for name in by_name)
     found: dict[str, dict[str, pa.DataType | None]] = {}
     for name in names:
-        kinds: dict[str, pa.DataType | None] = {
-            span: schema.field(name).type if name in schema.names else None for span, schema in schemas
-        }
+        kinds: dict[str, pa.DataType | None] = {span: by_name.get(name) for span, by_name in types}
         if len(set(kinds.values())) > 1:
             found[name] = kinds
     return found
@@ -140,14 +139,15 @@ def shared_schema(schemas: Sequence[tuple[str, pa.Schema]], columns: Sequence[st
     if columns is not None:
         _refuse(uneven, [name for name in columns if name in uneven and name not in readable])
     names = list(dict.fromkeys(name for _, schema in schemas for name in schema.names)) if columns is None else columns
+    first = dict(zip(schemas[0][1].names, schemas[0][1], strict=True)) if schemas else {}
     fields = []
     for name in names:
         if name in readable:
             fields.append(pa.field(name, readable[name]))
         elif name not in uneven:
-            if name not in schemas[0][1].names:
-                raise UnknownName("column", name, schemas[0][1].names)
-            fields.append(schemas[0][1].field(name))
+            if name not in first:
+                raise UnknownName("column", name, list(first))
+            fields.append(first[name])
     return pa.schema(fields)
 
 

@@ -40,8 +40,8 @@ class Limits(Checked):
         The longest it may take to be loaded, proved on its golden rows and warmed up, in seconds: the quickest of
         several loads.
     growth_mb : float, optional
-        By how much the process may grow with each further load, in MiB, when the one before has been let go of: the
-        median over six.
+        By how much the process may grow with each further load, in MiB, when the one before has been let go of: over
+        six loads, what comes and goes left out.
     latency_ratio : float, optional
         How many times the champion's time one row may take: medians of both, measured in turns.
     throughput_ratio : float, optional

@@ -24,7 +24,7 @@ from headrace.rules import Finding, slice_text
 
 __all__ = ["MODULE", "Probed", "Run", "probe", "run_probe"]
 
-MODULE = "headrace.evaluation._probing"
+MODULE = "headrace.serving._probing"
 
 _MOST_MB = 4096  # that a model may take beside what Python has, where no limit was given
 _SPARE_MB = 1024  # over the limit, so that what is over it can be measured

@@ -1,8 +1,8 @@
 """The probe's process: loads a model as a server does, asks it as clients do, and writes down what it took.
 
-Run by `headrace.evaluation._probe` in a folder of its own, with limits on memory and time. It prints a JSON line as
-each stage begins and whenever something is known, so that whoever kills it knows what it was doing.
-Nothing here judges.
+Run by the gate (`headrace.evaluation._probe`) in a folder of its own, with limits on memory and time. It prints a JSON
+line as each stage begins and whenever something is known, so that whoever kills it knows what it was doing. Nothing
+here judges.
 
     {"stage": "loading"}                    begun
     {"measured": {"memory_mb": 143.2}}      a figure
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from headrace.errors import HeadraceError
-from headrace.evaluation._resident import limit_memory, peak_mb, resident_mb
+from headrace.serving._resident import limit_memory, peak_mb, resident_mb
 
 __all__ = ["Load", "main", "probe", "wrong_of"]
 
@@ -32,7 +32,7 @@ Load = Callable[[Path, str], Any]
 """(folder of a model's files, endpoint) -> `headrace.serving.Served`."""
 
 _LOADS = 6
-_WARM_LOADS = 2
+_LEAST_LOADS = 2
 _LOADS_S = 4.0  # and no further load begins
 _BATCH_ROWS = 2048
 _TURN_ROWS = 256
@@ -127,7 +127,7 @@ def _rows_of(model: Any) -> list[dict[str, Any]]:
 
 def _answers(asked: _Asked, predictions: _Predictions) -> tuple[list[dict[str, Any]], str, int]:
     """Ask the golden rows, one a request: rows that were answered, what is wrong, and how many were asked."""
-    from headrace.evaluation._asking import body_of, is_ordinary
+    from headrace.serving._asking import body_of, is_ordinary
 
     rows = _rows_of(asked.model)
     stored = asked.model.golden.column("@output.prediction").to_pylist()
@@ -154,7 +154,7 @@ def _answers(asked: _Asked, predictions: _Predictions) -> tuple[list[dict[str, A
 
 
 def _malformed(asked: _Asked, row: dict[str, Any]) -> tuple[str, int]:
-    from headrace.evaluation._asking import odd_bodies, wrong_bodies
+    from headrace.serving._asking import odd_bodies, wrong_bodies
 
     wrong: list[str] = []
     number = 0
@@ -174,7 +174,7 @@ def _malformed(asked: _Asked, row: dict[str, Any]) -> tuple[str, int]:
 
 def _columns(asked: _Asked, row: dict[str, Any], known: Sequence[str] | None) -> str:
     """Whether a row of only the columns that requests have is answered."""
-    from headrace.evaluation._asking import body_of
+    from headrace.serving._asking import body_of
 
     label = asked.model.signature.label
     if label is not None and label in row:
@@ -189,7 +189,7 @@ def _columns(asked: _Asked, row: dict[str, Any], known: Sequence[str] | None) ->
 
 
 def _slices(asked: _Asked, rows: Sequence[Mapping[str, Any]], base: dict[str, Any], predictions: _Predictions) -> None:
-    from headrace.evaluation._asking import body_of
+    from headrace.serving._asking import body_of
 
     for item in rows:
         status, answer = asked.ask(body_of([{**base, **item["values"]}]))
@@ -198,7 +198,7 @@ def _slices(asked: _Asked, rows: Sequence[Mapping[str, Any]], base: dict[str, An
 
 
 def _many(rows: Sequence[dict[str, Any]], number: int) -> bytes:
-    from headrace.evaluation._asking import body_of
+    from headrace.serving._asking import body_of
 
     some = rows[-200:]
     text = body_of(some)
@@ -207,15 +207,16 @@ def _many(rows: Sequence[dict[str, Any]], number: int) -> bytes:
 
 
 def _loads(load: Load, folder: Path) -> tuple[float, float, int]:
-    """The quickest load in seconds, by how many MiB the process grew with each further one, and how many these were.
+    """The quickest load in seconds, by how many MiB the process grows with each further one, and how many these were.
 
-    The middle of the differences from load to load: the allocator gives a large block back now and then, and takes it
-    again, which is no growth.
+    The allocator gives a large block back now and then, and takes it again, which is no growth. So it is the lesser of
+    the middle difference from load to load, and of what lies between the largest of the first loads and the smallest of
+    the last.
     """
     begun = time.monotonic()
     took, sizes = [], []
-    for turn in range(_WARM_LOADS + _LOADS):
-        if turn > _WARM_LOADS and time.monotonic() - begun > _LOADS_S:
+    for turn in range(_LOADS):
+        if turn >= _LEAST_LOADS and time.monotonic() - begun > _LOADS_S:
             break
         start = time.perf_counter()
         served = load(folder, "candidate")
@@ -223,8 +224,9 @@ def _loads(load: Load, folder: Path) -> tuple[float, float, int]:
         del served
         gc.collect()
         sizes.append(resident_mb())
-    apart = [after - before for before, after in pairwise(sizes[_WARM_LOADS - 1 :])]
-    return min(took), statistics.median(apart), len(apart)
+    half = len(sizes) // 2
+    apart = min(sizes[half:]) - max(sizes[:half])
+    return min(took), min(apart, statistics.median(after - before for before, after in pairwise(sizes))), len(sizes)
 
 
 def _turns(first: _Asked, second: _Asked, bodies: tuple[bytes, bytes], most: int) -> tuple[float, float]:
@@ -291,7 +293,7 @@ def probe(asked: Mapping[str, Any], load: Load) -> None:
 
 
 def _beside(candidate: _Asked, rows: list[dict[str, Any]], load: Load, folder: Path) -> None:
-    from headrace.evaluation._asking import body_of
+    from headrace.serving._asking import body_of
 
     try:
         champion = _Asked(load(folder, "champion"))
@@ -329,8 +331,8 @@ def _import_what_a_worker_has() -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    import headrace.evaluation._asking
     import headrace.model
+    import headrace.serving._asking
     import headrace.serving.http
     import headrace.serving.protocols.row
     import headrace.serving.shape  # noqa: F401

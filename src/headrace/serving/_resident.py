@@ -51,4 +51,5 @@ def limit_memory(memory_mb: float, timeout_s: float) -> None:
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     address_mb = (_status("VmSize") or 8192.0) + memory_mb + _RESERVED_MB
-    limit_this_process(Limits(seconds=timeout_s, memory_mb=int(address_mb)))
+    # Whoever started it watches the time; this is for when that one is gone.
+    limit_this_process(Limits(seconds=2.0 * timeout_s, memory_mb=int(address_mb)))
