@@ -34,6 +34,7 @@ from _faults_peers import Case, compare
 from _lines import machine
 
 PEER_ROWS = 20_000
+SIZES = (100, 300, 1000, 3000, 10_000, 100_000)  # rows on each side
 FLIGHTS = Path(__file__).parent.parent / "examples" / "flights"
 
 
@@ -240,7 +241,7 @@ def peer_cases(sources: Sources, seeds: Sequence[int]) -> Iterator[Case]:
         yield Case(f"clean{seed}", "clean", [], *halves)
 
 
-def power(num_tries: int) -> list[dict[str, Any]]:
+def power(num_tries: int, sizes: Sequence[int] = SIZES) -> list[dict[str, Any]]:
     """By number of rows on each side, the smallest shift seen in 90 of 100 tries: of a mean, in standard deviations,
     and of one of two shares; beyond chance ("noticed") and beyond what matters too ("drifted")."""
     import pyarrow as pa
@@ -254,7 +255,7 @@ def power(num_tries: int) -> list[dict[str, Any]]:
         return Profile.of(fold.extract(fold.add(fold.create(1), Rows(pa.record_batch({"x": values})), None))[0])
 
     lines = []
-    for num_rows in (100, 300, 1000, 3000, 10_000, 100_000):
+    for num_rows in sizes:
         for what, shifts in (("mean", np.arange(1, 81) * 0.02), ("share", np.arange(1, 81) * 0.01)):
             smallest: dict[str, float | None] = {"noticed": None, "drifted": None}
             for shift in shifts.tolist():
@@ -335,14 +336,14 @@ def main() -> None:
     engine = LocalEngine(states=StateCache(_Kept(), code="bench"))  # type: ignore[arg-type]
     counts = {"faults": 500, "pairs": 1000, "mixture": 100, "power": 100}
     if arguments.tiny:
-        counts = {"faults": 30, "pairs": 10, "mixture": 4, "power": 3}
+        counts = {"faults": 8, "pairs": 3, "mixture": 2, "power": 1}
     with tempfile.TemporaryDirectory() as place:
         sources = Sources(Path(place), arguments.tables.split(","), arguments.tiny)
         for part in arguments.part.split(","):
             count = arguments.count or counts[part]
             seeds = [arguments.first + 2 * turn for turn in range(count)]
             if part == "power":
-                for line in power(count):
+                for line in power(count, SIZES[:2] if arguments.tiny else SIZES):
                     print(json.dumps(line), flush=True)
                 continue
             records = []

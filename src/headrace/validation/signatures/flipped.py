@@ -9,6 +9,7 @@ __all__ = ["Flipped"]
 
 MIN_PART = 0.35
 TIMES_SPREAD = 3.0
+RARELY = 1e-8  # shares between the two may have many causes: chance must not be one
 
 
 class Flipped(Signature):
@@ -49,7 +50,11 @@ def _in_part(change: Change, was: float, now: float) -> Sign | None:
     rate = (now - was) / (1 - 2 * was) if abs(was - 0.5) >= 0.1 else 0.0
     if len(change.history) < 3 or not MIN_PART <= rate <= 1.2 or abs(now - was) < TIMES_SPREAD * _spread(change):
         return None
-    second = _word(change.before.values[1], change.before.kind)
+    before, after = change.before, change.after
+    counts = int(before.counts[1]), before.num_present, int(after.counts[1]), after.num_present
+    if abs(now - was) <= share_noise(*counts, RARELY):
+        return None
+    second = _word(before.values[1], before.kind)
     return Sign(
         abs(now - was),
         rate,
