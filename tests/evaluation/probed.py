@@ -67,6 +67,18 @@ def beyond(builder: GraphBuilder, x: str) -> str:
     return builder.node("Mul", [x, builder.number(3.0)])
 
 
+def fails_for_large_numbers(columns=COLUMNS) -> bytes:
+    """Looks up place 99 of a table of one where x is above 1e307 and no infinity, which is no golden row's."""
+    builder = GraphBuilder(columns)
+    x = builder.column("x").name
+    is_large = builder.node(
+        "And", [builder.compare(">", x, builder.number(1e307)), builder.compare("<", x, builder.number(np.inf))]
+    )
+    place = builder.where(is_large, builder.integer(99), builder.integer(0))
+    found = builder.node("Gather", [builder.number(0.5), place])
+    return builder.finish({"prediction": (builder.cast(found, np.float32), np.float32, 1)})
+
+
 def _plus(builder: GraphBuilder, x: str, much: str) -> str:
     """x, in a way that needs `much` worked out first."""
     return builder.node("Add", [x, builder.node("Mul", [much, builder.number(0.0)])])

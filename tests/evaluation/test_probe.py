@@ -13,7 +13,7 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidInput
 from headrace.evaluation import Limits, evaluate, gate
 from headrace.evaluation._probe import probe
-from headrace.model import InputColumn
+from headrace.model import InputColumn, Model
 from headrace.rules import Verdict
 from headrace.serving._probing import wrong_of
 from tests.evaluation import probed
@@ -152,6 +152,12 @@ def test_nan_among_the_evaluated_rows_is_refused(champion, dataset):
     assert "12 of 600 evaluated rows have no finite prediction" in refused(judge(bad, report))["predictions"]
 
 
+def test_a_model_that_fails_for_odd_values_is_refused(report):
+    """What no golden row has, and any client may send: an answer that is the server's fault is none."""
+    odd = Model(probed.fails_for_large_numbers(), probed.model().signature, sample=probed.sample())
+    assert refused(judge(odd, report)) == {"malformed": "'x' = 1e308: status 500"}
+
+
 def test_predictions_beyond_their_range_are_refused(report):
     """A probability over 1, and a row that shows it."""
     found = refused(judge(probed.model(probed.beyond, golden=None), report))
@@ -188,7 +194,7 @@ def test_a_bomb_is_refused_and_takes_nothing_with_it(report, body, says):
     bomb = probed.model(body)
     assert len(bomb.onnx) < 10_000
     findings = judge(bomb, report, memory_mb=600, timeout_s=6)
-    assert refused(findings)["loads"].startswith(says), refused(findings)
+    assert findings["loads"].reason.startswith(says) and not findings["loads"].ok
     assert not any(findings[name].ok for name in ("answers", "malformed", "predictions", "memory_mb", "load_s"))
 
 
@@ -260,6 +266,7 @@ def test_a_probe_that_ends_otherwise_is_a_no(champion, report, text, says):
     """Crashed, ended, silent: nothing is let pass."""
     found, measured = probe(champion, report, Limits(memory_mb=600), champion, run=runs(text))
     assert not any(finding.ok for finding in found) and measured == {}
+    assert not any(finding.is_judged for finding in found)
     assert found[0].reason.startswith(says)  # an init process that aborts ends by another signal
 
 

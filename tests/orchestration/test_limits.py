@@ -35,3 +35,16 @@ def test_a_model_is_measured_beside_the_champion_of_the_store(project, prepared,
     assert main(["show", "gate"]) == 0
     text = Path(capsys.readouterr().out.strip()).read_text()
     assert "Safe to serve" in text and "it takes more memory than is allowed" in text
+
+
+def test_a_probe_that_was_late_is_tried_again(project, prepared, monkeypatch):
+    """It is a no, and no step's result but this one's: the machine may have been at fault."""
+    monkeypatch.chdir(project.folder)
+    months = prepared(project)
+    months.rewrite(RULES, f"{RULES}, limits=hr.Limits(memory_mb=600, timeout_s=0.1)")
+    months.deliver("04", month(4))
+    first = months.run()
+    said = first.steps["gate"].result
+    assert not first.ok and "it was stopped after 0.1 s" in said["items"][0]
+    again = months.run()
+    assert again.steps["gate"].state != "cached" and again.steps["evaluate"].state == "cached"

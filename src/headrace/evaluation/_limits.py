@@ -19,7 +19,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "throughput_ratio": (1e-6, 1e3),
     "min_prediction": (-math.inf, math.inf),
     "max_prediction": (-math.inf, math.inf),
-    "timeout_s": (1, 3600),
+    "timeout_s": (0.1, 3600),
 }
 _NEEDED = ("timeout_s",)
 

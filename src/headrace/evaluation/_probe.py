@@ -55,6 +55,9 @@ class Probed:
         How many requests, or rows, each of these was about.
     refused : str
         Why it went no further; "" where it did.
+    is_lost : bool
+        Whether its process ended otherwise than it does: late, killed, crashed. That may be the machine's fault, and
+        says nothing of the model for sure.
     champion : str
         Why the champion could not be measured; "" where it could.
     """
@@ -63,6 +66,7 @@ class Probed:
     found: dict[str, str] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
     refused: str = ""
+    is_lost: bool = False
     champion: str = ""
 
 
@@ -160,13 +164,14 @@ def _read(ended: contained.Contained) -> Probed:
             probed.refused = f"{stage}: {told['refused']}"
     is_whole = is_done and probed.found.keys() >= _ASKED
     if not is_whole and not probed.refused and not probed.found.get("answers"):
+        probed.is_lost = True
         probed.refused = f"{stage}: {ended.stopped or f'its process ended with status {ended.status}'}"
     return probed
 
 
 def _served(probed: Probed, evaluation: Evaluation, model: Model, limits: Limits) -> Iterator[Finding]:
     """Whether it can be served: loaded, asked, and answering what is a prediction."""
-    yield _finding("loads", "loads", 1, probed.refused or None, is_known=True)
+    yield _finding("loads", "loads", 1, probed.refused or None, is_known=not probed.is_lost)
     yield _told(probed, "answers", "answers its golden rows")
     yield _told(probed, "malformed", "refuses what is malformed")
     yield _told(probed, "columns", "needs no column that requests lack")
@@ -194,9 +199,7 @@ def _told(probed: Probed, name: str, rule: str) -> Finding:
 def _finding(metric: str, rule: str, rows: int, wrong: str | None, *, is_known: bool) -> Finding:
     ok = is_known and wrong is None
     reason = wrong or ("yes" if is_known else "not asked: the probe did not come so far")
-    return Finding(
-        rule, metric, "", None, None, None, rows, ok=ok, reason=reason, is_judged=is_known or not ok, is_limit=True
-    )
+    return Finding(rule, metric, "", None, None, None, rows, ok=ok, reason=reason, is_judged=is_known, is_limit=True)
 
 
 def _evaluated(evaluation: Evaluation, low: float | None, high: float | None) -> tuple[str, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headrace.canonical import digest
 from headrace.errors import HeadraceError, InvalidInput
@@ -16,6 +16,9 @@ from headrace.orchestration.mapping import SPAN_DATASET
 from headrace.orchestration.verbs import VERBS
 from headrace.orchestration.waivers import binding
 from headrace.orchestration.worker import Context, Done
+
+if TYPE_CHECKING:
+    from headrace.rules import Finding
 
 __all__ = ["run_verb"]
 
@@ -130,6 +133,7 @@ def _gate(arguments: dict[str, Any], context: Context) -> Done:
     done = Done({"verdict": verdict}, {"ok": verdict.ok, "rules": rules_result(verdict)})
     if arguments.get("limits") is not None:
         done.result["limits"] = limits_result(verdict)
+        done.is_kept = _is_settled(verdict.findings)
     reason = arguments["evaluation"].champion_reason
     if reason:
         done.result["warnings"] = [f"not compared with the champion: {reason}"]
@@ -140,6 +144,14 @@ def _gate(arguments: dict[str, Any], context: Context) -> Done:
         done.result["items"] = said[:_MOST_ITEMS]
         done.result["num_items"] = len(said)
     return done
+
+
+def _is_settled(findings: Sequence[Finding]) -> bool:
+    """Whether the probe of limits came to its end: what was killed or late is a no that the next run tries again."""
+    limits = [finding for finding in findings if finding.is_limit]
+    loads = next(finding for finding in limits if finding.metric == "loads")
+    unsure = any(not finding.ok and not finding.is_judged for finding in limits)
+    return loads.is_judged and not (loads.ok and unsure)
 
 
 def _measurable(digest: str | None, context: Context) -> Any:
