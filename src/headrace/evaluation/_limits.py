@@ -35,7 +35,7 @@ class Limits(Checked):
     ----------
     memory_mb : float, optional
         The most memory, in MiB, that a server process which serves this model alone may have resident, at its peak:
-        loading it, and answering 2,048 rows in one request. About 175 are Python's and what it serves with.
+        loading it, and answering 2,048 rows in one request. About 180 are Python's and what it serves with.
     load_s : float, optional
         The longest it may take to be loaded, proved on its golden rows and warmed up, in seconds: the quickest of
         several loads.
