@@ -30,6 +30,18 @@ def test_a_yes_says_what_was_nearest(nouns):
     assert "Nearest to its limit: roc_auc" in root.text
 
 
+def test_what_is_not_sure_enough_is_told_so(nouns):
+    """A value on the right side whose interval reaches over the limit: its ends are drawn and told."""
+    evaluation = nouns["evaluation"]
+    found = evaluation["roc_auc"]
+    between = (found.lower + found.value) / 2.0
+    root = check_page(page("verdict", hr.gate(None, evaluation, rules=[f"roc_auc >= {between}", "roc_auc > 0.2"])))
+    assert "not surely beyond the limit" in next(root.all("h1")).text
+    first = next(root.all("article"))
+    assert "not sure enough" in first.text and "95 % interval" in first.text
+    assert f"{found.lower:.4g} to {found.upper:.4g}" in first.text
+
+
 def test_no_rules_is_a_no(nouns):
     """Nothing was judged: said so, without a drawing."""
     root = check_page(page("verdict", hr.gate(None, nouns["evaluation"], rules=[])))

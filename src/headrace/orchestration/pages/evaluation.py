@@ -118,7 +118,7 @@ def _metrics(noun: Noun) -> Html:
     has_interval = any(value.lower is not None for value in noun.cells[0].values.values())
     columns = [Column("Metric"), Column("Value", "num")]
     if has_interval:
-        columns.append(Column("Interval", "num"))
+        columns.append(Column("95 % interval", "num"))
     if noun.champion is not None:
         columns += [Column("Champion", "num"), Column("Difference", "num"), Column("")]
     columns += [Column("Baseline", "num"), Column("Better is")]

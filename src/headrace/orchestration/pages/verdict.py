@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from headrace.errors import HeadraceError
 from headrace.orchestration.headlines import margin
 from headrace.report import (
     Cell,
@@ -25,7 +26,7 @@ from headrace.report import (
     tag,
 )
 from headrace.report.figures import NOTHING, aligned, count, figure, plural
-from headrace.rules import Finding
+from headrace.rules import Finding, parse_rule
 from headrace.rules import Verdict as Noun
 
 __all__ = ["Verdict"]
@@ -105,7 +106,23 @@ def _where(finding: Finding) -> str:
 def _why(finding: Finding) -> str:
     if finding.measured is None or finding.allowed is None:
         return ""
+    ends = _interval(finding)
+    if ends is not None and (margin(finding) or 0.0) > 0.0:
+        shown = f"{figure(ends[0])} to {figure(ends[1])} at 95 %"
+        return f"is {figure(finding.measured)} ({shown}), not surely beyond the limit {figure(finding.allowed)}"
     return f"is {figure(finding.measured)}, the limit {figure(finding.allowed)}"
+
+
+def _interval(finding: Finding) -> tuple[float, float] | None:
+    """The ends of what was judged, as values: those of a difference are put beside what it is a difference from."""
+    if finding.lower is None or finding.upper is None:
+        return None
+    try:
+        is_difference = parse_rule(finding.rule).reference != "number"
+    except HeadraceError:  # a verdict of a later grammar
+        return None
+    beside = (finding.bound or 0.0) if is_difference else 0.0
+    return beside + finding.lower, beside + finding.upper
 
 
 def _lead(noun: Noun, failed: Sequence[Finding]) -> Content:
@@ -129,10 +146,14 @@ def _rule(rule: str, findings: Sequence[Finding]) -> Html:
     word = tag("span", "holds" if ok else "does not hold", class_=f"tone {'good' if ok else 'bad'}")
     head = tag("p", tag("code", rule or "no rules"), " ", word)
     values = [value for finding in findings for value in (finding.measured, finding.allowed, finding.bound)]
+    values += [end for finding in findings for end in _interval(finding) or ()]
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     pad = 0.08 * (high - low) or abs(low) * 0.02 or 0.5
     columns = [Column("Slice"), Column("Rows", "num"), Column("", "chart"), Column("Measured", "num")]
+    has_interval = any(finding.lower is not None for finding in findings)
+    if has_interval:
+        columns.append(Column("95 % interval", "num", "Judged is its end, not the value"))
     columns += [Column("Limit", "num"), Column("Margin", "num", "How far it is on the right side"), Column("Says")]
     rows: list[Row] = []
     muted: list[bool] = []
@@ -142,7 +163,9 @@ def _rule(rule: str, findings: Sequence[Finding]) -> Html:
     apart_texts = aligned([margin(finding) for finding in ordered], 3)
     for finding, apart_text in zip(ordered, apart_texts, strict=True):
         apart = margin(finding)
-        mark = Dot(finding.measured, limit=finding.allowed, is_bad=not finding.ok)
+        ends = _interval(finding)
+        lower, upper = ends or (None, None)
+        mark = Dot(finding.measured, lower, upper, limit=finding.allowed, is_bad=not finding.ok)
         title = f"{finding.slice}: {figure(finding.measured)}, limit {figure(finding.allowed)}"
         rows.append(
             [
@@ -150,6 +173,7 @@ def _rule(rule: str, findings: Sequence[Finding]) -> Html:
                 Cell(count(finding.rows), finding.rows),
                 dot(title, mark, (low - pad, high + pad)) if finding.measured is not None and known else "",
                 Cell(next(measured), finding.measured),
+                *([NOTHING if ends is None else f"{figure(ends[0])} to {figure(ends[1])}"] if has_interval else []),
                 Cell(next(allowed), finding.allowed),
                 Cell(("+" if apart is not None and apart > 0 else "") + apart_text, apart),
                 _says(finding),
@@ -220,7 +244,8 @@ def _says(finding: Finding) -> Content:
     if finding.ok and finding.is_judged:
         return "ok"
     if not finding.ok:
-        return [tag("b", "not ok"), "" if finding.is_judged else f": {finding.reason}"]
+        why = "" if finding.is_judged else f": {finding.reason}"
+        return [tag("b", "not ok"), ": not sure enough" if (margin(finding) or 0.0) > 0.0 else why]
     return finding.reason
 
 
