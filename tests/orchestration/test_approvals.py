@@ -403,8 +403,10 @@ def test_a_worker_ends_what_nobody_answered(project):
     assert "waits at approval, until " in messages(project)
     with store_of(project) as store:
         (row,) = store.runs()
-        start(project, "worker")
+        worker = start(project, "worker")
         wait_until(lambda: store.run(row.run_id).state == "rejected", "the end of the run", 120)
+    worker.terminate()
+    worker.wait(60)
     assert call(project, "run", project.file.name, "--set", "n=30")[0] == 3
     time.sleep(1.0)
     assert call(project, "resume")[0] == 1, messages(project)

@@ -88,7 +88,7 @@ def test_bytes_go_all_the_way(tmp_path: Path) -> None:
     assert data.num_rows == 60
     assert data.to_arrow()["path"].to_pylist()[:3] == ["0/0.png", "0/12.png", "0/15.png"]
     statistics = hr.analyze(data)
-    assert statistics["content"].type == "other" and statistics["size_bytes"].max == 29 * 5
+    assert statistics["content"].type == "binary" and statistics["size_bytes"].max == 29 * 5
     assert hr.validate(data, hr.infer_schema(statistics)).ok
     (tmp_path / "saved").mkdir()
     data.save(tmp_path / "saved")

@@ -177,7 +177,7 @@ class Story:
         self.inbox()
         self.take({"overview-waiting": "/", "approvals-asked": "/approvals", "run-waiting": f"/runs/{run}"})
         evidence = page.get_by_role("listitem").filter(has_text="Evidence")
-        expect(evidence).to_contain_text(re.compile(r"roc_auc 0\.\d+, champion 0\.\d+"))
+        expect(evidence).to_contain_text(re.compile(r"roc_auc 0\.\d+ \(0\.\d+ to [01][.\d]*\), champion 0\.\d+"))
         evidence.get_by_role("link").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("roc_auc")
         self.facts["read"] = page.get_by_role("heading", level=1).inner_text()
