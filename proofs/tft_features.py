@@ -74,6 +74,7 @@ def ours(rows: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray[Any, Any]], l
 def main() -> None:
     """Ask both, compare, sum up."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--share", type=int, default=1, help="makes no difference: it takes seconds")
     parser.add_argument("--seed", type=int, default=1)
     rows = rows_of(parser.parse_args().seed)
     if not PEER.exists():

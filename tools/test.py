@@ -76,7 +76,7 @@ def main() -> None:
         raise SystemExit(f"the second run was not the first one again: {first} {second}")
     run("proofs at 1/50", python, "proofs/run.py", "all", "--share", "50", "--seed", "1", "--jobs", "2")
     run("tiny benchmarks", python, "benchmarks/run.py", "all", "--tiny", "--no-peers")
-    run("all tests", python, "-m", "pytest", "-n", "2")
+    run("all tests", python, "-m", "pytest", "-n", "3")  # many wait for processes
     run("tests with PyTorch", ".venvs/torch/bin/python", "-m", "pytest", "-n", "2", "tests/adapters/torch")
     run("the wheel on other Pythons", python, "tools/interpreters.py")
 

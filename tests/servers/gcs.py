@@ -118,11 +118,17 @@ class Bucket:
             self.put(prefix + path.relative_to(folder).as_posix(), path.read_bytes())
 
     def vanish(self) -> None:
-        """Remove the bucket and all that is in it."""
-        for key in self.names():
-            self.delete(key)
-        with contextlib.suppress(urllib.error.HTTPError):
-            self.server.ask("DELETE", f"/storage/v1/b/{self.name}")
+        """Remove the bucket and all that is in it, whatever is put there meanwhile."""
+        for attempt in range(20):
+            try:
+                for key in self.names():
+                    self.delete(key)
+                self.server.ask("DELETE", f"/storage/v1/b/{self.name}")
+                return
+            except urllib.error.HTTPError as error:
+                if error.code == 404 and attempt:  # gone by now
+                    return
+        raise AssertionError(f"bucket {self.name} does not go")
 
 
 @contextlib.contextmanager
