@@ -1,7 +1,15 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
 from headrace.evaluation._best_threshold import BestThreshold
-from headrace.evaluation._contract import Metric, MetricResult, SumMetric, make_metrics, member_name, ratio
+from headrace.evaluation._contract import (
+    Metric,
+    MetricResult,
+    SumMetric,
+    by_class,
+    make_metrics,
+    member_name,
+    ratio,
+)
 from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
@@ -20,6 +28,7 @@ __all__ = [
     "SliceResults",
     "SumMetric",
     "ThresholdMetric",
+    "by_class",
     "evaluate",
     "evaluate_predictions",
     "gate",

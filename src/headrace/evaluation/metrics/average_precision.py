@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._contract import Metric, ratio
+from headrace.evaluation._contract import Metric, by_class, ratio
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 
 __all__ = ["AveragePrecision"]
@@ -54,7 +54,9 @@ class AveragePrecision(Metric):
         lifted, lowered = result.through(share * (1.0 - precision)), result.through(share * precision)
         run = result.find(groups, prediction)
         of_positive = precision[run] - self.value(result)[groups] + lifted[run]
-        return ratio(np.where(label == 1.0, of_positive, -lowered[run]), result.positive[groups])
+        positive = result.positive[groups]
+        of_positive, of_negative = ratio(of_positive, positive), ratio(-lowered[run], positive)
+        return by_class(label, groups, len(result.num_rows), of_positive, of_negative)
 
     @staticmethod
     def _called(result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._contract import Metric, ratio
+from headrace.evaluation._contract import Metric, by_class, ratio
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 
 __all__ = ["KolmogorovSmirnov"]
@@ -57,7 +57,8 @@ class KolmogorovSmirnov(Metric):
             for run, whole in ((result.run_positive, result.positive), (result.run_negative, negative))
         ]
         of_positive = ratio(taken - share[0][groups], result.positive[groups])
-        return np.where(label == 1.0, of_positive, -ratio(taken - share[1][groups], negative[groups]))
+        of_negative = -ratio(taken - share[1][groups], negative[groups])
+        return by_class(label, groups, num_groups, of_positive, of_negative)
 
     @staticmethod
     def _apart(result: ScoreCurveResult) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._contract import Metric, ratio
+from headrace.evaluation._contract import Metric, by_class, ratio
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 
 __all__ = ["RocAuc"]
@@ -60,7 +60,7 @@ class RocAuc(Metric):
         area = self.value(result)[groups]
         of_positive = ratio(ratio(beaten, negative) - area, positive)
         of_negative = ratio(1.0 - ratio(below, positive) - area, negative)
-        return np.where(label == 1.0, of_positive, of_negative)
+        return by_class(label, groups, len(result.num_rows), of_positive, of_negative)
 
     def value(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """Pairs ranked rightly among all pairs."""
