@@ -5,11 +5,11 @@ from headrace.evaluation._contract import (
     Metric,
     MetricResult,
     SumMetric,
-    by_class,
     make_metrics,
     member_name,
     ratio,
 )
+from headrace.evaluation._curve import CurveMetric, by_class
 from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
@@ -20,6 +20,7 @@ from headrace.evaluation._threshold import Confusion, ThresholdMetric
 __all__ = [
     "BestThreshold",
     "Confusion",
+    "CurveMetric",
     "Evaluation",
     "Limits",
     "Metric",

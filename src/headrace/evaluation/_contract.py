@@ -22,7 +22,7 @@ from headrace.errors import InvalidInput, Misuse
 from headrace.fold import Fold
 from headrace.fold.sums import Sums, SumsResult
 
-__all__ = ["Metric", "MetricResult", "SumMetric", "by_class", "make_metrics", "member_name", "ratio"]
+__all__ = ["Metric", "MetricResult", "SumMetric", "make_metrics", "member_name", "ratio"]
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int32]
@@ -170,25 +170,6 @@ def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
     [0.5, nan]
     """
     return np.asarray(numerator / np.where(denominator == 0, np.nan, denominator), np.float64)
-
-
-def by_class(
-    label: Floats, groups: Groups, num_groups: int, of_positive: npt.NDArray[Any], of_negative: npt.NDArray[Any]
-) -> Floats:
-    """Influences of the rows of two classes, each a mean over its class, float64[num_rows].
-
-    Their squares underestimate by (n - 1) / n for a class of n rows, which is made good here; one row alone says
-    nothing of how far others would be from it: NaN.
-
-    Source: DeLong, DeLong and Clarke-Pearson (1988), whose variances divide by n - 1 in each class.
-    """
-    is_positive = label == 1.0
-    told = np.where(is_positive, of_positive, of_negative).astype(np.float64)
-    for is_of_class in (is_positive, ~is_positive):
-        num = np.bincount(groups[is_of_class], minlength=num_groups)
-        factor = np.sqrt(np.where(num > 1, num / np.maximum(num - 1, 1), np.nan))
-        told[is_of_class] *= factor[groups[is_of_class]]
-    return told
 
 
 def make_metrics(metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:

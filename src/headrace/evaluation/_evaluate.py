@@ -16,7 +16,7 @@ from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
-from headrace.evaluation._measure import CONSTANT, measure, to_array
+from headrace.evaluation._measure import CONSTANT, measure, one_chunk, to_array
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.fold import ROW_ID
 from headrace.model import Model
@@ -149,23 +149,18 @@ def evaluate_predictions(
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
-    labels = as_floats(_one_chunk(table[label]), f"label {label!r}")
+    labels = as_floats(one_chunk(table[label]), f"label {label!r}")
     is_labelled = ~np.isnan(labels)
     kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
-    scores = _one_chunk(kept[prediction])
+    scores = one_chunk(kept[prediction])
     if scores.type not in (pa.float32(), pa.float64()):
         scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
     columns = {LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
     if weight is not None:
-        columns[WEIGHT] = to_array(as_weights(_one_chunk(kept[weight]), weight, "the table of predictions"))
+        columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
     columns.update({name: kept[name] for spec in specs for name in spec.columns})
     num_dropped = table.num_rows - kept.num_rows
     return _finish(pa.table(columns), {}, chosen, specs, engine or LocalEngine(), num_dropped=num_dropped)
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _specs(slices: Slices, column_names: Sequence[str]) -> list[SliceSpec]:

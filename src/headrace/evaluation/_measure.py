@@ -22,7 +22,7 @@ from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
 
-__all__ = ["CONSTANT", "Columns", "measure", "to_array"]
+__all__ = ["CONSTANT", "Columns", "measure", "one_chunk", "to_array"]
 
 Floats = npt.NDArray[np.float64]
 Columns = Sequence[str]
@@ -61,6 +61,7 @@ def measure(
     cells: list[list[SliceResults]] = [[] for _ in range(len(predictions) + 1)]
     share = mean = float("nan")
     constants: dict[int, list[Any]] = {}
+    with_constant: dict[bool, Judged] = {}
     for number, (cut, groups) in enumerate(zip(cuts, grouped, strict=True)):
         results = [fold.extract(state) for fold, state in zip(folds, groups.states, strict=True)]
         names = _slices(groups.keys, groups.num_groups)
@@ -68,16 +69,16 @@ def measure(
         if number == 0:
             share, mean = _mean(of_model, is_binary=True), _mean(of_model, is_binary=False)
             constants = _constants(table, metrics, specs, label, engine, weight, mean)
+            with_constant = {
+                is_binary: judged.with_constant(share if is_binary else mean)
+                for is_binary in {metric.is_binary for metric in metrics}
+            }
         row_groups = _row_groups(cut, table)
         values: list[list[list[Value]]] = [[] for _ in cells]
         for index, metric in enumerate(metrics):
-            constant = share if metric.is_binary else mean
             by_model = [results[model * len(metrics) + index] for model in range(len(predictions))]
-            by_model.append(
-                _of_constant(metric, by_model[0], constant) if metric.is_binary else constants[index][number]
-            )
-            whole = judged.with_constant(constant)
-            spread = spread_of(metric, whole, row_groups, by_model)
+            by_model.append(_of_constant(metric, by_model[0], share) if metric.is_binary else constants[index][number])
+            spread = spread_of(metric, with_constant[metric.is_binary], row_groups, by_model)
             for model, result in enumerate(by_model):
                 is_constant = model == len(predictions)
                 values[model].append(_values(metric, result, by_model[0], spread, model, is_constant=is_constant))
@@ -90,14 +91,18 @@ def _judged(
     table: pa.Table, label: str, predictions: Columns, weight: str | None, row_id: pa.ChunkedArray | None
 ) -> Judged:
     def floats(name: str) -> Floats:
-        return as_floats(_whole(table[name]), name) + 0.0
+        return as_floats(one_chunk(table[name]), name) + 0.0
 
-    ids = None if row_id is None else _whole(row_id).to_numpy(zero_copy_only=False).astype(np.uint64, copy=False)
+    ids = None
+    if row_id is not None and len(row_id):
+        whole = one_chunk(row_id)  # by its buffer: to_numpy imports pandas where that is installed
+        ids = np.frombuffer(whole.buffers()[1], np.uint64, count=whole.offset + len(whole))[whole.offset :]
     weights = None if weight is None else floats(weight)
     return Judged(floats(label), tuple(floats(name) for name in predictions), weights, ids)
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
     whole = column.combine_chunks()
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 

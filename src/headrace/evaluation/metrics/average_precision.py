@@ -8,14 +8,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._contract import Metric, by_class, ratio
-from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
+from headrace.evaluation._contract import ratio
+from headrace.evaluation._curve import CurveMetric, by_class
+from headrace.fold.score_curve import ScoreCurveResult
 
 __all__ = ["AveragePrecision"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AveragePrecision(Metric):
+class AveragePrecision(CurveMetric):
     """The mean precision at the scores of the positive rows: each score is taken as the threshold once.
 
     Chance is the share of positive rows, so it tells models of rare events apart where roc_auc is near 1 for all. NaN
@@ -28,10 +29,6 @@ class AveragePrecision(Metric):
     higher_is_better: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "no row is positive"
-
-    def needs(self, label: str, prediction: str) -> ScoreCurve:
-        """The exact score curve."""
-        return ScoreCurve(label, prediction)
 
     def support(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """The positive rows."""

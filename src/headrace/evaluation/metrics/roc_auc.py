@@ -8,14 +8,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._contract import Metric, by_class, ratio
-from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
+from headrace.evaluation._contract import ratio
+from headrace.evaluation._curve import CurveMetric, by_class
+from headrace.fold.score_curve import ScoreCurveResult
 
 __all__ = ["RocAuc"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RocAuc(Metric):
+class RocAuc(CurveMetric):
     """The probability that a positive row scores higher than a negative one, ties counting half; 0.5 is chance.
 
     Needs rows of both classes. Exact: no binning of scores.
@@ -30,14 +31,6 @@ class RocAuc(Metric):
     higher_is_better: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "needs both positive and negative rows"
-
-    def needs(self, label: str, prediction: str) -> ScoreCurve:
-        """The exact score curve."""
-        return ScoreCurve(label, prediction)
-
-    def support(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
-        """The rows of the rarer class."""
-        return np.minimum(result.positive, result.weight - result.positive)
 
     def influence(
         self,
