@@ -130,7 +130,7 @@ def in_process(model: Any, bodies: list[bytes], rounds: int) -> dict[str, float]
     best = [[float("inf")] * 3 for _ in bodies]
     for _ in range(rounds):
         for quickest, body, unit in zip(best, bodies, units, strict=True):
-            request = Request("POST", path, body, time.perf_counter_ns(), unit)
+            request = Request("POST", path, body, time.perf_counter_ns(), {"headrace-unit": unit})
             for place, serving in enumerate((None, alone, divided)):
                 begun = time.perf_counter_ns()
                 if serving is None:

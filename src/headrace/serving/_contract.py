@@ -1,6 +1,6 @@
 """What a protocol is: a translator between a client's bytes and the serving core, with no state of its own.
 
-A protocol owns every path under its `prefix`. It is handed a whole request and returns a whole answer; it raises
+A protocol owns every path under its `prefixes`. It is handed a whole request and returns a whole answer; it raises
 InvalidRequest for the caller's faults and UnknownName for an endpoint or version that is not there, and
 the HTTP door turns those into status 400 and 404 with `{"error": "..."}`. It never sees a socket, and it never
 hands a client's value to a model: only the model's codec does that.
@@ -10,11 +10,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
+from typing import Protocol as Protocol_
 
 from headrace.serving.core import Serving
 
-__all__ = ["Answer", "Protocol", "Request"]
+__all__ = ["Answer", "Headers", "Protocol", "Request"]
+
+
+class Headers(Protocol_):
+    """What a door has of a request's headers."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value of a header, its name in lower case; None where it was not sent."""
+
+
+_NO_HEADERS: Headers = MappingProxyType({})
 
 # Named tuples, because one of each is made for every request: a frozen dataclass takes three times as long to make.
 
@@ -32,16 +44,20 @@ class Request(NamedTuple):
         The body; empty for GET.
     started_ns : int
         When it came, by `time.perf_counter_ns`.
-    unit : str
-        The header `headrace-unit`: what is to stay with one version; "" without it. Read only while the traffic of an
-        endpoint is divided.
+    headers : object with `get(name) -> str or None`
+        The headers, asked for by their names in lower case.
     """
 
     method: str
     path: str
     body: bytes
     started_ns: int = 0
-    unit: str = ""
+    headers: Headers = _NO_HEADERS
+
+    @property
+    def unit(self) -> str:
+        """The header `headrace-unit`: what is to stay with one version; "" without it."""
+        return self.headers.get("headrace-unit") or ""
 
 
 class Answer(NamedTuple):
@@ -56,7 +72,7 @@ class Answer(NamedTuple):
 class Protocol(ABC):
     """The contract; see the module's docstring."""
 
-    prefix: ClassVar[str]
+    prefixes: ClassVar[tuple[str, ...]]
     routes: ClassVar[tuple[str, ...]] = ()  # "POST /v1/models/NAME:predict", for whoever asks for one there is not
 
     @abstractmethod

@@ -79,7 +79,7 @@ class Door:
         if protocols is None:
             protocols = [find("protocol", name)() for name in names("protocol")]
         self._protocols = list(protocols)
-        self._prefixes = tuple(one.prefix for one in self._protocols)
+        self._prefixes = tuple(prefix for one in self._protocols for prefix in one.prefixes)
         own = ("GET /health/live", "GET /health/ready")
         self._routes = sorted((*own, *(route for one in self._protocols for route in one.routes)))
         self._threads = asyncio.Semaphore(1)
@@ -100,11 +100,9 @@ class Door:
             if answer is None:
                 if announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES:
                     body = await protocol()
-                    unit = (headers.get("headrace-unit") or "") if self.serving.routes else ""
-                    answer = self.translate(Request(method, path, body, started_ns, unit))
+                    answer = self.translate(Request(method, path, body, started_ns, headers))
                 else:
-                    unit = headers.get("headrace-unit") or ""
-                    answer = await self._answer_large(protocol, announced, path, method, started_ns, unit)
+                    answer = await self._answer_large(protocol, announced, path, method, started_ns, headers)
                 if type(answer) is not Answer:
                     answer = await answer
             told = [("content-type", answer.media_type), *answer.headers]
@@ -154,7 +152,7 @@ class Door:
         return True
 
     async def _answer_large(
-        self, protocol: Any, announced: str | None, path: str, method: str, started_ns: int, unit: str
+        self, protocol: Any, announced: str | None, path: str, method: str, started_ns: int, headers: Any
     ) -> Any:
         """A request whose body is large, missing, or of a size nobody announced: read with care, run on a thread."""
         body: bytes | None = b""
@@ -164,7 +162,7 @@ class Door:
             return _refusal(
                 413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb"
             )
-        request = Request(method, path, body, started_ns, unit)
+        request = Request(method, path, body, started_ns, headers)
         if len(body) <= _SMALL_BODY_BYTES:
             return self.translate(request)
         async with self._threads:
@@ -187,7 +185,7 @@ class Door:
         """The answer, or what is to be awaited for it."""
         try:
             for protocol in self._protocols:
-                if request.path.startswith(protocol.prefix):
+                if request.path.startswith(protocol.prefixes):
                     answer = protocol.answer(self.serving, request)
                     if answer is not None:
                         return answer

@@ -6,18 +6,7 @@ from typing import Any
 
 import orjson
 
-from headrace.errors import InvalidRequest
-from headrace.serving.core import Served
-
-__all__ = ["read_rows", "write_predictions"]
-
-
-def read_rows(served: Served, body: bytes) -> Any:
-    """The lanes of a request's rows. Raises InvalidRequest for what is no row of this model, and for no row at all."""
-    lanes = served.model.codec.from_json(body)
-    if not len(next(iter(lanes.values()))):
-        raise InvalidRequest("'instances' is empty", expected="at least one row")
-    return lanes
+__all__ = ["write_predictions"]
 
 
 def write_predictions(prediction: Any) -> bytes:

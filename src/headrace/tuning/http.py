@@ -48,7 +48,7 @@ class StudyProtocol(Protocol):
         Where studies lie.
     """
 
-    prefix = "/studies"
+    prefixes = ("/studies",)
     routes = (
         "GET /studies",
         "GET /studies/NAME",

@@ -36,12 +36,12 @@ _MOST = 10_000
 class Reward(Protocol):
     """Rewards in JSON; see the module's docstring for the routes."""
 
-    prefix: ClassVar[str] = "/rewards"
+    prefixes: ClassVar[tuple[str, ...]] = ("/rewards",)
     routes: ClassVar[tuple[str, ...]] = ("POST /rewards",)
 
     def answer(self, serving: Serving, request: Request) -> Answer | Awaitable[Answer] | None:
         """One route."""
-        if request.path != self.prefix:
+        if request.path != "/rewards":
             return None
         if request.method != "POST":
             return Answer(405, orjson.dumps({"error": f"use POST: {_SHAPE}"}), headers=(("allow", "POST"),))

@@ -29,12 +29,12 @@ from urllib.parse import unquote
 
 import orjson
 
-from headrace.errors import InvalidInput
 from headrace.serving._contract import Answer, Protocol, Request
+from headrace.serving.answering import ask
 from headrace.serving.core import Served, Serving
+from headrace.serving.exchange import Asking, Reply
 from headrace.serving.protocols.reward import take_rewards
-from headrace.serving.routed import predict
-from headrace.serving.rows import read_rows, write_predictions
+from headrace.serving.rows import write_predictions
 
 __all__ = ["Row"]
 
@@ -47,7 +47,7 @@ _REWARD = ":reward"
 class Row(Protocol):
     """Raw rows in JSON; see the module's docstring for the routes."""
 
-    prefix: ClassVar[str] = _LIST
+    prefixes: ClassVar[tuple[str, ...]] = (_LIST,)
     routes: ClassVar[tuple[str, ...]] = (
         "GET /v1/models",
         "GET /v1/models/NAME",
@@ -65,12 +65,7 @@ class Row(Protocol):
         is_predict = name != "" and "/" not in name and ":" not in name
         if request.method == "POST":
             if is_predict:
-                served = serving.get(_name(name))
-                route = serving.routes.get(served.endpoint)
-                if route is not None:
-                    status, body, headers = predict(serving, route, request.body, request.unit, request.started_ns)
-                    return Answer(status, body, headers=headers)
-                return _predict(serving, served, request)
+                return _predict(serving, _name(name), request)
             if rest.endswith(_REWARD):
                 return take_rewards(serving, request.body, serving.get(_name(rest[: -len(_REWARD)])).endpoint)
             if rest in serving.endpoints:
@@ -115,18 +110,20 @@ def _list(serving: Serving, method: str) -> Answer:
     return Answer(200, orjson.dumps({"models": found}))
 
 
-def _predict(serving: Serving, served: Served, request: Request) -> Answer:
-    lanes, prediction, status = None, None, 500
-    try:
-        lanes = read_rows(served, request.body)
-        prediction = served.model.predict_lanes(lanes)["prediction"]
-        body = write_predictions(prediction)
-        status = 200
-    except InvalidInput as error:
-        body, status, lanes = orjson.dumps({"error": str(error)}), 400, None
-    finally:
-        identity = serving.note(served, request.started_ns, status, lanes, prediction)
-    return Answer(status, body, headers=(*served.headers, ("headrace-request-id", identity)))
+def _predict(serving: Serving, endpoint: str, request: Request) -> Answer | Awaitable[Answer]:
+    body = request.body
+
+    def read(served: Served) -> Any:
+        return served.model.codec.from_json(body)
+
+    unit = request.unit if serving.routes else ""
+    return ask(serving, Asking(endpoint, read, request.started_ns, unit), _write)
+
+
+def _write(reply: Reply) -> Answer:
+    if reply.problem is not None:
+        return Answer(400, orjson.dumps({"error": str(reply.problem)}), headers=reply.headers)
+    return Answer(200, write_predictions(reply.prediction), headers=reply.headers)
 
 
 def _status(serving: Serving, name: str) -> Answer:
