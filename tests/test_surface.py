@@ -33,6 +33,7 @@ NAMES = [
     "gate",
     "infer_schema",
     "ingest",
+    "inspect",
     "latest",
     "load_schema",
     "open_store",

@@ -33,6 +33,7 @@ _NAMES = {
     "gate": _VERBS,
     "infer_schema": _VERBS,
     "ingest": _VERBS,
+    "inspect": _VERBS,
     "latest": _VERBS,
     "load_schema": _VERBS,
     "open_store": "headrace.orchestration",

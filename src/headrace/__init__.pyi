@@ -17,6 +17,7 @@ from headrace.orchestration.verbs import evaluate_predictions as evaluate_predic
 from headrace.orchestration.verbs import gate as gate
 from headrace.orchestration.verbs import infer_schema as infer_schema
 from headrace.orchestration.verbs import ingest as ingest
+from headrace.orchestration.verbs import inspect as inspect
 from headrace.orchestration.verbs import latest as latest
 from headrace.orchestration.verbs import load_schema as load_schema
 from headrace.orchestration.verbs import previous as previous

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["run_verb"]
 
 _MOST_ITEMS = 100
-_READERS = ("analyze", "evaluate", "train", "transform", "tune", "validate")
+_READERS = ("analyze", "evaluate", "inspect", "train", "transform", "tune", "validate")
 
 
 def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
@@ -205,6 +205,13 @@ def _evaluate(arguments: dict[str, Any], context: Context) -> Done:
     return Done({"evaluation": evaluation}, evaluation_result(evaluation))
 
 
+def _inspect(arguments: dict[str, Any], context: Context) -> Done:
+    inspection = VERBS["inspect"].load()(**arguments)
+    first = ", ".join(f"{one.column} {one.drop:.3g}" for one in inspection.importance[:3])
+    said = f"{inspection.metric} {inspection.value:.4g}; without a column it loses most by {first}"
+    return Done({"inspection": inspection}, {"inspected": inspection.summary, "summary": said})
+
+
 def _tune(arguments: dict[str, Any], context: Context) -> Done:
     from headrace.tuning import tune
 
@@ -259,6 +266,7 @@ _BODIES: dict[str, Callable[[dict[str, Any], Context], Done]] = {
     "gate": _gate,
     "ingest": _ingest,
     "ingest_span": _ingest_span,
+    "inspect": _inspect,
     "load_schema": _load_schema,
     "push": _push,
     SPAN_DATASET: _ingest,

@@ -25,6 +25,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "transform_graph": ("a transform graph", "hr.transform(features, dataset) makes one"),
     "model": ("a model", "hr.train(trainer, graph, dataset) makes one, hr.Model.load(folder) reads one"),
     "evaluation": ("an evaluation", "hr.evaluate(model, dataset, metrics=[...]) makes one"),
+    "inspection": ("an inspection", "hr.inspect(model, dataset) makes one"),
     "verdict": ("a verdict", "hr.gate(model, evaluation, rules=[...]) makes one"),
     "trainer": ("a trainer", "hr.XGBoost(max_depth=8) is one"),
     "tuning": ("a tuning", "hr.tune(trainer, graph, dataset) makes one"),

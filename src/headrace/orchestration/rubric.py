@@ -130,7 +130,21 @@ def _tuned(run: Happened) -> Said:
     return (True, "parameters were searched for") if any(True for _ in run.did("tune")) else None
 
 
+def _earns(run: Happened) -> Said:
+    for _, result in run.did("inspect"):
+        idle = (result.get("inspected") or {}).get("idle")
+        if idle is not None and not idle:
+            return True, "every column was dealt out anew, and the model got surely worse without each"
+        if idle is not None:
+            return False, f"dealt out anew, columns the model is not surely better with: {', '.join(idle[:5])}"
+    return None
+
+
 def _simpler(run: Happened) -> Said:
+    for _, result in run.did("inspect"):
+        _, lower, _ = (result.get("inspected") or {}).get("worse", {}).get("linear", (None, None, None))
+        if lower is not None and lower > 0:
+            return True, "a linear model of the same columns was surely worse on the same rows"
     if any("baseline" in rule for rule in run.rules):
         return True, "a rule held the model to the baseline"
     return (False, "the baseline was measured beside it") if any(True for _ in run.did("evaluate")) else None
@@ -198,7 +212,7 @@ ITEMS: tuple[Item, ...] = (
         "D",
         [
             ("what features must be is written down", "review the schema: headrace schemas accept", _schema),
-            ("each feature earns its place", "leave features out in turn and compare: nothing records that yet"),
+            ("each feature earns its place", "hr.inspect(model, examples)", _earns),
             ("no feature costs too much", "measure what each takes at serving: nothing records that yet"),
             ("what data may be used is kept to", "tell it in the schema and check it: nothing records that yet"),
             ("privacy is looked after", 'name what identifies people: hr.ingest(..., sensitive=["email"])', _privacy),
@@ -214,7 +228,11 @@ ITEMS: tuple[Item, ...] = (
             ("offline metrics go with what counts online", "compare rewards with metrics: nothing records that yet"),
             ("parameters were searched for", "hr.tune(trainer, graph, examples)", _tuned),
             ("what an old model costs is known", "evaluate earlier versions on new data: nothing records that yet"),
-            ("a simpler model is not better", 'a rule: "log_loss <= baseline"', _simpler),
+            (
+                "a simpler model is not better",
+                'hr.inspect(model, examples), or a rule: "log_loss <= baseline"',
+                _simpler,
+            ),
             ("it is good enough on all slices", 'a rule: "roc_auc >= 0.8 on every carrier with 1000 rows"', _slices),
             ("it is fair to groups", "slices=[...] by a sensitive column, and a rule on it", _inclusion),
         ],

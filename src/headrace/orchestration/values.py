@@ -36,6 +36,7 @@ CLASSES: dict[str, str] = {
     "transform_graph": "headrace.transformation:TransformGraph",
     "model": "headrace.model:Model",
     "evaluation": "headrace.evaluation:Evaluation",
+    "inspection": "headrace.inspection:Inspection",
     "verdict": "headrace.rules:Verdict",
     "trainer": f"{__name__}:TrainerFile",
     "tuning": "headrace.tuning:Tuning",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature as of_function
 from typing import Any, TypeVar
 
 from headrace.calls import an, bind, user_line
@@ -32,6 +32,7 @@ __all__ = [
     "gate",
     "infer_schema",
     "ingest",
+    "inspect",
     "latest",
     "load_schema",
     "previous",
@@ -79,7 +80,7 @@ class Verb:
 VERBS: dict[str, Verb] = {}
 
 # Verbs that need to know which column is the label: a table as it stands cannot say.
-_LEARNING = ("train", "tune", "evaluate")
+_LEARNING = ("train", "tune", "evaluate", "inspect")
 
 
 def _verb(
@@ -88,7 +89,7 @@ def _verb(
     def wrap(function: Function) -> Function:
         verb = Verb(function.__name__, target, outputs, takes or {}, passes)
         VERBS[verb.name] = verb
-        signature = inspect.signature(function)
+        signature = of_function(function)
 
         @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
@@ -370,6 +371,11 @@ def evaluate_predictions(
     engine: Any = None,
 ) -> Any:
     """Measure predictions made elsewhere; see `headrace.evaluation.evaluate_predictions`."""
+
+
+@_verb("headrace.inspection:inspect", {"inspection": "inspection"}, {"model": "model", "dataset": "dataset"})
+def inspect(model: Any, dataset: Any, *, metric: Any = None, max_rows: int = 10_000, engine: Any = None) -> Any:
+    """What a model makes of its columns, and how far a linear model gets; see `headrace.inspection.inspect`."""
 
 
 @_verb(
