@@ -15,7 +15,7 @@ from headrace.model._values import EXPECTED, is_bad_text, show
 from headrace.model.columns import NULL_TEXT, InputColumn, Layout
 from headrace.schema import canonical_array, kind_of
 
-__all__ = ["read_batch"]
+__all__ = ["column_of", "read_batch", "read_codes", "read_numbers"]
 
 
 def _plain(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -60,7 +60,8 @@ def _texts(array: pa.Array, column: InputColumn) -> npt.NDArray[np.object_]:
     return found
 
 
-def _column(batch: Any, column: InputColumn) -> Any:
+def _typed(batch: Any, column: InputColumn) -> Any:
+    """The column as it lies in the batch, of a kind that fits. Raises UnknownName or InvalidSchema."""
     index = batch.schema.get_field_index(column.name)
     if index < 0:
         names = batch.schema.names
@@ -68,13 +69,9 @@ def _column(batch: Any, column: InputColumn) -> Any:
             raise InvalidSchema(f"column {show(column.name)} appears twice", where="table")
         raise UnknownName("column", column.name, names, where="table")
     array = batch.column(index)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
-        if isinstance(array, pa.ChunkedArray):
-            array = pa.array([], array.type)
     kind = kind_of(array.type)
     if kind == "null" and column.is_nullable:
-        return pa.nulls(len(array), pa.float64() if column.kind == "number" else pa.int64())
+        return array
     if kind != column.kind and not (kind == "integer" and column.kind == "number"):
         raise InvalidSchema(
             f"column {show(column.name)} is {array.type}",
@@ -82,6 +79,70 @@ def _column(batch: Any, column: InputColumn) -> Any:
             expected=f"{column.kind} ({EXPECTED[column.kind]})",
         )
     return array
+
+
+def column_of(batch: Any, column: InputColumn) -> Any:
+    """The column as one array; InvalidSchema where it is of another kind, UnknownName where there is none."""
+    array = _typed(batch, column)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.array([], array.type)
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), pa.float64() if column.kind == "number" else pa.int64())
+    return array
+
+
+def read_codes(batch: Any, column: InputColumn) -> tuple[npt.NDArray[np.int32], pa.Array]:
+    """A text column as (codes, distinct texts): a null row's code is the number of distinct texts.
+
+    The texts are not checked; those of a dictionary that no row means are left out. Raises as `column_of`.
+    Cost: about 10 ns a row and 0.1 us a distinct text.
+    """
+    array = _typed(batch, column)
+    if pa.types.is_null(array.type):
+        return np.zeros(len(array), np.int32), pa.array([], pa.large_string())
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        array = canonical_array(column_of(batch, column), name=column.name)
+    encoded = array.dictionary_encode()
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
+    distinct = chunks[-1].dictionary if chunks else pa.array([], pa.large_string())
+    codes = np.empty(len(array), np.int32)
+    start = 0
+    for chunk in chunks:  # of one dictionary, which grows from chunk to chunk
+        indices = chunk.indices
+        codes[start : start + len(chunk)] = _plain(
+            indices.fill_null(len(distinct)) if indices.null_count else indices, np.int32
+        )
+        start += len(chunk)
+    return codes, distinct
+
+
+def read_numbers(batch: Any, column: InputColumn) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """A column of another kind than text: float64[num_rows] or int64[num_rows], and where it is not null.
+
+    NaN is one NaN, what lies under a null is NaN or 0. Raises as `read_batch`. Cost: no copy where nothing is null and
+    the type is the lane's own.
+    """
+    array = column_of(batch, column)
+    if pa.types.is_dictionary(array.type):
+        array = canonical_array(array, name=column.name)
+    valid = _valid(array)
+    if not column.is_nullable:
+        _refuse_nulls(column, valid)
+    if column.kind == "number":
+        numbers = canonical_array(array, name=column.name).cast(pa.float64(), safe=False)
+        values = _plain(numbers.fill_null(np.nan) if numbers.null_count else numbers, np.float64)
+        is_nan = np.isnan(values)
+        if is_nan.any():
+            values = np.where(is_nan, np.nan, values)  # one NaN: others would show in the features' bytes
+    else:
+        whole = canonical_array(array, name=column.name).cast(pa.int64())
+        values = _plain(whole.fill_null(0) if whole.null_count else whole, np.int64)
+    if column.refuses_nan and np.isnan(values).any():
+        raise _refuse(column, int(np.flatnonzero(np.isnan(values))[0]), "NaN where none is allowed")
+    _refuse_range(column, values, valid)
+    return values, valid
 
 
 def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> Lanes:
@@ -97,35 +158,19 @@ def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> La
             lanes[lane] = np.empty((num_rows, len(getattr(layout, lane))), dtype)
     places = {"number": 0, "integer": 0, "text": 0, "present": 0}
     for column in columns:
-        array = _column(batch, column)
         place = places[column.lane]
         places[column.lane] += 1
         if column.kind == "text":
+            array = column_of(batch, column)
             if not pa.types.is_int64(array.type):
-                values = _texts(array, column)
+                texts = _texts(array, column)
             else:  # a column of type null
-                values = np.full(num_rows, NULL_TEXT, np.object_)
-            lanes["text"][:, place] = values
+                texts = np.full(num_rows, NULL_TEXT, np.object_)
+            lanes["text"][:, place] = texts
             if not column.is_nullable:
-                _refuse_nulls(column, values != NULL_TEXT)
+                _refuse_nulls(column, texts != NULL_TEXT)
             continue
-        if not pa.types.is_dictionary(array.type):
-            valid = _valid(array)
-        else:
-            array = canonical_array(array, name=column.name)
-            valid = _valid(array)
-        if not column.is_nullable:
-            _refuse_nulls(column, valid)
-        if column.kind == "number":
-            numbers = canonical_array(array, name=column.name).cast(pa.float64(), safe=False)
-            values = _plain(numbers.fill_null(np.nan), np.float64).copy()
-            values[np.isnan(values)] = np.nan  # one NaN: others would show in the features' bytes
-        else:
-            whole = canonical_array(array, name=column.name).cast(pa.int64())
-            values = _plain(whole.fill_null(0), np.int64)
-        if column.refuses_nan and np.isnan(values).any():
-            raise _refuse(column, int(np.flatnonzero(np.isnan(values))[0]), "NaN where none is allowed")
-        _refuse_range(column, values, valid)
+        values, valid = read_numbers(batch, column)
         lanes[column.lane][:, place] = values
         if column.has_present_bit:
             lanes["present"][:, places["present"]] = valid

@@ -20,14 +20,14 @@ import pyarrow.compute as pc
 
 from headrace.dataset.tables import as_table
 from headrace.errors import InvalidRequest
-from headrace.model._arrow import read_batch
+from headrace.model._arrow import read_batch, read_codes, read_numbers
 from headrace.model._rows import Lanes, RowReader
 from headrace.model._tensors import read_tensors
 from headrace.model._values import show
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
 from headrace.model.prelude import values_of
 
-__all__ = ["NULL_TEXT", "Codec", "Lanes"]
+__all__ = ["NULL_TEXT", "Codec", "Lanes", "read_codes", "read_numbers"]
 
 _SHAPE = '{"instances": [{"column": value, ...}, ...]}'
 

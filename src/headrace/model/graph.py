@@ -98,6 +98,7 @@ class GraphBuilder:
         self._initializers: dict[str, Any] = {}
         self._pieces: dict[str, dict[str, str]] = {}
         self._column_of: dict[str, InputColumn] = {}
+        self._own_inputs: dict[str, tuple[npt.DTypeLike, int]] = {}
 
     # --- writing nodes
 
@@ -187,6 +188,11 @@ class GraphBuilder:
         return self.node("Gather", [whole, self.integer(0)], axis=-1)
 
     # --- raw columns
+
+    def input(self, name: str, dtype: npt.DTypeLike, width: int = 1) -> str:
+        """An input [N, width] of its own beside the lanes, for graphs that are run on many rows at once; its name."""
+        self._own_inputs[name] = dtype, width
+        return name
 
     def column(self, name: str) -> Value:
         """One raw column as a tensor [N, 1] of its kind. Raises UnknownName. Cost: one Split a lane, shared."""
@@ -290,7 +296,7 @@ class GraphBuilder:
         renamed: dict[str, str] = {}
         copies: list[Any] = []
         for name, (tensor, _, _) in outputs.items():
-            if name in self.lanes or name in made or name in self._initializers:
+            if name in self.lanes or name in self._own_inputs or name in made or name in self._initializers:
                 raise InvalidInput(f"output {name!r} has the name of another tensor", fix="choose another name")
             if tensor in made and tensor not in renamed:
                 renamed[tensor] = name
@@ -311,6 +317,11 @@ class GraphBuilder:
             [
                 onnx.helper.make_tensor_value_info(name, _element_type(_LANE_DTYPE[name]), ["N", len(self.lanes[name])])
                 for name in inputs
+            ]
+            + [
+                onnx.helper.make_tensor_value_info(name, _element_type(dtype), ["N", width])
+                for name, (dtype, width) in self._own_inputs.items()
+                if name in needed
             ],
             [
                 onnx.helper.make_tensor_value_info(name, _element_type(dtype), ["N", width])

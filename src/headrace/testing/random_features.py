@@ -267,18 +267,25 @@ def check(seed: int, *, names: tuple[str, ...] = ()) -> str:
     many = [{column.name: row[column.name] for column in columns} for row in many]
     table = table_of(many, columns)
     whole = applied_matrix(graph, table)
+    cut = graph.matrix_of(pa.concat_tables([table.slice(0, 60), table.slice(60)]), few_rows=0)
+    _compare(graph, seed, "cut at its texts", np.ascontiguousarray(cut), whole)
     for size in BATCHES:
         for road in (_by_batch, _by_rows, _by_json, _by_tensors):
             pieces = [
                 graph.matrix(road(graph, many[first : first + size], table.slice(first, size), columns))
                 for first in range(0, len(many), size)
             ]
-            served = np.concatenate(pieces)
-            if served.tobytes() != whole.tobytes():
-                differ = np.flatnonzero((served.view(np.uint32) != whole.view(np.uint32)).any(axis=0))
-                named = [graph.matrix_names[place] for place in differ.tolist()]
-                raise AssertionError(f"seed {seed}, {road.__name__[1:]}, {size} rows at a time: {named} differ")
+            _compare(graph, seed, f"{road.__name__[1:]}, {size} rows at a time", np.concatenate(pieces), whole)
     return hashlib.sha256(graph.digest.encode() + whole.tobytes()).hexdigest()
+
+
+def _compare(
+    graph: TransformGraph, seed: int, road: str, found: npt.NDArray[np.float32], whole: npt.NDArray[np.float32]
+) -> None:
+    if found.tobytes() != whole.tobytes():
+        differ = np.flatnonzero((found.view(np.uint32) != whole.view(np.uint32)).any(axis=0))
+        named = [graph.matrix_names[place] for place in differ.tolist()]
+        raise AssertionError(f"seed {seed}, {road}: {named} differ")
 
 
 Lanes = dict[str, npt.NDArray[Any]]

@@ -39,6 +39,7 @@ class NumberGraph:
         self.feature_widths = (1,) * num_features
         self.columns = tuple(InputColumn(name, "number") for name in self.feature_names)
         self.codec = Codec(self.columns)
+        self.is_out_of_fold = False
 
     def build(self, builder: GraphBuilder) -> str:
         """The features tensor, float32 [N, num_features]."""
@@ -48,6 +49,10 @@ class NumberGraph:
     def matrix(self, lanes: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         """The same without a graph: one cast."""
         return np.asarray(lanes["number"].astype(np.float32))
+
+    def matrix_of(self, table: Any) -> npt.NDArray[np.float32]:
+        """The same, of a table."""
+        return self.matrix(self.codec.from_batch(table))
 
     def training_matrix(
         self, lanes: Mapping[str, npt.NDArray[Any]], row_id: npt.NDArray[np.uint64]

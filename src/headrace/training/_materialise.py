@@ -63,8 +63,10 @@ def _transform(graph: Any, dataset: Dataset, rows: Rows, names: list[str], is_fi
         label = label[known]
         weight = None if weight is None else weight[known]
         row_id = row_id[known]
-    lanes = graph.codec.from_batch(batch)
-    matrix = graph.training_matrix(lanes, row_id) if is_fitted else graph.matrix(lanes)
+    if is_fitted and graph.is_out_of_fold:
+        matrix = graph.training_matrix(graph.codec.from_batch(batch), row_id)
+    else:
+        matrix = np.ascontiguousarray(graph.matrix_of(batch))
     chosen = np.argsort(row_id, kind="stable")[:MAX_GOLDEN_ROWS]
     few = batch.take(pa.array(chosen))
     sample = pa.table([canonical_array(few.column(name), name=name) for name in names], names)
@@ -77,8 +79,8 @@ def materialise(graph: Any, dataset: Dataset, split: str | None, *, num_threads:
     Parameters
     ----------
     graph : TransformGraph
-        What computes features; `codec`, `columns`, `feature_names`, `feature_kinds`, `feature_widths`, `matrix` and
-        `training_matrix` are used.
+        What computes features; `codec`, `columns`, `feature_names`, `feature_kinds`, `feature_widths`,
+        `is_out_of_fold`, `matrix_of` and `training_matrix` are used.
     dataset : Dataset
         With a label.
     split : str or None
@@ -88,7 +90,7 @@ def materialise(graph: Any, dataset: Dataset, split: str | None, *, num_threads:
         0 = one for each core. The result is the same for any number.
 
     Raises Misuse where there is no label, or where the label is among the columns the features read.
-    Cost: about 1 us a row and thread for 12 columns; memory for the whole matrix.
+    Cost: about 0.2 us a row and thread for 12 columns, and as much for labels and row ids; memory for the whole matrix.
     """
     target = dataset.roles.label
     names = [column.name for column in graph.columns]

@@ -15,8 +15,8 @@ from headrace.engine import Work
 from headrace.errors import InvalidInput
 from headrace.fold import Fold, Rows
 from headrace.transformation._contract import LABEL
+from headrace.transformation._cut import CutGraph
 from headrace.transformation._program import Constants, Program
-from headrace.transformation._values import NodeValues
 from headrace.transformation.expressions import PINNED
 
 __all__ = ["Derive", "fit", "levels"]
@@ -52,15 +52,14 @@ class Derive(Work):
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns the nodes are computed from."""
-        read = [column.name for column in _node_values(self.program, self.nodes).codec.columns] if self.nodes else []
+        read = _cut(self.program, self.nodes).columns if self.nodes else ()
         return tuple(dict.fromkeys([*read, *([] if self.label is None else [self.label])]))
 
     def __call__(self, rows: Rows) -> Rows:
         """The derived columns alone; the engine joins the raw ones to them."""
         found: dict[str, pa.Array] = {}
         if self.nodes:
-            values = _node_values(self.program, self.nodes)
-            derived = values.of_lanes(values.codec.from_batch(rows.batch))
+            derived = _cut(self.program, self.nodes).values(rows.batch)
             found = {_column_name(index): array for index, array in derived.items()}
         if self.label is not None:
             found[LABEL] = pa.array(as_labels(rows.batch.column(self.label), self.label, self.positive))
@@ -68,8 +67,8 @@ class Derive(Work):
 
 
 @functools.lru_cache(maxsize=8)
-def _node_values(program: str, nodes: tuple[int, ...]) -> NodeValues:
-    return NodeValues(Program.from_plain(from_canonical(program.encode())), nodes)
+def _cut(program: str, nodes: tuple[int, ...]) -> CutGraph:
+    return CutGraph(Program.from_plain(from_canonical(program.encode())), nodes, is_matrix=False)
 
 
 def levels(program: Program) -> list[list[int]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +27,7 @@ from headrace.model.graph import GraphBuilder
 from headrace.model.prelude import run_steps
 from headrace.model.session import cuts_texts, open_session, run_bounded
 from headrace.transformation._contract import NUM_PARTS, Op
+from headrace.transformation._cut import CutGraph, TooWide
 from headrace.transformation._program import Program
 from headrace.transformation._values import NodeValues
 from headrace.transformation.diff import GraphDiff, diff_graphs
@@ -35,6 +37,8 @@ __all__ = ["TransformGraph"]
 
 _BATCH_ROWS = 8192
 _TASK_ROWS = 32768
+_TABLE_ROWS = 1 << 19  # what is cut at once: bounds the texts that are held
+_FEW_ROWS = 1024  # so few pay for no further sessions
 
 
 class TransformGraph(Shown):
@@ -221,6 +225,58 @@ class TransformGraph(Shown):
                 out[index] = graph.matrix({name: lane[index] for name, lane in lanes.items()})
         return out
 
+    def matrix_of(self, table: Any, *, few_rows: int = _FEW_ROWS) -> npt.NDArray[np.float32]:
+        """float32[num_rows, len(matrix_names)] of a pyarrow Table or RecordBatch; `matrix`'s bytes, column by column.
+
+        Many rows take the cut graph (`headrace.transformation._cut`): what texts alone decide is computed once a
+        distinct text; up to `few_rows` take the graph that serves.
+        Raises what `Codec.from_batch` raises, naming row and column.
+        Cost: about 0.1 us a row for 12 columns on one core; large tables use all cores. Memory: the matrix, and 4 bytes
+        a row and text column for half a million rows at a time.
+        """
+        whole = np.empty((table.num_rows, len(self.matrix_names)), dtype=np.float32, order="F")
+        if isinstance(table, pa.RecordBatch):
+            table = pa.Table.from_batches([table])
+        try:
+            if table.num_rows <= _TASK_ROWS:
+                self._fill(table, whole, few_rows, None)
+            else:
+                with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+                    for start in range(0, table.num_rows, _TABLE_ROWS):
+                        stop = start + _TABLE_ROWS
+                        self._fill(table.slice(start, _TABLE_ROWS), whole[start:stop], few_rows, pool)
+        except InvalidInput:
+            self.codec.from_batch(table)  # says the same, with the row's place in the whole table
+            raise
+        return whole
+
+    def _fill(
+        self, table: pa.Table, out: npt.NDArray[np.float32], few_rows: int, pool: ThreadPoolExecutor | None
+    ) -> None:
+        def run(function: Callable[[int], None], number: int) -> None:
+            for _ in map(function, range(number)) if pool is None else pool.map(function, range(number)):
+                pass
+
+        if table.num_rows > few_rows and self._cut is not None:
+            places = [0, *itertools.accumulate(self.feature_widths)][:-1]
+            with contextlib.suppress(TooWide):
+                self._cut.fill(table, out, places, run)
+                return
+        batches = table.to_batches(max_chunksize=_TASK_ROWS)
+        starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]
+
+        def fill(at: int) -> None:
+            out[starts[at] : starts[at + 1]] = self.matrix(self.codec.from_batch(batches[at]))
+
+        run(fill, len(batches))
+
+    @functools.cached_property
+    def _cut(self) -> CutGraph | None:
+        try:
+            return CutGraph(self._program, [index for _, index in self.expressions.features], is_matrix=True)
+        except TooWide:
+            return None
+
     def apply(self, table: Any) -> pa.Table:
         """The features of a table's or batch's rows, in order.
 
@@ -236,26 +292,9 @@ class TransformGraph(Shown):
             fixed size.
 
         Raises what `Codec.from_batch` raises, naming row and column.
-        Cost: about 0.5 us a row for 12 columns on one core; large tables use all cores.
+        Cost: as `matrix_of`.
         """
-        table = self.codec.table_of(table, "apply")
-        whole = np.empty((table.num_rows, len(self.matrix_names)), dtype=np.float32, order="F")
-        batches = [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=_TASK_ROWS)
-        starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]
-
-        def fill(batch: pa.RecordBatch, start: int) -> None:
-            whole[start : start + batch.num_rows] = self.matrix(self.codec.from_batch(batch))
-
-        if len(batches) > 1:
-            try:
-                with ThreadPoolExecutor(min(len(batches), len(os.sched_getaffinity(0)))) as pool:
-                    for _ in pool.map(fill, batches, starts):
-                        pass
-            except InvalidInput:
-                self.codec.from_batch(table)  # says the same, with the row's place in the whole table
-                raise
-        elif batches:
-            fill(batches[0], 0)
+        whole = self.matrix_of(self.codec.table_of(table, "apply"))
         arrays, first = [], 0
         for kind, width in zip(self.feature_kinds, self.feature_widths, strict=True):
             part = np.ascontiguousarray(whole[:, first : first + width])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -136,15 +136,26 @@ class Program:
         name = self.derived_name(index)
         return any(item.name == name for column in self.columns for item in column.derived)
 
-    def emit(self, builder: GraphBuilder, wanted: Iterable[int]) -> dict[int, Value]:
-        """Write the nodes that the wanted ones need; every value has a row for each row of the batch."""
-        nodes = self.expressions.nodes
+    def needed(self, wanted: Iterable[int], known: Collection[int] = ()) -> list[int]:
+        """The nodes that the wanted ones need, ascending; those that are known need nothing."""
         needed = set(wanted)
-        for index in range(len(nodes) - 1, -1, -1):
-            if index in needed and not isinstance(self.ops[index], PreludeOp):
-                needed.update(nodes[index].inputs)
-        values: dict[int, Value] = {}
-        for index in sorted(needed):
+        for index in range(len(self.ops) - 1, -1, -1):
+            if index in needed and index not in known and not isinstance(self.ops[index], PreludeOp):
+                needed.update(self.expressions.nodes[index].inputs)
+        return sorted(needed)
+
+    def emit(
+        self, builder: GraphBuilder, wanted: Iterable[int], known: Mapping[int, Value] | None = None
+    ) -> dict[int, Value]:
+        """Write the nodes that the wanted ones need; every value has a row for each row of the batch.
+
+        `known` are values that the builder has already: nothing is written for them, nor for what only they need.
+        """
+        nodes = self.expressions.nodes
+        values: dict[int, Value] = dict(known or {})
+        for index in self.needed(wanted, values):
+            if index in values:
+                continue
             node, op = nodes[index], self.ops[index]
             if op is None:
                 values[index] = (

@@ -16,7 +16,7 @@ from headrace.model.session import open_session
 from headrace.schema import Kind, arrow_type
 from headrace.transformation._program import Program
 
-__all__ = ["NodeValues"]
+__all__ = ["NodeValues", "values_as_arrow"]
 
 _DTYPE: dict[str, npt.DTypeLike] = {"number": np.float64, "boolean": np.bool_, "text": object}
 
@@ -58,24 +58,29 @@ class NodeValues:
         """
         found = dict(zip(self._names, self._session.run(self._names, lanes), strict=True))
         num_rows = len(next(iter(lanes.values())))
-        return {index: self._array(index, found, num_rows) for index in self.indices}
+        return {
+            index: values_as_arrow(self.kinds[index], found[f"value {index}"], found.get(f"present {index}"), num_rows)
+            for index in self.indices
+        }
 
-    def _array(self, index: int, found: dict[str, Any], num_rows: int) -> pa.Array:
-        kind, values = self.kinds[index], found[f"value {index}"]
-        if values.shape[1] > 1:
-            return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-        values = values.reshape(-1)
-        present = found.get(f"present {index}")
-        if present is not None:
-            missing = ~np.broadcast_to(present.reshape(-1), (num_rows,))
-        elif kind == "number":
-            missing = np.isnan(values)
-        elif kind == "text":
-            missing = values == NULL_TEXT
-        else:
-            missing = np.zeros(num_rows, dtype=np.bool_)
-        if kind == "text":
-            items = [None if is_missing else item for item, is_missing in zip(values, missing, strict=True)]
-            return pa.array(items, pa.large_string())
-        storage = pa.array(values, mask=missing if missing.any() else None)
-        return storage if kind in ("number", "integer", "boolean") else storage.view(arrow_type(kind))
+
+def values_as_arrow(
+    kind: Kind, values: npt.NDArray[Any], present: npt.NDArray[np.bool_] | None, num_rows: int
+) -> pa.Array:
+    """A graph's value [num_rows, width] in its kind's canonical Arrow type, null where null; a vector as a list."""
+    if values.shape[1] > 1:
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+    values = values.reshape(-1)
+    if present is not None:
+        missing = ~np.broadcast_to(present.reshape(-1), (num_rows,))
+    elif kind == "number":
+        missing = np.isnan(values)
+    elif kind == "text":
+        missing = values == NULL_TEXT
+    else:
+        missing = np.zeros(num_rows, dtype=np.bool_)
+    if kind == "text":
+        items = [None if is_missing else item for item, is_missing in zip(values, missing, strict=True)]
+        return pa.array(items, pa.large_string())
+    storage = pa.array(values, mask=missing if missing.any() else None)
+    return storage if kind in ("number", "integer", "boolean") else storage.view(arrow_type(kind))
