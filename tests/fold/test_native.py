@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.fold import Counts, DistinctCount, Distribution, Fold, Moments, Quantiles, Rows, encode, value_table
+from headrace.fold.kernels.hashing import hash_array
 from headrace.fold.kernels.native import library, without_native
+from headrace.fold.text_patterns import pattern_array
 from headrace.kinds import Kind
 from headrace.testing import strategies
 from headrace.testing.fold_laws import FoldLaws
@@ -87,6 +89,60 @@ def test_twins_agree_on_many_rows(kind: Kind) -> None:
     with without_native():
         twins = states()
     assert states() == twins
+
+
+def _extreme_floats() -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Every exponent and sign, denormals, zeros of both signs, what is not finite, runs of one exponent."""
+    rng = np.random.default_rng(8)
+    anything = rng.integers(-(2**63), 2**63 - 1, 6_000).view(np.float64)
+    dense = rng.normal(0, 1, 9_001)
+    tiny = rng.integers(0, 2**54, 3_000).view(np.float64)
+    odd = np.tile([0.0, -0.0, np.nan, np.inf, -np.inf, 5e-324, -5e-324, 1.7976931348623157e308], 50)
+    full = np.full(4_500, np.nextafter(2.0, 0))  # all 53 bits set: the largest sums a block can have
+    return np.concatenate([anything, dense, -dense, tiny, odd, full, -full])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        _extreme_floats(),
+        np.arange(9_000),
+        -np.arange(9_000) * 10**9,
+        np.full(9_000, 2**52 - 1),
+        np.full(9_000, 2**52),
+        np.array([2**63 - 1, -(2**63), 0, 1] * 2_000),
+        np.zeros(5_000, np.int64),
+    ],
+    ids=["floats", "ascending", "negative", "52 bits", "53 bits", "ends", "zeros"],
+)
+def test_wide_kernels_are_exact(values: np.ndarray[Any, Any]) -> None:
+    """Blocks of values, whatever their exponents and wherever bitmaps start, add up to what each alone does."""
+    kind: Kind = "number" if values.dtype == np.float64 else "integer"
+    column = pa.array(values, mask=np.arange(len(values)) % 11 == 3).slice(5)
+    folds: list[Fold[Any, Any]] = [Moments("x", kind), Quantiles("x", kind), DistinctCount("x", kind)]
+
+    def states() -> list[bytes]:
+        batches = [Rows(pa.record_batch({"x": column.slice(first, 6_007)})) for first in range(0, len(column), 6_007)]
+        found = []
+        for fold in folds:
+            state = fold.create(1)
+            for rows in batches:
+                state = fold.add(state, rows, None)
+            found.append(encode(fold, state))
+        return found
+
+    with without_native():
+        twins = states()
+    assert states() == twins
+
+
+def test_texts_of_every_length() -> None:
+    """Hashes and patterns of texts of 0 to 80 bytes, of very long ones, of any alphabet and of bytes that are none."""
+    texts = [b"x1-Y" * 20, *(("aZ9 \u00fc\u20ac" * 20).encode()[:size] for size in range(81)), b"q" * 1024, b"q" * 1025]
+    array = pa.array([b"left out", *texts, None, b"\xff\xc3"], pa.large_binary()).slice(1)
+    with without_native():
+        twins = hash_array(array).tolist(), pattern_array(array.drop_null()).to_pylist()
+    assert (hash_array(array).tolist(), pattern_array(array.drop_null()).to_pylist()) == twins
 
 
 class TestLawsWithoutNative(FoldLaws):

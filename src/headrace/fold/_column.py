@@ -16,7 +16,7 @@ from headrace.fold._paths import follow
 from headrace.fold.kernels.native import Bits, bits_of_mask, library, pointer
 from headrace.kinds import Kind, canonical_array, kind_of
 
-__all__ = ["Column", "bits_to_bools", "read_column", "value_type"]
+__all__ = ["Column", "bits_to_bools", "plain_texts", "read_column", "value_type"]
 
 # Kinds of which rows are counted alone.
 _COUNTED = frozenset({"null", "list", "struct", "decimal", "duration", "time", "other"})
@@ -56,6 +56,9 @@ class Column:
         Which rows are valid, as Arrow has it.
     mask : bool[num_rows] or None
         Which rows are valid, where that is no longer Arrow's bitmap. Neither: all are.
+    edges : (float, float, int) or None
+        Of floats that are all valid, finite and not -0.0: the smallest, the largest and how many are zero. None where
+        nobody has looked.
     """
 
     num_rows: int
@@ -65,6 +68,7 @@ class Column:
     dictionary: pa.Array | None = None
     bitmap: tuple[pa.Buffer, int] | None = None
     mask: npt.NDArray[np.bool_] | None = None
+    edges: tuple[float, float, int] | None = None
 
     @functools.cached_property
     def valid(self) -> npt.NDArray[np.bool_] | None:
@@ -98,6 +102,8 @@ class Column:
         values, groups = self.values, self.groups
         if values is None:
             return None, None
+        if self.edges is not None:
+            return values, groups
         if values.dtype != np.float64:
             values = values.astype(np.int64, copy=False)
         native, (address, offset, _held) = library(), self.bits
@@ -181,6 +187,23 @@ def _text(array: pa.Array, groups: Groups | None) -> Column:
         mask = mask & present[np.where(mask, values, 0)]
         bitmap, num_missing = None, len(codes) - int(np.count_nonzero(mask))
     return Column(len(codes), num_missing, values, groups, dictionary, bitmap, mask)
+
+
+def plain_texts(rows: Rows, name: str, kind: Kind, path: tuple[str, ...] = ()) -> pa.Array | None:
+    """The column as large_binary, where it is text or bytes of this kind and no dictionary; else None."""
+    index = rows.batch.schema.get_field_index(name)
+    if index < 0 or path or kind_of(rows.batch.column(index).type) != kind:
+        return None
+    array = rows.batch.column(index)
+    if pa.types.is_dictionary(array.type):
+        return None
+    if pa.types.is_string_view(array.type):
+        array = array.cast(pa.large_string())
+    return (
+        array.view(pa.binary()).cast(pa.large_binary())
+        if pa.types.is_string(array.type)
+        else array.cast(pa.large_binary())
+    )
 
 
 def read_column(rows: Rows, name: str, kind: Kind, groups: Groups | None, path: tuple[str, ...] = ()) -> Column:

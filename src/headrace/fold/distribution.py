@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from headrace.errors import InvalidInput
-from headrace.fold._column import Column, read_column, value_type
+from headrace.fold._column import Column, plain_texts, read_column, value_type
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold._paths import path_text
 from headrace.fold.distribution_result import DistributionResult
@@ -68,7 +69,7 @@ class DistributionState(State):
     def canonical(self) -> Self:
         """The one form of equal contents."""
         self._settle()
-        self.numbers.grid.canonical()
+        self.numbers.canonical()
         return self
 
     def positions(self) -> npt.NDArray[np.int32]:
@@ -95,6 +96,19 @@ class DistributionState(State):
         self.table.push_column(column)
         self._settle_if_crowded()
 
+    @property
+    def is_text_sketch(self) -> bool:
+        """Whether this is one group, of text, in the sketches: what comes needs no counting by value first."""
+        return self._is_text and self.num_groups == 1 and len(self.spilled) == 1
+
+    def add_texts(self, texts: pa.Array) -> None:
+        """Add a large_binary column to such a state."""
+        self.tally.num_rows[0] += len(texts)
+        self.tally.num_missing[0] += texts.null_count
+        if texts.null_count:
+            texts = texts.drop_null()
+        self._sketch(texts, np.ones(len(texts), np.int64), None, None)
+
     def _sketch_column(self, column: Column, positions: npt.NDArray[np.int32] | None) -> None:
         """Add rows of spilled groups; positions None: there is one, and all are its."""
         if column.dictionary is not None:
@@ -103,7 +117,7 @@ class DistributionState(State):
             self._sketch(entries.values, entries.counts, entries.groups, positions)
         else:
             values, groups = column.kept()
-            self._sketch(values, None, groups, positions)
+            self._sketch(values, None, groups, positions, column.edges)
 
     def _sketch(
         self,
@@ -111,6 +125,7 @@ class DistributionState(State):
         counts: npt.NDArray[np.int64] | None,
         groups: Groups | None,
         positions: npt.NDArray[np.int32] | None,
+        edges: tuple[float, float, int] | None = None,
     ) -> None:
         if positions is not None:
             groups = np.zeros(len(values), np.int32) if groups is None else groups
@@ -119,7 +134,7 @@ class DistributionState(State):
             assert counts is not None
             self.texts.add(Entries(groups, values, counts), is_binary=self.kind == "binary")
         else:
-            self.numbers.add(values, counts, groups)
+            self.numbers.add(values, counts, groups, edges)
 
     def _settle_if_crowded(self) -> None:
         """Spill early, so that what is held stays small; when does not matter to the state in the end."""
@@ -263,6 +278,11 @@ class Distribution(Fold[DistributionState, DistributionResult]):
 
     def add(self, state: DistributionState, rows: Rows, groups: Groups | None) -> DistributionState:
         """Add rows; changes `state`."""
+        if groups is None and state.is_text_sketch:
+            texts = plain_texts(rows, self.column, self.kind, self.path)
+            if texts is not None:
+                state.add_texts(texts)
+                return state
         state.add(state.tally.add(read_column(rows, self.column, self.kind, groups, self.path)))
         return state
 

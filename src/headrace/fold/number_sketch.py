@@ -37,11 +37,26 @@ class NumberSketch(State):
         """Groups in this state."""
         return self.grid.num_groups
 
-    def add(self, values: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None, groups: Groups | None) -> None:
-        """Add finite int64 or float64 values, each counts[i] times (None: once); groups None means group 0."""
+    def canonical(self) -> Self:
+        """The one form of equal contents."""
+        self.moments.canonical()
+        self.grid.canonical()
+        return self
+
+    def add(
+        self,
+        values: npt.NDArray[Any],
+        counts: npt.NDArray[np.int64] | None,
+        groups: Groups | None,
+        edges: tuple[float, float, int] | None = None,
+    ) -> None:
+        """Add finite int64 or float64 values, each counts[i] times (None: once); groups None means group 0.
+
+        `edges`: their smallest, their largest and the number of zeros, where they are known.
+        """
         if len(values):
             self.moments.add_values(values, counts, groups)
-            self.grid.add_values(values, counts, groups)
+            self.grid.add_values(values, counts, groups, edges)
             self.distinct.add_values(values, groups)
 
     def join(self, other: NumberSketch, groups: Groups) -> None:

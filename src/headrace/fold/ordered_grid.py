@@ -86,16 +86,23 @@ class OrderedGrid(State):
     def _has_values(self) -> npt.NDArray[np.bool_]:
         return (self.num_low > 0) | (self.num_zeros > 0)
 
-    def add_values(self, values: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None, groups: Groups | None) -> None:
+    def add_values(
+        self,
+        values: npt.NDArray[Any],
+        counts: npt.NDArray[np.int64] | None,
+        groups: Groups | None,
+        edges: tuple[float, float, int] | None = None,
+    ) -> None:
         """Add finite values (no -0.0), each counts[i] times (None: once), to groups (None: all to group 0).
 
-        Cost: 2 ns a value to a lone group, 4 ns without compiled kernels, 100 ns to several groups.
+        `edges` are the smallest and the largest of them and the number of zeros, where they are known.
+        Cost: 1 to 2 ns a value to a lone group, 4 ns without compiled kernels, 100 ns to several groups.
         """
         if groups is None and counts is None and self.num_groups == 1:
             if len(values) and self._lone is None:
-                self._lone = LoneGrid(values)
+                self._lone = LoneGrid(values, edges)
             elif self._lone is not None and len(values):
-                self._lone.add(values)
+                self._lone.add(values, edges)
             return
         for first in range(0, len(values), _PIECE_ROWS):
             piece = slice(first, first + _PIECE_ROWS)

@@ -82,13 +82,17 @@ class Tally(State):
         """The finite floats of group 0 alone."""
         values = column.values
         assert values is not None
-        kept, apart = np.empty(len(values), np.float64), np.zeros(3, np.int64)
+        kept, apart, edges = np.empty(len(values), np.float64), np.zeros(4, np.int64), np.zeros(2, np.float64)
         address, offset, _held = column.bits
-        number = native.hr_keep_f64(pointer(values), address, offset, len(values), pointer(kept), pointer(apart))
+        number = native.hr_keep_f64(
+            pointer(values), address, offset, len(values), pointer(kept), pointer(apart), pointer(edges)
+        )
         self.num_nan[0] += apart[0]
         self.num_negative_infinite[0] += apart[1]
         self.num_positive_infinite[0] += apart[2]
-        return Column(number, 0, kept[:number], None)
+        if number == 0:
+            return Column(0, 0, kept[:0], None)
+        return Column(number, 0, kept[:number], None, edges=(float(edges[0]), float(edges[1]), int(apart[3])))
 
     @staticmethod
     def _count(counter: npt.NDArray[np.int64], mask: npt.NDArray[Any] | None, column: Column) -> None:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headrace.fold.kernels.entries import arrow_of
+from headrace.fold.kernels.entries import arrow_of, sum_by_group
+from headrace.fold.kernels.native import library, pointer
 
 __all__ = ["LENGTH_BUCKETS", "add_patterns", "bucket_bounds", "length_buckets", "pattern_array", "short_pattern"]
 
@@ -25,10 +26,19 @@ def length_buckets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     >>> length_buckets(np.array([0, 31, 32, 39, 40, 1 << 40])).tolist()
     [0, 31, 32, 32, 33, 63]
     """
+    if len(lengths) and int(lengths.max()) < len(_BUCKETS):
+        return _BUCKETS[lengths]
+    return _find_buckets(lengths)
+
+
+def _find_buckets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     power = np.frexp(np.maximum(lengths, 1).astype(np.float64))[1].astype(np.int64) - 1  # exact below 2^53
     quarter = (lengths >> np.maximum(power - 2, 0)) & 3
     large = np.minimum(_SINGLE + 4 * (power - 5) + quarter, LENGTH_BUCKETS - 1)
     return np.where(lengths < _SINGLE, lengths, large)
+
+
+_BUCKETS = _find_buckets(np.arange(1 << 10))
 
 
 def bucket_bounds(bucket: int, longest: int) -> tuple[int, int]:
@@ -61,7 +71,7 @@ def pattern_array(texts: pa.Array) -> pa.Array:
     """The pattern of each text, as large_binary[n]: digits are 9, small letters a, capitals A, all else is itself.
 
     Letters outside of ASCII count as small ones. Of a text of more than 64 bytes the first 64 are looked at.
-    Cost: about 4 ns a byte.
+    Cost: about 1 ns a byte, 4 without compiled kernels.
 
     >>> pattern_array(pa.array([b"N14-x 7", "Zürich".encode()], pa.large_binary())).to_pylist()
     [b'A99-a 9', b'Aaaaaa']
@@ -69,11 +79,20 @@ def pattern_array(texts: pa.Array) -> pa.Array:
     if not len(texts):
         return texts
     offsets = np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, 8 * texts.offset)
+    first, last = int(offsets[0]), int(offsets[-1])
+    data, native = texts.buffers()[2], library()
+    if native is not None and data is not None:
+        found = np.empty(min(last - first, _PATTERN_BYTES * len(texts)), np.uint8)
+        offsets, ends = np.ascontiguousarray(offsets), np.empty(len(texts) + 1, np.int64)
+        native.hr_text_patterns(
+            pointer(offsets), data.address, len(texts), _PATTERN_BYTES, pointer(_CLASSES), pointer(found), pointer(ends)
+        )
+        return pa.Array.from_buffers(pa.large_binary(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(found)])
     if int(np.diff(offsets).max()) > _PATTERN_BYTES:
         texts = pc.binary_slice(texts, 0, _PATTERN_BYTES)
         offsets = np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, 8 * texts.offset)
-    first, last = int(offsets[0]), int(offsets[-1])
     data = texts.buffers()[2]
+    first, last = int(offsets[0]), int(offsets[-1])
     raw = np.frombuffer(data or b"", np.uint8)[first:last]
     offsets = offsets - first
     found = _CLASSES[raw]
@@ -94,8 +113,7 @@ def add_patterns(
     patterns = encoded.dictionary
     codes = np.frombuffer(encoded.indices.buffers()[1] or b"", np.int32, len(encoded)).astype(np.int64)
     if num_groups == 1:
-        sums = np.zeros(len(patterns), np.int64)
-        np.add.at(sums, codes, counts)
+        sums = sum_by_group(counts, codes, len(patterns))
         return patterns, sums, np.zeros(len(patterns), np.int32)
     keys, places = np.unique(groups.astype(np.int64) * len(patterns) + codes, return_inverse=True)
     sums = np.zeros(len(keys), np.int64)

@@ -87,7 +87,8 @@ class TextLengths(State):
             np.zeros(size, np.int64),
             np.zeros((size, LENGTH_BUCKETS), np.int64),
         )
-        np.add.at(piece.buckets, (groups, length_buckets(lengths)), counts)
+        places = groups.astype(np.int64) * LENGTH_BUCKETS + length_buckets(lengths)
+        np.add.at(piece.buckets.reshape(-1), places, counts)
         np.add.at(piece.num_values, groups, counts)
         np.add.at(piece.total_length, groups, counts * lengths)
         np.minimum.at(piece.min_length, groups, lengths)
@@ -173,14 +174,21 @@ class ValueSample(State):
         near = np.flatnonzero((hashes <= limit[groups]) & (np.diff(_binary_offsets(values)) <= _LONGEST_KEPT))
         if not len(near):
             return
-        parts = [Entries(groups[near], values.take(arrow_of(near)), counts[near])]
-        if len(self.counts):
-            owners = np.repeat(np.arange(self.num_groups, dtype=np.int32), sizes)
-            parts.append(Entries(owners, self.values, self.counts))
-        offsets, every, numbers = reduce_entries(parts, self.num_groups)
-        owners = np.repeat(np.arange(self.num_groups), np.diff(offsets))
-        every_hash = hash_array(every)
+        fresh = Entries(groups[near], values.take(arrow_of(near)), counts[near])
+        owners = np.repeat(np.arange(self.num_groups, dtype=np.int32), sizes)
+        mine = Entries(owners, self.values, self.counts)
+        if len(np.unique(hashes[near])) == len(near) and not np.isin(hashes[near], self.hashes).any():
+            # No two can be equal: nothing to add up, and no need to put texts in order.
+            owners = np.concatenate([owners, fresh.groups])
+            every, numbers = pa.concat_arrays([mine.values, fresh.values]), np.concatenate([mine.counts, fresh.counts])
+            every_hash = np.concatenate([self.hashes, hashes[near]])
+        else:
+            offsets, every, numbers = reduce_entries([fresh, mine], self.num_groups)
+            owners = np.repeat(np.arange(self.num_groups, dtype=np.int32), np.diff(offsets))
+            every_hash = hash_array(every)
         order = np.lexsort((every_hash, owners))  # stable: equal hashes stay in the order of their texts
+        owners = owners[order]
+        offsets = np.append(0, np.cumsum(np.bincount(owners, minlength=self.num_groups)))
         lengths = np.diff(_binary_offsets(every))[order]
         used = np.cumsum(lengths)
         used -= np.append(0, used)[offsets[:-1]][owners]

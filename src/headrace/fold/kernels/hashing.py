@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.errors import InvalidInput
+from headrace.fold.kernels.native import library, pointer
 
 __all__ = ["NULL_HASH", "combine", "combine_words", "hash_array", "hash_text", "mix", "mix_word"]
 
@@ -118,7 +119,7 @@ def hash_array(array: pa.Array) -> Hashes:
         Equal values give equal hashes, whatever the width, unit or encoding; a dictionary is hashed once per entry.
 
     Raises InvalidInput for nested and decimal types.
-    Cost: about 5 ns a number, 10 ns each 8 bytes of text.
+    Cost: about 5 ns a number, 3 ns each 8 bytes of text (10 without compiled kernels).
 
     >>> narrow, wide = pa.array([1, None], pa.int8()), pa.array([1, None], pa.int64())
     >>> bool((hash_array(narrow) == hash_array(wide)).all())
@@ -213,6 +214,13 @@ def _hash_bytes(array: pa.Array) -> Hashes:
         lengths[_null_mask(array)] = 0
     starts = offsets[:-1]
     data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer is not None else np.zeros(0, dtype=np.uint8)
+    native = library()
+    if native is not None:
+        found, address = np.empty(num_rows, np.uint64), 0 if data_buffer is None else data_buffer.address
+        rebased = np.ascontiguousarray(offsets)
+        if native.hr_hash_texts(pointer(rebased), address, num_rows, _LONG_BYTES, pointer(found)):
+            _hash_long_rows(found, data, starts, lengths)
+        return found
     # Rows near the end of the buffer must not read past it: they are read from a short padded copy of the tail.
     size = int(offsets[-1])
     tail_start = max(0, size - _LONG_BYTES - 8)
@@ -240,7 +248,14 @@ def _hash_bytes(array: pa.Array) -> Hashes:
         hashes[active] = mix(mix(hashes[active] + _GOLDEN) ^ words)
         done += 8
         active = active[left > 8]
+    _hash_long_rows(hashes, data, starts, lengths)
+    return hashes
+
+
+def _hash_long_rows(
+    hashes: Hashes, data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+) -> None:
+    """Fill in the hashes of long texts."""
     for row in np.flatnonzero(lengths > _LONG_BYTES):
         piece = data[starts[row] : starts[row] + lengths[row]]
         hashes[row] = _hash_long(piece.tobytes())
-    return hashes

@@ -1,4 +1,4 @@
-"""The compiled kernels (native.c), called through ctypes, which drops the interpreter's lock.
+"""The compiled kernels (native.c and those beside it), called through ctypes, which drops the interpreter's lock.
 
 Each has a twin in NumPy that gives the same states and stands in for it: where there was no compiler when headrace
 was installed, and in tests that hold the two together (`without_native`).
@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 3
+_VERSION = 4
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
@@ -35,10 +35,12 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     **{f"hr_pair_keys_{kind}": (_INTEGER, [*_COLUMN, _POINTER, _POINTER]) for kind in ("i32", "i64")},
     "hr_count_keys": (_INTEGER, [_POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER]),
     "hr_move_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
-    "hr_keep_f64": (_INTEGER, [*_COLUMN, _POINTER, _POINTER]),
+    "hr_keep_f64": (_INTEGER, [*_COLUMN, _POINTER, _POINTER, _POINTER]),
     "hr_keep_i64": (_INTEGER, [*_COLUMN, _POINTER]),
     "hr_count_cells": (None, [_POINTER, *[_INTEGER] * 5, _POINTER]),
     "hr_hyperloglog": (None, [_POINTER, _INTEGER, _POINTER]),
+    "hr_hash_texts": (_INTEGER, [_POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER]),
+    "hr_text_patterns": (None, [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3]),
     "hr_crc32c": (ctypes.c_uint32, [_POINTER, _INTEGER, ctypes.c_uint32, _INTEGER]),
     "hr_tf_frames": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 3]),
     "hr_tf_index": (

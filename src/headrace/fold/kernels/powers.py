@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from headrace.fold.kernels.native import pointer
 
-__all__ = ["NUM_LIMBS", "POWER_LIMBS", "carry", "native_power_sums", "power_sums", "to_integers", "weighted_power_sums"]
+__all__ = ["NUM_LIMBS", "POWER_LIMBS", "NativeSums", "carry", "power_sums", "to_integers", "weighted_power_sums"]
 
 # Limbs of 36 bits that hold the sums of m^k, k = 1 .. 4, of 2^40 integers below 2^63: the top limb is signed.
 POWER_LIMBS = (3, 5, 7, 9)
@@ -178,32 +178,39 @@ def weighted_power_sums(
     return sums
 
 
-def native_power_sums(
-    native: Any, values: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Places (biased exponents; of integers 1075) that occur among finite float64 or int64 values, and their sums.
+class NativeSums:
+    """Sums that compiled kernels keep, of finite float64 or int64 values: what `power_sums` gives, value after value.
 
-    What `power_sums` and `weighted_power_sums` give for mantissas in segments by place. Cost: 12 ns a value.
+    Size: 246 kB for floats, 120 bytes for integers.
     """
-    is_float = values.dtype == np.float64
-    words = np.zeros((2048 if is_float else 1, _NUM_WORDS + 1), np.uint64)
-    function = native.hr_power_sums_f64 if is_float else native.hr_power_sums_i64
-    function(pointer(values), 0 if counts is None else pointer(counts), len(values), pointer(words))
-    places = np.flatnonzero(words[:, _NUM_WORDS])
-    sums = np.zeros((len(places), NUM_LIMBS), np.int64)
-    chosen, start = words[places], 0
-    for (first, last), num_words in zip(_BOUNDS, _POWER_WORDS, strict=True):
-        for limb in range(first, last):
-            word, shift = divmod(_LIMB_BITS * (limb - first), 64)
-            if limb == last - 1:  # what is left of the top word, with its sign
-                sums[:, limb] = chosen[:, start + word].view(np.int64) >> shift
-                continue
-            bits = chosen[:, start + word] >> np.uint64(shift)
-            if shift > 64 - _LIMB_BITS:
-                bits |= chosen[:, start + word + 1] << np.uint64(64 - shift)
-            sums[:, limb] = bits.view(np.int64) & _LIMB_MASK
-        start += num_words
-    return (places if is_float else places + 1075), sums
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self._words = np.zeros((2048 if dtype == np.float64 else 1, _NUM_WORDS + 1), np.uint64)
+
+    def add(self, native: Any, values: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None) -> None:
+        """Add values, each counts[i] times (None: once)."""
+        function = native.hr_power_sums_f64 if self.dtype == np.float64 else native.hr_power_sums_i64
+        function(pointer(values), 0 if counts is None else pointer(counts), len(values), pointer(self._words))
+
+    def take(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Places (biased exponents; of integers 1075) that occurred, and canonical limbs of the sums of each."""
+        words = self._words
+        places = np.flatnonzero(words[:, _NUM_WORDS])
+        sums = np.zeros((len(places), NUM_LIMBS), np.int64)
+        chosen, start = words[places], 0
+        for (first, last), num_words in zip(_BOUNDS, _POWER_WORDS, strict=True):
+            for limb in range(first, last):
+                word, shift = divmod(_LIMB_BITS * (limb - first), 64)
+                if limb == last - 1:  # what is left of the top word, with its sign
+                    sums[:, limb] = chosen[:, start + word].view(np.int64) >> shift
+                    continue
+                bits = chosen[:, start + word] >> np.uint64(shift)
+                if shift > 64 - _LIMB_BITS:
+                    bits |= chosen[:, start + word + 1] << np.uint64(64 - shift)
+                sums[:, limb] = bits.view(np.int64) & _LIMB_MASK
+            start += num_words
+        return (places if self.dtype == np.float64 else places + 1075), sums
 
 
 def to_integers(sums: npt.NDArray[np.int64]) -> list[int]:
