@@ -10,7 +10,8 @@ with a token set, every route but live and ready needs it; a body over the limit
 | 401 | the token is missing or wrong |
 | 404 | no such route, endpoint or version |
 | 405 | the route has another method: the message and the header `allow` say which |
-| 413 | the body is larger than the setting body_mb |
+| 413 | the body, as it is sent or once it is inflated, is larger than the setting body_mb |
+| 415 | the body is compressed by something else than gzip or deflate |
 | 421 | the Host header names another host |
 | 500 | our fault; the answer carries an id, the log the details |
 | 503 | the endpoint has no version that could be loaded, or (ready) the server does not take requests now |
@@ -32,16 +33,29 @@ import orjson
 from headrace.errors import InvalidInput, NotAccepted, UnknownName
 from headrace.lookup import find, names
 from headrace.serving._contract import Answer, Protocol, Request
+from headrace.serving.compression import CODINGS, compress, inflate, wanted_coding
 from headrace.serving.core import Serving
 
 __all__ = ["Door"]
 
+_LIVE = ("/health/live", "/v2/health/live")
+_READY = ("/health/ready", "/v2/health/ready")
 # A body above this is parsed and run on a thread, so that small requests are not held up behind it.
 _SMALL_BODY_BYTES = 128 * 1024
 
 
 def _refusal(status: int, message: str) -> Answer:
     return Answer(status, orjson.dumps({"error": message}))
+
+
+def _compressed(answer: Answer, headers: Any, told: list[tuple[str, str]]) -> Answer:
+    """The answer in the coding that was asked for, if one was."""
+    coding = wanted_coding(headers.get("accept-encoding") or "")
+    body = compress(answer.body, coding) if coding else None
+    if body is None:
+        return answer
+    told += [("content-encoding", coding), ("vary", "accept-encoding")]
+    return answer._replace(body=body)
 
 
 class Door:
@@ -98,7 +112,9 @@ class Door:
             announced = headers.get("content-length")
             answer: Any = self._refuse(scope, headers, path, method)
             if answer is None:
-                if announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES:
+                coding = headers.get("content-encoding")
+                is_small = announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES
+                if is_small and coding is None:
                     body = await protocol()
                     answer = self.translate(Request(method, path, body, started_ns, headers))
                 else:
@@ -106,6 +122,8 @@ class Door:
                 if type(answer) is not Answer:
                     answer = await answer
             told = [("content-type", answer.media_type), *answer.headers]
+            if len(answer.body) > 1024:
+                answer = _compressed(answer, headers, told)
             if self.is_draining:
                 told.append(("connection", "close"))
             protocol.response_bytes(answer.status, told, answer.body)
@@ -119,9 +137,9 @@ class Door:
             host = scope.authority or headers.get("host") or ""
             if host not in self._known_hosts and not self._is_ours(host):
                 return _refusal(421, "this server answers only to its own name; see the setting host")
-        if path == "/health/live":
+        if path in _LIVE:
             return self._live
-        if path == "/health/ready":
+        if path in _READY:
             ready = self.is_ready and not self.is_draining and bool(self.serving.endpoints)
             return Answer(200 if ready else 503, b'{"ready":true}' if ready else b'{"ready":false}')
         if self._token:
@@ -159,14 +177,30 @@ class Door:
         if method != "GET":
             body = await self._read(protocol, announced)
         if body is None:
-            return _refusal(
-                413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb"
-            )
+            return self._too_large()
+        coding = (headers.get("content-encoding") or "identity").strip().lower()
         request = Request(method, path, body, started_ns, headers)
-        if len(body) <= _SMALL_BODY_BYTES:
+        if coding == "identity" and len(body) <= _SMALL_BODY_BYTES:
             return self.translate(request)
+        if coding not in ("identity", *CODINGS):
+            return _refusal(415, f"a body compressed by {coding[:30]!r} is not read; gzip and deflate are")
+        work = self.translate if coding == "identity" else self._inflate
         async with self._threads:
-            return await asyncio.get_running_loop().run_in_executor(None, self.translate, request)
+            return await asyncio.get_running_loop().run_in_executor(None, work, request)
+
+    def _inflate(self, request: Request) -> Any:
+        """The answer to a request whose body is compressed."""
+        coding = str(request.headers.get("content-encoding")).strip().lower()
+        try:
+            body = inflate(request.body, coding, self._body_bytes)
+        except InvalidInput as error:
+            return _refusal(400, str(error))
+        if body is None:
+            return self._too_large()
+        return self.translate(request._replace(body=body))
+
+    def _too_large(self) -> Answer:
+        return _refusal(413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb")
 
     async def _read(self, protocol: Any, announced: str | None) -> bytes | None:
         """The body; None where it is larger than is allowed: of that nothing more is read."""

@@ -1,0 +1,125 @@
+"""Tensors of a request into a model's lanes: one tensor a raw column, and what says which of its rows are null.
+
+| column | datatypes | null |
+|---|---|---|
+| number | FP16, BF16, FP32, FP64 and all whole ones | NaN, null in JSON, or the companion |
+| integer | INT8 to INT64, UINT8 to UINT64 | null in JSON, or the companion |
+| boolean | BOOL | the same |
+| text | BYTES, UTF-8 | the same |
+| timestamp | INT64, microseconds since 1970 UTC; or BYTES, RFC 3339 | the same |
+
+The companion of a column NAME is a BOOL tensor NAME:present of the same number of rows; where it is false the value is
+not looked at. A column without a tensor is null in all rows, where null is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headrace.errors import InvalidRequest
+from headrace.model import InputColumn
+from headrace.serving.core import Served
+from headrace.serving.tensors import Tensor
+
+__all__ = ["DATATYPE_OF", "MOST_VALUES", "PRESENT", "lanes_of"]
+
+PRESENT = ":present"
+DATATYPE_OF = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "text": "BYTES", "timestamp": "INT64"}
+# One byte of a request can become eight in each column of a row: rows times columns are bounded, not the bytes alone.
+MOST_VALUES = 1 << 23
+
+_WHOLE = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+_TAKEN: dict[str, tuple[str, ...]] = {
+    "number": ("FP64", "FP32", "FP16", "BF16", *_WHOLE),
+    "integer": _WHOLE,
+    "boolean": ("BOOL",),
+    "text": ("BYTES",),
+    "timestamp": ("INT64", "BYTES"),
+}
+# Up to this many rows the codec's reading of rows is quicker than NumPy's fixed price for each column.
+_FEW_ROWS = 4
+
+
+def _refuse(tensor: Tensor, what: str, expected: str = "") -> InvalidRequest:
+    return InvalidRequest(what, where=f"tensor {tensor.name[:60]!r}", expected=expected)
+
+
+def _texts(tensor: Tensor) -> list[Any]:
+    """The values of BYTES as texts."""
+    if tensor.values and type(tensor.values[0]) is bytes:
+        try:
+            return [value.decode() for value in tensor.values]
+        except UnicodeDecodeError:
+            for row, value in enumerate(tensor.values):
+                try:
+                    value.decode()
+                except UnicodeDecodeError as error:
+                    raise _refuse(tensor, f"row {row} is not UTF-8: {error.reason}", "texts in UTF-8") from None
+    values: list[Any] = tensor.values
+    return values
+
+
+def _mask(tensor: Tensor, count: int) -> Any:
+    if tensor.datatype != "BOOL" or isinstance(tensor.values, list) or len(tensor.values) != count:
+        raise _refuse(tensor, f"{tensor.datatype} of shape {list(tensor.shape)}", f"BOOL, {count} of them, none null")
+    return None if tensor.values.all() else tensor.values
+
+
+def _values(tensor: Tensor, column: InputColumn, mask: Any) -> Any:
+    """What the codec takes for a column: an array, or a list where there are nulls or texts."""
+    if tensor.datatype not in _TAKEN[column.kind]:
+        expected = f"{' or '.join(_TAKEN[column.kind])} for a {column.kind}"
+        raise _refuse(tensor, f"datatype {tensor.datatype}", expected)
+    values = _texts(tensor) if tensor.datatype == "BYTES" else tensor.values
+    if mask is None:
+        return values
+    plain = values if isinstance(values, list) else values.tolist()
+    return [value if is_present else None for value, is_present in zip(plain, mask.tolist(), strict=True)]
+
+
+def lanes_of(served: Served, tensors: Sequence[Tensor]) -> Any:
+    """The lanes of a version's codec for the tensors of a request.
+
+    Raises InvalidRequest, naming the tensor, for a name twice, a datatype or shape that the column does not take, more
+    than MOST_VALUES values, and as `Codec.from_tensors` does.
+    """
+    codec = served.model.codec
+    columns = {column.name: column for column in codec.columns}
+    found: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
+    for tensor in tensors:
+        name = tensor.name
+        into = found
+        if name not in columns and name.endswith(PRESENT) and name[: -len(PRESENT)] in columns:
+            name, into = name[: -len(PRESENT)], masks
+        if name in into:
+            raise _refuse(tensor, "sent twice", "each tensor once")
+        into[name] = tensor
+        if len(tensor.shape) > 2 or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
+            raise _refuse(tensor, f"shape {list(tensor.shape)}", "[N] or [N, 1], one value a row")
+    for name, tensor in masks.items():
+        if name not in found:
+            raise _refuse(tensor, f"no tensor {name[:60]!r} beside it", "a companion of a tensor that is there")
+    num_rows = max((tensor.shape[0] for tensor in found.values()), default=0)
+    if num_rows * max(1, len(columns)) > MOST_VALUES:
+        most = MOST_VALUES // max(1, len(columns))
+        raise InvalidRequest(
+            f"{num_rows:,} rows", expected=f"at most {most:,} in one request for {len(columns)} columns"
+        )
+    values: dict[str, Any] = {}
+    can_be_rows = 0 < num_rows <= _FEW_ROWS
+    for name, tensor in found.items():
+        column = columns.get(name)
+        if column is None:
+            values[name], can_be_rows = None, False  # the codec knows what it does not look at, and what there is not
+            continue
+        mask = _mask(masks[name], tensor.shape[0]) if name in masks else None
+        values[name] = _values(tensor, column, mask)
+        can_be_rows = (
+            can_be_rows and tensor.shape[0] == num_rows and (column.kind != "timestamp" or tensor.datatype == "BYTES")
+        )
+    if can_be_rows:
+        plain = [one if isinstance(one, list) else one.tolist() for one in values.values()]
+        return codec.from_rows([dict(zip(values, row, strict=True)) for row in zip(*plain, strict=True)])
+    return codec.from_tensors(values)
