@@ -53,6 +53,8 @@ class Settings:
         How often the server looks at its endpoints, and `headrace up` at its files, in seconds.
     body_mb : int
         The largest request body the server reads, in MiB.
+    body_rows : int
+        The most rows that one request may ask about.
     allocate_s : float
         How often the share of each version is worked out anew where an endpoint's traffic is divided, in seconds.
     keep_previous_s : float
@@ -106,6 +108,7 @@ class Settings:
     serve_workers: int = 1
     poll_s: float = 0.5
     body_mb: int = 16
+    body_rows: int = 100_000
     allocate_s: float = 2.0
     keep_previous_s: float = 600.0
     log_requests: bool = True
@@ -149,6 +152,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "serve_workers": (1, 256),
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),
+    "body_rows": (1, 100_000_000),
     "allocate_s": (0.1, 3600.0),
     "keep_previous_s": (0.0, 86400.0),
     "log_sample": (0.0, 1.0),

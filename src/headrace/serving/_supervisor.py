@@ -151,6 +151,7 @@ class Supervisor:
             "home": str(settings.home),
             "home_id": self.home_id,
             "body_bytes": settings.body_mb << 20,
+            "body_rows": settings.body_rows,
             "report": write_end,
             "hosts": ["127.0.0.1", "localhost", "[::1]", "::1"] if settings.host in LOOPBACK else None,
             "endpoints": [[fact._asdict() for fact in facts] for _, facts in sorted(first.items())],

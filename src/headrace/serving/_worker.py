@@ -67,6 +67,7 @@ class _Worker:
         self.home = Path(options["home"])
         self.log = self._open_log()
         self.serving = Serving(self.log, home_id=options["home_id"])
+        self.serving.max_rows = options["body_rows"]
         self.serving.rewards = RewardLog(self.home / "rewards", asyncio.get_running_loop)
         # (endpoint, version) -> what is loaded beside the versions that serve, None while it loads
         self.held: dict[tuple[str, int], Served | None] = {}

@@ -23,9 +23,12 @@ T = TypeVar("T")
 def ask(serving: Serving, asking: Asking, write: Callable[[Reply], T]) -> T | Awaitable[T]:
     """Answer one request; what may have to wait is awaited.
 
-    Raises UnknownName where there is no such endpoint, NotAccepted where none of its versions can be served. A request
+    Raises UnknownName where there is no such endpoint or version, InvalidRequest for a label that it does not have,
+    NotAccepted where none of its versions can be served. A request
     that a version cannot read is no exception but a reply with a problem, since it is logged and carries headers.
     """
+    if asking.version is not None or asking.label:
+        return write(_ask(serving, serving.find(asking.endpoint, asking.version, asking.label), asking))
     served = serving.get(asking.endpoint)
     route = serving.routes.get(served.endpoint)
     if route is not None:

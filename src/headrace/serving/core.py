@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any, Protocol
 
-from headrace.errors import NotAccepted, UnknownName
+from headrace.errors import InvalidRequest, NotAccepted, UnknownName
 from headrace.serving.identity import prefix_of
 
-__all__ = ["Journal", "Refusal", "Served", "Serving"]
+__all__ = ["MAX_ROWS", "Journal", "Refusal", "Served", "Serving"]
+
+# Of one request, where the setting body_rows says nothing else.
+MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -83,7 +86,9 @@ class Serving:
         Of the store: ids of requests say by it whether they are ours.
 
     `routes` holds an endpoint's published table (`headrace.serving.route.Route`); one that is not there is answered by
-    the version served. `rewards` takes rewards, where anybody may send them.
+    the version served. `rewards` takes rewards, where anybody may send them. `held` are the versions that answer beside
+    it, to who asks by number or label, `loading` those that are made ready; `max_rows` is how many rows one request may
+    ask about.
 
     >>> Serving().get("late")
     Traceback (most recent call last):
@@ -98,6 +103,11 @@ class Serving:
         self.rewards: Any = None
         self.shadowing: Any = None
         self.refused: dict[str, Refusal] = {}
+        self.held: dict[str, dict[int, Served]] = {}
+        self.labels: dict[str, dict[str, int]] = {}
+        self.loading: dict[str, set[int]] = {}
+        self.refused_beside: dict[str, dict[int, Refusal]] = {}
+        self.max_rows = MAX_ROWS
         self._served: dict[str, Served] = {}
         self._own = secrets.token_hex(5)
         self._prefixes: dict[str, str] = {}
@@ -126,6 +136,38 @@ class Serving:
                 raise UnknownName("endpoint", endpoint[:100], self._served)
             raise NotAccepted(f"endpoint {endpoint!r} has no version to serve: {refusal.reason}")
         return served
+
+    def find(self, endpoint: str, version: int | None, label: str) -> Served:
+        """A version by its number, or else by its label; the one served where neither is given.
+
+        Raises as `get` does, UnknownName for a version that does not answer, InvalidRequest for a label there is not.
+        """
+        live = self._served.get(endpoint)
+        held = self.held.get(endpoint)
+        if live is None and not held:
+            live = self.get(endpoint)
+        if label:
+            labels = self.labels.get(endpoint, {})
+            if label not in labels:
+                known = UnknownName("label", label[:100], labels, where=f"endpoint {endpoint!r}")
+                raise InvalidRequest(str(known))
+            version = labels[label]
+        if live is not None and version in (None, live.version):
+            return live
+        if version is None:
+            return self.get(endpoint)
+        if held and version in held:
+            return held[version]
+        if version in self.loading.get(endpoint, ()):
+            raise NotAccepted(f"version {version} of endpoint {endpoint!r} is being loaded")
+        available = sorted({*(held or ()), *(() if live is None else (live.version,))})
+        raise UnknownName(f"version of endpoint {endpoint!r}", str(version), [str(number) for number in available])
+
+    def refusals(self, endpoint: str) -> dict[int, Refusal]:
+        """The versions of an endpoint that were to answer and cannot, and why."""
+        one = self.refused.get(endpoint)
+        beside = self.refused_beside.get(endpoint, {})
+        return beside if one is None else {**beside, one.version: one}
 
     def identify(self, endpoint: str) -> str:
         """A new request's id; it says which endpoint of which store was asked."""

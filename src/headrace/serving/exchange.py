@@ -25,12 +25,18 @@ class Asking(NamedTuple):
         When the request came, by `time.perf_counter_ns`.
     unit : str
         What is to stay with one version; "" = each request is by itself.
+    version : int, optional
+        The version that is to answer, however traffic is divided; None = whichever does.
+    label : str
+        The same by its label; "" = none.
     """
 
     endpoint: str
     read: Callable[[Served], Any]
     started_ns: int
     unit: str = ""
+    version: int | None = None
+    label: str = ""
 
 
 class Reply(NamedTuple):

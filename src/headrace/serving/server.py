@@ -48,7 +48,7 @@ def serve(
     Parameters
     ----------
     settings : Settings
-        home, host, port, serve_workers, poll_s, body_mb, keep_previous_s and the log_* settings are read.
+        home, host, port, serve_workers, poll_s, body_mb, body_rows, keep_previous_s and the log_* settings are read.
     endpoints : list of str, optional
         Only these; all by default. One that does not exist is an error; without any the server starts, is not
         ready, and takes up the first that is pushed.

@@ -1,37 +1,46 @@
-"""The row protocol: raw rows in JSON, in the shape TensorFlow Serving's REST API made common.
+"""The row protocol: raw rows in JSON, as TensorFlow Serving's REST API has them.
 
 | route | answer |
 |---|---|
-| POST /v1/models/NAME:predict | `{"predictions": [0.12, ...]}`, one a row, in order |
+| POST /v1/models/NAME:predict | `{"predictions": [0.12, ...]}`, one a row, in order; `outputs` for columns |
+| POST /v1/models/NAME:classify, :regress | `{"results": [...]}` for `examples` |
 | POST /v1/models/NAME:reward | what an answered request was worth; see `headrace.serving.protocols.reward` |
 | GET /v1/models | the endpoints there are, each with what its prediction means |
-| GET /v1/models/NAME | the version served, what it takes and answers; the one that was refused, if any, and why |
-| GET /v1/models/NAME/metadata | the same of the version served, with its model's digest |
+| GET /v1/models/NAME | the versions and their states, what the one served takes and answers |
+| GET /v1/models/NAME/metadata | what the version served takes and answers, with its model's digest |
+
+`/versions/N` or `/labels/LABEL` after the name asks that version alone, beside all traffic that is divided.
 
 A row is an object of raw columns: `{"instances": [{"carrier": "AA", "dep_delay": null, ...}]}`. A column that is
 missing is null where null is allowed; a column of the data that the model does not read, the label among them, may be
 there and is not looked at; any other name, or a value of another type, is refused with status 400. A text that no row
-of the data had is answered: new categories are a fact of life, and `headrace monitor` names them.
+of the data had is answered: new categories are a fact of life, and `headrace monitor` names them. Bodies are those of
+`headrace.serving.bodies`.
 Floats are written in the shortest form that reads back as the same float32; what is not finite is null, because JSON
-has no such numbers. An answer to `:predict` carries the headers `headrace-version`, the version all of it is from, and
-`headrace-request-id`, under which the request log has it. Where the endpoint's traffic is divided, `headrace-table` and
-`headrace-propensity` say which table chose the version, and how probable that was; a request that carries the header
-`headrace-unit` gets the same version as all that carry the same.
+has no such numbers: a client that wants them as TensorFlow Serving writes them, `NaN` and `Infinity`, says
+`Accept: application/json; non-finite=bare`. An answer to a prediction carries the headers `headrace-version`, the
+version all of it is from, and `headrace-request-id`, under which the request log has it. Where the endpoint's traffic
+is divided, `headrace-table` and `headrace-propensity` say which table chose the version, and how probable that was; a
+request that carries the header `headrace-unit` gets the same version as all that carry the same.
 
-Source: TensorFlow Serving, RESTful API, sections "Predict API" and "Model status API".
+Source: TensorFlow Serving, RESTful API, sections "Model status API" to "Predict API".
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, ClassVar
+import re
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
 from urllib.parse import unquote
 
 import orjson
 
+from headrace.errors import InvalidInput, InvalidRequest
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.answering import ask
+from headrace.serving.bodies import ExampleBody, PredictBody, write_classes
 from headrace.serving.core import Served, Serving
+from headrace.serving.describing import describe_all, describe_metadata, describe_status
 from headrace.serving.exchange import Asking, Reply
 from headrace.serving.protocols.reward import take_rewards
 from headrace.serving.rows import write_predictions
@@ -41,7 +50,13 @@ __all__ = ["Row"]
 _LIST = "/v1/models"
 _MODELS = "/v1/models/"
 _PREDICT = ":predict"
-_REWARD = ":reward"
+_VERBS = ("predict", "classify", "regress")
+_ADDRESS = re.compile(
+    r"(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+    r"(?::(?P<verb>predict|classify|regress|reward)|(?P<page>/metadata)|/?)"
+)
+_BARE = "non-finite=bare"
+_BARE_TYPE = "application/json; non-finite=bare"
 
 
 class Row(Protocol):
@@ -50,41 +65,55 @@ class Row(Protocol):
     prefixes: ClassVar[tuple[str, ...]] = (_LIST,)
     routes: ClassVar[tuple[str, ...]] = (
         "GET /v1/models",
-        "GET /v1/models/NAME",
-        "GET /v1/models/NAME/metadata",
-        "POST /v1/models/NAME:predict",
+        *(
+            f"GET /v1/models/NAME{which}{page}"
+            for which in ("", "/versions/N", "/labels/LABEL")
+            for page in ("", "/metadata")
+        ),
+        *(f"POST /v1/models/NAME{which}:{verb}" for which in ("", "/versions/N", "/labels/LABEL") for verb in _VERBS),
         "POST /v1/models/NAME:reward",
     )
 
     def answer(self, serving: Serving, request: Request) -> Answer | Awaitable[Answer] | None:
         """Route by method and path."""
-        if not request.path.startswith(_MODELS):
-            return _list(serving, request.method) if request.path == _LIST else None
-        rest = request.path[len(_MODELS) :]
-        name = rest[: -len(_PREDICT)] if rest.endswith(_PREDICT) else ""
-        is_predict = name != "" and "/" not in name and ":" not in name
-        if request.method == "POST":
-            if is_predict:
-                return _predict(serving, _name(name), request)
-            if rest.endswith(_REWARD):
-                return take_rewards(serving, request.body, serving.get(_name(rest[: -len(_REWARD)])).endpoint)
-            if rest in serving.endpoints:
-                return _method("GET", f"to ask it: {_example(serving.get(rest))}")
-            return None
-        if is_predict:
-            return _method("POST", f"use POST: {_example(serving.get(_name(name)))}")
-        if rest == "":
+        path = request.path
+        if not path.startswith(_MODELS):
+            return _list(serving, request.method) if path == _LIST else None
+        if path == _MODELS:
             return _list(serving, request.method)
-        name, _, page = rest.partition("/")
-        if page == "":
-            return _status(serving, _name(name))
-        if page == "metadata":
-            return _metadata(serving.get(_name(name)))
-        return None
+        found = _ADDRESS.fullmatch(path, len(_MODELS))
+        if found is None:
+            return None
+        name, version, label, verb, page = found.groups()
+        if "%" in path:  # decoded once, and only ever looked up: no path of a file is made of it
+            name, label = unquote(name), None if label is None else unquote(label)
+        which = None if version is None else _version(version)
+        if request.method == "POST":
+            if verb is None:
+                return _not_asked(serving, name, page)
+            if verb != "reward":
+                return _ask(serving, request, verb, name, which, label or "")
+            if version is not None or label is not None:
+                return None
+            return take_rewards(serving, request.body, serving.get(name).endpoint)
+        if verb is not None:
+            return _method("POST", f"use POST: {_example(serving.get(name), verb)}")
+        if page is None:
+            return Answer(200, orjson.dumps(describe_status(serving, name, which, label or "")))
+        served = serving.find(name, which, label or "")
+        return Answer(200, orjson.dumps(describe_metadata(served)), headers=served.headers)
 
 
-def _name(text: str) -> str:
-    return unquote(text) if "%" in text else text
+def _version(text: str) -> int:
+    if len(text) > 19 or int(text) >= 1 << 63:
+        raise InvalidRequest(f"version {text[:40]} is no 64 bit number")
+    return int(text)
+
+
+def _not_asked(serving: Serving, name: str, page: str | None) -> Answer | None:
+    if page is None and name in serving.endpoints:
+        return _method("GET", f"to ask it: {_example(serving.get(name), 'predict')}")
+    return None
 
 
 def _method(allowed: str, advice: str) -> Answer:
@@ -93,72 +122,50 @@ def _method(allowed: str, advice: str) -> Answer:
     )
 
 
-def _example(served: Served) -> str:
+def _example(served: Served, verb: str) -> str:
     """A request to copy: the columns in their places, the values to be filled in."""
+    if verb == "reward":
+        return f'POST {_MODELS}{served.endpoint}:reward {{"request_id": "...", "reward": 1.0}}'
     columns = [column.name for column in served.model.columns]
     row = ", ".join(f'"{name}": ...' for name in columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return f'POST {_MODELS}{served.endpoint}{_PREDICT} {{"instances": [{{{row}}}]}}'
+    key = "instances" if verb == "predict" else "examples"
+    return f'POST {_MODELS}{served.endpoint}:{verb} {{"{key}": [{{{row}}}]}}'
 
 
 def _list(serving: Serving, method: str) -> Answer:
     if method != "GET":
         return _method("GET", f"to ask an endpoint: POST {_MODELS}NAME{_PREDICT}")
-    found = [
-        {"name": name, "version": str(one.version), "prediction": one.model.signature.meaning}
-        for name, one in sorted(serving.endpoints.items())
-    ]
-    return Answer(200, orjson.dumps({"models": found}))
+    return Answer(200, orjson.dumps(describe_all(serving)))
 
 
-def _predict(serving: Serving, endpoint: str, request: Request) -> Answer | Awaitable[Answer]:
-    body = request.body
+def _ask(
+    serving: Serving, request: Request, verb: str, name: str, version: int | None, label: str
+) -> Answer | Awaitable[Answer]:
+    accept = request.headers.get("accept")
+    is_bare = accept is not None and _BARE in accept
+    write: Callable[[Reply], bytes]
+    if verb == "predict":
+        rows = PredictBody(request.body, serving.max_rows)
+        read = rows.read
 
-    def read(served: Served) -> Any:
-        return served.model.codec.from_json(body)
+        def write(reply: Reply) -> bytes:
+            return write_predictions(reply.prediction, key=rows.key, is_bare=is_bare)
+
+    else:
+        read = ExampleBody(request.body, serving.max_rows, has_classes=verb == "classify").read
+
+        def write(reply: Reply) -> bytes:
+            if verb == "regress":
+                return write_predictions(reply.prediction, key="results", is_bare=is_bare)
+            classes = write_classes(reply.served, reply.prediction)
+            return orjson.dumps({"results": classes}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def answer(reply: Reply) -> Answer:
+        problem: InvalidInput | None = reply.problem
+        if problem is None:
+            media_type = _BARE_TYPE if is_bare else "application/json"
+            return Answer(200, write(reply), media_type, reply.headers)
+        return Answer(400, orjson.dumps({"error": str(problem)}), headers=reply.headers)
 
     unit = request.unit if serving.routes else ""
-    return ask(serving, Asking(endpoint, read, request.started_ns, unit), _write)
-
-
-def _write(reply: Reply) -> Answer:
-    if reply.problem is not None:
-        return Answer(400, orjson.dumps({"error": str(reply.problem)}), headers=reply.headers)
-    return Answer(200, write_predictions(reply.prediction), headers=reply.headers)
-
-
-def _status(serving: Serving, name: str) -> Answer:
-    states = []
-    served = serving.endpoints.get(name)
-    refusal = serving.refused.get(name)
-    if served is None and refusal is None:
-        serving.get(name)  # says what there is
-    if served is not None:
-        states.append(_state(served.version, "AVAILABLE", "OK", ""))
-    if refusal is not None:
-        states.append(_state(refusal.version, "END", "FAILED_PRECONDITION", refusal.reason))
-    described = {} if served is None else _described(served)
-    return Answer(200, orjson.dumps({"model_version_status": states, **described}))
-
-
-def _state(version: int, state: str, code: str, message: str) -> dict[str, Any]:
-    return {"version": str(version), "state": state, "status": {"error_code": code, "error_message": message}}
-
-
-def _described(served: Served) -> dict[str, Any]:
-    """What it takes and what its answer means."""
-    signature = served.model.signature
-    return {
-        "name": served.endpoint,
-        "task": signature.task,
-        "label": signature.label,
-        "positive": signature.positive,
-        "prediction": signature.meaning,
-        "columns": [
-            {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in signature.columns
-        ],
-    }
-
-
-def _metadata(served: Served) -> Answer:
-    body = {"version": str(served.version), "digest": served.digest, **_described(served)}
-    return Answer(200, orjson.dumps(body), headers=served.headers)
+    return ask(serving, Asking(name, read, request.started_ns, unit, version, label), answer)
