@@ -1,0 +1,187 @@
+"""Arrow IPC streams from clients: bounded before anything is inflated, and checked before anybody reads a value.
+
+An Arrow stream says of each compressed buffer how large it will be, and of each batch how many rows it has, and both
+are a client's word: a body of a few kilobytes may promise terabytes. So the messages are looked through first, their
+bodies untouched; only what is within bounds is handed to Arrow's own reader. What that makes is then checked whole,
+since Arrow takes the offsets of a text and the codes of a dictionary on trust, and a wrong one reads other memory.
+
+Source: Arrow columnar format, "Encapsulated message format" and "Buffer compression"; FlatBuffers, "Internals".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from headrace.errors import InvalidRequest
+
+__all__ = ["MEDIA_TYPE", "read_stream", "write_stream"]
+
+MEDIA_TYPE = "application/vnd.apache.arrow.stream"
+
+# What a body may become: this much in any case, and beyond it this many times its own size.
+_FREE_BYTES = 64 << 20
+_RATIO = 16
+_MOST_COLUMNS = 20_000
+_MOST_MESSAGES = 10_000
+_SHAPE = "an Arrow IPC stream: a schema, then record batches"
+# Field numbers of the flatbuffer tables.
+_MESSAGE_HEADER_TYPE, _MESSAGE_HEADER = 1, 2
+_BATCH_LENGTH, _BATCH_NODES, _BATCH_BUFFERS, _BATCH_COMPRESSION = 0, 1, 2, 3
+_DICTIONARY_DATA = 1
+_SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
+
+
+def read_stream(body: bytes, names: Collection[str]) -> pa.Table:
+    """The columns of these names that a stream has, checked.
+
+    Parameters
+    ----------
+    body : bytes
+        A whole stream; its buffers may be compressed by LZ4 or Zstandard.
+    names : collection of str
+        The columns wanted; others are not even inflated. One that is not there is simply not in the table.
+
+    Returns
+    -------
+    pyarrow.Table
+        Views of `body` where nothing was compressed.
+
+    Raises InvalidRequest for what is no whole stream, or one that would take more than 64 MiB and 16 times its size.
+    Cost: 60 us for 512 rows of 13 columns.
+    """
+    try:
+        schema = _look_through(body)
+        wanted = [place for place, name in enumerate(schema.names) if name in names]
+        limits = pa.ipc.IpcReadOptions(included_fields=wanted, use_threads=False)
+        if not wanted:  # which would mean all
+            return pa.table({})
+        table = pa.ipc.open_stream(pa.py_buffer(body), options=limits).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, struct.error, ValueError, IndexError, RecursionError) as error:
+        if isinstance(error, InvalidRequest):
+            raise
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InvalidRequest(f"the body is no Arrow stream that can be read: {reason}", expected=_SHAPE) from None
+    return table
+
+
+def write_stream(table: pa.Table) -> bytes:
+    """A table as an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _look_through(body: bytes) -> pa.Schema:
+    """The schema; raises InvalidRequest where the messages promise more than a body of this size may become."""
+    reader = pa.ipc.MessageReader.open_stream(pa.py_buffer(body))
+    most = max(_FREE_BYTES, _RATIO * len(body))
+    schema, inflated, num_values = None, 0, 0
+    for number, message in enumerate(_messages(reader)):
+        if number == 0:
+            if message.type != "schema":
+                raise InvalidRequest(f"the body begins with a message of type {message.type!r}", expected=_SHAPE)
+            schema = pa.ipc.read_schema(message)
+            if len(schema) > _MOST_COLUMNS:
+                raise InvalidRequest(f"{len(schema):,} columns", expected=f"at most {_MOST_COLUMNS:,}")
+            continue
+        if number > _MOST_MESSAGES:
+            raise InvalidRequest("the stream has too many batches", expected=f"at most {_MOST_MESSAGES:,}")
+        num_rows, size = _promised(message.metadata.to_pybytes(), message.body)
+        inflated += size
+        num_values += num_rows * max(1, len(schema)) if schema is not None else 0
+        # A value takes 8 bytes inside a model, however few it takes here; a column of nulls takes none.
+        if inflated > most or num_values * 8 > most:
+            raise InvalidRequest(
+                f"the stream would take more than {most:,} bytes",
+                where=f"message {number} of a body of {len(body):,} bytes",
+                expected="fewer rows at a time",
+            )
+    if schema is None:
+        raise InvalidRequest("the body is empty", expected=_SHAPE)
+    return schema
+
+
+def _messages(reader: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield reader.read_next_message()
+        except StopIteration:
+            return
+
+
+def _promised(metadata: bytes, body: Any) -> tuple[int, int]:
+    """(rows, bytes when inflated) of a message of a batch or a dictionary."""
+    message = _Table(metadata, _uint(metadata, 0))
+    kind = message.byte(_MESSAGE_HEADER_TYPE)
+    batch = message.table(_MESSAGE_HEADER)
+    if kind == _DICTIONARY and batch is not None:
+        batch = batch.table(_DICTIONARY_DATA)
+    if kind not in (_DICTIONARY, _BATCH) or batch is None:
+        raise InvalidRequest(f"a message of another kind ({kind}) after the schema", expected=_SHAPE)
+    num_rows = max([batch.long(_BATCH_LENGTH), *(length for length, _ in batch.pairs(_BATCH_NODES))])
+    if batch.long(_BATCH_LENGTH) < 0:
+        raise InvalidRequest("a batch of fewer rows than none", expected=_SHAPE)
+    is_compressed = batch.table(_BATCH_COMPRESSION) is not None
+    data = memoryview(body) if body is not None else memoryview(b"")
+    size = 0
+    for offset, length in batch.pairs(_BATCH_BUFFERS):
+        if offset < 0 or length < 0 or offset + length > len(data):
+            raise InvalidRequest("a buffer lies outside its message", expected=_SHAPE)
+        promised = int.from_bytes(data[offset : offset + 8], "little", signed=True) if is_compressed and length else -1
+        if promised < -1:
+            raise InvalidRequest("a compressed buffer of fewer bytes than none", expected=_SHAPE)
+        size += length if promised == -1 else promised
+    return num_rows, size
+
+
+def _uint(data: bytes, place: int) -> int:
+    return int(struct.unpack_from("<I", data, place)[0])
+
+
+class _Table:
+    """A flatbuffer table: a look-up from field numbers to places. Every read is within `data`, or raises."""
+
+    def __init__(self, data: bytes, place: int) -> None:
+        self._data, self._place = data, place
+        fields = place - struct.unpack_from("<i", data, place)[0]
+        if fields < 0:
+            raise IndexError("a table outside its message")
+        self._fields, self._size = fields, struct.unpack_from("<H", data, fields)[0]
+
+    def _field(self, number: int) -> int:
+        """Where a field's value lies; 0 where it is left out."""
+        entry = 4 + 2 * number
+        if entry + 2 > self._size:
+            return 0
+        offset = int(struct.unpack_from("<H", self._data, self._fields + entry)[0])
+        return self._place + offset if offset else 0
+
+    def byte(self, number: int) -> int:
+        place = self._field(number)
+        return self._data[place] if place else 0
+
+    def long(self, number: int) -> int:
+        place = self._field(number)
+        return int(struct.unpack_from("<q", self._data, place)[0]) if place else 0
+
+    def table(self, number: int) -> _Table | None:
+        place = self._field(number)
+        return _Table(self._data, place + _uint(self._data, place)) if place else None
+
+    def pairs(self, number: int) -> list[tuple[int, int]]:
+        """A vector of structs of two int64."""
+        place = self._field(number)
+        if not place:
+            return []
+        place += _uint(self._data, place)
+        count = _uint(self._data, place)
+        if place + 4 + 16 * count > len(self._data):
+            raise IndexError("a list outside its message")
+        found = struct.unpack_from(f"<{2 * count}q", self._data, place + 4)
+        return list(zip(found[::2], found[1::2], strict=True))
