@@ -18,6 +18,7 @@ from headrace.report.diagram import Box, diagram
 from headrace.report.document import card, content, document
 from headrace.report.dots import Dot, dot
 from headrace.report.drawing import legend
+from headrace.report.explorer import explorer
 from headrace.report.histogram import histogram
 from headrace.report.markup import Content, Html, fit, name, tag
 from headrace.report.strip import strip
@@ -45,6 +46,7 @@ __all__ = [
     "diagram",
     "document",
     "dot",
+    "explorer",
     "fit",
     "histogram",
     "legend",

@@ -76,8 +76,8 @@ _SCHEMES = (("light", LIGHT), ("dark", DARK))
 
 @functools.cache
 def script() -> str:
-    """The page's script: sorting, filtering and the toggle. A page says all it has to say without it."""
-    return _squeezed("page.js")
+    """The page's script: sorting, filtering, the toggle, thresholds. A page says all it has to say without it."""
+    return "\n".join(_squeezed(name) for name in ("page.js", "explorer.js"))
 
 
 def _squeezed(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from headrace.report import Cell, Column, Content, Curve, Html, Row, curves, histogram, legend, table, tag
+from headrace.report import Cell, Column, Content, Curve, Html, Row, curves, explorer, histogram, legend, table, tag
 from headrace.report.figures import aligned, figure, share
 
 __all__ = ["Scores"]
@@ -18,7 +18,9 @@ __all__ = ["Scores"]
 Floats = npt.NDArray[np.float64]
 
 _MOST_POINTS = 160
+_MOST_THRESHOLDS = 400
 _NUM_BINS = 10
+_LEAST_SHARE = 0.01
 _WIDTH, _HEIGHT = 480.0, 290.0
 _THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -58,6 +60,18 @@ class _Ranked:
         recall = self.true_positive / self.num_positive
         precision = self.true_positive / (self.true_positive + self.false_positive)
         return _thinned(recall, precision)
+
+    def gain(self) -> list[tuple[float, float]]:
+        """(share of the rows, the highest scores first; share of the positive rows among them)."""
+        said = (self.true_positive + self.false_positive) / (self.num_positive + self.num_negative)
+        return _thinned(np.append(0.0, said), np.append(0.0, self.true_positive / self.num_positive))
+
+    def points(self) -> list[tuple[float, float, float]]:
+        """(threshold, positive and other rows at or above it as shares of all), thresholds ascending."""
+        total = self.num_positive + self.num_negative
+        places = np.unique(np.linspace(0, len(self.scores) - 1, _MOST_THRESHOLDS).astype(np.int64))[::-1]
+        yes, no = self.true_positive[places] / total, self.false_positive[places] / total
+        return list(zip(self.scores[places].tolist(), yes.tolist(), no.tolist(), strict=True))
 
     def at(self, threshold: float) -> tuple[float, float]:
         """True and false positives of deciding "yes" at this score and above."""
@@ -118,7 +132,7 @@ class Scores:
         )
 
     def draw(self) -> list[Content]:
-        """The four drawings."""
+        """The drawings."""
         shapes = {"this model": "accent", "champion": "second dashed"}
         entries = [(shapes[name], name) for name in self._models]
         order = list(reversed(self._models))
@@ -129,13 +143,16 @@ class Scores:
         calibrated = [Curve("predictions that mean what they say", "pale dashed", [(0.0, 0.0), (1.0, 1.0)])]
         calibrated += [Curve(name, shapes[name], self._calibration(name)) for name in order]
         calibrated.append(Curve("this model", "accent", self._calibration("this model"), is_dots=True))
+        gained = [diagonal, *(Curve(name, shapes[name], self._ranked[name].gain()) for name in order)]
         figures = [
             _framed("ROC curve", roc, ("false positive rate", "true positive rate")),
             _framed("Precision and recall", both, ("recall", "precision")),
             _framed("Calibration", calibrated, ("predicted", "share that is positive")),
             self._spread(),
+            _framed("Cumulative gain", gained, ("share of rows, highest first", "share of positive rows")),
+            self._lift([(name, shapes[name]) for name in order]),
         ]
-        titles = ("ROC curve", "Precision and recall", "Calibration", "Predictions by class")
+        titles = ("ROC curve", "Precision and recall", "Calibration", "Predictions by class", "Cumulative gain", "Lift")
         captions = [tag("figcaption", title) for title in titles]
         drawn = [tag("figure", caption, figure_) for caption, figure_ in zip(captions, figures, strict=True)]
         # The classes have a legend of their own: the colours mean something else there.
@@ -155,6 +172,18 @@ class Scores:
                 points.append((shares[0], shares[1]))
         return points
 
+    def _lift(self, order: Sequence[tuple[str, str]]) -> Html:
+        drawn = [Curve("what chance would do", "pale dashed", [(0.0, 1.0), (1.0, 1.0)])]
+        for name, shape in order:
+            # Of the first few rows it jumps about.
+            points = [(said, found / said) for said, found in self._ranked[name].gain() if said >= _LEAST_SHARE]
+            drawn.append(Curve(name, shape, points))
+        highest = max(y for curve in drawn for _, y in curve.points)
+        labels = ("share of rows, highest first", "times the share of positive rows in all")
+        return curves(
+            "Lift", drawn, across=(0.0, 1.0), up=(0.0, 1.05 * highest), labels=labels, width=_WIDTH, height=_HEIGHT
+        )
+
     def _spread(self) -> Html:
         edges = np.linspace(0.0, 1.0, 41)
         score = self._models["this model"]
@@ -166,17 +195,18 @@ class Scores:
         return histogram("Predictions by class", edges.tolist(), [0.0] * 40, overlays, width=_WIDTH, height=_HEIGHT)
 
     def thresholds(self) -> Html:
-        """What deciding at some thresholds would mean, as a table: the curves in figures."""
+        """What deciding at some thresholds would mean: the curves in figures, and one to choose by what errors cost."""
         ranked = self._ranked["this model"]
         total = ranked.num_positive + ranked.num_negative
         columns = [Column("At or above"), Column("Rows said yes to", "num"), Column("Precision", "num")]
-        columns += [Column("Recall", "num"), Column("False positive rate", "num")]
+        columns += [Column("Lift", "num"), Column("Recall", "num"), Column("False positive rate", "num")]
         found = []
         for threshold in _THRESHOLDS:
             true, false = ranked.at(threshold)
             said = true + false
             precision = true / said if said else math.nan
-            found.append(((said / total), precision, true / ranked.num_positive, false / ranked.num_negative))
+            recall, false_rate = true / ranked.num_positive, false / ranked.num_negative
+            found.append(((said / total), precision, precision / self.rate, recall, false_rate))
         texts = [aligned(values, 3) for values in zip(*found, strict=True)]
         rows: list[Row] = []
         for index, threshold in enumerate(_THRESHOLDS):
@@ -184,4 +214,5 @@ class Scores:
             row: list[Content | Cell] = [Cell(figure(threshold), threshold), Cell(share(said), said)]
             row += [Cell(texts[place][index], value) for place, value in enumerate(others, 1)]
             rows.append(row)
-        return table("This model at a few thresholds", columns, rows)
+        few = table("This model at a few thresholds", columns, rows)
+        return explorer(ranked.points(), ranked.num_positive / total, few)
