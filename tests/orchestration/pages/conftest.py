@@ -94,6 +94,7 @@ def nouns():
         "graph_diff": graph.diff(hr.transform(features, hr.Dataset.from_arrow(awkward(shift=1.0))), awkward(50)),
         "model": model,
         "evaluation": evaluation,
+        "inspection": hr.inspect(model, dataset, max_rows=200),
         "verdict": verdict,
         "value": Value({"a": [1, SCRIPT], "b": None}),
         "table": TableFile(awkward(8)),

@@ -19,6 +19,7 @@ KINDS = [
     "evaluation",
     "feature_statistics",
     "graph_diff",
+    "inspection",
     "model",
     "schema",
     "statistics",
