@@ -47,6 +47,8 @@ class Settings:
         The address the server binds; anything but loopback needs a token.
     port : int
         The server's TCP port; 0 = any free one.
+    grpc_port : int
+        The port at which the server speaks gRPC too; 0 = any free one, -1 = none.
     serve_workers : int
         Server processes.
     poll_s : float
@@ -105,6 +107,7 @@ class Settings:
     states_mb: int = 2048
     host: str = "127.0.0.1"
     port: int = 8600
+    grpc_port: int = -1
     serve_workers: int = 1
     poll_s: float = 0.5
     body_mb: int = 16
@@ -149,6 +152,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "memory_mb": (16, 1 << 24),
     "states_mb": (0, 1 << 24),
     "port": (0, 65535),
+    "grpc_port": (-1, 65535),
     "serve_workers": (1, 256),
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),

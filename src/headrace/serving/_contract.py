@@ -16,7 +16,7 @@ from typing import Protocol as Protocol_
 
 from headrace.serving.core import Serving
 
-__all__ = ["Answer", "Headers", "Protocol", "Request"]
+__all__ = ["Answer", "Headers", "Listener", "Protocol", "Request"]
 
 
 class Headers(Protocol_):
@@ -83,3 +83,19 @@ class Protocol(ABC):
 
         Raises InvalidRequest and UnknownName; anything else is a fault of ours and is answered with status 500.
         """
+
+
+class Listener(ABC):
+    """Another server in each worker, beside HTTP and over the same endpoints, for what HTTP's door cannot carry.
+
+    It is made with the worker's door, `host`, `port`, `body_bytes` and `token`, answers on threads of its own, and asks
+    for the token at every method but those that say whether it is alive and ready.
+    """
+
+    @abstractmethod
+    def start(self) -> None:
+        """Take calls from now on."""
+
+    @abstractmethod
+    def stop(self, grace_s: float) -> None:
+        """Take no new call, finish those that run, for at most that long, and end."""

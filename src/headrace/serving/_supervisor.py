@@ -122,6 +122,8 @@ class Supervisor:
         self.home_id = home_id(settings.home / "requests")
         self.holder = reserve(settings.host, settings.port)
         self.port = int(self.holder.getsockname()[1])
+        self.grpc_holder = reserve(settings.host, settings.grpc_port) if settings.grpc_port >= 0 else None
+        self.grpc_port = None if self.grpc_holder is None else int(self.grpc_holder.getsockname()[1])
         self.selector = selectors.DefaultSelector()
         self.workers: list[_Worker] = []
         self.flips = Flips(lambda: [worker.member for worker in self.workers], say)
@@ -148,6 +150,7 @@ class Supervisor:
             "number": number,
             "host": settings.host,
             "port": self.port,
+            "grpc_port": self.grpc_port,
             "home": str(settings.home),
             "home_id": self.home_id,
             "body_bytes": settings.body_mb << 20,
@@ -353,6 +356,8 @@ class Supervisor:
             self._dealer.terminate()
             self._dealer.wait()
         self.holder.close()
+        if self.grpc_holder is not None:
+            self.grpc_holder.close()
         self.selector.close()
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):

@@ -38,6 +38,7 @@ from typing import Any
 import orjson
 
 from headrace.errors import HeadraceError
+from headrace.lookup import find
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
 from headrace.serving._loader import Loader, refusal
 from headrace.serving._segments import settle
@@ -77,6 +78,7 @@ class _Worker:
         self.door = Door(
             self.serving, body_bytes=options["body_bytes"], hosts=hosts, token=token, worker=options["number"]
         )
+        self.listener: Any = None
         self._report = options["report"]
         os.set_blocking(self._report, False)
         self._unsent = b""
@@ -219,6 +221,16 @@ class _Worker:
             backlog=1024,
         )
 
+        if self.options["grpc_port"] is not None:
+            self.listener = find("listener", "grpc")(
+                self.door,
+                host=self.options["host"],
+                port=self.options["grpc_port"],
+                body_bytes=self.options["body_bytes"],
+                token=os.environ.get("HEADRACE_TOKEN", ""),
+            )
+            self.listener.start()
+
         def stop() -> None:
             if not self._is_ending:
                 self._is_ending = True
@@ -276,8 +288,12 @@ class _Worker:
 
     async def _drain(self, server: Any) -> None:
         """Finish what is being answered, let every client leave by itself, then stop."""
+        calls: Any = ()
+        if self.listener is not None:
+            calls = (asyncio.get_running_loop().run_in_executor(None, self.listener.stop, _DRAIN_S),)
         try:
             await self._send_away()
+            await asyncio.gather(*calls)
         finally:
             server.stop()
 

@@ -20,14 +20,12 @@ from typing import Any
 from headrace.errors import InvalidRequest
 from headrace.model import InputColumn
 from headrace.serving.core import Served
-from headrace.serving.tensors import Tensor
+from headrace.serving.tensors import MOST_VALUES, Tensor
 
-__all__ = ["DATATYPE_OF", "MOST_VALUES", "PRESENT", "lanes_of"]
+__all__ = ["DATATYPE_OF", "PRESENT", "lanes_of"]
 
 PRESENT = ":present"
 DATATYPE_OF = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "text": "BYTES", "timestamp": "INT64"}
-# One byte of a request can become eight in each column of a row: rows times columns are bounded, not the bytes alone.
-MOST_VALUES = 1 << 23
 
 _WHOLE = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 _TAKEN: dict[str, tuple[str, ...]] = {

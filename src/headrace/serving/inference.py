@@ -11,13 +11,13 @@ import importlib.metadata
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from headrace.errors import InvalidRequest
+from headrace.errors import InvalidRequest, UnknownName
 from headrace.model.codec import parse_body
 from headrace.serving.columns import DATATYPE_OF, lanes_of
-from headrace.serving.core import Served
+from headrace.serving.core import Served, Serving
 from headrace.serving.tensors import DATATYPES, Tensor, read_list, read_raw
 
-__all__ = ["OUTPUT", "Inference", "describe_model", "describe_server"]
+__all__ = ["OUTPUT", "Inference", "check_parameters", "describe_model", "describe_server", "version_of"]
 
 OUTPUT = "prediction"
 _SHAPE = '{"inputs": [{"name": ..., "shape": [N], "datatype": ..., "data": [...]}, ...]}'
@@ -204,3 +204,14 @@ def describe_model(served: Served) -> dict[str, Any]:
             }
         ],
     }
+
+
+def version_of(serving: Serving, name: str, version: str) -> Served:
+    """The version a client names, or the one served where it names none.
+
+    Raises UnknownName, and NotAccepted where the endpoint has no version that can be served.
+    """
+    served = serving.get(name)
+    if version and version != str(served.version):
+        raise UnknownName("version", version[:100], [str(served.version)], where=f"endpoint {name!r}")
+    return served

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.errors import InvalidInput, StoreError
+from headrace.lookup import find
 from headrace.serving._supervisor import LOOPBACK, Supervisor
 from headrace.settings import Settings
 
@@ -48,12 +49,14 @@ def serve(
     Parameters
     ----------
     settings : Settings
-        home, host, port, serve_workers, poll_s, body_mb, body_rows, keep_previous_s and the log_* settings are read.
+        home, host, port, grpc_port, serve_workers, poll_s, body_mb, body_rows, keep_previous_s and the log_* settings
+        are read.
     endpoints : list of str, optional
         Only these; all by default. One that does not exist is an error; without any the server starts, is not
         ready, and takes up the first that is pushed.
     on_ready : callable, optional
-        Called once with {"url", "workers", "endpoints": {name: version}} when every worker answers.
+        Called once with {"url", "workers", "endpoints": {name: version}} when every worker answers; with a port for
+        gRPC, {"grpc": "HOST:PORT"} is there too.
 
     When it is told to stop, every request on an open connection is answered before the connection closes.
     Raises InvalidInput when a host that is not loopback is asked for without HEADRACE_TOKEN, StoreError when the
@@ -64,6 +67,8 @@ def serve(
             f"host {settings.host} can be reached from other machines and no token is set",
             fix="set HEADRACE_TOKEN to a secret that clients send, or serve on 127.0.0.1",
         )
+    if settings.grpc_port >= 0:
+        find("listener", "grpc")  # says what is not installed before anything is started
     supervisor = Supervisor(settings, endpoints)
 
     def stop(*_: object) -> None:
@@ -88,7 +93,10 @@ def serve(
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             versions = {name: fact.version for name, fact in sorted(supervisor.flips.good.items())}
             url = f"http://{host}:{supervisor.port}"
-            on_ready({"url": url, "workers": settings.serve_workers, "endpoints": versions})
+            told = {"url": url, "workers": settings.serve_workers, "endpoints": versions}
+            if supervisor.grpc_port is not None:
+                told["grpc"] = f"{host}:{supervisor.grpc_port}"
+            on_ready(told)
         if settings.log_requests:
             supervisor.settle()
         while not supervisor.stopping:

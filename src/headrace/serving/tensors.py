@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from headrace.errors import InvalidRequest
 
-__all__ = ["DATATYPES", "Tensor", "check_head", "datatype_of", "read_list", "read_raw", "write_raw"]
+__all__ = ["DATATYPES", "MOST_VALUES", "Tensor", "check_head", "datatype_of", "read_list", "read_raw", "write_raw"]
 
 DATATYPES: dict[str, np.dtype[Any] | None] = {
     "BOOL": np.dtype(np.bool_),
@@ -45,6 +45,8 @@ DATATYPES: dict[str, np.dtype[Any] | None] = {
     "BYTES": None,
 }
 _NAMES = {dtype: name for name, dtype in DATATYPES.items() if dtype is not None and name != "BF16"}
+# One byte of a request can become eight in each column of a row: values are bounded, not the bytes alone.
+MOST_VALUES = 1 << 23
 _LENGTH = struct.Struct("<I")
 _EXACT_FLOAT_LIMIT = float(1 << 53)
 
@@ -94,6 +96,10 @@ def check_head(name: Any, datatype: Any, shape: Any) -> int:
         if type(size) is not int or not 0 <= size < 1 << 63:
             raise InvalidRequest(f"a dimension of {str(size)[:30]}", where=_where(name), expected="whole numbers >= 0")
         count *= size
+    if count > MOST_VALUES:
+        raise InvalidRequest(
+            f"{str(count)[:30]} values", where=_where(name), expected=f"at most {MOST_VALUES:,} in one request"
+        )
     return count
 
 

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("endpoints", nargs="*", metavar="ENDPOINT", help="only these; all by default")
     parser.add_argument("--host", metavar="ADDRESS", help="the address to bind (setting `host`)")
     parser.add_argument("--port", type=int, metavar="NUMBER", help="the TCP port; 0 = any free one (setting `port`)")
+    parser.add_argument(
+        "--grpc-port", type=int, metavar="NUMBER", help="the TCP port for gRPC; 0 = any free one (setting `grpc_port`)"
+    )
     parser.add_argument("--workers", type=int, metavar="NUMBER", help="server processes (setting `serve_workers`)")
     add_output(parser)
 
@@ -34,7 +37,12 @@ def execute(arguments: argparse.Namespace) -> int:
     from headrace.store import Store
 
     settings = load_settings()
-    given = {"host": arguments.host, "port": arguments.port, "serve_workers": arguments.workers}
+    given = {
+        "host": arguments.host,
+        "port": arguments.port,
+        "grpc_port": arguments.grpc_port,
+        "serve_workers": arguments.workers,
+    }
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
 
     if settings.records:
@@ -45,7 +53,8 @@ def execute(arguments: argparse.Namespace) -> int:
             write_json_line(state)
         else:
             served = ", ".join(f"{name} v{version}" for name, version in state["endpoints"].items())
-            progress.say(f"serving {served or 'nothing yet'} at {state['url']}")
+            grpc = f", gRPC at {state['grpc']}" if "grpc" in state else ""
+            progress.say(f"serving {served or 'nothing yet'} at {state['url']}{grpc}")
 
     serve(settings, arguments.endpoints or None, on_ready=ready)
     return 0

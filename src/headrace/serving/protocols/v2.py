@@ -29,12 +29,11 @@ from urllib.parse import unquote
 
 import orjson
 
-from headrace.errors import UnknownName
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.answering import ask
-from headrace.serving.core import Served, Serving
+from headrace.serving.core import Serving
 from headrace.serving.exchange import Asking, Reply
-from headrace.serving.inference import Inference, describe_model, describe_server
+from headrace.serving.inference import Inference, describe_model, describe_server, version_of
 from headrace.serving.tensors import datatype_of, write_raw
 
 __all__ = ["V2"]
@@ -85,17 +84,6 @@ def _other(allowed: str) -> Answer:
 
 def _get(request: Request, plain: dict[str, Any]) -> Answer:
     return Answer(200, orjson.dumps(plain)) if request.method == "GET" else _other("GET")
-
-
-def version_of(serving: Serving, name: str, version: str) -> Served:
-    """The version a client names, or the one served where it names none.
-
-    Raises UnknownName, and NotAccepted where the endpoint has no version that can be served.
-    """
-    served = serving.get(name)
-    if version and version != str(served.version):
-        raise UnknownName("version", version[:100], [str(served.version)], where=f"endpoint {name!r}")
-    return served
 
 
 def _infer(serving: Serving, name: str, version: str, request: Request) -> Answer | Awaitable[Answer]:

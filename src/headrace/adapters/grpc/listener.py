@@ -1,0 +1,217 @@
+"""gRPC beside HTTP: `inference.GRPCInferenceService` and `grpc.health.v1.Health`, in each worker of a server.
+
+| method | needs the token |
+|---|---|
+| ServerLive, ServerReady, Health/Check | no |
+| ServerMetadata, ModelMetadata, ModelReady, ModelInfer, and every other name | yes, as `authorization: Bearer ...` |
+
+| code | when |
+|---|---|
+| INVALID_ARGUMENT | the request cannot be answered as it stands: the message names tensor, row and column |
+| UNAUTHENTICATED | the token is missing or wrong |
+| NOT_FOUND | no such endpoint or version |
+| RESOURCE_EXHAUSTED | the message is larger than the setting body_mb, or more calls wait than may |
+| UNAVAILABLE | the endpoint has no version that could be loaded |
+| UNIMPLEMENTED | shared memory, repositories, streams, Health/Watch: by design |
+| INTERNAL | our fault; the message carries an id, the log the details |
+
+Calls are answered on a few threads: a call costs half the processor time that it costs on the worker's own loop
+(measured with grpcio 1.85: 122 us to 244 us for one that does nothing). One whose caller is gone, or whose deadline is
+over, by the time a thread has time for it, is dropped.
+"""
+
+from __future__ import annotations
+
+import hmac
+import sys
+import traceback
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter_ns
+from typing import Any
+
+import grpc
+
+from headrace.adapters.grpc.inference import parse, parse_infer, read_infer, write_infer
+from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
+from headrace.errors import InvalidInput, NotAccepted, StoreError, UnknownName
+from headrace.serving._contract import Listener
+from headrace.serving.answering import ask
+from headrace.serving.exchange import Asking, Reply
+from headrace.serving.http import Door
+from headrace.serving.inference import describe_model, describe_server, version_of
+
+__all__ = ["Grpc"]
+
+_SERVICE = f"/{INFERENCE}.GRPCInferenceService/"
+_HEALTH = f"/{HEALTH}.Health/"
+_OPEN = (f"{_SERVICE}ServerLive", f"{_SERVICE}ServerReady", f"{_HEALTH}Check")
+_THREADS = 4
+_MOST_CALLS = 1024
+_CODES = grpc.StatusCode
+
+
+class Grpc(Listener):
+    """A gRPC server over the endpoints of a worker.
+
+    Parameters
+    ----------
+    door : Door
+        The worker's: its endpoints, and whether it takes requests now.
+    host : str
+        The address to bind.
+    port : int
+        The TCP port, which other workers bind too.
+    body_bytes : int
+        The largest message that is read.
+    token : str
+        What `authorization: Bearer` must carry; empty = nothing is asked for.
+
+    Raises StoreError where the port cannot be bound.
+    """
+
+    def __init__(self, door: Door, *, host: str, port: int, body_bytes: int, token: str) -> None:
+        self._door, self._token = door, f"Bearer {token}".encode() if token else b""
+        self._methods: dict[str, Callable[[bytes, Any], bytes]] = {
+            f"{_SERVICE}ServerLive": self._server_live,
+            f"{_SERVICE}ServerReady": self._server_ready,
+            f"{_SERVICE}ServerMetadata": self._server_metadata,
+            f"{_SERVICE}ModelReady": self._model_ready,
+            f"{_SERVICE}ModelMetadata": self._model_metadata,
+            f"{_SERVICE}ModelInfer": self._infer,
+            f"{_HEALTH}Check": self._check,
+        }
+        self._server = grpc.server(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"),
+            handlers=[_Handlers(self)],
+            maximum_concurrent_rpcs=_MOST_CALLS,
+            options=[
+                ("grpc.so_reuseport", 1),
+                ("grpc.max_receive_message_length", body_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_metadata_size", 16 * 1024),
+            ],
+        )
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = self._server.add_insecure_port(place)
+        except RuntimeError as error:
+            raise StoreError(f"cannot listen on {place} for gRPC: {error}") from error
+        if not bound:
+            raise StoreError(f"cannot listen on {place} for gRPC")
+
+    def start(self) -> None:
+        """Take calls from now on."""
+        self._server.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Take no new call, finish those that run, for at most that long, and end."""
+        self._server.stop(grace_s).wait()
+
+    def handler(self, method: str, metadata: Any) -> Any:
+        """What answers a call of a method: deny by default."""
+        if self._token and method not in _OPEN:
+            given = next((value for key, value in metadata if key == "authorization"), "")
+            given = given if isinstance(given, bytes) else given.encode("utf-8", "replace")
+            if not hmac.compare_digest(given, self._token):
+                return grpc.unary_unary_rpc_method_handler(_deny)
+        found = self._methods.get(method)
+        if found is None:
+            return None  # UNIMPLEMENTED
+        return grpc.unary_unary_rpc_method_handler(_guarded(found))
+
+    def _is_ready(self) -> bool:
+        door = self._door
+        return bool(door.is_ready and not door.is_draining and door.serving.endpoints)
+
+    def _server_live(self, _data: bytes, _context: Any) -> bytes:
+        return bytes(message("ServerLiveResponse")(live=True).SerializeToString())
+
+    def _server_ready(self, _data: bytes, _context: Any) -> bytes:
+        return bytes(message("ServerReadyResponse")(ready=self._is_ready()).SerializeToString())
+
+    def _server_metadata(self, _data: bytes, _context: Any) -> bytes:
+        return bytes(message("ServerMetadataResponse")(**describe_server()).SerializeToString())
+
+    def _model_ready(self, data: bytes, _context: Any) -> bytes:
+        request = parse("ModelReadyRequest", data)
+        try:
+            version_of(self._door.serving, request.name, request.version)
+            is_ready = True
+        except NotAccepted:
+            is_ready = False
+        return bytes(message("ModelReadyResponse")(ready=is_ready).SerializeToString())
+
+    def _model_metadata(self, data: bytes, _context: Any) -> bytes:
+        request = parse("ModelMetadataRequest", data)
+        plain = describe_model(version_of(self._door.serving, request.name, request.version))
+        for one in (*plain["inputs"], *plain["outputs"]):
+            del one["parameters"]  # the message has no place for them
+        return bytes(message("ModelMetadataResponse")(**plain).SerializeToString())
+
+    def _infer(self, data: bytes, context: Any) -> bytes:
+        started_ns = perf_counter_ns()
+        request = parse_infer(data)
+        serving = self._door.serving
+        version_of(serving, request.model_name, request.model_version)
+        inference = read_infer(request)
+
+        def write(reply: Reply) -> bytes:
+            context.set_trailing_metadata(reply.headers)
+            if reply.problem is not None:
+                raise reply.problem
+            return write_infer(inference, reply)
+
+        unit = ""
+        if serving.routes:
+            unit = next((value for key, value in context.invocation_metadata() if key == "headrace-unit"), "")
+        return ask(serving, Asking(request.model_name, inference.lanes, started_ns, unit), write)  # type: ignore[return-value]  # nothing waits yet
+
+    def _check(self, data: bytes, context: Any) -> bytes:
+        service = message("HealthCheckRequest", HEALTH).FromString(data).service
+        if service not in ("", f"{INFERENCE}.GRPCInferenceService", f"{HEALTH}.Health"):
+            context.abort(_CODES.NOT_FOUND, f"no service named {service[:100]!r}")
+        status = "SERVING" if self._is_ready() else "NOT_SERVING"
+        return bytes(message("HealthCheckResponse", HEALTH)(status=status).SerializeToString())
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
+    def __init__(self, listener: Grpc) -> None:
+        self._listener = listener
+
+    def service(self, handler_call_details: Any) -> Any:
+        """What answers a call, or None where nobody does."""
+        return self._listener.handler(handler_call_details.method, handler_call_details.invocation_metadata)
+
+
+def _deny(_data: bytes, context: Any) -> bytes:
+    context.abort(_CODES.UNAUTHENTICATED, "a token is needed: authorization: Bearer ...")
+    return b""
+
+
+def _guarded(answer: Callable[[bytes, Any], bytes]) -> Callable[[bytes, Any], bytes]:
+    """The boundary between the caller's fault and ours, around a method."""
+
+    def guarded(data: bytes, context: Any) -> bytes:
+        if not context.is_active():  # its caller is gone, or its time is over
+            return b""
+        try:
+            return answer(data, context)
+        except UnknownName as error:
+            code, said = _CODES.NOT_FOUND, str(error)
+        except NotAccepted as error:
+            code, said = _CODES.UNAVAILABLE, str(error)
+        except InvalidInput as error:
+            code, said = _CODES.INVALID_ARGUMENT, str(error)
+        except Exception:
+            if context.code() is not None:  # ended on purpose
+                raise
+            number = uuid.uuid4().hex[:12]
+            sys.stderr.write(f"request {number} failed\n{traceback.format_exc()}")
+            sys.stderr.flush()
+            code, said = _CODES.INTERNAL, f"internal error {number}; the server's log has the details"
+        context.abort(code, said)
+        return b""
+
+    return guarded
