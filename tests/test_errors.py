@@ -10,6 +10,7 @@ from headrace.errors import HeadraceError, InvalidInput, NotAccepted, StoreError
 
 BUILTINS = {"ValueError": ValueError, "LookupError": LookupError, "ImportError": ImportError, "TypeError": TypeError}
 BUILTINS |= {"RuntimeError": RuntimeError, "OSError": OSError}
+BUILTINS |= {"TimeoutError": TimeoutError, "PermissionError": PermissionError, "ConnectionError": ConnectionError}
 
 
 def drawn():

@@ -13,7 +13,9 @@ from headrace import errors
 ROOT = Path(__file__).parent.parent
 
 NAMES = [
+    "AsyncClient",
     "Choice",
+    "Client",
     "Columns",
     "Dataset",
     "Expression",

@@ -14,7 +14,9 @@ _VERBS = "headrace.orchestration.verbs"
 
 # name -> the module that defines it. `ops` is a module itself.
 _NAMES = {
+    "AsyncClient": "headrace.client",
     "Choice": "headrace.training",
+    "Client": "headrace.client",
     "Columns": "headrace.transformation",
     "Dataset": "headrace.dataset",
     "Expression": "headrace.transformation",

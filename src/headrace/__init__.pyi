@@ -1,6 +1,8 @@
 # Written by `make stub` from the name table and the members; `make check` holds it to them.
 
 from headrace.transformation import ops as ops
+from headrace.client import AsyncClient as AsyncClient
+from headrace.client import Client as Client
 from headrace.dataset import Dataset as Dataset
 from headrace.errors import HeadraceError as HeadraceError
 from headrace.evaluation import Limits as Limits

@@ -10,7 +10,11 @@
     |-- Misuse (TypeError)                  the API was called in a way it cannot mean (a handle used as a bool)
     |-- NotAccepted (RuntimeError)          what a validation or a gate withheld was asked for
     |-- StepFailed (RuntimeError)           a step's own code raised or its process died
+    |-- NotAllowed (PermissionError)        a server wants a token, or another one
+    |-- RequestFailed (ConnectionError)     a server could not be reached, or failed; carries the HTTP status
     |-- ChampionMoved (RuntimeError)        push: the endpoint serves another version than when the run was planned
+    |-- DeadlineExceeded (TimeoutError)     a request's time is over; answered with HTTP status 504
+    |-- TooManyRequests (RuntimeError)      a quota is used up (429), or more is waiting than may (503)
     |-- HostDiffers (RuntimeError)          golden rows do not come out the same on this machine
     `-- StoreError (OSError)                the store or the disk under it; exit code 4
         |-- StoreTooNew                     written by a newer headrace
@@ -28,6 +32,7 @@ from typing import Any, Self
 
 __all__ = [
     "ChampionMoved",
+    "DeadlineExceeded",
     "HeadraceError",
     "HostDiffers",
     "InvalidInput",
@@ -37,10 +42,13 @@ __all__ = [
     "MissingExtra",
     "Misuse",
     "NotAccepted",
+    "NotAllowed",
+    "RequestFailed",
     "StepFailed",
     "StoreBusy",
     "StoreError",
     "StoreTooNew",
+    "TooManyRequests",
     "TrainingRows",
     "UnknownName",
 ]
@@ -173,8 +181,42 @@ class StepFailed(HeadraceError, RuntimeError):
     """A step's own code raised, or its process died."""
 
 
+class NotAllowed(HeadraceError, PermissionError):
+    """A server wants a token, or one that allows more: HTTP status 401 or 403."""
+
+
+class RequestFailed(HeadraceError, ConnectionError):
+    """A server could not be reached, did not answer whole, or failed.
+
+    `status` is HTTP's, 500 and above; 0 where there was no answer.
+
+    >>> RequestFailed("the server does not answer", status=0).status
+    0
+    """
+
+    def __init__(self, what: str, *, status: int, where: str = "", fix: str = "") -> None:
+        self.status = status
+        super().__init__(what, where=where, fix=fix)
+
+
 class ChampionMoved(HeadraceError, RuntimeError):
     """The endpoint serves another version than when the run was planned: evaluate again."""
+
+
+class DeadlineExceeded(HeadraceError, TimeoutError):
+    """A request was not answered in the time it had: its run was stopped, or not begun; HTTP status 504."""
+
+
+class TooManyRequests(HeadraceError, RuntimeError):
+    """More is asked than a quota allows (429) or than may wait (503); `retry_after_s` says when to come back.
+
+    >>> TooManyRequests("quota of late is used up", retry_after_s=0.25, status=429).retry_after_s
+    0.25
+    """
+
+    def __init__(self, what: str, *, retry_after_s: float, status: int, fix: str = "") -> None:
+        self.retry_after_s, self.status = retry_after_s, status
+        super().__init__(what, fix=fix)
 
 
 class HostDiffers(HeadraceError, RuntimeError):
