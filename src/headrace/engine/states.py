@@ -130,8 +130,14 @@ class Kept:
 
     def keep(self, rows: str, states: Mapping[int, State]) -> None:
         """Keep states by fold number."""
-        entries = {self._names[index]: encode(self._folds[index], state) for index, state in states.items()}
-        self._files.keep(self._cache.place(rows, self._how[0]), entries)
+        self._files.keep(self._cache.place(rows, self._how[0]), self._encoded(states))
+
+    def _encoded(self, states: Mapping[int, State]) -> dict[str, bytes]:
+        return {
+            self._names[index]: encode(self._folds[index], state)
+            for index, state in states.items()
+            if not state.is_spilled
+        }
 
     def find_groups(self, rows: str) -> list[tuple[pa.Table, dict[int, State]]] | None:
         """For each of the keys, the groups' table and the kept states by fold number; None where no table is kept."""
@@ -148,8 +154,8 @@ class Kept:
     def keep_groups(self, rows: str, answer: Sequence[tuple[pa.Table, Mapping[int, State]]]) -> None:
         """Keep what `find_groups` finds."""
         for how, (table, states) in zip(self._how, answer, strict=True):
-            entries = {self._names[index]: encode(self._folds[index], state) for index, state in states.items()}
-            self._files.keep(self._cache.place(rows, how), {"groups": _table_bytes(table), **entries})
+            entries = {"groups": _table_bytes(table), **self._encoded(states)}
+            self._files.keep(self._cache.place(rows, how), entries)
 
 
 def _typed(columns: Sequence[str], types: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State, decode, encode, grow
 from headrace.fold.by_key import ByKey, ByKeyResult, part_of
-from headrace.fold.counts import Counts, CountsResult
+from headrace.fold.counts import Counts, CountsResult, SpilledCountsResult
 from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
 from headrace.fold.exponent_accumulator import Moments, MomentsResult
@@ -37,6 +37,7 @@ __all__ = [
     "RowCopies",
     "Rows",
     "Sample",
+    "SpilledCountsResult",
     "SampleResult",
     "ScoreCurve",
     "ScoreCurveResult",

@@ -76,6 +76,11 @@ class State:
         """Groups in this state."""
         raise NotImplementedError
 
+    @property
+    def is_spilled(self) -> bool:
+        """Whether most of it lies on disk: `encode` would bring it all to memory, so such a state is not kept."""
+        return False
+
     def canonical(self) -> Self:
         """The one representation that `encode` writes; override where equal contents can look different."""
         return self

@@ -169,6 +169,21 @@ class ValueTable(State):
             if counter is not None:
                 self.push(counter.take())
 
+    def held_bytes(self) -> int:
+        """About what is held: the table and what waits."""
+        size = self.values.nbytes + 8 * len(self.counts) + (0 if self._keys is None else 16 * len(self._keys))
+        size += 0 if self._dictionary is None else self._dictionary.held_bytes
+        return int(size + sum(part.values.nbytes + 8 * len(part.counts) for part in self._pending))
+
+    def clear(self) -> None:
+        """No entries, as many groups; nothing may wait."""
+        assert not self._pending
+        self._dictionary = None
+        self.offsets = np.zeros_like(self.offsets)
+        is_text = not isinstance(self.values, np.ndarray)  # slices would keep all of it
+        self.values = pa.array([], pa.large_binary()) if is_text else np.zeros(0, self.values.dtype)
+        self.counts = np.zeros(0, np.int64)
+
     def entries(self) -> Entries:
         """Everything in the table as entries."""
         self.compact()

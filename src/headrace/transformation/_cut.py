@@ -145,9 +145,9 @@ def _combined(encoded: Sequence[tuple[_Codes, pa.Array]]) -> tuple[_Codes, list[
             is_seen = np.zeros(number, np.bool_)
             is_seen[keys] = True
             seen = np.flatnonzero(is_seen)
-            place = np.zeros(number, np.int32)
-            place[seen] = np.arange(len(seen), dtype=np.int32)
-            codes = place[keys]
+            at = np.zeros(number, np.int32)
+            at[seen] = np.arange(len(seen), dtype=np.int32)
+            codes = at[keys]
         else:
             seen, codes = np.unique(keys, return_inverse=True)
         places = [*(item[seen // size] for item in places), seen % size]

@@ -10,6 +10,7 @@ from sklearn.metrics import mutual_info_score
 
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, UnknownName
+from headrace.fold.counts import ValueCounts
 from headrace.testing.op_cases import OpCases
 from headrace.transformation import ops, transform
 from headrace.transformation._contract import ValueType
@@ -109,10 +110,10 @@ def test_numbers_have_none():
 
 def test_too_many_values_are_refused():
     """Above a million values top_k is asked for; with it the same counts are fine."""
-    values, counts = pa.array(np.arange(1_000_001)), np.ones(1_000_001, np.int64)
+    counted = ValueCounts(pa.array(np.arange(1_000_001)), np.ones(1_000_001, np.int64))
     with pytest.raises(InvalidInput, match=r"a vocabulary of 1,000,001 values.*give top_k"):
-        Vocabulary().constants((values, counts))
-    assert Vocabulary(top_k=2).constants((values, counts)) == {"values": [0, 1]}
+        Vocabulary().constants(counted)
+    assert Vocabulary(top_k=2).constants(counted) == {"values": [0, 1]}
 
 
 def test_mutual_information_orders():

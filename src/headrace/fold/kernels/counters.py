@@ -67,6 +67,11 @@ class DictionaryCounter:
         """Whether this is the same dictionary: the same memory, not equal texts."""
         return is_same_memory(dictionary, self._dictionary)
 
+    @property
+    def held_bytes(self) -> int:
+        """The dictionary and its counts."""
+        return int(self._dictionary.nbytes) + self._table.nbytes
+
     def add(self, native: Any, codes: npt.NDArray[Any], bits: Bits) -> None:
         """Count the valid codes."""
         outside = np.empty(len(codes), np.int64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from headrace.errors import InvalidInput
 from headrace.fold import Counts, Fold
@@ -69,20 +70,22 @@ class CountEncode(Op):
 
     def constants(self, result: Any) -> dict[str, Any]:
         """The values kept, ascending, and their counts."""
-        values, counts = result
-        counts = np.asarray(counts, dtype=np.int64)
-        kept = np.flatnonzero(counts >= self.min_count)
-        if len(kept) > _MOST:
-            raise InvalidInput(
-                f"{len(kept):,} categories", expected=f"at most {_MOST:,}", fix="give min_count: the others count as 0"
-            )
-        found = values.to_pylist()
         # Two texts that are not UTF-8 may look equal: they are one category, as they are to a request.
         summed: dict[Any, int] = {}
-        for index in kept.tolist():
-            if can_be_asked(found[index]):
-                summed[found[index]] = summed.get(found[index], 0) + int(counts[index])
-        return {"values": list(summed), "counts": list(summed.values()), "num_rows": int(counts.sum())}
+        num_rows = num_kept = 0
+        for values, counts in result.pieces():
+            num_rows += int(counts.sum())
+            kept = np.flatnonzero(counts >= self.min_count)
+            num_kept += len(kept)
+            if num_kept <= _MOST:
+                for value, count in zip(values.take(pa.array(kept)).to_pylist(), counts[kept].tolist(), strict=True):
+                    if can_be_asked(value):
+                        summed[value] = summed.get(value, 0) + count
+        if num_kept > _MOST:
+            raise InvalidInput(
+                f"{num_kept:,} categories", expected=f"at most {_MOST:,}", fix="give min_count: the others count as 0"
+            )
+        return {"values": list(summed), "counts": list(summed.values()), "num_rows": num_rows}
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """One LabelEncoder."""

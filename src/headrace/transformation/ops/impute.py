@@ -76,7 +76,7 @@ class Impute(Op):
             return {"filling": _or_none(float(result.quantiles([0.5])[0]) + 0.0)}
         if self.strategy == "mean":
             return {"filling": _or_none(float(result.mean))}
-        if not isinstance(result, tuple):
+        if not hasattr(result, "pieces"):
             mode = result.mode
             if mode is None and result.num_finite:
                 raise InvalidInput(
@@ -84,14 +84,18 @@ class Impute(Op):
                     fix='strategy="median", or ops.bucketize them first',
                 )
             return {"filling": None if mode is None else float(mode) + 0.0}
-        values, counts = result
-        if pa.types.is_timestamp(values.type):
-            values = values.cast(pa.int64())
-        found, order = values.to_pylist(), np.argsort(-np.asarray(counts), kind="stable")  # values come ascending
-        for index in order.tolist():
-            if can_be_asked(found[index]):
-                return {"filling": found[index]}
-        return {"filling": None}
+        filling, most = None, 0
+        for values, counts in result.pieces():  # ascending
+            if pa.types.is_timestamp(values.type):
+                values = values.cast(pa.int64())
+            for index in np.argsort(-counts, kind="stable").tolist():
+                if counts[index] <= most:
+                    break
+                value = values[index].as_py()
+                if can_be_asked(value):
+                    filling, most = value, int(counts[index])
+                    break
+        return {"filling": filling}
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """What ops.fill_null builds."""

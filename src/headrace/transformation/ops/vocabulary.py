@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import ByKey, Counts, Fold, Totals, lift
@@ -90,14 +92,13 @@ class Vocabulary(Op):
         """The values kept, in the order of their codes."""
         if self.order == "mutual_information":
             return {"values": self._by_information(result)}
-        values, counts = result
-        order = np.argsort(-np.asarray(counts, dtype=np.int64), kind="stable")  # values come ascending
-        order = order[np.asarray(counts)[order] >= self.min_count][: self.top_k]
-        if len(order) > _MOST:
+        values, counts, num_values = _most_frequent(result, self.top_k or _MOST, self.min_count)
+        if self.top_k is None and num_values > _MOST:
             raise InvalidInput(
-                f"a vocabulary of {len(order):,} values", expected=f"at most {_MOST:,}", fix="give top_k, and num_oov"
+                f"a vocabulary of {num_values:,} values", expected=f"at most {_MOST:,}", fix="give top_k, and num_oov"
             )
         found = values.to_pylist()
+        order = np.argsort(-counts, kind="stable")  # values come ascending
         kept = dict.fromkeys(found[index] for index in order.tolist())  # two texts that are not UTF-8 may look equal
         return {"values": [item for item in kept if can_be_asked(item)]}
 
@@ -143,3 +144,31 @@ def _information(count: int, own: int, total: int, positive: int) -> float:
         (total - count - positive + own, total - count, total - positive),
     )
     return math.fsum(both / total * math.log(both * total / (one * other)) for both, one, other in cells if both)
+
+
+def _most_frequent(result: Any, limit: int, min_count: int) -> tuple[pa.Array, npt.NDArray[np.int64], int]:
+    """Of a group's counts the `limit` most frequent values, ascending, their counts, and how many reach `min_count`.
+
+    Of equal counts the first values are kept. Memory: three times what is kept, and a piece.
+    """
+    held: list[tuple[pa.Array, npt.NDArray[np.int64]]] = []
+    num_held, num_values, least = 0, 0, min_count
+
+    def prune() -> None:
+        nonlocal held, num_held, least
+        values, counts = pa.concat_arrays([values for values, _ in held]), np.concatenate([count for _, count in held])
+        if len(counts) > limit:
+            kept = np.sort(np.argsort(-counts, kind="stable")[:limit])
+            values, counts = values.take(pa.array(kept)), counts[kept]
+            least = int(counts.min()) + 1  # values to come are behind those of equal counts
+        held, num_held = [(values, counts)], len(counts)
+
+    for values, counts in result.pieces():
+        num_values += int((counts >= min_count).sum())
+        chosen = np.flatnonzero(counts >= least)
+        held.append((values.take(pa.array(chosen)), counts[chosen]))
+        num_held += len(chosen)
+        if num_held > 2 * limit:
+            prune()
+    prune()
+    return *held[0], num_values
