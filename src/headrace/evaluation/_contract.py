@@ -20,6 +20,7 @@ from headrace import lookup
 from headrace.calls import Checked
 from headrace.errors import InvalidInput, Misuse
 from headrace.fold import Fold
+from headrace.fold.kernels.by_group import slope_rows
 from headrace.fold.sums import Sums, SumsResult
 
 __all__ = ["Metric", "MetricResult", "SumMetric", "make_metrics", "member_name", "ratio"]
@@ -141,11 +142,9 @@ class SumMetric(Metric):
         Source: Hampel, "The influence curve and its role in robust estimation" (1974).
         """
         with np.errstate(all="ignore"):
-            terms = [np.ones(len(label)), label, *self.terms(label, prediction)]
-            slopes = self._slopes(result)
-            return np.asarray(sum(slope[groups] * term for slope, term in zip(slopes, terms, strict=True)), np.float64)
+            return slope_rows([None, label, *self.terms(label, prediction)], self.slopes(result), groups)
 
-    def _slopes(self, result: SumsResult) -> list[Floats]:
+    def slopes(self, result: SumsResult) -> list[Floats]:
         """How `value` moves with the weight, the positive weight and each total; from a small step either way."""
         places = [result.weight, result.positive, *result.totals]
         mean_weight = ratio(result.weight, result.num_rows)

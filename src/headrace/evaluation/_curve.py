@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.evaluation._contract import Metric
+from headrace.fold.kernels.by_group import class_rows
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 
 __all__ = ["CurveMetric", "by_class"]
@@ -31,19 +32,24 @@ class CurveMetric(Metric):
 
 
 def by_class(
-    label: Floats, groups: Groups, num_groups: int, of_positive: npt.NDArray[Any], of_negative: npt.NDArray[Any]
+    label: Floats,
+    groups: Groups,
+    num_groups: int,
+    of_positive: npt.NDArray[Any],
+    of_negative: npt.NDArray[Any],
+    runs: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
     """Influences of the rows of two classes, each a mean over its class, float64[num_rows].
+
+    `of_positive` and `of_negative` are by row; or by run of the curve, where `runs` says the run of each row.
 
     Their squares underestimate by (n - 1) / n for a class of n rows, which is made good here; one row alone says
     nothing of how far others would be from it: NaN.
 
     Source: DeLong, DeLong and Clarke-Pearson (1988), whose variances divide by n - 1 in each class.
     """
-    is_positive = label == 1.0
-    told = np.where(is_positive, of_positive, of_negative).astype(np.float64)
-    for is_of_class in (is_positive, ~is_positive):
-        num = np.bincount(groups[is_of_class], minlength=num_groups)
-        factor = np.sqrt(np.where(num > 1, num / np.maximum(num - 1, 1), np.nan))
-        told[is_of_class] *= factor[groups[is_of_class]]
-    return told
+    every = np.bincount(groups, minlength=num_groups)
+    positive = np.bincount(groups, weights=label == 1.0, minlength=num_groups).astype(np.int64)
+    factors = [np.sqrt(np.where(num > 1, num / np.maximum(num - 1, 1), np.nan)) for num in (every - positive, positive)]
+    of_classes = np.asarray(of_negative, np.float64), np.asarray(of_positive, np.float64)
+    return class_rows(label, groups, runs, of_classes, (factors[0], factors[1]))

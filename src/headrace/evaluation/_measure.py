@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace.dataset import Dataset
 from headrace.dataset.rows import as_floats
 from headrace.engine import Engine
-from headrace.engine.grouping import GroupTable
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import Metric, MetricResult
+from headrace.evaluation._cuts import Cuts
 from headrace.evaluation._results import Plain, Results, SliceResults
-from headrace.evaluation._spread import Judged, Spread, spread_of
+from headrace.evaluation._spread import Judged, Spread, spreads_of
 from headrace.fold import Rows
 from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
@@ -50,40 +49,46 @@ def measure(
 ) -> tuple[list[Results], Results]:
     """Every metric of every column of predictions, overall and by slice, and those of the baseline.
 
-    All rows of the table have a label. One pass; one more for the baseline of metrics of other labels than 0 and 1;
-    then one over the arrays for the intervals.
+    All rows of the table have a label. Each row's groups are worked out once, for all metrics; then one pass for each
+    fold, one for the baseline of metrics of other labels than 0 and 1, and one for the intervals.
     """
-    folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
-    dataset = Dataset.from_arrow(table, weight=weight)
     cuts = [SliceSpec(()), *specs]
-    grouped = engine.fold_by_key(folds, cuts, dataset, dataset.parts())
     judged = _judged(table, label, predictions, weight, row_id)
+    rows = Cuts.of(table, cuts, judged, weight, engine)
+    folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
+    results = rows.fold(folds)
+    of_model = list(zip(metrics, results[0][: len(metrics)], strict=True))
+    share, mean = _mean(of_model, is_binary=True), _mean(of_model, is_binary=False)
+    constants = _constants(table, metrics, rows, label, mean)
+    with_constant = {
+        is_binary: judged.with_constant(share if is_binary else mean)
+        for is_binary in {metric.is_binary for metric in metrics}
+    }
+
+    def of_metric(index: int) -> list[list[list[Value]]]:
+        """Values by cut, model and group."""
+        metric = metrics[index]
+        by_cut = []
+        for number, of_cut in enumerate(results):
+            by_model = of_cut[index :: len(metrics)]
+            made = _of_constant(metric, by_model[0], share) if metric.is_binary else constants[index][number]
+            by_cut.append([*by_model, made])
+        spreads = spreads_of(metric, with_constant[metric.is_binary], rows.cuts, by_cut)
+        last = len(predictions)
+        return [
+            [
+                _values(metric, one, found[0], spread, model, is_constant=model == last)
+                for model, one in enumerate(found)
+            ]
+            for found, spread in zip(by_cut, spreads, strict=True)
+        ]
+
+    values = rows.each(of_metric, range(len(metrics)))
     cells: list[list[SliceResults]] = [[] for _ in range(len(predictions) + 1)]
-    share = mean = float("nan")
-    constants: dict[int, list[Any]] = {}
-    with_constant: dict[bool, Judged] = {}
-    for number, (cut, groups) in enumerate(zip(cuts, grouped, strict=True)):
-        results = [fold.extract(state) for fold, state in zip(folds, groups.states, strict=True)]
-        names = _slices(groups.keys, groups.num_groups)
-        of_model = list(zip(metrics, results[: len(metrics)], strict=True))
-        if number == 0:
-            share, mean = _mean(of_model, is_binary=True), _mean(of_model, is_binary=False)
-            constants = _constants(table, metrics, specs, label, engine, weight, mean)
-            with_constant = {
-                is_binary: judged.with_constant(share if is_binary else mean)
-                for is_binary in {metric.is_binary for metric in metrics}
-            }
-        row_groups = _row_groups(cut, table)
-        values: list[list[list[Value]]] = [[] for _ in cells]
-        for index, metric in enumerate(metrics):
-            by_model = [results[model * len(metrics) + index] for model in range(len(predictions))]
-            by_model.append(_of_constant(metric, by_model[0], share) if metric.is_binary else constants[index][number])
-            spread = spread_of(metric, with_constant[metric.is_binary], row_groups, by_model)
-            for model, result in enumerate(by_model):
-                is_constant = model == len(predictions)
-                values[model].append(_values(metric, result, by_model[0], spread, model, is_constant=is_constant))
-        for found, of_one in zip(cells, values, strict=True):
-            found += _cells(names, metrics, of_one)
+    for number, keys in enumerate(rows.keys):
+        names = _slices(keys, rows.cuts[number].num_groups)
+        for model, found in enumerate(cells):
+            found += _cells(names, metrics, [of_one[number][model] for of_one in values])
     return [Results(tuple(found)) for found in cells[:-1]], Results(tuple(cells[-1]))
 
 
@@ -107,42 +112,17 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
-def _row_groups(cut: SliceSpec, table: pa.Table) -> npt.NDArray[np.int32]:
-    """The group of each row, in the order of the engine's answer."""
-    if not cut.columns:
-        return np.zeros(table.num_rows, np.int32)
-    numbers = GroupTable(cut.columns)
-    found = [numbers.number(batch) for batch in table.select(list(cut.columns)).to_batches()]
-    _, place, _ = numbers.finish()
-    met = [one for one in found if one is not None]
-    return place[np.concatenate(met)] if met else np.zeros(0, np.int32)
-
-
-def _constants(
-    table: pa.Table,
-    metrics: Sequence[Metric],
-    specs: Sequence[SliceSpec],
-    label: str,
-    engine: Engine,
-    weight: str | None,
-    mean: float,
-) -> dict[int, list[Any]]:
-    """What predicting the mean label for every row comes to, by place of the metric and set of slices.
+def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: str, mean: float) -> dict[int, list[Any]]:
+    """What predicting the mean label for every row comes to, by place of the metric and cut.
 
     Metrics of any label alone: how far a constant is from them, only the rows know.
     """
-    chosen = {place: metric for place, metric in enumerate(metrics) if not metric.is_binary}
+    chosen = [place for place, metric in enumerate(metrics) if not metric.is_binary]
     if not chosen:
         return {}
-    kept = [label, *([weight] if weight else []), *dict.fromkeys(name for spec in specs for name in spec.columns)]
-    rows = table.select(kept).append_column(CONSTANT, to_array(np.full(table.num_rows, mean)))
-    dataset = Dataset.from_arrow(rows, weight=weight)
-    folds = {place: metric.needs(label, CONSTANT) for place, metric in chosen.items()}
-    found: dict[int, list[Any]] = {place: [] for place in chosen}
-    for groups in engine.fold_by_key(list(folds.values()), [SliceSpec(()), *specs], dataset, dataset.parts()):
-        for (place, fold), state in zip(folds.items(), groups.states, strict=True):
-            found[place].append(fold.extract(state))
-    return found
+    told = table.select([label]).append_column(CONSTANT, to_array(np.full(table.num_rows, mean)))
+    results = rows.on(told).fold([metrics[place].needs(label, CONSTANT) for place in chosen])
+    return {place: [found[turn] for found in results] for turn, place in enumerate(chosen)}
 
 
 def _of_constant(metric: Metric, result: MetricResult, share: float) -> Any:

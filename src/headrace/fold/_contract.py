@@ -52,11 +52,15 @@ class Rows:
         64-bit hash of the key's values (or of span, file ordinal and row in file); made only when a fold names ROW_ID.
     weight : float64[num_rows] or None
         The data set's weight column; None when it has no such role.
+    kept : dict
+        What folds have worked out about these rows and may be asked for again, by themselves for other groups or by
+        others of the same columns: never what depends on groups. It goes with the batch.
     """
 
     batch: pa.RecordBatch
     row_id: npt.NDArray[np.uint64] | None = None
     weight: npt.NDArray[np.float64] | None = None
+    kept: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @property
     def num_rows(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,22 +73,42 @@ def read_scored(rows: Rows, label: str, prediction: str, groups: Groups | None, 
     Raises UnknownName for a column that is not there, InvalidInput for one that holds no numbers.
     Cost: about 5 ns a row.
     """
+    every = _every_row(rows, label, prediction, is_binary=is_binary)
+    if groups is None:
+        return dataclasses.replace(every, groups=np.zeros(every.num_rows, np.int32))
+    taken = groups if every.index is None else groups[every.index]
+    if not len(taken) or int(taken.min()) >= 0:
+        return dataclasses.replace(every, groups=taken)
+    keep = taken >= 0
+    valid = None if every.is_valid is None or every.is_valid[keep].all() else every.is_valid[keep]
+    some = dataclasses.replace(every, groups=taken).select(keep)
+    return dataclasses.replace(some, is_valid=valid)
+
+
+def _every_row(rows: Rows, label: str, prediction: str, *, is_binary: bool) -> Scored:
+    """The rows that have a label, without their groups: worked out once for all cuts and metrics of a batch."""
+    key = ("scored", label, prediction, is_binary)
+    found: Scored | None = rows.kept.get(key)
+    if found is None:
+        found = rows.kept[key] = _score(rows, label, prediction, is_binary=is_binary)
+    return found
+
+
+def _score(rows: Rows, label: str, prediction: str, *, is_binary: bool) -> Scored:
     labels, predictions, weights = _floats(rows, label), _floats(rows, prediction), rows.weight
-    taken = np.zeros(len(labels), np.int32) if groups is None else groups
     keep = ~np.isnan(labels)
-    if groups is not None:
-        keep &= groups >= 0
     index: npt.NDArray[np.int64] | None = None
     if not keep.all():
         index = np.flatnonzero(keep)
-        labels, predictions, taken = labels[index], predictions[index], taken[index]
+        labels, predictions = labels[index], predictions[index]
         weights = None if weights is None else weights[index]
+    none = np.zeros(0, np.int32)
     valid = ~np.isnan(predictions)
     valid &= ((labels == 0.0) | (labels == 1.0)) if is_binary else np.isfinite(labels)
     if weights is not None:
         valid &= (weights >= 0.0) & (weights < WEIGHT_LIMIT)  # False for NaN as well
     if valid.all():
-        return Scored(labels, predictions, weights, taken, None, index)
+        return Scored(labels, predictions, weights, none, None, index)
     labels, predictions = np.where(valid, labels, 0.0), np.where(valid, predictions, 0.0)
     weights = None if weights is None else np.where(valid, weights, 0.0)
-    return Scored(labels, predictions, weights, taken, valid, index)
+    return Scored(labels, predictions, weights, none, valid, index)

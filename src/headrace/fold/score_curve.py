@@ -13,6 +13,8 @@ import numpy.typing as npt
 from headrace.errors import InvalidInput
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold._scored import Floats, Scored, read_scored
+from headrace.fold.kernels.by_group import find_keys, score_keys
+from headrace.fold.kernels.native import library, pointer
 
 __all__ = ["ScoreCurve", "ScoreCurveResult", "ScoreCurveState"]
 
@@ -132,53 +134,44 @@ class ScoreCurveResult:
     def find(self, group: Groups, score: Floats) -> npt.NDArray[np.int64]:
         """The run of each row, int64[num_rows]; of a row that is in none, any.
 
-        Raises InvalidInput where there are no runs. Cost: about 80 ns a row for float32 scores, 200 ns otherwise.
+        Raises InvalidInput where there are no runs. Cost: about 20 ns a row for float32 scores, 200 ns otherwise.
         """
         if not len(self.score):
             raise InvalidInput("no runs", where="a score curve", expected="at least one row that counts")
-        with np.errstate(over="ignore", invalid="ignore"):
-            singles = [one.astype(np.float32) for one in (self.score, score)]
-        if np.array_equal(singles[0], self.score) and np.array_equal(singles[1], score):
-            keys, asked = (
-                group_of.astype(np.uint64) << np.uint64(32) | _ordered(one)
-                for group_of, one in zip((self.group, group), singles, strict=True)
-            )
-        else:
+        if (self.group[1:] > self.group[:-1]).all():  # one run a group, as of a constant
+            place = np.zeros(len(self.num_rows), np.int64)
+            place[self.group] = np.arange(len(self.group))
+            return place[group]
+        keys, asked = score_keys(self.score, self.group), score_keys(score, group)
+        if keys is None or asked is None:
             known = np.unique(self.score)
             width = np.uint64(len(known) + 1)
             keys, asked = (
                 group_of.astype(np.uint64) * width + np.searchsorted(known, one).astype(np.uint64)
                 for group_of, one in ((self.group, self.score), (group, score))
             )
-        order = np.argsort(asked)  # looking up neighbours one after the other stays in the cache
-        found = np.empty(len(asked), np.int64)
-        found[order] = np.minimum(np.searchsorted(keys, asked[order]), len(keys) - 1)
-        return found
-
-
-def _ordered(single: npt.NDArray[np.float32]) -> Words:
-    """Numbers below 2^32 that sort as the floats do; no float may be -0.0."""
-    bits = single.view(np.uint32)
-    return np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
+        return find_keys(keys, asked)
 
 
 def _pack(scored: Scored) -> Words | None:
     """Rows as one integer each that sorts as (group, score, label); None where weights or scores do not allow it."""
     if scored.weight is not None:
         return None
-    with np.errstate(over="ignore"):
-        single = scored.prediction.astype(np.float32)
-    if not np.array_equal(single, scored.prediction):
-        return None
-    words: Words = scored.label.astype(np.uint64)
-    words |= _ordered(single) << np.uint64(1)
-    words |= scored.groups.astype(np.uint64) << np.uint64(33)
+    words = score_keys(scored.prediction, scored.groups)
+    if words is not None:
+        words <<= np.uint64(1)
+        words |= scored.label.astype(np.uint64)
     return words
 
 
 def _unpack(words: Words) -> _Runs:
     """Sorted runs of packed rows. Cost: about 15 ns a row."""
     words = np.sort(words)
+    native = library()
+    if native is not None:
+        group, score, whole = np.empty(len(words), np.int32), np.empty(len(words)), np.empty((len(words), 2), np.int64)
+        num_runs = native.hr_runs(pointer(words), len(words), pointer(group), pointer(score), pointer(whole))
+        return _Runs(group[:num_runs].copy(), score[:num_runs].copy(), whole[:num_runs].copy(), None)
     keys = words >> np.uint64(1)
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     ends = np.append(starts[1:], len(words))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from headrace import lookup
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State
-from headrace.fold._fixed_point import TERM_LIMIT, add_words, add_words_at, sum_by_group, to_float
+from headrace.fold._fixed_point import TERM_LIMIT, add_words, add_words_at, sum_cells, to_float
 from headrace.fold._scored import Floats, Scored, read_scored
 from headrace.fold.replicates import poisson_counts
 
@@ -178,7 +178,7 @@ class Sums(Fold[SumsState, SumsResult]):
         scored = read_scored(rows, self.label, self.prediction, groups, is_binary=member.is_binary)
         if not scored.num_rows:
             return state
-        cells = _cells(member, scored)
+        cells = self._cells(rows, member, scored)
         num_groups = state.num_groups
         state.num_rows += np.bincount(scored.groups, minlength=num_groups)
         if cells.is_valid is not None:
@@ -189,10 +189,19 @@ class Sums(Fold[SumsState, SumsResult]):
                 assert rows.row_id is not None, "the engine makes row ids for folds that name ROW_ID"
                 row_id = rows.row_id if scored.index is None else rows.row_id[scored.index]
                 counts = poisson_counts(row_id, replicate, self.seed)
-            for index, (cell, is_whole) in enumerate(zip(cells.values, cells.is_whole, strict=True)):
-                words = sum_by_group(cell, scored.groups, num_groups, counts, is_whole=is_whole)
-                add_words(state.high, state.low, (slice(None), index, replicate), *words)
+            words = sum_cells(cells.values, scored.groups, num_groups, counts, is_whole=cells.is_whole)
+            add_words(state.high, state.low, (slice(None), slice(None), replicate), *words)
         return state
+
+    def _cells(self, rows: Rows, member: Terms, scored: Scored) -> _Cells:
+        """The cells of these rows, worked out once for all the ways in which they are cut."""
+        if scored.num_rows < rows.num_rows:  # some may be in no group: which, the cut says
+            return _cells(member, scored)
+        key = ("cells", self.metric, self.parameters, self.label, self.prediction)
+        found: _Cells | None = rows.kept.get(key)
+        if found is None:
+            found = rows.kept[key] = _cells(member, scored)
+        return found
 
     def merge(self, left: SumsState, right: SumsState, groups: Groups) -> SumsState:
         """Join right's group i into left's group groups[i]; changes `left`."""

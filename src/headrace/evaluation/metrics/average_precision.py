@@ -49,11 +49,11 @@ class AveragePrecision(CurveMetric):
         precision = np.nan_to_num(ratio(found, taken))
         share = np.nan_to_num(ratio(result.run_positive, taken))
         lifted, lowered = result.through(share * (1.0 - precision)), result.through(share * precision)
-        run = result.find(groups, prediction)
-        of_positive = precision[run] - self.value(result)[groups] + lifted[run]
-        positive = result.positive[groups]
-        of_positive, of_negative = ratio(of_positive, positive), ratio(-lowered[run], positive)
-        return by_class(label, groups, len(result.num_rows), of_positive, of_negative)
+        positive = result.positive[result.group]
+        of_positive = ratio(precision - self.value(result)[result.group] + lifted, positive)
+        of_negative = ratio(-lowered, positive)
+        runs = result.find(groups, prediction)
+        return by_class(label, groups, len(result.num_rows), of_positive, of_negative, runs)
 
     @staticmethod
     def _called(result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -46,14 +46,15 @@ class RocAuc(CurveMetric):
         """
         if not len(result.score):
             return np.zeros(len(label))
-        run = result.find(groups, prediction)
-        positive, negative = result.positive[groups], (result.weight - result.positive)[groups]
-        beaten = result.negative_below[run] + 0.5 * result.run_negative[run]
-        below = result.positive_below[run] + 0.5 * result.run_positive[run]
-        area = self.value(result)[groups]
+        # By run of equal scores, of which there are no more than rows.
+        positive, negative = result.positive[result.group], (result.weight - result.positive)[result.group]
+        beaten = result.negative_below + 0.5 * result.run_negative
+        below = result.positive_below + 0.5 * result.run_positive
+        area = self.value(result)[result.group]
         of_positive = ratio(ratio(beaten, negative) - area, positive)
         of_negative = ratio(1.0 - ratio(below, positive) - area, negative)
-        return by_class(label, groups, len(result.num_rows), of_positive, of_negative)
+        runs = result.find(groups, prediction)
+        return by_class(label, groups, len(result.num_rows), of_positive, of_negative, runs)
 
     def value(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """Pairs ranked rightly among all pairs."""

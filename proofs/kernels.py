@@ -1,0 +1,104 @@
+"""Case `kernels`: the compiled kernels of folds under address and undefined-behaviour sanitizers.
+
+The library is built anew with -fsanitize=address,undefined and put in the place of the installed one, in a process of
+its own whose every buffer is the sanitizer's; there the tests that hold kernels and twins together run, `--seeds` times
+with other random tables (the evaluation of odd tables beside them). Said where there is no compiler that can.
+
+One JSON line; exit code 1 where a sanitizer or a test speaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [ROOT / "src/headrace/fold/kernels" / name for name in ("by_group.c", "native.c")]
+SOURCES.append(ROOT / "src/headrace/ingestion/kernels/tfrecord.c")
+TESTS = ["tests/fold/test_by_group.py", "tests/fold/test_native.py"]
+
+DRIVER = """
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headrace.fold.kernels import native
+
+native.__file__ = str(Path({folder!r}) / "native.py")
+assert native.library() is not None
+code = pytest.main(["-n", "0", "-q", *{tests!r}])
+assert code == 0, code
+
+from headrace.engine import LocalEngine
+from headrace.evaluation import evaluate_predictions
+
+for seed in range({seeds}):
+    generator = np.random.default_rng(seed)
+    size = int(generator.integers(1, 400))
+    scores = generator.random(size)
+    scores[generator.random(size) < 0.1] = np.nan
+    table = pa.table({{
+        "y": (generator.random(size) < 0.3).astype(float),
+        "p": scores if seed % 2 else np.round(scores, 1).astype(np.float32),
+        "w": generator.integers(0, 3, size) / 2.0,
+        "by": generator.integers(0, max(1, size // 3), size),
+    }})
+    metrics = ["roc_auc", "average_precision", "log_loss", "f1", "mean_absolute_error"]
+    weight = "w" if seed % 3 else None
+    said = []
+    for context in (native.without_native, nullcontext):
+        with context():  # of this thread alone
+            found = evaluate_predictions(
+                table, label="y", prediction="p", weight=weight, metrics=metrics, slices=["by"],
+                engine=LocalEngine(workers=1),
+            )
+        said.append(found.digest)
+    assert said[0] == said[1], seed
+"""
+
+
+def main() -> int:
+    """Build, run, say."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--share", type=int, default=1, help="do 1/N of the random tables")
+    parser.add_argument("--seeds", type=int, default=500, help="random tables evaluated")
+    arguments = parser.parse_args()
+    said = {"proof": "kernels", "seeds": max(3, arguments.seeds // arguments.share), "ok": True}
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        print(json.dumps({**said, "note": "no C compiler here"}))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="headrace-kernels-") as folder:
+        library = Path(folder) / "_native.so"
+        flags = ["-O1", "-g", "-fPIC", "-shared", "-ffp-contract=off", "-fsanitize=address,undefined"]
+        built = subprocess.run(
+            [compiler, *flags, "-fno-sanitize-recover=all", *map(str, SOURCES), "-o", str(library)],
+            capture_output=True,
+            text=True,
+        )
+        asked = [compiler, "-print-file-name=libasan.so"]
+        runtime = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+        if built.returncode or not Path(runtime).is_absolute():
+            print(json.dumps({**said, "note": f"no sanitizers here: {built.stderr[-200:]}"}))
+            return 0
+        code = DRIVER.format(folder=folder, tests=TESTS, seeds=said["seeds"])
+        # Python's own allocator is switched off, so that each buffer is one of the sanitizer's, with nothing beside it.
+        environment = {**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+    if done.returncode:
+        said |= {"ok": False, "note": (done.stdout + done.stderr)[-3000:]}
+    print(json.dumps(said))
+    return 0 if said["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

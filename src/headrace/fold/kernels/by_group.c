@@ -1,0 +1,153 @@
+/* Kernels in C for sums by group: what metrics add up over rows that are cut in many ways.
+
+   Rules and ABI as in native.c; the twins are in by_group.py. `groups` holds 0 .. num_groups - 1, or is NULL where all
+   rows are of group 0. Floats are added one after the other, as the twins add them: the same bits. */
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define API __declspec(dllexport)
+#else
+#define API __attribute__((visibility("default")))
+#endif
+
+typedef __int128 i128;
+typedef unsigned __int128 u128;
+
+/* To the nearest integer, ties to even, of magnitude under 2^100. */
+static inline i128 rounded(double value) {
+  double size = value < 0 ? -value : value;
+  if (size < 2251799813685248.0) { /* 2^51: adding this number leaves no bits below 1 */
+    double moved = value + 6755399441055744.0;
+    return (i128)(int64_t)(moved - 6755399441055744.0);
+  }
+  if (size >= 4503599627370496.0) return (i128)value; /* 2^52: an integer already */
+  int64_t whole = (int64_t)value;
+  double rest = value - (double)whole;
+  if (rest == 0.5 || rest == -0.5) whole += (whole & 1) ? (rest > 0 ? 1 : -1) : 0;
+  return (i128)whole;
+}
+
+/* words[group][cell] += the cell's value in units of 2^-40, each row `counts` times (NULL: once). A word is (low, high)
+   of 64 bits. */
+API void hr_sum_cells(const double *const *cells, int64_t num_cells, const int32_t *groups, int64_t num_rows,
+                      const uint8_t *counts, uint64_t *words) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    uint64_t *at = words + (groups ? (int64_t)groups[row] : 0) * num_cells * 2;
+    for (int64_t cell = 0; cell < num_cells; cell++) {
+      i128 value = rounded(cells[cell][row] * 1099511627776.0);
+      if (counts) value *= counts[row];
+      u128 sum = ((u128)at[2 * cell + 1] << 64 | at[2 * cell]) + (u128)value;
+      at[2 * cell] = (uint64_t)sum;
+      at[2 * cell + 1] = (uint64_t)(sum >> 64);
+    }
+  }
+}
+
+/* moved[row] = weight[row] * sum of slopes[term][group] * terms[term][row]; a term that is NULL is 1, a weight too. */
+API void hr_slope_rows(const double *const *terms, const double *const *slopes, int64_t num_terms,
+                       const int32_t *groups, int64_t num_rows, const double *weight, double *moved) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    int64_t group = groups ? groups[row] : 0;
+    double sum = 0.0;
+    for (int64_t term = 0; term < num_terms; term++)
+      sum += terms[term] ? slopes[term][group] * terms[term][row] : slopes[term][group];
+    moved[row] = weight ? sum * weight[row] : sum;
+  }
+}
+
+/* sums[group] += left[row] * right[row]. */
+API void hr_add_products(const double *left, const double *right, const int32_t *groups, int64_t num_rows,
+                         double *sums) {
+  if (!groups) {
+    double sum = sums[0];
+    for (int64_t row = 0; row < num_rows; row++) sum += left[row] * right[row];
+    sums[0] = sum;
+    return;
+  }
+  for (int64_t row = 0; row < num_rows; row++) sums[groups[row]] += left[row] * right[row];
+}
+
+/* Rows of two classes: told[row] = of_class[run] * factor_class[group], the class by label == 1. */
+API void hr_class_rows(const double *label, const int32_t *groups, const int64_t *runs, int64_t num_rows,
+                       const double *of_positive, const double *of_negative, const double *positive_factor,
+                       const double *negative_factor, double *told) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    int64_t run = runs ? runs[row] : row;
+    told[row] = label[row] == 1.0 ? of_positive[run] * positive_factor[groups[row]]
+                                  : of_negative[run] * negative_factor[groups[row]];
+  }
+}
+
+/* Where each of `asked` would go among ascending keys, from the left, num_keys - 1 at the most. `scratch` holds
+   2 * num_asked pairs (key, row). Sorted by digits first: neighbours are then looked up one after the other. */
+#define DIGIT 11
+#define DIGITS 6
+API void hr_find_keys(const uint64_t *keys, int64_t num_keys, const uint64_t *asked, int64_t num_asked,
+                      uint64_t *scratch, int64_t *found) {
+  static const uint64_t mask = (1u << DIGIT) - 1;
+  uint64_t all = 0, any = ~(uint64_t)0;
+  for (int64_t i = 0; i < num_asked; i++) all |= asked[i], any &= asked[i];
+  uint64_t differ = all & ~any; /* digits that all share need no turn */
+  uint64_t *from = scratch, *to = scratch + 2 * num_asked;
+  for (int64_t i = 0; i < num_asked; i++) from[2 * i] = asked[i], from[2 * i + 1] = (uint64_t)i;
+  for (int digit = 0; digit < DIGITS; digit++) {
+    int shift = digit * DIGIT;
+    if (!(differ >> shift & mask)) continue;
+    int64_t place[1 << DIGIT] = {0};
+    for (int64_t i = 0; i < num_asked; i++) place[from[2 * i] >> shift & mask]++;
+    int64_t total = 0;
+    for (int64_t i = 0; i <= (int64_t)mask; i++) {
+      int64_t count = place[i];
+      place[i] = total;
+      total += count;
+    }
+    for (int64_t i = 0; i < num_asked; i++) {
+      int64_t at = place[from[2 * i] >> shift & mask]++;
+      to[2 * at] = from[2 * i];
+      to[2 * at + 1] = from[2 * i + 1];
+    }
+    uint64_t *other = from;
+    from = to;
+    to = other;
+  }
+  int64_t key = 0;
+  for (int64_t i = 0; i < num_asked; i++) {
+    while (key < num_keys - 1 && keys[key] < from[2 * i]) key++;
+    found[from[2 * i + 1]] = key;
+  }
+}
+
+/* Keys that sort as (group, score) do, for scores that are float32 numbers, none -0.0 or NaN; 0 where one is not. */
+API int64_t hr_score_keys(const double *scores, const int32_t *groups, int64_t num_rows, uint64_t *keys) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    float single = (float)scores[row];
+    if ((double)single != scores[row]) return 0;
+    uint32_t bits;
+    memcpy(&bits, &single, 4);
+    bits = bits >> 31 ? ~bits : bits | 1u << 31;
+    keys[row] = (uint64_t)(uint32_t)groups[row] << 32 | bits;
+  }
+  return 1;
+}
+
+/* Runs of ascending words (group, 32 bits of score, label): where each begins, and its rows of label 0 and 1. */
+API int64_t hr_runs(const uint64_t *words, int64_t num_words, int32_t *group, double *score, int64_t *whole) {
+  int64_t num_runs = 0;
+  for (int64_t i = 0; i < num_words;) {
+    uint64_t key = words[i] >> 1;
+    int64_t start = i, positive = 0;
+    while (i < num_words && words[i] >> 1 == key) positive += (int64_t)(words[i++] & 1);
+    uint32_t bits = (uint32_t)key;
+    bits = bits >> 31 ? bits & 0x7fffffffu : ~bits;
+    float single;
+    memcpy(&single, &bits, 4);
+    group[num_runs] = (int32_t)(key >> 32);
+    score[num_runs] = (double)single;
+    whole[2 * num_runs] = i - start - positive;
+    whole[2 * num_runs + 1] = positive;
+    num_runs++;
+  }
+  return num_runs;
+}

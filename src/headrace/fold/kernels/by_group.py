@@ -1,0 +1,136 @@
+"""Sums by group of floats that rows add, and where rows are in a score curve: C where it is there, else NumPy.
+
+Both add one row after the other, in the order of the rows, so that they give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.fold.kernels.native import library, pointer
+
+__all__ = ["add_products", "class_rows", "find_keys", "score_keys", "slope_rows"]
+
+Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint64]
+
+
+def _double(values: npt.NDArray[Any]) -> Floats:
+    return np.ascontiguousarray(values, np.float64)
+
+
+def _pointers(arrays: Sequence[Floats | None]) -> npt.NDArray[np.uintp]:
+    return np.array([0 if one is None else pointer(one) for one in arrays], np.uintp)
+
+
+def slope_rows(
+    terms: Sequence[npt.NDArray[Any] | None], slopes: Sequence[Floats], groups: Groups, weight: Floats | None = None
+) -> Floats:
+    """The sum over terms of the slope of a row's group times the row's term, times the row's weight: float64[num_rows].
+
+    A term that is None is 1 in every row. Cost: about 1 ns a row and term.
+    """
+    native = library()
+    if native is not None:
+        held = [None if term is None else _double(term) for term in terms]
+        by_group = [_double(slope) for slope in slopes]
+        groups = np.ascontiguousarray(groups, np.int32)
+        factor = None if weight is None else _double(weight)
+        moved = np.empty(len(groups))
+        tables = _pointers(held), _pointers(by_group)
+        native.hr_slope_rows(
+            pointer(tables[0]),
+            pointer(tables[1]),
+            len(held),
+            pointer(groups),
+            len(groups),
+            0 if factor is None else pointer(factor),
+            pointer(moved),
+        )
+        return moved
+    found = np.zeros(len(groups))
+    with np.errstate(all="ignore"):
+        for term, slope in zip(terms, slopes, strict=True):
+            found += slope[groups] if term is None else slope[groups] * term
+        return found if weight is None else found * weight
+
+
+def add_products(sums: Floats, left: Floats, right: Floats, groups: Groups) -> None:
+    """sums[group] += left * right, row after row, in place. Cost: about 1 ns a row."""
+    native = library()
+    if native is not None:
+        left, right, groups = _double(left), _double(right), np.ascontiguousarray(groups, np.int32)
+        by = 0 if len(sums) == 1 else pointer(groups)
+        native.hr_add_products(pointer(left), pointer(right), by, len(groups), pointer(sums))
+        return
+    with np.errstate(all="ignore"):
+        np.add.at(sums, groups, left * right)
+
+
+def class_rows(
+    label: Floats,
+    groups: Groups,
+    runs: npt.NDArray[np.int64] | None,
+    of_classes: tuple[Floats, Floats],
+    factors: tuple[Floats, Floats],
+) -> Floats:
+    """What a row of either class (negative, positive) says at its run, times its group's factor: float64[num_rows].
+
+    `runs` None: `of_classes` are by row. Cost: about 3 ns a row.
+    """
+    native = library()
+    if native is not None:
+        label, groups = _double(label), np.ascontiguousarray(groups, np.int32)
+        negative, positive = map(_double, of_classes)
+        less, more = map(_double, factors)
+        told = np.empty(len(label))
+        at = 0 if runs is None else pointer(runs)
+        of_classes_at = pointer(positive), pointer(negative), pointer(more), pointer(less)
+        native.hr_class_rows(pointer(label), pointer(groups), at, len(label), *of_classes_at, pointer(told))
+        return told
+    is_positive = label == 1.0
+    negative, positive = of_classes if runs is None else (of_classes[0][runs], of_classes[1][runs])
+    with np.errstate(all="ignore"):
+        factor = np.where(is_positive, factors[1][groups], factors[0][groups])
+        return np.asarray(np.where(is_positive, positive, negative) * factor, np.float64)
+
+
+def score_keys(scores: Floats, groups: Groups) -> Words | None:
+    """Keys that sort as (group, score) do, uint64[num_rows]; None where a score is no float32 number.
+
+    No score may be -0.0.
+    """
+    native = library()
+    if native is not None:
+        scores, groups = _double(scores), np.ascontiguousarray(groups, np.int32)
+        keys = np.empty(len(scores), np.uint64)
+        is_single = native.hr_score_keys(pointer(scores), pointer(groups), len(scores), pointer(keys))
+        return keys if is_single else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = scores.astype(np.float32)
+    if not np.array_equal(single, scores):
+        return None
+    bits = single.view(np.uint32)
+    ordered = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
+    return groups.astype(np.uint64) << np.uint64(32) | ordered
+
+
+def find_keys(keys: Words, asked: Words) -> npt.NDArray[np.int64]:
+    """Where each of `asked` is among ascending keys (at least one), int64; of one that is not there, any place.
+
+    Cost: about 15 ns a row.
+    """
+    native = library()
+    found = np.empty(len(asked), np.int64)
+    if native is not None:
+        scratch = np.empty(4 * len(asked), np.uint64)
+        native.hr_find_keys(pointer(keys), len(keys), pointer(asked), len(asked), pointer(scratch), pointer(found))
+        return found
+    order = np.argsort(asked)  # looking up neighbours one after the other stays in the cache
+    found[order] = np.minimum(np.searchsorted(keys, asked[order]), len(keys) - 1)
+    return found
