@@ -19,8 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SOURCES = [ROOT / "src/headrace/fold/kernels" / name for name in ("by_group.c", "native.c")]
-SOURCES.append(ROOT / "src/headrace/ingestion/kernels/tfrecord.c")
+SOURCES = sorted(ROOT.glob("src/headrace/*/kernels/*.c"))  # as pyproject.toml lists them
 TESTS = ["tests/fold/test_by_group.py", "tests/fold/test_native.py"]
 
 DRIVER = """
