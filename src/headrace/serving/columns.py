@@ -20,7 +20,8 @@ from typing import Any
 from headrace.errors import InvalidRequest
 from headrace.model import InputColumn
 from headrace.serving.core import Served
-from headrace.serving.tensors import MOST_VALUES, Tensor
+from headrace.serving.limits import check_rows
+from headrace.serving.tensors import Tensor
 
 __all__ = ["DATATYPE_OF", "PRESENT", "lanes_of"]
 
@@ -76,11 +77,11 @@ def _values(tensor: Tensor, column: InputColumn, mask: Any) -> Any:
     return [value if is_present else None for value, is_present in zip(plain, mask.tolist(), strict=True)]
 
 
-def lanes_of(served: Served, tensors: Sequence[Tensor]) -> Any:
+def lanes_of(served: Served, tensors: Sequence[Tensor], max_rows: int) -> Any:
     """The lanes of a version's codec for the tensors of a request.
 
     Raises InvalidRequest, naming the tensor, for a name twice, a datatype or shape that the column does not take, more
-    than MOST_VALUES values, and as `Codec.from_tensors` does.
+    rows than `max_rows`, and as `Codec.from_tensors` does.
     """
     codec = served.model.codec
     columns = {column.name: column for column in codec.columns}
@@ -100,11 +101,7 @@ def lanes_of(served: Served, tensors: Sequence[Tensor]) -> Any:
         if name not in found:
             raise _refuse(tensor, f"no tensor {name[:60]!r} beside it", "a companion of a tensor that is there")
     num_rows = max((tensor.shape[0] for tensor in found.values()), default=0)
-    if num_rows * max(1, len(columns)) > MOST_VALUES:
-        most = MOST_VALUES // max(1, len(columns))
-        raise InvalidRequest(
-            f"{num_rows:,} rows", expected=f"at most {most:,} in one request for {len(columns)} columns"
-        )
+    check_rows(num_rows, max_rows)
     values: dict[str, Any] = {}
     can_be_rows = 0 < num_rows <= _FEW_ROWS
     for name, tensor in found.items():

@@ -15,14 +15,17 @@ from headrace.errors import InvalidRequest, UnknownName
 from headrace.model.codec import parse_body
 from headrace.serving.columns import DATATYPE_OF, lanes_of
 from headrace.serving.core import Served, Serving
+from headrace.serving.limits import check_json
 from headrace.serving.tensors import DATATYPES, Tensor, read_list, read_raw
 
-__all__ = ["OUTPUT", "Inference", "check_parameters", "describe_model", "describe_server", "version_of"]
+__all__ = ["OUTPUT", "Inference", "check_parameters", "describe_model", "describe_server", "which_of"]
 
 OUTPUT = "prediction"
 _SHAPE = '{"inputs": [{"name": ..., "shape": [N], "datatype": ..., "data": [...]}, ...]}'
 _KEYS = {"id", "parameters", "inputs", "outputs", "model_name", "model_version"}
 _INPUT_KEYS = {"name", "shape", "datatype", "parameters", "data"}
+# Nested data has a list for each value.
+_LISTS_OF_A_ROW = 16
 # What would change the meaning of an answer and is not done here: silence would be a lie.
 _REFUSED = ("shared_memory", "sequence_", "classification")
 
@@ -33,13 +36,17 @@ class Inference:
     Parameters
     ----------
     read : callable
-        Sets `tensors`, and `id`, `is_binary_output` where the request says so; raises InvalidRequest.
+        Gives the tensors, and sets `id` and `is_binary_output` where the request says so; raises InvalidRequest.
+    max_rows : int
+        How many rows it may ask about.
 
     `is_binary_output` is what the client asked for `prediction`; `id` is None where it sent none.
     """
 
-    def __init__(self, read: Callable[[Inference], list[Tensor] | Callable[[Served], list[Tensor]]]) -> None:
-        self._read = read
+    def __init__(
+        self, read: Callable[[Inference], list[Tensor] | Callable[[Served], list[Tensor]]], max_rows: int
+    ) -> None:
+        self._read, self.max_rows = read, max_rows
         self.id: str | None = None
         self.is_binary_output = False
 
@@ -50,12 +57,12 @@ class Inference:
     def lanes(self, served: Served) -> Any:
         """The lanes of a version; raises InvalidRequest for what is no request of it."""
         tensors = self._tensors
-        return lanes_of(served, tensors(served) if callable(tensors) else tensors)
+        return lanes_of(served, tensors(served) if callable(tensors) else tensors, self.max_rows)
 
     @classmethod
-    def of_http(cls, body: bytes, header: str | None) -> Inference:
+    def of_http(cls, body: bytes, header: str | None, max_rows: int) -> Inference:
         """A request of a body, and the header that says where its JSON ends, if it came with one."""
-        return cls(lambda inference: _read_http(inference, body, header))
+        return cls(lambda inference: _read_http(inference, body, header), max_rows)
 
     def ask_outputs(self, names: Sequence[tuple[Any, Any]], *, is_binary: bool) -> None:
         """Take what is asked back: (name, parameters) of each, all there are where none is named.
@@ -109,7 +116,9 @@ def _read_http(inference: Inference, body: bytes, header: str | None) -> Any:
         if split == 0:
             inference.is_binary_output = True
             return lambda served: [_alone(served, body)]
-    plain = parse_body(body if split == len(body) else body[:split], _SHAPE)
+    head = body if split == len(body) else body[:split]
+    check_json(head, inference.max_rows * _LISTS_OF_A_ROW)
+    plain = parse_body(head, _SHAPE)
     if type(plain) is not dict or "inputs" not in plain or set(plain) - _KEYS:
         wrong = sorted(set(plain) - _KEYS)[:3] if type(plain) is dict else []
         raise InvalidRequest(f"unknown key {str(wrong[0])[:60]!r}" if wrong else "no request", expected=_SHAPE)
@@ -206,12 +215,17 @@ def describe_model(served: Served) -> dict[str, Any]:
     }
 
 
-def version_of(serving: Serving, name: str, version: str) -> Served:
-    """The version a client names, or the one served where it names none.
+def which_of(serving: Serving, name: str, version: str) -> tuple[int | None, str]:
+    """The number, or else the label, of the version that a client names; neither where it names none.
 
-    Raises UnknownName, and NotAccepted where the endpoint has no version that can be served.
+    Raises UnknownName for a label there is not: to a client of this protocol it is a version like any other.
     """
-    served = serving.get(name)
-    if version and version != str(served.version):
-        raise UnknownName("version", version[:100], [str(served.version)], where=f"endpoint {name!r}")
-    return served
+    if version == "":
+        return None, ""
+    if version.isascii() and version.isdigit() and len(version) <= 18:
+        return int(version), ""
+    labels = serving.labels.get(name, {})
+    if version not in labels:
+        serving.get(name)
+        raise UnknownName("version", version[:100], labels, where=f"endpoint {name!r}")
+    return None, version

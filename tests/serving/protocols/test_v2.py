@@ -165,7 +165,10 @@ def test_too_many_rows_are_refused(door):
     one = {"name": "is_new", "shape": [count], "datatype": "BOOL", "parameters": {"binary_data_size": count}}
     head = json.dumps({"inputs": [one]}).encode()
     answer = post(door, head + b"\1" * count, len(head))
-    assert answer.status == 400 and "at most 1,198,372" in json.loads(answer.body)["error"]
+    assert (
+        answer.status == 400
+        and "2,097,152 rows in one request; expected at most 100,000" in json.loads(answer.body)["error"]
+    )
 
 
 def test_metadata_and_errors(door):

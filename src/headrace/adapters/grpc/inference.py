@@ -85,8 +85,8 @@ def _plain(parameters: Any) -> dict[str, Any]:
     return found
 
 
-def read_infer(request: Any) -> Inference:
-    """A request of a message, read when a version asks for its lanes."""
+def read_infer(request: Any, max_rows: int) -> Inference:
+    """A request of a message, for at most so many rows, read when a version asks for its lanes."""
 
     def read(inference: Inference) -> list[Tensor]:
         check_parameters(_plain(request.parameters), "the request")
@@ -101,7 +101,7 @@ def read_infer(request: Any) -> Inference:
             )
         return [_raw(one, data) for one, data in zip(request.inputs, raw, strict=True)]
 
-    inference = Inference(read)
+    inference = Inference(read, max_rows)
     inference.id = request.id or None
     return inference
 

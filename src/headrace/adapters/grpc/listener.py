@@ -38,9 +38,10 @@ from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
 from headrace.errors import InvalidInput, NotAccepted, StoreError, UnknownName
 from headrace.serving._contract import Listener
 from headrace.serving.answering import ask
+from headrace.serving.core import Served
 from headrace.serving.exchange import Asking, Reply
 from headrace.serving.http import Door
-from headrace.serving.inference import describe_model, describe_server, version_of
+from headrace.serving.inference import describe_model, describe_server, which_of
 
 __all__ = ["Grpc"]
 
@@ -137,7 +138,7 @@ class Grpc(Listener):
     def _model_ready(self, data: bytes, _context: Any) -> bytes:
         request = parse("ModelReadyRequest", data)
         try:
-            version_of(self._door.serving, request.name, request.version)
+            self._find(request)
             is_ready = True
         except NotAccepted:
             is_ready = False
@@ -145,17 +146,21 @@ class Grpc(Listener):
 
     def _model_metadata(self, data: bytes, _context: Any) -> bytes:
         request = parse("ModelMetadataRequest", data)
-        plain = describe_model(version_of(self._door.serving, request.name, request.version))
+        plain = describe_model(self._find(request))
         for one in (*plain["inputs"], *plain["outputs"]):
             del one["parameters"]  # the message has no place for them
         return bytes(message("ModelMetadataResponse")(**plain).SerializeToString())
+
+    def _find(self, request: Any) -> Served:
+        serving = self._door.serving
+        return serving.find(request.name, *which_of(serving, request.name, request.version))
 
     def _infer(self, data: bytes, context: Any) -> bytes:
         started_ns = perf_counter_ns()
         request = parse_infer(data)
         serving = self._door.serving
-        version_of(serving, request.model_name, request.model_version)
-        inference = read_infer(request)
+        version, label = which_of(serving, request.model_name, request.model_version)
+        inference = read_infer(request, serving.max_rows)
 
         def write(reply: Reply) -> bytes:
             context.set_trailing_metadata(reply.headers)
@@ -166,7 +171,7 @@ class Grpc(Listener):
         unit = ""
         if serving.routes:
             unit = next((value for key, value in context.invocation_metadata() if key == "headrace-unit"), "")
-        return ask(serving, Asking(request.model_name, inference.lanes, started_ns, unit), write)  # type: ignore[return-value]  # nothing waits yet
+        return ask(serving, Asking(request.model_name, inference.lanes, started_ns, unit, version, label), write)  # type: ignore[return-value]  # nothing waits yet
 
     def _check(self, data: bytes, context: Any) -> bytes:
         service = message("HealthCheckRequest", HEALTH).FromString(data).service

@@ -4,7 +4,7 @@
 |---|---|
 | GET /v2 | the server's name, version and extensions |
 | GET /v2/health/live, /v2/health/ready | status 200, or 503 where requests are not taken now; no token is asked for |
-| GET /v2/models/NAME[/versions/VERSION] | the tensors it takes and answers |
+| GET /v2/models/NAME[/versions/VERSION] | the tensors it takes and answers; a VERSION is a number or a label |
 | GET /v2/models/NAME[/versions/VERSION]/ready | status 200, or 404, or 503 where no version can be served |
 | POST /v2/models/NAME[/versions/VERSION]/infer | `prediction`, a value a row |
 
@@ -33,7 +33,7 @@ from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.answering import ask
 from headrace.serving.core import Serving
 from headrace.serving.exchange import Asking, Reply
-from headrace.serving.inference import Inference, describe_model, describe_server, version_of
+from headrace.serving.inference import Inference, describe_model, describe_server, which_of
 from headrace.serving.tensors import datatype_of, write_raw
 
 __all__ = ["V2"]
@@ -72,7 +72,7 @@ class V2(Protocol):
             if request.method != "POST":
                 return _other("POST")
             return _infer(serving, name, version, request)
-        served = version_of(serving, name, version)
+        served = serving.find(name, *which_of(serving, name, version))
         if page == "ready":
             return _get(request, {"name": served.endpoint, "ready": True})
         return _get(request, describe_model(served))
@@ -87,8 +87,8 @@ def _get(request: Request, plain: dict[str, Any]) -> Answer:
 
 
 def _infer(serving: Serving, name: str, version: str, request: Request) -> Answer | Awaitable[Answer]:
-    version_of(serving, name, version)
-    inference = Inference.of_http(request.body, request.headers.get(_HEADER))
+    number, label = which_of(serving, name, version)
+    inference = Inference.of_http(request.body, request.headers.get(_HEADER), serving.max_rows)
 
     def write(reply: Reply) -> Answer:
         if reply.problem is not None:
@@ -96,7 +96,7 @@ def _infer(serving: Serving, name: str, version: str, request: Request) -> Answe
         return _write(inference, reply)
 
     unit = request.unit if serving.routes else ""
-    return ask(serving, Asking(name, inference.lanes, request.started_ns, unit), write)
+    return ask(serving, Asking(name, inference.lanes, request.started_ns, unit, number, label), write)
 
 
 def _write(inference: Inference, reply: Reply) -> Answer:
