@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = (
     "docs",
     "browser",
+    "inference-clients",
     "bigquery",
     "local-bigquery",
     "bandit",
