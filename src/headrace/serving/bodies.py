@@ -122,6 +122,8 @@ class PredictBody:
             raise InvalidRequest("'inputs' is no object of columns", expected=_PREDICT_SHAPE)
         columns: dict[str, list[Any]] = {}
         for name, values in inputs.items():
+            if type(values) is list:
+                check_rows(len(values), self.max_rows)
             values = _decoded(values, f"column {name!r}")
             if type(values) is not list:  # one value is a column of one
                 values = [values]
