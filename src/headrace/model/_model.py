@@ -24,7 +24,8 @@ from headrace.model.card import card_of
 from headrace.model.checks import MAX_ONNX_BYTES, check_graph
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
-from headrace.model.golden import golden_inputs, golden_outputs, replay
+from headrace.model.explaining import Explainer, Explanations
+from headrace.model.golden import golden_inputs, golden_outputs, real_rows, replay
 from headrace.model.session import cuts_texts, open_session, run_bounded
 from headrace.model.signature import Signature
 
@@ -181,6 +182,35 @@ class Model(Shown):
         """
         found: npt.NDArray[np.float32] = self.predict(table)["prediction"].to_numpy()
         return found
+
+    @functools.cached_property
+    def explainer(self) -> Explainer:
+        """What explains this model's answers; made when it is first asked for, in up to a second."""
+        return Explainer(self)
+
+    def real_rows(self) -> pa.Table:
+        """The golden rows that are rows of the data it was fitted on, evenly spaced: raw columns, at most 300 rows."""
+        return real_rows(self.columns, self.golden)
+
+    def explain(self, rows: Any) -> Explanations:
+        """Why it answers as it does: what each raw column adds, beside the data it was fitted on.
+
+        Parameters
+        ----------
+        rows : list of dict, pyarrow.Table or RecordBatch, or any table `headrace.dataset.tables.as_table` takes
+            Rows as `predict` takes tables, or `Codec.from_rows` rows.
+
+        Returns
+        -------
+        Explanations
+            Exact Shapley values for sums of trees, which add up to the margin; occlusion for any other model. See
+            `headrace.model.explaining` for what is compared with what.
+
+        Raises as the codec does. Cost: 2 ms a row for 200 trees of depth 6; memory a few kilobytes a row.
+        """
+        if isinstance(rows, list):
+            return self.explainer.explain(self.codec.from_rows(rows))
+        return self.explainer.explain(self.codec.from_batch(self.codec.table_of(rows, "explain")))
 
     def replay(self, *, tolerance: float | None = None, where: str = "golden rows") -> None:
         """Answer the golden rows in a fresh session and compare. Raises HostDiffers naming row and column."""

@@ -15,7 +15,7 @@ from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.schema import arrow_type, canonical_array
 
-__all__ = ["MAX_GOLDEN_ROWS", "golden_inputs", "golden_outputs", "replay"]
+__all__ = ["MAX_GOLDEN_ROWS", "golden_inputs", "golden_outputs", "real_rows", "replay"]
 
 MAX_GOLDEN_ROWS = 300
 _MAX_EDGE_ROWS = 120
@@ -110,6 +110,12 @@ def golden_inputs(columns: Sequence[InputColumn], sample: pa.Table | None = None
         index = [place * len(real[column.name]) // wanted for place in range(wanted)]
         arrays.append(pa.concat_arrays([edge, real[column.name].take(pa.array(index, pa.int64()))]))
     return pa.table(arrays, [column.name for column in columns])
+
+
+def real_rows(columns: Sequence[InputColumn], golden: pa.Table) -> pa.Table:
+    """The golden rows that are rows of data, without those made of edge values; only these columns."""
+    num_edges = 2 + sum(len(_edges(column)) for column in columns)
+    return golden.select([column.name for column in columns]).slice(min(num_edges, _MAX_EDGE_ROWS))
 
 
 def _batches(num_rows: int) -> Iterator[tuple[int, int]]:

@@ -16,9 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from headrace.errors import InvalidRequest
+from headrace.errors import InvalidRequest, InvalidSchema, UnknownName
+from headrace.serving.limits import check_rows
 
-__all__ = ["MEDIA_TYPE", "read_stream", "write_stream"]
+__all__ = ["MEDIA_TYPE", "read_lanes", "read_stream", "write_stream"]
 
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 
@@ -67,6 +68,18 @@ def read_stream(body: bytes, names: Collection[str]) -> pa.Table:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InvalidRequest(f"the body is no Arrow stream that can be read: {reason}", expected=_SHAPE) from None
     return table
+
+
+def read_lanes(body: bytes, model: Any, max_rows: int) -> Any:
+    """The lanes of a stream for a model. Raises InvalidRequest, also for a column missing or of another kind."""
+    table = read_stream(body, {column.name for column in model.columns})
+    check_rows(table.num_rows, max_rows)
+    try:
+        return model.codec.from_batch(table)
+    except UnknownName as error:  # of a column: status 404 is for endpoints
+        raise InvalidRequest(str(error)) from None
+    except InvalidSchema as error:
+        raise InvalidRequest(error.what, where=error.where, expected=error.expected, fix=error.fix) from None
 
 
 def write_stream(table: pa.Table) -> bytes:

@@ -4,6 +4,8 @@
 |---|---|
 | POST /v1/models/NAME:predict, content-type `application/vnd.apache.arrow.stream` | a stream of one column |
 
+`/versions/N` and `/labels/LABEL` after the name ask that version alone, as for rows.
+
 The stream holds the raw columns, dictionaries and compressed buffers (LZ4, Zstandard) among what is read; the columns
 are those of `headrace.model.Codec.from_batch`, and others are left alone. The answer is a stream of the column
 `prediction` (float32), a row each in the order asked, unless `accept` names JSON and not Arrow: then it is that of
@@ -19,30 +21,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from headrace.errors import InvalidInput, InvalidRequest, InvalidSchema, UnknownName
+from headrace.errors import InvalidInput
 from headrace.serving._contract import Answer, Headers, Protocol, Request
+from headrace.serving.address import MODELS, address_of
 from headrace.serving.answering import ask
+from headrace.serving.bodies import PredictBody
 from headrace.serving.core import Served, Serving
 from headrace.serving.exchange import Asking, Reply
-from headrace.serving.ipc import MEDIA_TYPE, read_stream, write_stream
+from headrace.serving.ipc import MEDIA_TYPE, read_lanes, write_stream
 from headrace.serving.rows import write_predictions
 
 __all__ = ["Arrow"]
-
-_MODELS = "/v1/models/"
-_PREDICT = ":predict"
 
 
 class Arrow(Protocol):
     """Arrow streams; see the module's docstring. What is neither asked nor to be answered in Arrow is not its own."""
 
-    prefixes: ClassVar[tuple[str, ...]] = (_MODELS,)
+    prefixes: ClassVar[tuple[str, ...]] = (MODELS,)
     routes: ClassVar[tuple[str, ...]] = ()  # the row protocol names the one route
 
     def answer(self, serving: Serving, request: Request) -> Answer | Awaitable[Answer] | None:
@@ -51,37 +51,25 @@ class Arrow(Protocol):
         is_asked = (headers.get("content-type") or "").startswith(MEDIA_TYPE)
         if not is_asked and MEDIA_TYPE not in (headers.get("accept") or ""):
             return None
-        if request.method != "POST" or not request.path.endswith(_PREDICT):
-            return None
-        name = unquote(request.path[len(_MODELS) : -len(_PREDICT)])
-        if not name or "/" in name or ":" in name:
+        address = address_of(request.path) if request.method == "POST" else None
+        if address is None or address.verb != "predict":
             return None
         unit = request.unit if serving.routes else ""
-        read = _of_stream(request.body) if is_asked else _of_json(request.body)
+        body, most = request.body, serving.max_rows
+        read: Callable[[Served], Any] = PredictBody(body, most).read
+        if is_asked:
+
+            def read(served: Served) -> Any:
+                return read_lanes(body, served.model, most)
+
         write = _write_arrow if not is_asked or _wants_arrow(headers) else _write_json
-        return ask(serving, Asking(name, read, request.started_ns, unit), write)
+        asking = Asking(address.endpoint, read, request.started_ns, unit, address.version, address.label)
+        return ask(serving, asking, write)
 
 
 def _wants_arrow(headers: Headers) -> bool:
     accept = headers.get("accept") or ""
     return MEDIA_TYPE in accept or "application/json" not in accept
-
-
-def _of_json(body: bytes) -> Callable[[Served], Any]:
-    return lambda served: served.model.codec.from_json(body)
-
-
-def _of_stream(body: bytes) -> Callable[[Served], Any]:
-    def read(served: Served) -> Any:
-        table = read_stream(body, {column.name for column in served.model.columns})
-        try:
-            return served.model.codec.from_batch(table)
-        except UnknownName as error:  # of a column: 404 is for endpoints
-            raise InvalidRequest(str(error)) from None
-        except InvalidSchema as error:
-            raise InvalidRequest(error.what, where=error.where, expected=error.expected, fix=error.fix) from None
-
-    return read
 
 
 def _refused(problem: InvalidInput, headers: tuple[tuple[str, str], ...]) -> Answer:
