@@ -159,6 +159,9 @@ class Supervisor:
             "hosts": ["127.0.0.1", "localhost", "[::1]", "::1"] if settings.host in LOOPBACK else None,
             "endpoints": [[fact._asdict() for fact in facts] for _, facts in sorted(first.items())],
             "keep_previous_s": settings.keep_previous_s,
+            "client_timeout_s": settings.client_timeout_s,
+            "connections": settings.connections,
+            "tls": [settings.tls_cert, settings.tls_key, settings.tls_client_ca] if settings.tls_cert else None,
             "log": log,
         }
         process = subprocess.Popen(

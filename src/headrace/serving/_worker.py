@@ -40,6 +40,7 @@ import orjson
 from headrace.errors import HeadraceError
 from headrace.lookup import find
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
+from headrace.serving._listening import HEAD_BYTES, allow_connections, granian_options
 from headrace.serving._loader import Loader, refusal
 from headrace.serving._segments import settle
 from headrace.serving.core import Refusal, Served, Serving
@@ -76,7 +77,13 @@ class _Worker:
         hosts = frozenset(options["hosts"]) if options["hosts"] is not None else None
         token = os.environ.get("HEADRACE_TOKEN", "")
         self.door = Door(
-            self.serving, body_bytes=options["body_bytes"], hosts=hosts, token=token, worker=options["number"]
+            self.serving,
+            body_bytes=options["body_bytes"],
+            hosts=hosts,
+            token=token,
+            home=self.home,
+            timeout_s=options["client_timeout_s"],
+            worker=options["number"],
         )
         self.listener: Any = None
         self._report = options["report"]
@@ -195,6 +202,7 @@ class _Worker:
     async def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
         from granian.constants import HTTPModes
+        from granian.http import HTTP1Settings
         from granian.server.embed import Server
 
         loop = asyncio.get_running_loop()
@@ -219,6 +227,11 @@ class _Worker:
             websockets=False,
             log_enabled=False,
             backlog=1024,
+            backpressure=allow_connections(self.options["connections"]),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(self.options["client_timeout_s"] * 1000), max_buffer_size=HEAD_BYTES
+            ),
+            **granian_options(self.options["tls"]),
         )
 
         if self.options["grpc_port"] is not None:
@@ -248,6 +261,7 @@ class _Worker:
 
         def beat() -> None:
             self.tell({"beat": True})
+            self.door.patience.sweep()
             for endpoint, gauges in self.gauges.items():
                 for version, gauge in gauges.items():
                     counted = gauge.read()
