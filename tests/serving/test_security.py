@@ -16,7 +16,7 @@ from headrace.settings import Settings
 from tests.serving.conftest import running, wait_until
 
 PREDICT = "/v1/models/late:predict"
-OPEN = {"GET /health/live", "GET /health/ready"}
+OPEN = {f"GET {prefix}/health/{page}" for prefix in ("", "/v2") for page in ("live", "ready")}
 
 
 def bearer(secret):

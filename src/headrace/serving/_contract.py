@@ -94,8 +94,9 @@ class Protocol(ABC):
 class Listener(ABC):
     """Another server in each worker, beside HTTP and over the same endpoints, for what HTTP's door cannot carry.
 
-    It is made with the worker's door, `host`, `port`, `body_bytes` and `token`, answers on threads of its own, and asks
-    for the token at every method but those that say whether it is alive and ready.
+    It is made with the worker's door, `host`, `port`, `body_bytes` and `tls` (the files of certificate, key and
+    clients' authority, or None), answers on threads of its own, and lets nobody call a method, but those that say
+    whether it is alive and ready, whom the door's `admission` does not admit.
     """
 
     @abstractmethod

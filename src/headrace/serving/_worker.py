@@ -240,7 +240,7 @@ class _Worker:
                 host=self.options["host"],
                 port=self.options["grpc_port"],
                 body_bytes=self.options["body_bytes"],
-                token=os.environ.get("HEADRACE_TOKEN", ""),
+                tls=self.options["tls"],
             )
             self.listener.start()
 
