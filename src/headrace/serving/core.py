@@ -161,8 +161,8 @@ class Serving:
         if version in self.loading.get(endpoint, ()):
             raise NotAccepted(f"version {version} of endpoint {endpoint!r} is being loaded")
         available = sorted({*(held or ()), *(() if live is None else (live.version,))})
-        known = [str(number) for number in available]
-        raise UnknownName("version", str(version), known, where=f"endpoint {endpoint!r}")
+        there = [str(number) for number in available]
+        raise UnknownName("version", str(version), there, where=f"endpoint {endpoint!r}")
 
     def refusals(self, endpoint: str) -> dict[int, Refusal]:
         """The versions of an endpoint that were to answer and cannot, and why."""

@@ -34,7 +34,6 @@ from typing import Any
 
 import grpc
 
-from headrace.access import Person
 from headrace.adapters.grpc.inference import parse, parse_infer, read_infer, write_infer
 from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
 from headrace.errors import InvalidInput, NotAccepted, StoreError, UnknownName
@@ -120,12 +119,13 @@ class Grpc(Listener):
 
     def handler(self, method: str, metadata: Any) -> Any:
         """What answers a call of a method: deny by default."""
-        person: Person | None = EVERYBODY
+        person = EVERYBODY
         if method not in _OPEN:
             given = next((value for key, value in metadata if key == "authorization"), None)
-            person = self._door.admission.admit(given if isinstance(given, str) else None)
-            if person is None:
+            admitted = self._door.admission.admit(given if isinstance(given, str) else None)
+            if admitted is None:
                 return grpc.unary_unary_rpc_method_handler(_deny)
+            person = admitted
         found = self._methods.get(method)
         if found is None:
             return None  # UNIMPLEMENTED
