@@ -57,6 +57,15 @@ class Settings:
         The largest request body the server reads, in MiB.
     body_rows : int
         The most rows that one request may ask about.
+    client_timeout_s : float
+        How long a client may take to send a request's head, or its body, and say nothing on an open connection, in
+        seconds.
+    connections : int
+        How many connections a server process holds open; further ones wait.
+    tls_cert, tls_key : str
+        Files of the server's certificate with its chain and of its private key, in PEM: it then speaks TLS alone.
+    tls_client_ca : str
+        File of the certificates that clients' must be signed by, in PEM: whoever has none is refused by TLS itself.
     allocate_s : float
         How often the share of each version is worked out anew where an endpoint's traffic is divided, in seconds.
     keep_previous_s : float
@@ -112,6 +121,11 @@ class Settings:
     poll_s: float = 0.5
     body_mb: int = 16
     body_rows: int = 100_000
+    client_timeout_s: float = 30.0
+    connections: int = 1024
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
     allocate_s: float = 2.0
     keep_previous_s: float = 600.0
     log_requests: bool = True
@@ -157,6 +171,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),
     "body_rows": (1, 100_000_000),
+    "client_timeout_s": (0.1, 3600.0),
+    "connections": (1, 1_000_000),
     "allocate_s": (0.1, 3600.0),
     "keep_previous_s": (0.0, 86400.0),
     "log_sample": (0.0, 1.0),
@@ -366,4 +382,8 @@ def load_settings(start: Path | None = None) -> Settings:
     if artifacts and "://" not in artifacts:  # a folder
         base = Path.cwd() if os.environ.get("HEADRACE_ARTIFACTS") else project
         values["artifacts"] = os.path.normpath(base / artifacts)
+    for name in ("tls_cert", "tls_key", "tls_client_ca"):
+        if values.get(name):
+            base = Path.cwd() if os.environ.get(f"HEADRACE_{name.upper()}") else project
+            values[name] = str(base / values[name])
     return Settings(**values)

@@ -80,9 +80,44 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(tmp_path):
     _, secret = tokens.add("ada", "admin")
     file = tmp_path / "access.json"
     kept = json.loads(file.read_text())
-    for damaged in ("", "{}", "[]", json.dumps({**kept, "format": 2}), file.read_text()[:-20]):
+    for damaged in ("", "{}", "[]", json.dumps({**kept, "format": 3}), file.read_text()[:-20]):
         file.write_text(damaged)
         with pytest.raises(OSError, match=r"cannot be read|newer"):
             tokens.person(secret)
         with pytest.raises(OSError, match=r"cannot be read|newer"):
             _ = tokens.is_empty
+
+
+def test_who_may_ask_what(tmp_path):
+    """A token for endpoints opens these and no page; without one in the file its format is the old one."""
+    tokens = Tokens(tmp_path)
+    file = tmp_path / "access.json"
+    tokens.add("ada", "viewer")
+    assert json.loads(file.read_text())["format"] == 1 and tokens.asking() == {}
+    token, secret = tokens.add("shop", "client", asks=["late", "price-*"])
+    person = Tokens(tmp_path).person(secret)
+    assert person.asks == ("late", "price-*") and person.may_ask("price-eu") and not person.may_ask("laten")
+    assert not person.may("viewer") and not person.reads_all and not person.asks_all
+    assert json.loads(file.read_text())["format"] == 2
+    tokens.revoke("shop")
+    assert token.secret_hash in tokens.asking()  # the door stays one
+    assert [one.asks for one in tokens.all()] == [(), ("late", "price-*")]
+
+
+@pytest.mark.parametrize(
+    ("role", "asks", "said"),
+    [("client", [], "may ask nothing"), ("client", ["a/b"], "no endpoint"), ("viewer", [""], "no endpoint")],
+)
+def test_endpoints_that_are_none(tmp_path, role, asks, said):
+    """What names no endpoint is refused."""
+    with pytest.raises(ValueError, match=said):
+        Tokens(tmp_path).add("shop", role, asks=asks)
+
+
+def test_clients_do_not_lock_the_pages(tmp_path):
+    """A token that opens no page does not make pages of one's own machine ask for one."""
+    tokens = Tokens(tmp_path)
+    tokens.add("shop", "client", asks=["*"])
+    assert tokens.is_empty
+    tokens.add("ada", "viewer")
+    assert not tokens.is_empty

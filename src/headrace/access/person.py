@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from headrace.errors import InvalidInput, UnknownName
 
-__all__ = ["ROLES", "Person", "check_reads", "check_role", "local_person"]
+__all__ = ["ROLES", "Person", "check_asks", "check_reads", "check_role", "local_person"]
 
 # Each may do what those before it may.
-ROLES: tuple[str, ...] = ("viewer", "operator", "admin")
+ROLES: tuple[str, ...] = ("client", "viewer", "operator", "admin")
+_ENDPOINTS = re.compile(r"[A-Za-z0-9_*-]{1,63}")
 
 
 def check_role(role: str) -> str:
@@ -37,6 +39,19 @@ def check_reads(reads: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
+def check_asks(asks: Iterable[str]) -> tuple[str, ...]:
+    """Endpoints as they are kept; InvalidInput for what is neither a name nor a pattern of names.
+
+    >>> check_asks(["late", "price-*"])
+    ('late', 'price-*')
+    """
+    found = tuple(asks)
+    for pattern in found:
+        if _ENDPOINTS.fullmatch(pattern) is None:
+            raise InvalidInput(f"{pattern[:80]!r} is no endpoint", expected="a name, as late; or price-*, or * for all")
+    return found
+
+
 @dataclass(frozen=True)
 class Person:
     """Who asks.
@@ -46,12 +61,14 @@ class Person:
     name : str
         As it stands in the audit log, beside what they did.
     role : str
-        "viewer" looks; "operator" also runs, cancels, approves, waives, rolls back; "admin" also sees tokens and the
-        audit log.
+        "client" only asks endpoints; "viewer" looks; "operator" also runs, cancels, approves, waives, rolls back;
+        "admin" also sees tokens and the audit log.
     reads : tuple of str
         Patterns over PIPELINE/DATASET, where DATASET is the name of an ingest step; "*" is every one.
     token_id : str
         Of the token they came with; "" for who sits at the machine itself.
+    asks : tuple of str
+        Patterns over the endpoints that a server answers them for; none by default.
 
     >>> ada = Person("ada", "operator", ("flights/*",))
     >>> ada.may("viewer"), ada.may("admin"), ada.may_read("flights", ["ingest"]), ada.may_read("taxis", ["ingest"])
@@ -62,6 +79,20 @@ class Person:
     role: str
     reads: tuple[str, ...] = ("*",)
     token_id: str = ""
+    asks: tuple[str, ...] = ()
+
+    def may_ask(self, endpoint: str) -> bool:
+        """Whether a server answers them for this endpoint.
+
+        >>> Person("shop", "client", asks=("price-*",)).may_ask("price-eu")
+        True
+        """
+        return any(fnmatchcase(endpoint, pattern) for pattern in self.asks)
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether a server answers them for every endpoint."""
+        return "*" in self.asks
 
     def may(self, role: str) -> bool:
         """Whether their role is this one, or above it."""

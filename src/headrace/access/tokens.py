@@ -1,8 +1,9 @@
 """Tokens: secrets that stand for a person, kept as their hash.
 
-They lie in `access.json` in the store's home, which its owner alone can read: {"format": 1, "key": hexadecimal,
-"tokens": [...]}. The key signs the sessions of browsers. A secret has 256 bits of the system's randomness, so that one
-round of SHA-256 is enough: there is nothing to guess that a slow hash would slow down.
+They lie in `access.json` in the store's home, which its owner alone can read: {"format": 2, "key": hexadecimal,
+"tokens": [...]}; format 1 is the same without `asks`. The key signs the sessions of browsers. A secret has 256 bits of
+the system's randomness, so that one round of SHA-256 is enough: there is nothing to guess that a slow hash would slow
+down.
 Source: NIST SP 800-63B, section 5.1.2 (look-up secrets of 112 bits and more).
 """
 
@@ -21,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from headrace import disk
-from headrace.access.person import Person, check_reads, check_role
+from headrace.access.person import Person, check_asks, check_reads, check_role
 from headrace.errors import InvalidInput, StoreBusy, StoreError, UnknownName
 
-__all__ = ["Token", "Tokens"]
+__all__ = ["Token", "Tokens", "hash_of"]
 
 _FILE, _LOCK = "access.json", "access.lock"
 _PREFIX = "hr"
+_FORMATS = (1, 2)
 _WAIT_S = 10.0
 _LONGEST_NAME = 80
 _MINE = threading.Lock()  # the file's lock is a process's, which its threads share
@@ -45,6 +47,7 @@ class Token:
     created_us: int
     expires_us: int | None = None
     revoked_us: int | None = None
+    asks: tuple[str, ...] = ()
 
     def is_valid(self, now_us: int) -> bool:
         """Whether it opens anything at this moment."""
@@ -53,13 +56,13 @@ class Token:
     @property
     def person(self) -> Person:
         """Who comes with it."""
-        return Person(self.name, self.role, self.reads, self.token_id)
+        return Person(self.name, self.role, self.reads, self.token_id, self.asks)
 
     def to_plain(self) -> dict[str, Any]:
         """As it may be shown: without the hash."""
         plain = asdict(self)
         del plain["secret_hash"]
-        return {**plain, "reads": list(self.reads)}
+        return {**plain, "reads": list(self.reads), "asks": list(self.asks)}
 
 
 class Tokens:
@@ -83,12 +86,22 @@ class Tokens:
 
     def all(self) -> list[Token]:
         """Every token that was ever added, oldest first; [] where there is none."""
-        return [Token(**{**plain, "reads": tuple(plain["reads"])}) for plain in self._read()["tokens"]]
+        return [
+            Token(**{**plain, "reads": tuple(plain["reads"]), "asks": tuple(plain.get("asks", ()))})
+            for plain in self._read()["tokens"]
+        ]
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody was ever given one: what is on this machine alone then needs none."""
-        return not self._read()["tokens"]
+        """Whether nobody was ever given one that opens pages: on this machine alone these then need none."""
+        return all(plain["role"] == "client" for plain in self._read()["tokens"])
+
+    def asking(self) -> dict[str, Token]:
+        """The tokens that ever asked a server, by the hash of their secret (`hash_of`); revoked ones are among them.
+
+        Where there is one, whoever asks needs one: a door that the last token's end opened would be none.
+        """
+        return {token.secret_hash: token for token in self.all() if token.asks}
 
     def find(self, token_id: str) -> Token | None:
         """A token by its id, if it is valid now."""
@@ -97,7 +110,7 @@ class Tokens:
 
     def person(self, secret: str) -> Person | None:
         """Who has this secret; None where nobody has, or no longer."""
-        given = _hash(secret)
+        given = hash_of(secret)
         now = time.time_ns() // 1000
         found = None
         for token in self.all():  # all of them, in the same time whichever it is
@@ -106,7 +119,13 @@ class Tokens:
         return found
 
     def add(
-        self, name: str, role: str, *, reads: Iterable[str] = ("*",), days: float | None = None
+        self,
+        name: str,
+        role: str,
+        *,
+        reads: Iterable[str] = ("*",),
+        asks: Iterable[str] = (),
+        days: float | None = None,
     ) -> tuple[Token, str]:
         """Make a token for a person.
 
@@ -115,9 +134,11 @@ class Tokens:
         name : str
             Who gets it; as it will stand in the audit log.
         role : str
-            "viewer", "operator" or "admin".
+            "client", "viewer", "operator" or "admin".
         reads : iterable of str
             The data sets it may see: patterns over PIPELINE/DATASET, or "*".
+        asks : iterable of str
+            The endpoints it may ask a server: names, or patterns of names; a client has at least one.
         days : float, optional
             After which it ends by itself.
 
@@ -125,7 +146,9 @@ class Tokens:
         valid token already, UnknownName for a role.
         """
         check_role(role)
-        granted = check_reads(reads)
+        granted, asked = () if role == "client" else check_reads(reads), check_asks(asks)
+        if role == "client" and not asked:
+            raise InvalidInput("a client that may ask nothing", fix="name its endpoints: --ask late, or --ask '*'")
         if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
             raise InvalidInput(
                 f"{name!r} names nobody", expected=f"1 to {_LONGEST_NAME} characters that can be printed"
@@ -135,7 +158,7 @@ class Tokens:
         token_id, secret, now = secrets.token_hex(4), secrets.token_urlsafe(32), time.time_ns() // 1000
         whole = f"{_PREFIX}_{token_id}_{secret}"
         expires = None if days is None else now + int(days * 86_400e6)
-        made = Token(token_id, name, role, granted, _hash(whole), now, expires)
+        made = Token(token_id, name, role, granted, hash_of(whole), now, expires, asks=asked)
         with self._writing() as tokens:
             if any(token.name == name and token.is_valid(now) for token in tokens):
                 raise InvalidInput(f"{name!r} has a token", fix=f"headrace tokens revoke {name}, or another name")
@@ -172,7 +195,7 @@ class Tokens:
         if seen != self._seen:
             try:
                 kept = json.loads(self._file.read_bytes())
-                is_ours = kept["format"] == 1
+                is_ours = kept["format"] in _FORMATS
             except (OSError, ValueError, KeyError, TypeError) as error:
                 # Whoever cannot say who has access lets nobody in.
                 raise StoreError(f"cannot be read: {error}", where=str(self._file), fix="restore it") from error
@@ -189,12 +212,20 @@ class Tokens:
             tokens = self.all()
             yield tokens
             plain = {
-                "format": 1,
+                # An older headrace reads what it knows, and refuses tokens of which it does not know what they may.
+                "format": 2 if any(token.asks for token in tokens) else 1,
                 "key": self._read().get("key") or secrets.token_hex(32),
-                "tokens": [{**asdict(token), "reads": list(token.reads)} for token in tokens],
+                "tokens": [_kept(token) for token in tokens],
             }
             disk.write_file(self._file, json.dumps(plain, indent=1).encode())
             self._file.chmod(0o600)
+
+
+def _kept(token: Token) -> dict[str, Any]:
+    plain = {**asdict(token), "reads": list(token.reads), "asks": list(token.asks)}
+    if not token.asks:
+        del plain["asks"]
+    return plain
 
 
 @contextmanager
@@ -211,5 +242,6 @@ def _held(lock: Path) -> Iterator[None]:
             time.sleep(0.02)
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """What is kept of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""The verbs of `headrace endpoints` that divide traffic: policy, promote, withdraw, admit, estimate."""
+"""The verbs of `headrace endpoints` that say who answers: policy, promote, withdraw, admit, keep, label, estimate."""
 
 from __future__ import annotations
 
@@ -40,6 +40,22 @@ def add_verbs(verbs: Any) -> None:
         parser.add_argument("--version", type=int, required=True, metavar="VERSION", help="which")
         parser.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
         add_output(parser)
+    keep = verbs.add_parser("keep", help="which versions answer, by their number, beside the one served")
+    keep.add_argument("name", metavar="ENDPOINT", help="its name")
+    which = keep.add_mutually_exclusive_group(required=True)
+    which.add_argument("--latest", action="store_true", help="none but what has a label: what is served alone")
+    which.add_argument("--all", action="store_true", help="all that were not withdrawn")
+    which.add_argument("--last", type=int, metavar="N", help="the N newest")
+    which.add_argument("--versions", metavar="2,5", help="these")
+    keep.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
+    add_output(keep)
+    label = verbs.add_parser("label", help="name a version; servers answer /labels/LABEL with it once it is loaded")
+    label.add_argument("name", metavar="ENDPOINT", help="its name")
+    label.add_argument("label", metavar="LABEL", help="letters, digits, '_'")
+    label.add_argument("version", type=int, nargs="?", metavar="VERSION", help="which")
+    label.add_argument("--remove", action="store_true", help="take the label away")
+    label.add_argument("--because", default="", metavar="TEXT", help="why: kept in the endpoint's log")
+    add_output(label)
     estimate = verbs.add_parser("estimate", help="what another policy, or one version alone, would have earned")
     estimate.add_argument("name", metavar="ENDPOINT", help="its name")
     estimate.add_argument("--policy", metavar="POLICY", help="which; by default each version alone")
@@ -56,6 +72,10 @@ def execute_verb(arguments: argparse.Namespace) -> int:
     with opened(read_only=False) as (store, _):
         if arguments.verb == "policy":
             told = _set_policy(store, arguments)
+        elif arguments.verb == "keep":
+            told = _keep(store, arguments)
+        elif arguments.verb == "label":
+            told = _label(store, arguments)
         elif arguments.verb == "promote":
             store.promote(name, arguments.to, reason=arguments.because)
             told = f"endpoint {name} serves version {arguments.to}"
@@ -72,6 +92,27 @@ def execute_verb(arguments: argparse.Namespace) -> int:
     else:
         progress.say(told)
     return 0
+
+
+def _keep(store: Any, arguments: argparse.Namespace) -> str:
+    which = "latest" if arguments.latest else "all"
+    if arguments.last is not None:
+        which = f"last {arguments.last}"
+    elif arguments.versions is not None:
+        which = "these " + arguments.versions.replace(",", " ")
+    kept = store.keep_versions(arguments.name, which, reason=arguments.because)
+    told = ", ".join(str(version) for version in kept)
+    return f"endpoint {arguments.name}: " + (f"versions {told} answer by number" if told else "what is served answers")
+
+
+def _label(store: Any, arguments: argparse.Namespace) -> str:
+    name, label, version = arguments.name, arguments.label, arguments.version
+    if (version is not None) == arguments.remove:
+        raise InvalidInput("a label, and neither a version nor --remove", expected="one of them")
+    store.set_label(name, label, version, reason=arguments.because)
+    if version is None:
+        return f"endpoint {name}: there is no label {label} any more"
+    return f"endpoint {name}: label {label} moves to version {version} where that is loaded"
 
 
 def _set_policy(store: Any, arguments: argparse.Namespace) -> str:

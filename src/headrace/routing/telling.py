@@ -13,6 +13,9 @@ _WORDS = {
     "policy": "its traffic is divided anew, the champion is version {version}",
     "enter": "version {concerns} enters beside version {version}, the champion",
     "withdraw": "version {concerns} is taken out, the champion is version {version}",
+    "keep": "which versions answer beside version {version}, the champion, is said anew",
+    "label": "version {concerns} gets a label",
+    "unlabel": "a label is taken away",
     "admit": "version {concerns} takes part again beside version {version}, the champion",
 }
 

@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 from typing import Protocol as Protocol_
 
+from headrace.access import Person
+from headrace.serving._admission import EVERYBODY
 from headrace.serving.core import Serving
 
 __all__ = ["Answer", "Headers", "Listener", "Protocol", "Request"]
@@ -46,6 +48,8 @@ class Request(NamedTuple):
         When it came, by `time.perf_counter_ns`.
     headers : object with `get(name) -> str or None`
         The headers, asked for by their names in lower case.
+    person : Person
+        Who sent it; the door has seen to it that the Serving handed over with it holds only what they may ask.
     """
 
     method: str
@@ -53,6 +57,7 @@ class Request(NamedTuple):
     body: bytes
     started_ns: int = 0
     headers: Headers = _NO_HEADERS
+    person: Person = EVERYBODY
 
     @property
     def unit(self) -> str:
@@ -73,6 +78,7 @@ class Protocol(ABC):
     """The contract; see the module's docstring."""
 
     prefixes: ClassVar[tuple[str, ...]]
+    role: ClassVar[str] = "client"  # whoever may ask it has this role, or one above it: see `headrace.access`
     routes: ClassVar[tuple[str, ...]] = ()  # "POST /v1/models/NAME:predict", for whoever asks for one there is not
 
     @abstractmethod
@@ -88,8 +94,9 @@ class Protocol(ABC):
 class Listener(ABC):
     """Another server in each worker, beside HTTP and over the same endpoints, for what HTTP's door cannot carry.
 
-    It is made with the worker's door, `host`, `port`, `body_bytes` and `token`, answers on threads of its own, and asks
-    for the token at every method but those that say whether it is alive and ready.
+    It is made with the worker's door, `host`, `port`, `body_bytes` and `tls` (the files of certificate, key and
+    clients' authority, or None), answers on threads of its own, and lets nobody call a method, but those that say
+    whether it is alive and ready, whom the door's `admission` does not admit.
     """
 
     @abstractmethod

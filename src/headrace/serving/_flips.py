@@ -45,6 +45,10 @@ class Member:
     holding: set[Fact] = field(default_factory=set)
     held: set[Fact] = field(default_factory=set)
     routed: dict[str, str] = field(default_factory=dict)
+    # The same of versions that answer beside the one served; endpoint -> what it was told of them.
+    keeping: set[Fact] = field(default_factory=set)
+    kept: set[Fact] = field(default_factory=set)
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 class Flips:

@@ -43,6 +43,8 @@ class Loader:
         How long a replaced version stays loaded.
     with_shape : bool
         Whether requests are logged.
+    num_workers : int
+        How many processes load what this one is told to.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class Loader:
         *,
         keep_s: float,
         with_shape: bool,
+        num_workers: int = 1,
     ) -> None:
         self._home, self._current, self._tell = home, current, tell
-        self._keep_s, self._with_shape = keep_s, with_shape
+        self._keep_s, self._with_shape, self._num_workers = keep_s, with_shape, num_workers
         self._staged: dict[tuple[str, int], Served] = {}
         self._kept: dict[str, tuple[float, Served]] = {}
         self._ending: list[tuple[weakref.ref[Served], Any]] = []
@@ -118,10 +121,13 @@ class Loader:
     def _loaded(self, endpoint: str, version: int, digest: str) -> Served:
         """Loaded, or taken from what is loaded: a rollback, or the same model under another version."""
         kept = self._kept.get(endpoint)
-        for known in (*self._current(endpoint), None if kept is None else kept[1]):
+        staged = self._staged.get((endpoint, version))
+        for known in (*self._current(endpoint), None if kept is None else kept[1], staged):
             if known is not None and known.digest == digest:
                 return make(endpoint, version, digest, known.model, with_shape=self._with_shape)
-        return load(self._home, endpoint, version, digest, with_shape=self._with_shape)
+        # What serves goes on serving beside it: there must be room for both.
+        workers = self._num_workers
+        return load(self._home, endpoint, version, digest, with_shape=self._with_shape, num_workers=workers)
 
     def _retire(self, keep_s: float, served: Served | None) -> None:
         if served is not None and keep_s > 0.0:
@@ -139,5 +145,5 @@ def refusal(fact: dict[str, Any], error: Exception) -> dict[str, Any]:
     """What the supervisor is told: for clients what is wrong, for the log where too, and whether to try again."""
     reason = error.what if isinstance(error, HeadraceError) else type(error).__name__
     # A store or disk that fails may be back in a second; a damaged model or another kind of host stays what it is.
-    is_final = not isinstance(error, OSError) and not isinstance(error.__cause__, OSError)
+    is_final = not isinstance(error, (OSError, MemoryError)) and not isinstance(error.__cause__, OSError)
     return {"refused": fact, "reason": reason, "details": str(error), "is_final": is_final}

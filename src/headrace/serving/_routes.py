@@ -69,7 +69,7 @@ class Routes:
             for member in behind:
                 for fact in sorted(facts - member.held - member.holding):
                     member.holding.add(fact)
-                    member.send({"hold": fact._asdict()})
+                    member.send({"hold": fact._asdict(), "why": "route"})
             if any(facts - member.held for member in behind):
                 continue
             for member in behind:

@@ -18,11 +18,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.errors import HeadraceError, StoreError, UnknownName
 from headrace.progress import say
 from headrace.serving._flips import Fact, Flips, Member
+from headrace.serving._kept import Kept, Wanted
 from headrace.serving._routes import Routes
 from headrace.serving._segments import closed_segments
 from headrace.serving.identity import home_id
@@ -70,8 +71,15 @@ def reserve(host: str, port: int) -> socket.socket:
     return holder
 
 
-def _endpoints(home: Path, wanted: list[str] | None) -> tuple[dict[str, list[Fact]], bool]:
-    """Endpoint -> what it serves as the store says now, then what it served before; whether traffic is divided."""
+class _Found(NamedTuple):
+    """What the store says now: endpoint -> what it serves, then what it served before; -> what answers beside that."""
+
+    candidates: dict[str, list[Fact]]
+    is_divided: bool
+    beside: dict[str, Wanted]
+
+
+def _endpoints(home: Path, wanted: list[str] | None) -> _Found:
     from headrace.store import Store
 
     with Store.open(home, read_only=True) as store:
@@ -79,18 +87,27 @@ def _endpoints(home: Path, wanted: list[str] | None) -> tuple[dict[str, list[Fac
         for name in wanted or ():
             if name not in found:
                 raise UnknownName("endpoint", name, found, where=str(home))
-        candidates, is_divided = {}, False
+        candidates: dict[str, list[Fact]] = {}
+        beside: dict[str, Wanted] = {}
+        is_divided = False
         for name, fact in found.items():
             if wanted is None or name in wanted:
                 moves = store.moves(name)
                 is_divided |= any(move.action == "policy" for move in moves)
                 earlier = dict.fromkeys(
-                    move.replaced for move in reversed(moves) if move.action not in ("withdraw", "admit")
+                    move.replaced for move in reversed(moves) if move.action in ("push", "rollback", "promote")
                 )
                 known = [store.endpoint(name, version) for version in earlier if version not in (None, fact.version)]
                 facts = [Fact(one.name, one.version, one.model_digest) for one in known if one is not None]
                 candidates[name] = [fact, *facts][:_MAX_CANDIDATES]
-        return candidates, is_divided
+                if any(move.action in ("keep", "label") for move in moves):
+                    keeping, kept = store.kept(name)
+                    labels = {label: one for label, one in keeping.labels.items() if one not in keeping.withdrawn}
+                    beside[name] = Wanted(
+                        tuple(Fact(one.name, one.version, one.model_digest) for one in kept),
+                        tuple(sorted(labels.items())),
+                    )
+        return _Found(candidates, is_divided, beside)
 
 
 @dataclass(eq=False)
@@ -118,7 +135,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, wanted: list[str] | None) -> None:
         self.settings, self.wanted = settings, wanted
-        self.candidates, self.is_divided = _endpoints(settings.home, wanted)
+        self.candidates, self.is_divided, beside = _endpoints(settings.home, wanted)
         self.home_id = home_id(settings.home / "requests")
         self.holder = reserve(settings.host, settings.port)
         self.port = int(self.holder.getsockname()[1])
@@ -128,6 +145,8 @@ class Supervisor:
         self.workers: list[_Worker] = []
         self.flips = Flips(lambda: [worker.member for worker in self.workers], say)
         self.routes = Routes(lambda: [worker.member for worker in self.workers], self._tell_refused)
+        self.kept = Kept(lambda: [worker.member for worker in self.workers], say)
+        self.kept.want(beside)
         self.stopping = False
         self._respawns: list[tuple[float, int]] = []
         self._failures: dict[int, int] = {}
@@ -148,6 +167,7 @@ class Supervisor:
         log = {"sample": settings.log_sample, "queue_rows": settings.log_queue_rows} if settings.log_requests else None
         options = {
             "number": number,
+            "workers": settings.serve_workers,
             "host": settings.host,
             "port": self.port,
             "grpc_port": self.grpc_port,
@@ -159,6 +179,9 @@ class Supervisor:
             "hosts": ["127.0.0.1", "localhost", "[::1]", "::1"] if settings.host in LOOPBACK else None,
             "endpoints": [[fact._asdict() for fact in facts] for _, facts in sorted(first.items())],
             "keep_previous_s": settings.keep_previous_s,
+            "client_timeout_s": settings.client_timeout_s,
+            "connections": settings.connections,
+            "tls": [settings.tls_cert, settings.tls_key, settings.tls_client_ca] if settings.tls_cert else None,
             "log": log,
         }
         process = subprocess.Popen(
@@ -199,6 +222,7 @@ class Supervisor:
                 if "ready" in message:
                     self.flips.ready(worker.member, [Fact(**fact) for fact in message["ready"].values()])
                     self.routes.move()
+                    self.kept.move()
                 elif "gauge" in message:
                     self._tell_dealer(message)
                 elif "deaf" in message:
@@ -206,11 +230,13 @@ class Supervisor:
                 elif "loaded" in message:
                     fact = Fact(**message["loaded"])
                     self.routes.loaded(worker.member, fact)
+                    self.kept.loaded(worker.member, fact)
                     self.flips.loaded(worker.member, fact)
                 elif "refused" in message:
                     fact, reason = Fact(**message["refused"]), message["reason"]
                     is_final = message["is_final"]
-                    if not self.routes.refuse(worker.member, fact, reason, is_final=is_final):
+                    was_kept = self.kept.refuse(worker.member, fact, reason, message["details"], is_final=is_final)
+                    if not was_kept and not self.routes.refuse(worker.member, fact, reason, is_final=is_final):
                         self.flips.refuse(fact, reason, message["details"], is_final=is_final)
 
     def _hear_dealer(self, descriptor: int) -> None:
@@ -263,8 +289,10 @@ class Supervisor:
         if now - self._polled >= self.settings.poll_s:
             self._polled = now
             with suppress(HeadraceError, OSError):  # an unreadable store changes nothing
-                found, self.is_divided = _endpoints(self.settings.home, self.wanted)
+                found, self.is_divided, beside = _endpoints(self.settings.home, self.wanted)
                 self.candidates = found or self.candidates
+                if found:  # a store that is empty all at once was replaced, or lost: what answers goes on
+                    self.kept.want(beside)
                 self.flips.want({name: facts[0] for name, facts in self.candidates.items()})
                 self.routes.move()  # what could not be loaded for a table a moment ago is tried again
         if self._keeper is not None and self._keeper.poll() is not None:

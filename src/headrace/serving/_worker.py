@@ -6,7 +6,9 @@ Messages are JSON lines. In:
     {"flip": {...}}                             serve it from now on
     {"forget": {...}}                           free it instead
     {"note": {...}, "reason": "..."}            tell clients that it was refused
-    {"hold": {...}}                             load and keep it beside the one that serves, for tables to name
+    {"hold": {...}, "why": "route" | "keep"}    load it beside the one that serves: for tables to name, or for whoever
+                                                asks by number or label
+    {"keep": {endpoint, versions, labels}}      what is held so from now on; the rest is freed once that is loaded
     {"route": {...}}                            divide an endpoint's traffic by this table; what it names is held
     {"unroute": endpoint}                       divide it no longer
     {"deaf": true}                              take no new connections: SIGTERM follows
@@ -39,7 +41,9 @@ import orjson
 
 from headrace.errors import HeadraceError
 from headrace.lookup import find
+from headrace.serving._beside import Beside
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
+from headrace.serving._listening import HEAD_BYTES, allow_connections, granian_options
 from headrace.serving._loader import Loader, refusal
 from headrace.serving._segments import settle
 from headrace.serving.core import Refusal, Served, Serving
@@ -72,11 +76,18 @@ class _Worker:
         self.serving.rewards = RewardLog(self.home / "rewards", asyncio.get_running_loop)
         # (endpoint, version) -> what is loaded beside the versions that serve, None while it loads
         self.held: dict[tuple[str, int], Served | None] = {}
+        self.beside = Beside(self.serving, self.held)
         self.gauges: dict[str, dict[int, Gauge]] = {}
         hosts = frozenset(options["hosts"]) if options["hosts"] is not None else None
         token = os.environ.get("HEADRACE_TOKEN", "")
         self.door = Door(
-            self.serving, body_bytes=options["body_bytes"], hosts=hosts, token=token, worker=options["number"]
+            self.serving,
+            body_bytes=options["body_bytes"],
+            hosts=hosts,
+            token=token,
+            home=self.home,
+            timeout_s=options["client_timeout_s"],
+            worker=options["number"],
         )
         self.listener: Any = None
         self._report = options["report"]
@@ -125,22 +136,34 @@ class _Worker:
     def hear(self, message: dict[str, Any]) -> None:
         """Do what the supervisor says."""
         if "prepare" in message:
-            self.loader.prepare(**message["prepare"])
+            fact = message["prepare"]
+            self.beside.preparing.add((fact["endpoint"], fact["version"]))
+            self.beside.show(fact["endpoint"])
+            self.loader.prepare(**fact)
         elif "flip" in message:
             fact = message["flip"]
             served = self.loader.take(fact["endpoint"], fact["version"]) or self._held(fact)
             if served is not None:
                 self.loader.retire(self.serving.flip(served))
+                self.beside.show(served.endpoint)
                 self.tell({"serving": _fact(served)})
+        elif "keep" in message:
+            self.beside.keep(**message["keep"])
+            self._free()
         elif "forget" in message:
             self.loader.forget(message["forget"]["endpoint"], message["forget"]["version"])
         elif "note" in message:
             self.note(message)
         elif "hold" in message:
             fact = message["hold"]
-            if (fact["endpoint"], fact["version"]) not in self.held:
-                self.held[fact["endpoint"], fact["version"]] = None
+            key = (fact["endpoint"], fact["version"])
+            self.beside.why.setdefault(key, set()).add(message["why"])
+            if key not in self.held:
+                self.held[key] = None
                 self.loader.prepare(**fact)
+            elif self.held[key] is not None:
+                self.tell({"loaded": fact})
+            self.beside.show(key[0])
         elif "route" in message:
             self.route(message["route"])
         elif "unroute" in message:
@@ -157,18 +180,27 @@ class _Worker:
         """Pass on what the loader says; a version that was to be held is taken from it."""
         fact = message.get("loaded") or message["refused"]
         key = (fact["endpoint"], fact["version"])
+        self.beside.preparing.discard(key)
         if key in self.held and self.held[key] is None:
             if "loaded" in message:
                 self.held[key] = self.loader.take(*key)
             else:
                 del self.held[key]
+                self.beside.refuse(key, fact["digest"], message["reason"])
+            self._free()
+        else:
+            self.beside.show(key[0])
         self.tell(message)
 
     def route(self, plain: dict[str, Any]) -> None:
         """Divide traffic by a table, where all it names is loaded; else by the one before."""
         endpoint = plain["endpoint"]
         live = self.serving.endpoints.get(endpoint)
-        versions = {version: one for (name, version), one in self.held.items() if name == endpoint and one is not None}
+        versions = {
+            version: one
+            for (name, version), one in self.held.items()
+            if name == endpoint and one is not None and "route" in self.beside.why.get((name, version), ())
+        }
         if live is not None:
             versions[live.version] = live
         named = {*plain["shadows"], plain["champion"]}
@@ -180,12 +212,17 @@ class _Worker:
             self.tell({"routed": [endpoint, plain["table_id"]]})
 
     def _let_go(self, endpoint: str, named: Any) -> None:
-        """Free what is held and no table names."""
+        """Free what was held for tables and none names."""
         for key in [key for key, one in self.held.items() if key[0] == endpoint and one is not None]:
             if key[1] not in named:
-                served = self.held.pop(key)
-                if served is not None and served is not self.serving.endpoints.get(endpoint):
-                    self.loader.free(served)
+                self.beside.why.get(key, set()).discard("route")
+        self._free()
+
+    def _free(self) -> None:
+        """Free what nothing needs; tell who asks what there is."""
+        for served in self.beside.take_unneeded():
+            if served is not self.serving.endpoints.get(served.endpoint):
+                self.loader.free(served)
 
     def _loaded(self, endpoint: str) -> list[Served]:
         live = self.serving.endpoints.get(endpoint)
@@ -195,6 +232,7 @@ class _Worker:
     async def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
         from granian.constants import HTTPModes
+        from granian.http import HTTP1Settings
         from granian.server.embed import Server
 
         loop = asyncio.get_running_loop()
@@ -209,6 +247,7 @@ class _Worker:
             tell,
             keep_s=self.options["keep_previous_s"],
             with_shape=self.log is not None,
+            num_workers=self.options["workers"],
         )
         # HTTP/1 only, no web sockets: nothing here speaks them, and what is off cannot be attacked.
         server = Server(
@@ -219,6 +258,11 @@ class _Worker:
             websockets=False,
             log_enabled=False,
             backlog=1024,
+            backpressure=allow_connections(self.options["connections"]),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(self.options["client_timeout_s"] * 1000), max_buffer_size=HEAD_BYTES
+            ),
+            **granian_options(self.options["tls"]),
         )
 
         if self.options["grpc_port"] is not None:
@@ -227,7 +271,7 @@ class _Worker:
                 host=self.options["host"],
                 port=self.options["grpc_port"],
                 body_bytes=self.options["body_bytes"],
-                token=os.environ.get("HEADRACE_TOKEN", ""),
+                tls=self.options["tls"],
             )
             self.listener.start()
 
@@ -248,6 +292,7 @@ class _Worker:
 
         def beat() -> None:
             self.tell({"beat": True})
+            self.door.patience.sweep()
             for endpoint, gauges in self.gauges.items():
                 for version, gauge in gauges.items():
                     counted = gauge.read()

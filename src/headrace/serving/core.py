@@ -161,7 +161,8 @@ class Serving:
         if version in self.loading.get(endpoint, ()):
             raise NotAccepted(f"version {version} of endpoint {endpoint!r} is being loaded")
         available = sorted({*(held or ()), *(() if live is None else (live.version,))})
-        raise UnknownName(f"version of endpoint {endpoint!r}", str(version), [str(number) for number in available])
+        there = [str(number) for number in available]
+        raise UnknownName("version", str(version), there, where=f"endpoint {endpoint!r}")
 
     def refusals(self, endpoint: str) -> dict[int, Refusal]:
         """The versions of an endpoint that were to answer and cannot, and why."""

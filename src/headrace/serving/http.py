@@ -1,15 +1,19 @@
 """The HTTP door: one callable that Granian calls for each request (its RSGI interface).
 
 Deny by default: a path that no protocol owns is 404, with the routes there are (`/` lists them too); a Host header
-that is not ours is refused while we listen on loopback (a web page must not reach a local server by DNS rebinding);
-with a token set, every route but live and ready needs it; a body over the limit is refused before it is read.
+that is not ours is refused while we listen on loopback (a web page must not reach a local server by DNS rebinding), and
+so is a page of another origin; where there are tokens, every route but live and ready needs one, and sees the endpoints
+that it is for; a body over the limit is refused before it is read, one that does not come is waited for no longer than
+`client_timeout_s`.
 
 | status | when |
 |---|---|
 | 400 | the request cannot be answered as it stands: the message names row and column |
 | 401 | the token is missing or wrong |
+| 403 | the token is for other endpoints, or a web page of another origin asks |
 | 404 | no such route, endpoint or version |
 | 405 | the route has another method: the message and the header `allow` say which |
+| 408 | the body did not come in time |
 | 413 | the body, as it is sent or once it is inflated, is larger than the setting body_mb |
 | 415 | the body is compressed by something else than gzip or deflate |
 | 421 | the Host header names another host |
@@ -20,11 +24,11 @@ with a token set, every route but live and ready needs it; a body over the limit
 from __future__ import annotations
 
 import asyncio
-import hmac
 import sys
 import traceback
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -32,7 +36,9 @@ import orjson
 
 from headrace.errors import InvalidInput, NotAccepted, UnknownName
 from headrace.lookup import find, names
+from headrace.serving._admission import EVERYBODY, Admission, Forbidden, view_of
 from headrace.serving._contract import Answer, Protocol, Request
+from headrace.serving._patience import Overdue, Patience
 from headrace.serving.compression import CODINGS, compress, inflate, wanted_coding
 from headrace.serving.core import Serving
 
@@ -58,6 +64,12 @@ def _compressed(answer: Answer, headers: Any, told: list[tuple[str, str]]) -> An
     return answer._replace(body=body)
 
 
+_UNKNOWN = _refusal(401, "a token is needed: Authorization: Bearer ...")._replace(
+    headers=(("www-authenticate", "Bearer"),)
+)
+_TOO_SLOW = orjson.dumps({"error": "the body did not come in time; see the setting client_timeout_s"})
+
+
 class Door:
     """Requests in, answers out, for one worker.
 
@@ -70,7 +82,11 @@ class Door:
     hosts : frozenset of str or None
         Host names answered to (without port); None = any.
     token : str
-        What `Authorization: Bearer` must carry; empty = nothing is asked for.
+        What `Authorization: Bearer` must carry; empty = nothing is asked for, unless there are tokens.
+    home : Path, optional
+        Where the project's tokens are.
+    timeout_s : float
+        How long a body is waited for.
     worker : int
         The worker's number, which /health/live tells.
     protocols : sequence of Protocol, optional
@@ -84,18 +100,22 @@ class Door:
         body_bytes: int,
         hosts: frozenset[str] | None,
         token: str,
+        home: Path | None = None,
+        timeout_s: float = 30.0,
         worker: int = 0,
         protocols: Sequence[Protocol] | None = None,
     ) -> None:
         self.serving = serving
-        self._body_bytes, self._hosts, self._token = body_bytes, hosts, f"Bearer {token}".encode() if token else b""
+        self._body_bytes, self._hosts = body_bytes, hosts
+        self.admission = Admission(token, home)
+        self.patience = Patience(timeout_s)
         self._known_hosts: set[str] = set()
         if protocols is None:
             protocols = [find("protocol", name)() for name in names("protocol")]
         self._protocols = list(protocols)
         self._prefixes = tuple(prefix for one in self._protocols for prefix in one.prefixes)
         own = ("GET /health/live", "GET /health/ready")
-        self._routes = sorted((*own, *(route for one in self._protocols for route in one.routes)))
+        self.routes = sorted((*own, *(route for one in self._protocols for route in one.routes)))
         self._threads = asyncio.Semaphore(1)
         self._live = Answer(200, b'{"live":true,"worker":%d}' % worker)
         self.is_ready = False
@@ -110,15 +130,18 @@ class Door:
         try:
             path, method, headers = scope.path, scope.method, scope.headers
             announced = headers.get("content-length")
-            answer: Any = self._refuse(scope, headers, path, method)
+            answer: Any = self._refuse(scope, headers, path)
+            if answer is None:
+                person = self.admission.admit(headers.get("authorization"))
+                request = Request(method, path, b"", started_ns, headers, person or EVERYBODY)
+                answer = _UNKNOWN if person is None else self._route(request)
             if answer is None:
                 coding = headers.get("content-encoding")
                 is_small = announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES
                 if is_small and coding is None:
-                    body = await protocol()
-                    answer = self.translate(Request(method, path, body, started_ns, headers))
+                    answer = self.translate(request._replace(body=await self.patience.read(protocol())))
                 else:
-                    answer = await self._answer_large(protocol, announced, path, method, started_ns, headers)
+                    answer = await self._answer_large(protocol, announced, request)
                 if type(answer) is not Answer:
                     answer = await answer
             told = [("content-type", answer.media_type), *answer.headers]
@@ -127,39 +150,43 @@ class Door:
             if self.is_draining:
                 told.append(("connection", "close"))
             protocol.response_bytes(answer.status, told, answer.body)
+        except Overdue:
+            protocol.response_bytes(408, [("content-type", "application/json"), ("connection", "close")], _TOO_SLOW)
         finally:
             self.num_running -= 1
             self.num_answered += 1
 
-    def _refuse(self, scope: Any, headers: Any, path: str, method: str) -> Answer | None:
-        """What can be said before the body is read."""
+    def _refuse(self, scope: Any, headers: Any, path: str) -> Answer | None:
+        """What can be said to anybody, before it matters who asks."""
         if self._hosts is not None:
             host = scope.authority or headers.get("host") or ""
             if host not in self._known_hosts and not self._is_ours(host):
                 return _refusal(421, "this server answers only to its own name; see the setting host")
+        origin = headers.get("origin")
+        if origin is not None and origin.rpartition("//")[2] != (scope.authority or headers.get("host") or ""):
+            return _refusal(403, "this server answers no page of another origin")
         if path in _LIVE:
             return self._live
         if path in _READY:
             ready = self.is_ready and not self.is_draining and bool(self.serving.endpoints)
             return Answer(200 if ready else 503, b'{"ready":true}' if ready else b'{"ready":false}')
-        if self._token:
-            given = (headers.get("authorization") or "").encode("utf-8", "replace")
-            if not hmac.compare_digest(given, self._token):
-                return _refusal(401, "a token is needed: Authorization: Bearer ...")._replace(
-                    headers=(("www-authenticate", "Bearer"),)
-                )
-        if method not in ("GET", "POST"):
-            return _refusal(405, f"{method[:20]} is not answered here; GET and POST are")._replace(
+        return None
+
+    def _route(self, request: Request) -> Answer | None:
+        """What can be said to who may ask before the body is read."""
+        if request.method not in ("GET", "POST"):
+            return _refusal(405, f"{request.method[:20]} is not answered here; GET and POST are")._replace(
                 headers=(("allow", "GET, POST"),)
             )
-        if path == "/" and method == "GET":
-            return Answer(200, orjson.dumps({"endpoints": sorted(self.serving.endpoints), "routes": self._routes}))
-        if not path.startswith(self._prefixes):
+        if request.path == "/" and request.method == "GET":
+            mine = sorted(view_of(self.serving, request.person).endpoints)
+            return Answer(200, orjson.dumps({"endpoints": mine, "routes": self.routes}))
+        if not request.path.startswith(self._prefixes):
             return self._no_route()
         return None
 
     def _no_route(self) -> Answer:
-        return Answer(404, orjson.dumps({"error": "no such route", "routes": self._routes}))
+        return Answer(404, orjson.dumps({"error": "no such route", "routes": self.routes}))
 
     def _is_ours(self, host: str) -> bool:
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
@@ -169,17 +196,15 @@ class Door:
             self._known_hosts.add(host)
         return True
 
-    async def _answer_large(
-        self, protocol: Any, announced: str | None, path: str, method: str, started_ns: int, headers: Any
-    ) -> Any:
+    async def _answer_large(self, protocol: Any, announced: str | None, request: Request) -> Any:
         """A request whose body is large, missing, or of a size nobody announced: read with care, run on a thread."""
         body: bytes | None = b""
-        if method != "GET":
+        if request.method != "GET":
             body = await self._read(protocol, announced)
         if body is None:
             return self._too_large()
-        coding = (headers.get("content-encoding") or "identity").strip().lower()
-        request = Request(method, path, body, started_ns, headers)
+        coding = (request.headers.get("content-encoding") or "identity").strip().lower()
+        request = request._replace(body=body)
         if coding == "identity" and len(body) <= _SMALL_BODY_BYTES:
             return self.translate(request)
         if coding not in ("identity", *CODINGS):
@@ -205,25 +230,32 @@ class Door:
     async def _read(self, protocol: Any, announced: str | None) -> bytes | None:
         """The body; None where it is larger than is allowed: of that nothing more is read."""
         if announced is not None:
-            return bytes(await protocol()) if announced.isdigit() and int(announced) <= self._body_bytes else None
+            is_allowed = announced.isdigit() and int(announced) <= self._body_bytes
+            return await self.patience.read(protocol()) if is_allowed else None
         parts: list[bytes] = []
         size = 0
-        async for part in protocol:  # chunked: the size shows only as it comes
-            size += len(part)
-            if size > self._body_bytes:
-                return None
-            parts.append(part)
+        async with self.patience.reading():
+            async for part in protocol:  # chunked: the size shows only as it comes
+                size += len(part)
+                if size > self._body_bytes:
+                    return None
+                parts.append(part)
         return b"".join(parts)
 
     def translate(self, request: Request) -> Any:
         """The answer, or what is to be awaited for it."""
         try:
+            serving = view_of(self.serving, request.person)
             for protocol in self._protocols:
                 if request.path.startswith(protocol.prefixes):
-                    answer = protocol.answer(self.serving, request)
+                    if not request.person.may(protocol.role):
+                        raise Forbidden(f"{request.person.name} is a {request.person.role}", expected=protocol.role)
+                    answer = protocol.answer(serving, request)
                     if answer is not None:
                         return answer
             return self._no_route()
+        except Forbidden as error:
+            return _refusal(403, str(error))
         except UnknownName as error:
             return _refusal(404, str(error))
         except NotAccepted as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.errors import InvalidInput
+from headrace.serving._memory import available_mb, check_memory
 from headrace.serving.core import Served
 
 __all__ = ["load", "load_folder", "make", "warm"]
@@ -16,16 +17,21 @@ _WARM_ROWS = 8
 _WARM_TURNS = 10
 
 
-def load(home: Path, endpoint: str, version: int, digest: str, *, with_shape: bool) -> Served:
+def load(
+    home: Path, endpoint: str, version: int, digest: str, *, with_shape: bool, num_workers: int | None = None
+) -> Served:
     """Load one version from the store and warm it up.
 
-    Raises InvalidInput or HostDiffers for a model that cannot be served here, StoreError or OSError where it cannot
-    be read now.
+    With `num_workers`, how many processes do so at once, memory is looked at first: NotEnoughMemory is raised where it
+    would not fit. Raises InvalidInput or HostDiffers for a model that cannot be served here, StoreError or OSError
+    where it cannot be read now.
     """
     from headrace.store import Store
 
     with Store.open(home, read_only=True) as store:
         folder = store.artifact_folder(digest)
+    if num_workers is not None:
+        check_memory(folder, f"version {version} of endpoint {endpoint!r}", num_workers, available_mb())
     return load_folder(folder, endpoint, version, digest, with_shape=with_shape)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
-from headrace.errors import InvalidInput, StoreError
+from headrace.errors import StoreError
 from headrace.lookup import find
+from headrace.serving._listening import check_listening, connect
 from headrace.serving._supervisor import LOOPBACK, Supervisor
 from headrace.settings import Settings
 
@@ -28,7 +28,9 @@ def _wait_until_answered(supervisor: Supervisor, deadline: float) -> None:
     missing = {b'"worker":%d}' % worker.number for worker in supervisor.workers}
     while missing and time.monotonic() < deadline and not supervisor.stopping:
         try:
-            with socket.create_connection((address, supervisor.port), timeout=1.0) as client:
+            with connect(settings, address, supervisor.port) as client:
+                if client is None:
+                    return
                 client.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
                 answer = b""
                 while part := client.recv(4096):
@@ -49,8 +51,8 @@ def serve(
     Parameters
     ----------
     settings : Settings
-        home, host, port, grpc_port, serve_workers, poll_s, body_mb, body_rows, keep_previous_s and the log_* settings
-        are read.
+        home, host, port, grpc_port, serve_workers, poll_s, body_mb, body_rows, client_timeout_s, connections,
+        keep_previous_s and the tls_* and log_* settings are read.
     endpoints : list of str, optional
         Only these; all by default. One that does not exist is an error; without any the server starts, is not
         ready, and takes up the first that is pushed.
@@ -59,14 +61,11 @@ def serve(
         gRPC, {"grpc": "HOST:PORT"} is there too.
 
     When it is told to stop, every request on an open connection is answered before the connection closes.
-    Raises InvalidInput when a host that is not loopback is asked for without HEADRACE_TOKEN, StoreError when the
-    port is taken or the store cannot be read, UnknownName for an unknown endpoint.
+    Raises InvalidInput when a host that is not loopback is asked for and nobody there needs a token or a certificate,
+    and for TLS files that do not do; StoreError when the port is taken or the store cannot be read, UnknownName for an
+    unknown endpoint.
     """
-    if settings.host not in LOOPBACK and not os.environ.get("HEADRACE_TOKEN"):
-        raise InvalidInput(
-            f"host {settings.host} can be reached from other machines and no token is set",
-            fix="set HEADRACE_TOKEN to a secret that clients send, or serve on 127.0.0.1",
-        )
+    check_listening(settings, has_secret=bool(os.environ.get("HEADRACE_TOKEN")))
     if settings.grpc_port >= 0:
         find("listener", "grpc")  # says what is not installed before anything is started
     supervisor = Supervisor(settings, endpoints)
@@ -92,7 +91,7 @@ def serve(
         if not supervisor.stopping and on_ready is not None:
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             versions = {name: fact.version for name, fact in sorted(supervisor.flips.good.items())}
-            url = f"http://{host}:{supervisor.port}"
+            url = f"{'https' if settings.tls_cert else 'http'}://{host}:{supervisor.port}"
             told = {"url": url, "workers": settings.serve_workers, "endpoints": versions}
             if supervisor.grpc_port is not None:
                 told["grpc"] = f"{host}:{supervisor.grpc_port}"

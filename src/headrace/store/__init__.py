@@ -29,6 +29,7 @@ from headrace.store._contract import (
 )
 from headrace.store._endpoints import check_endpoint_name
 from headrace.store._home import Home, check_digest
+from headrace.store._keeping import Keeping
 from headrace.store._notices import Notice
 from headrace.store._pins import Pin
 from headrace.store._store import Store
@@ -53,6 +54,7 @@ __all__ = [
     "Garbage",
     "Given",
     "Home",
+    "Keeping",
     "KeyRow",
     "Lease",
     "Made",

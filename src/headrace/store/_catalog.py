@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headrace.store._contract import Catalogued, Event, Given, Made, PipelineRow
+from headrace.store._keeping import Labelling
 from headrace.store._records import decode
 from headrace.store._snapshot import newest_outputs
-from headrace.store._steering import Steering
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Steering):
+class Catalog(Labelling):
     """The part of a Store that lists artifacts."""
 
     def catalog(self, kind: str, *, prefix: str = "", limit: int = 100, offset: int = 0) -> list[Catalogued]:

@@ -337,8 +337,9 @@ class Move:
     """One entry of an endpoint's log.
 
     `version` is what is served from then on, the champion. `action` is "push", "rollback", "promote", "policy",
-    "enter", "withdraw" or "admit"; `replaced` the version served before where it is another, and for "withdraw" and
-    "admit" the version that leaves or comes back; else None. Which version came in by "enter" stands in `reason`, as
+    "enter", "withdraw", "admit", "keep", "label" or "unlabel"; `replaced` the version served before where it is
+    another, for "withdraw" and "admit" the version that leaves or comes back, for "label" the one that has it from then
+    on; else None. Which version came in by "enter" stands in `reason`, as
     "version 3"; `concerns` reads it.
     """
 
@@ -356,7 +357,8 @@ class Move:
         """The version that moved: came in, left, came back, or is served from then on."""
         if self.action == "enter":
             return int(self.reason.removeprefix("version "))
-        return self.replaced if self.action in ("withdraw", "admit") and self.replaced is not None else self.version
+        is_other = self.action in ("withdraw", "admit", "label")
+        return self.replaced if is_other and self.replaced is not None else self.version
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ __all__ = ["serve_studies"]
 class _StudyDoor(Door):
     """The door of `headrace serve`, with its refusals, before another room."""
 
-    def _refuse(self, scope: Any, headers: Any, path: str, method: str) -> Any:
-        answer = super()._refuse(scope, headers, path, method)
+    def _refuse(self, scope: Any, headers: Any, path: str) -> Any:
+        answer = super()._refuse(scope, headers, path)
         if path == "/health/ready" and answer is not None and answer.status == 503 and not self.is_draining:
             return answer._replace(status=200, body=b'{"ready":true}')  # there are no endpoints to wait for
         return answer

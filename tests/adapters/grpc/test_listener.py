@@ -51,7 +51,7 @@ def caller(pushed):  # noqa: F811
     door = Door(serving, body_bytes=BODY_BYTES, hosts=None, token="")
     door.is_ready = True
     port = free_port()
-    listener = Grpc(door, host="127.0.0.1", port=port, body_bytes=BODY_BYTES, token="")
+    listener = Grpc(door, host="127.0.0.1", port=port, body_bytes=BODY_BYTES)
     listener.start()
     yield Caller(f"127.0.0.1:{port}")
     listener.stop(1.0)

@@ -9,6 +9,7 @@
 |---|---|
 | INVALID_ARGUMENT | the request cannot be answered as it stands: the message names tensor, row and column |
 | UNAUTHENTICATED | the token is missing or wrong |
+| PERMISSION_DENIED | the token is for other endpoints |
 | NOT_FOUND | no such endpoint or version |
 | RESOURCE_EXHAUSTED | the message is larger than the setting body_mb, or more calls wait than may |
 | UNAVAILABLE | the endpoint has no version that could be loaded |
@@ -22,12 +23,12 @@ over, by the time a thread has time for it, is dropped.
 
 from __future__ import annotations
 
-import hmac
 import sys
 import traceback
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -36,9 +37,10 @@ import grpc
 from headrace.adapters.grpc.inference import parse, parse_infer, read_infer, write_infer
 from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
 from headrace.errors import InvalidInput, NotAccepted, StoreError, UnknownName
+from headrace.serving._admission import EVERYBODY, Forbidden, view_of
 from headrace.serving._contract import Listener
 from headrace.serving.answering import ask
-from headrace.serving.core import Served
+from headrace.serving.core import Served, Serving
 from headrace.serving.exchange import Asking, Reply
 from headrace.serving.http import Door
 from headrace.serving.inference import describe_model, describe_server, which_of
@@ -66,15 +68,16 @@ class Grpc(Listener):
         The TCP port, which other workers bind too.
     body_bytes : int
         The largest message that is read.
-    token : str
-        What `authorization: Bearer` must carry; empty = nothing is asked for.
+    tls : list of str, optional
+        The files of certificate, key, and of the certificates that clients' are signed by ("" = none is asked for);
+        without it the port speaks no TLS.
 
-    Raises StoreError where the port cannot be bound.
+    Who may ask what is for the door to say, as over HTTP. Raises StoreError where the port cannot be bound.
     """
 
-    def __init__(self, door: Door, *, host: str, port: int, body_bytes: int, token: str) -> None:
-        self._door, self._token = door, f"Bearer {token}".encode() if token else b""
-        self._methods: dict[str, Callable[[bytes, Any], bytes]] = {
+    def __init__(self, door: Door, *, host: str, port: int, body_bytes: int, tls: list[str] | None = None) -> None:
+        self._door = door
+        self._methods: dict[str, Callable[[bytes, Any, Serving], bytes]] = {
             f"{_SERVICE}ServerLive": self._server_live,
             f"{_SERVICE}ServerReady": self._server_ready,
             f"{_SERVICE}ServerMetadata": self._server_metadata,
@@ -96,7 +99,11 @@ class Grpc(Listener):
         )
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(place)
+            bound = (
+                self._server.add_insecure_port(place)
+                if tls is None
+                else self._server.add_secure_port(place, _credentials(*tls))
+            )
         except RuntimeError as error:
             raise StoreError(f"cannot listen on {place} for gRPC: {error}") from error
         if not bound:
@@ -112,53 +119,50 @@ class Grpc(Listener):
 
     def handler(self, method: str, metadata: Any) -> Any:
         """What answers a call of a method: deny by default."""
-        if self._token and method not in _OPEN:
-            given = next((value for key, value in metadata if key == "authorization"), "")
-            given = given if isinstance(given, bytes) else given.encode("utf-8", "replace")
-            if not hmac.compare_digest(given, self._token):
+        person = EVERYBODY
+        if method not in _OPEN:
+            given = next((value for key, value in metadata if key == "authorization"), None)
+            admitted = self._door.admission.admit(given if isinstance(given, str) else None)
+            if admitted is None:
                 return grpc.unary_unary_rpc_method_handler(_deny)
+            person = admitted
         found = self._methods.get(method)
         if found is None:
             return None  # UNIMPLEMENTED
-        return grpc.unary_unary_rpc_method_handler(_guarded(found))
+        return grpc.unary_unary_rpc_method_handler(_guarded(found, view_of(self._door.serving, person)))
 
     def _is_ready(self) -> bool:
         door = self._door
         return bool(door.is_ready and not door.is_draining and door.serving.endpoints)
 
-    def _server_live(self, _data: bytes, _context: Any) -> bytes:
+    def _server_live(self, _data: bytes, _context: Any, _serving: Serving) -> bytes:
         return bytes(message("ServerLiveResponse")(live=True).SerializeToString())
 
-    def _server_ready(self, _data: bytes, _context: Any) -> bytes:
+    def _server_ready(self, _data: bytes, _context: Any, _serving: Serving) -> bytes:
         return bytes(message("ServerReadyResponse")(ready=self._is_ready()).SerializeToString())
 
-    def _server_metadata(self, _data: bytes, _context: Any) -> bytes:
+    def _server_metadata(self, _data: bytes, _context: Any, _serving: Serving) -> bytes:
         return bytes(message("ServerMetadataResponse")(**describe_server()).SerializeToString())
 
-    def _model_ready(self, data: bytes, _context: Any) -> bytes:
+    def _model_ready(self, data: bytes, _context: Any, serving: Serving) -> bytes:
         request = parse("ModelReadyRequest", data)
         try:
-            self._find(request)
+            _find(serving, request)
             is_ready = True
         except NotAccepted:
             is_ready = False
         return bytes(message("ModelReadyResponse")(ready=is_ready).SerializeToString())
 
-    def _model_metadata(self, data: bytes, _context: Any) -> bytes:
+    def _model_metadata(self, data: bytes, _context: Any, serving: Serving) -> bytes:
         request = parse("ModelMetadataRequest", data)
-        plain = describe_model(self._find(request))
+        plain = describe_model(_find(serving, request))
         for one in (*plain["inputs"], *plain["outputs"]):
             del one["parameters"]  # the message has no place for them
         return bytes(message("ModelMetadataResponse")(**plain).SerializeToString())
 
-    def _find(self, request: Any) -> Served:
-        serving = self._door.serving
-        return serving.find(request.name, *which_of(serving, request.name, request.version))
-
-    def _infer(self, data: bytes, context: Any) -> bytes:
+    def _infer(self, data: bytes, context: Any, serving: Serving) -> bytes:
         started_ns = perf_counter_ns()
         request = parse_infer(data)
-        serving = self._door.serving
         version, label = which_of(serving, request.model_name, request.model_version)
         inference = read_infer(request, serving.max_rows)
 
@@ -173,12 +177,16 @@ class Grpc(Listener):
             unit = next((value for key, value in context.invocation_metadata() if key == "headrace-unit"), "")
         return ask(serving, Asking(request.model_name, inference.lanes, started_ns, unit, version, label), write)  # type: ignore[return-value]  # nothing waits yet
 
-    def _check(self, data: bytes, context: Any) -> bytes:
+    def _check(self, data: bytes, context: Any, _serving: Serving) -> bytes:
         service = message("HealthCheckRequest", HEALTH).FromString(data).service
         if service not in ("", f"{INFERENCE}.GRPCInferenceService", f"{HEALTH}.Health"):
             context.abort(_CODES.NOT_FOUND, f"no service named {service[:100]!r}")
         status = "SERVING" if self._is_ready() else "NOT_SERVING"
         return bytes(message("HealthCheckResponse", HEALTH)(status=status).SerializeToString())
+
+
+def _find(serving: Serving, request: Any) -> Served:
+    return serving.find(request.name, *which_of(serving, request.name, request.version))
 
 
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
@@ -195,14 +203,23 @@ def _deny(_data: bytes, context: Any) -> bytes:
     return b""
 
 
-def _guarded(answer: Callable[[bytes, Any], bytes]) -> Callable[[bytes, Any], bytes]:
+def _credentials(cert: str, key: str, client_ca: str) -> Any:
+    """What TLS needs; the files were checked before the worker was started."""
+    pair = (Path(key).read_bytes(), Path(cert).read_bytes())
+    authority = Path(client_ca).read_bytes() if client_ca else None
+    return grpc.ssl_server_credentials([pair], authority, require_client_auth=bool(client_ca))
+
+
+def _guarded(answer: Callable[[bytes, Any, Serving], bytes], serving: Serving) -> Callable[[bytes, Any], bytes]:
     """The boundary between the caller's fault and ours, around a method."""
 
     def guarded(data: bytes, context: Any) -> bytes:
         if not context.is_active():  # its caller is gone, or its time is over
             return b""
         try:
-            return answer(data, context)
+            return answer(data, context, serving)
+        except Forbidden as error:
+            code, said = _CODES.PERMISSION_DENIED, str(error)
         except UnknownName as error:
             code, said = _CODES.NOT_FOUND, str(error)
         except NotAccepted as error:

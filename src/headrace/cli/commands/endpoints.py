@@ -1,4 +1,4 @@
-"""`headrace endpoints ls | show | rollback | policy | promote | withdraw | admit | estimate`: what is served."""
+"""`headrace endpoints ls | show | rollback | policy | promote | keep | label ...`: what is served."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ EXAMPLES = (
     "headrace endpoints promote late --to 2",
     "headrace endpoints withdraw late --version 2 --because 'complaints'",
     "headrace endpoints admit late --version 2",
+    "headrace endpoints keep late --last 3",
+    "headrace endpoints label late canary 3",
     "headrace endpoints estimate late --version 2",
     "headrace endpoints estimate late --policy epsilon_greedy --set epsilon=0.2",
 )

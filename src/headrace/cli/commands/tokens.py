@@ -1,4 +1,4 @@
-"""`headrace tokens ls | add NAME | revoke NAME`: who may open the pages, and what they may do there."""
+"""`headrace tokens ls | add NAME | revoke NAME`: who may open the pages and ask the server, and what they may."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = ["EXAMPLES", "add_arguments", "execute"]
 EXAMPLES = (
     "headrace tokens add ada --role operator",
     "headrace tokens add auditor --read 'flights/*' --days 30",
+    "headrace tokens add shop --role client --ask late",
     "headrace tokens revoke ada",
 )
 
@@ -31,15 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("name", metavar="NAME", help="who gets it; it stands in the audit log")
     add.add_argument(
         "--role",
-        choices=("viewer", "operator", "admin"),
+        choices=("client", "viewer", "operator", "admin"),
         default="viewer",
-        help="viewer looks; operator also runs, waives and rolls back; admin also sees tokens and the audit log",
+        help="client only asks endpoints; viewer looks; operator also runs, waives and rolls back; admin also sees "
+        "tokens and the audit log",
     )
     add.add_argument(
         "--read",
         action="append",
         metavar="PIPELINE/DATASET",
         help="the data it may see, as flights/ingest or flights/*; several times; all by default",
+    )
+    add.add_argument(
+        "--ask",
+        action="append",
+        metavar="ENDPOINT",
+        help="an endpoint that the server answers it for, or a pattern as 'price-*'; several times; none by default",
     )
     add.add_argument("--days", type=float, metavar="DAYS", help="after which it ends by itself; never by default")
     revoke = verbs.add_parser("revoke", help="end a token, at once")
@@ -60,10 +68,16 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.output == "json":
             write_json(rows)
         else:
-            write_table(rows, ["name", "role", "reads", "id", "made", "state"])
+            write_table(rows, ["name", "role", "reads", "asks", "id", "made", "state"])
         return 0
     if arguments.verb == "add":
-        token, secret = tokens.add(arguments.name, arguments.role, reads=arguments.read or ("*",), days=arguments.days)
+        token, secret = tokens.add(
+            arguments.name,
+            arguments.role,
+            reads=arguments.read or ("*",),
+            asks=arguments.ask or (),
+            days=arguments.days,
+        )
         if arguments.output == "json":
             write_json({**_row(token), "secret": secret})
         else:
@@ -85,6 +99,7 @@ def _row(token: Token) -> dict[str, Any]:
         "name": token.name,
         "role": token.role,
         "reads": ", ".join(token.reads),
+        "asks": ", ".join(token.asks),
         "id": token.token_id,
         "made": made,
         "state": state,

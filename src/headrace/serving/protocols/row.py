@@ -28,15 +28,14 @@ Source: TensorFlow Serving, RESTful API, sections "Model status API" to "Predict
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
-from urllib.parse import unquote
 
 import orjson
 
-from headrace.errors import InvalidInput, InvalidRequest
+from headrace.errors import InvalidInput
 from headrace.serving._contract import Answer, Protocol, Request
+from headrace.serving.address import MODELS, Address, address_of
 from headrace.serving.answering import ask
 from headrace.serving.bodies import ExampleBody, PredictBody, write_classes
 from headrace.serving.core import Served, Serving
@@ -48,13 +47,8 @@ from headrace.serving.rows import write_predictions
 __all__ = ["Row"]
 
 _LIST = "/v1/models"
-_MODELS = "/v1/models/"
 _PREDICT = ":predict"
 _VERBS = ("predict", "classify", "regress")
-_ADDRESS = re.compile(
-    r"(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
-    r"(?::(?P<verb>predict|classify|regress|reward)|(?P<page>/metadata)|/?)"
-)
 _BARE = "non-finite=bare"
 _BARE_TYPE = "application/json; non-finite=bare"
 
@@ -77,41 +71,34 @@ class Row(Protocol):
     def answer(self, serving: Serving, request: Request) -> Answer | Awaitable[Answer] | None:
         """Route by method and path."""
         path = request.path
-        if not path.startswith(_MODELS):
+        if not path.startswith(MODELS):
             return _list(serving, request.method) if path == _LIST else None
-        if path == _MODELS:
+        if path == MODELS:
             return _list(serving, request.method)
-        found = _ADDRESS.fullmatch(path, len(_MODELS))
-        if found is None:
+        address = address_of(path)
+        if address is None:
             return None
-        name, version, label, verb, page = found.groups()
-        if "%" in path:  # decoded once, and only ever looked up: no path of a file is made of it
-            name, label = unquote(name), None if label is None else unquote(label)
-        which = None if version is None else _version(version)
+        name, version, label, verb, is_metadata = address
+        if verb not in ("", "reward", *_VERBS):
+            return None
         if request.method == "POST":
-            if verb is None:
-                return _not_asked(serving, name, page)
+            if not verb:
+                return None if is_metadata else _not_asked(serving, name)
             if verb != "reward":
-                return _ask(serving, request, verb, name, which, label or "")
-            if version is not None or label is not None:
+                return _ask(serving, request, address)
+            if version is not None or label:
                 return None
             return take_rewards(serving, request.body, serving.get(name).endpoint)
-        if verb is not None:
+        if verb:
             return _method("POST", f"use POST: {_example(serving.get(name), verb)}")
-        if page is None:
-            return Answer(200, orjson.dumps(describe_status(serving, name, which, label or "")))
-        served = serving.find(name, which, label or "")
+        if not is_metadata:
+            return Answer(200, orjson.dumps(describe_status(serving, name, version, label)))
+        served = serving.find(name, version, label)
         return Answer(200, orjson.dumps(describe_metadata(served)), headers=served.headers)
 
 
-def _version(text: str) -> int:
-    if len(text) > 19 or int(text) >= 1 << 63:
-        raise InvalidRequest(f"version {text[:40]} is no 64 bit number")
-    return int(text)
-
-
-def _not_asked(serving: Serving, name: str, page: str | None) -> Answer | None:
-    if page is None and name in serving.endpoints:
+def _not_asked(serving: Serving, name: str) -> Answer | None:
+    if name in serving.endpoints:
         return _method("GET", f"to ask it: {_example(serving.get(name), 'predict')}")
     return None
 
@@ -125,22 +112,21 @@ def _method(allowed: str, advice: str) -> Answer:
 def _example(served: Served, verb: str) -> str:
     """A request to copy: the columns in their places, the values to be filled in."""
     if verb == "reward":
-        return f'POST {_MODELS}{served.endpoint}:reward {{"request_id": "...", "reward": 1.0}}'
+        return f'POST {MODELS}{served.endpoint}:reward {{"request_id": "...", "reward": 1.0}}'
     columns = [column.name for column in served.model.columns]
     row = ", ".join(f'"{name}": ...' for name in columns[:5]) + (", ..." if len(columns) > 5 else "")
     key = "instances" if verb == "predict" else "examples"
-    return f'POST {_MODELS}{served.endpoint}:{verb} {{"{key}": [{{{row}}}]}}'
+    return f'POST {MODELS}{served.endpoint}:{verb} {{"{key}": [{{{row}}}]}}'
 
 
 def _list(serving: Serving, method: str) -> Answer:
     if method != "GET":
-        return _method("GET", f"to ask an endpoint: POST {_MODELS}NAME{_PREDICT}")
+        return _method("GET", f"to ask an endpoint: POST {MODELS}NAME{_PREDICT}")
     return Answer(200, orjson.dumps(describe_all(serving)))
 
 
-def _ask(
-    serving: Serving, request: Request, verb: str, name: str, version: int | None, label: str
-) -> Answer | Awaitable[Answer]:
+def _ask(serving: Serving, request: Request, address: Address) -> Answer | Awaitable[Answer]:
+    verb = address.verb
     accept = request.headers.get("accept")
     is_bare = accept is not None and _BARE in accept
     write: Callable[[Reply], bytes]
@@ -168,4 +154,6 @@ def _ask(
         return Answer(400, orjson.dumps({"error": str(problem)}), headers=reply.headers)
 
     unit = request.unit if serving.routes else ""
-    return ask(serving, Asking(name, read, request.started_ns, unit, version, label), answer)
+    return ask(
+        serving, Asking(address.endpoint, read, request.started_ns, unit, address.version, address.label), answer
+    )
