@@ -1,4 +1,4 @@
-"""Several versions at once: which answer beside the one served, by number and by label, and that new comes before old."""
+"""Several versions at once: which answer beside the one served, by number and by label; new comes before old."""
 
 import shutil
 import subprocess
