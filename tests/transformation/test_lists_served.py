@@ -1,6 +1,7 @@
 """Lists, decimals and dates all the way: fitted, trained on, saved with golden rows, loaded, asked."""
 
 import decimal
+import json
 
 import numpy as np
 import orjson
@@ -9,6 +10,9 @@ import pyarrow as pa
 import headrace as hr
 from headrace import ops
 from headrace.dataset import Dataset
+from headrace.serving._contract import Request
+from headrace.serving.core import Served, Serving
+from headrace.serving.http import Door
 
 
 def rows(num_rows=300):
@@ -65,3 +69,43 @@ def test_trained_saved_loaded_and_asked(tmp_path):
     assert asked == answers[:20]
     right = np.mean((np.array(answers) > 0.5) == np.array(table["late"].to_pylist()))
     assert right > 0.9, "it learnt from the lists"
+
+
+def test_served_in_every_protocol():
+    """Rows in JSON, tensors [N, L] and the descriptions of the server, of a model that reads nothing but lists."""
+    table = rows()
+    graph = hr.transform(lambda x: {"sum": x.prices.list.sum(), "sale": x.tags.list.contains("sale")}, _labelled(table))
+    model = hr.train(hr.XGBoost(n_estimators=10), graph, _labelled(table))
+    serving = Serving()
+    serving.flip(Served("late", 1, "0" * 64, model))
+    door = Door(serving, body_bytes=1 << 20, hosts=None, token="")
+
+    def ask(path, body=None):
+        answer = door.translate(Request("GET" if body is None else "POST", path, body or b"", 0, {}))
+        assert answer.status == 200, (path, answer.body)
+        return answer.body if path.endswith("try") else json.loads(answer.body)
+
+    lists, tags = [[1.0, -3.0], [2.0, 2.5], [0.5, 0.0]], [["new"], ["sale"], ["old"]]
+    expected = model.predict(pa.table({"prices": lists, "tags": tags}))["prediction"].to_pylist()
+    plain = [{"prices": one, "tags": two} for one, two in zip(lists, tags, strict=True)]
+    found = ask("/v1/models/late:predict", json.dumps({"instances": plain}).encode())
+    assert np.float32(found["predictions"]).tolist() == expected
+    tensors = [
+        {"name": "prices", "datatype": "FP64", "shape": [3, 2], "data": [item for one in lists for item in one]},
+        {"name": "tags", "datatype": "BYTES", "shape": [3, 1], "data": [item for one in tags for item in one]},
+    ]
+    found = ask("/v2/models/late/infer", json.dumps({"inputs": tensors}).encode())
+    assert np.float32(found["outputs"][0]["data"]).tolist() == expected
+    tensors[0]["shape"] = [6]
+    answer = door.translate(Request("POST", "/v2/models/late/infer", json.dumps({"inputs": tensors}).encode(), 0, {}))
+    assert answer.status == 400
+    assert b"a list a row" in answer.body
+    assert [item["shape"] for item in ask("/v2/models/late")["inputs"]] == [[-1, -1], [-1, -1]]
+    assert ask("/v1/models/late/metadata")
+    assert b"a list, such as" in ask("/try")
+    described = json.dumps(ask("/openapi.json"))
+    assert '"type": "array"' in described
+
+
+def _labelled(table):
+    return Dataset.from_arrow(table, label="late")
