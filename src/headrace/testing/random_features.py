@@ -193,6 +193,7 @@ FORMS: Mapping[str, tuple[str, Form]] = {
     "lower": ("text", _raw("lower")),
     "matches": ("boolean", _of("matches", "text", pattern=["a.*", "[^b]*", ""])),
     "min_max": ("number", _of("min_max", _ANY, clip=[True, False])),
+    "min_max_by_key": ("number", _of("min_max_by_key", _ANY, _CATEGORY, **_KEYED)),
     "multi_hot": ("vector", _of("multi_hot", "text", separator=[" ", "|"], top_k=[None, 3])),
     "one_hot": ("vector", _of("one_hot", _CATEGORY, top_k=[None, 2], num_oov=[0, 2])),
     "onnx": ("vector", _of("onnx", "number|integer", "number", model=[_pretrained()])),
