@@ -130,13 +130,13 @@ def test_other_ops_read_pieces(monkeypatch):
 
 
 def test_the_setting_bounds_it(monkeypatch):
-    """An eighth of memory_mb for each thread; what is kept on disk has no name there."""
+    """A twelfth of memory_mb for each thread; what is kept on disk has no name there."""
     monkeypatch.setenv("HEADRACE_MEMORY_MB", "64")
     monkeypatch.setenv("HEADRACE_WORKERS", "4")
     spilling._memory_mb.cache_clear()
     try:
         assert settings.load_settings().memory_mb == 64
-        assert spilling.spill_limit_bytes() == (64 << 20) // 8 // 4
+        assert spilling.spill_limit_bytes() == (64 << 20) // 12 // 4
     finally:
         spilling._memory_mb.cache_clear()
 

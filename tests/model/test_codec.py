@@ -1,6 +1,7 @@
 """The codec: laws over random rows, and every kind of bad input at serving."""
 
 import datetime
+import decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -435,3 +436,13 @@ def test_nan_is_refused_where_a_schema_refuses_it():
         with pytest.raises(InvalidInput, match="NaN where none is allowed"):
             road(Codec([strict]))
     assert InputColumn(**strict.to_plain()) == strict and "allow_nan" not in loose.to_plain()
+
+
+def test_decimals_are_numbers():
+    """A decimal is the nearest float64."""
+    codec = Codec([InputColumn("d", "number")])
+    table = pa.table({"d": pa.array([decimal.Decimal("0.1"), None, decimal.Decimal("12345678901234567.8")])})
+    lanes = codec.from_batch(table)["number"][:, 0]
+    assert lanes[0] == 0.1
+    assert np.isnan(lanes[1])
+    assert lanes[2] == 12345678901234567.8

@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.model import checks
 from headrace.model.columns import NULL_TEXT, InputColumn
 from headrace.model.graph import GraphBuilder
 
@@ -142,3 +143,17 @@ def test_misuse_is_named():
         builder.finish({"number": (builder.column("a").name, np.float64, 1)})
     with pytest.raises(InvalidInput, match="vocabulary"):
         builder.as_number(builder.column("t"))
+
+
+def test_a_graph_too_large_for_its_file(monkeypatch):
+    """What protobuf could not write is refused early, with its largest parts; a forged limit stands for 1 GiB."""
+    builder = GraphBuilder([InputColumn("a", "number")])
+    total = builder.node("Add", [builder.column("a").name, builder.constant(np.zeros((1, 400)))])
+    assert builder.finish({"sum": (total, np.float64, 400)})
+    monkeypatch.setattr(checks, "MAX_ONNX_BYTES", 3_000)
+    with pytest.raises(
+        InvalidInput, match=r"the graph has 3,\d+ bytes; the largest of its parts are constant_0 3,2.*top_k"
+    ):
+        builder.finish({"sum": (total, np.float64, 400)})
+    with pytest.raises(InvalidInput, match=r"a constant has 8,000 bytes.*at most 3,000"):
+        builder.constant(np.zeros(1_000))

@@ -27,8 +27,8 @@ __all__ = ["Spill", "entries_of", "spill_limit_bytes"]
 
 _PIECE_ROWS = 1 << 14  # what is held of each run while all are merged
 _MOST_RUNS = 48
-# While it is sorted, a table holds what waits, both in order, and the texts' codes: about eight times its own bytes.
-_SHARE = 8
+# While it is sorted, a table holds what waits, both in order, and the texts' codes: up to twelve times its own bytes.
+_SHARE = 12
 
 
 @cache

@@ -72,7 +72,7 @@ def _typed(batch: Any, column: InputColumn) -> Any:
     kind = kind_of(array.type)
     if kind == "null" and column.is_nullable:
         return array
-    if kind != column.kind and not (kind == "integer" and column.kind == "number"):
+    if kind != column.kind and not (kind in ("integer", "decimal") and column.kind == "number"):
         raise InvalidSchema(
             f"column {show(column.name)} is {array.type}",
             where="table",

@@ -23,6 +23,7 @@ EXPECTED = {
     "integer": "a whole number of 64 bits such as 2013",
     "boolean": "true or false",
     "text": "a text",
+    "list": "a list of values",
     "timestamp": 'an RFC 3339 timestamp such as "2013-01-31T05:00:00Z", or a day',
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace.errors import InvalidInput
 
-__all__ = ["MAX_ONNX_BYTES", "check_graph"]
+__all__ = ["MAX_ONNX_BYTES", "check_graph", "refuse_size"]
 
 MAX_ONNX_BYTES = 1 << 30  # protobuf ends at 2 GiB; a model of trees and look-ups has a few MiB
 
@@ -57,13 +57,26 @@ def _check_tensor(tensor: Any, where: str) -> None:
         )
 
 
+def refuse_size(size_bytes: int, what: str, more: str = "", *, where: str = "model.onnx") -> None:
+    """Refuse what is too large for one file: at 2 GiB protobuf would fail, and say nothing that helps.
+
+    Raises InvalidInput with the size, before anything is written.
+    """
+    if size_bytes > MAX_ONNX_BYTES:
+        raise InvalidInput(
+            f"{what} has {size_bytes:,} bytes{more}",
+            where=where,
+            expected=f"at most {MAX_ONNX_BYTES:,}",
+            fix="keep fewer values: top_k and num_oov for a vocabulary, ops.hash_bucket, a smaller embedding",
+        )
+
+
 def check_graph(onnx: bytes, *, where: str = "model.onnx") -> None:
     """Refuse a graph that reaches for files, foreign operators or functions, or is too large.
 
     Raises InvalidInput naming what is wrong. Cost: one parse, about 1 ms a MiB.
     """
-    if len(onnx) > MAX_ONNX_BYTES:
-        raise InvalidInput(f"the graph has {len(onnx):,} bytes", where=where, expected=f"at most {MAX_ONNX_BYTES:,}")
+    refuse_size(len(onnx), "the graph", where=where)
     from onnx import ModelProto
 
     model = ModelProto()

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,13 +22,14 @@ import pyarrow.compute as pc
 from headrace.dataset.tables import as_table
 from headrace.errors import InvalidRequest
 from headrace.model._arrow import read_batch, read_codes, read_numbers
+from headrace.model._lists import Lists, lists_of_batch, lists_of_rows, lists_of_tensors
 from headrace.model._rows import Lanes, RowReader
 from headrace.model._tensors import read_tensors
 from headrace.model._values import show
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
 from headrace.model.prelude import values_of
 
-__all__ = ["Codec", "Lanes", "NULL_TEXT", "parse_body", "read_codes", "read_numbers"]
+__all__ = ["NULL_TEXT", "Codec", "Lanes", "parse_body", "read_codes", "read_derived", "read_numbers"]
 
 _SHAPE = '{"instances": [{"column": value, ...}, ...]}'
 
@@ -94,9 +96,10 @@ class Codec:
         self.columns = tuple(columns)
         self.layout = layout_of(self.columns)
         self._ignored = frozenset(ignored)
-        self._raw = tuple(dataclasses.replace(column, derived=()) for column in self.columns)
+        self._raw = tuple(dataclasses.replace(column, derived=()) for column in self.columns if not column.is_list)
+        self._lists = tuple(column for column in self.columns if column.is_list)
         self._raw_layout = layout_of(self._raw)
-        self._rows = RowReader(self._raw, self._ignored)
+        self._rows = RowReader(self._raw, self._ignored | {column.name for column in self._lists})
         self._has_prelude = any(column.derived for column in self.columns)
 
     def table_of(self, value: Any, user: str) -> Any:
@@ -120,15 +123,16 @@ class Codec:
     def from_batch(self, batch: Any) -> Lanes:
         """Lanes of an Arrow RecordBatch or Table, which may hold other columns too.
 
-        Integers may fill a number column (rounded to the nearest float); dictionary text is decoded value by value;
-        a column of type null is all null. Timestamps without a zone are UTC, finer than microseconds they are cut off
-        towards the past.
+        Integers and decimals may fill a number column (rounded to the nearest float); dictionary text is decoded value
+        by value; a column of type null is all null. Timestamps without a zone are UTC, finer than microseconds they are
+        cut off towards the past.
 
         Raises UnknownName for a missing column, InvalidSchema for one of another kind, InvalidInput naming row and
         column for a null where none is allowed, a value out of range, invalid UTF-8 or a text beginning with U+0000.
         Cost: about 0.4 us a row for 13 columns, four of them text (benchmarks/row.py prints what one request costs).
         """
-        return self._derive(read_batch(batch, self._raw, self._raw_layout))
+        lanes = read_batch(batch, self._raw, self._raw_layout)
+        return self._derive(lanes, {column.name: lists_of_batch(batch, column) for column in self._lists})
 
     def from_json(self, body: bytes) -> Lanes:
         """Lanes of a request body `{"instances": [{"column": value, ...}, ...]}`.
@@ -148,7 +152,9 @@ class Codec:
                 # TensorFlow Serving's clients send this one, nearly always.
                 if key != "instances" and (key, value) != ("signature_name", "serving_default"):
                     raise InvalidRequest(f"unknown key {show(key)} in the body", expected=_SHAPE)
-        return self._derive(self._rows.read(document["instances"]))
+        rows = document["instances"]
+        lanes = self._rows.read(rows)
+        return self._derive(lanes, {column.name: lists_of_rows(rows, column) for column in self._lists})
 
     def from_rows(self, rows: list[dict[str, Any]]) -> Lanes:
         """Lanes of Python rows; beside JSON's types, NumPy scalars, datetime and date (without a zone: UTC).
@@ -160,31 +166,45 @@ class Codec:
         numbers = lanes.get("number")
         if numbers is not None:
             numbers[numbers != numbers] = math.nan  # Python can hold a NaN with its sign set, JSON cannot
-        return self._derive(lanes)
+        return self._derive(lanes, {column.name: lists_of_rows(rows, column) for column in self._lists})
 
     def from_tensors(self, tensors: Mapping[str, Any]) -> Lanes:
         """Lanes of one array a column, each [N] or [N, 1]; an absent nullable column is all null.
 
         Numbers take float and integer dtypes, integers integer dtypes, booleans bool, timestamps datetime64 or
         integers (microseconds UTC), texts dtype U. Arrays of dtype object, and lists, are read value by value as rows
-        are, None being null. NaT is null.
+        are, None being null. NaT is null. A list column is a list of lists, or an array [N, L].
 
         Raises InvalidRequest for another dtype or shape, differing lengths, unknown or missing columns, and as
         `from_json` does. Cost: vectorised but for texts, about 100 ns each.
         """
         wanted = {name: value for name, value in tensors.items() if name not in self._ignored}
-        return self._derive(read_tensors(wanted, self._raw, self._raw_layout))
+        own = {column.name: wanted.pop(column.name) for column in self._lists if column.name in wanted}
+        lanes: Lanes = {}
+        num_rows = None
+        if self._raw and (wanted or not own):
+            lanes = read_tensors(wanted, self._raw, self._raw_layout)
+            num_rows = len(next(iter(lanes.values())))
+        lists: dict[str, Lists] = {}
+        for column in sorted(self._lists, key=lambda column: column.name not in own):  # what is there says how many
+            lists[column.name] = lists_of_tensors(own, column, num_rows)
+            num_rows = len(lists[column.name])
+        if self._raw and not lanes:
+            lanes = read_tensors({self._raw[0].name: [None] * (num_rows or 0)}, self._raw, self._raw_layout)
+        return self._derive(lanes, lists)
 
-    def _derive(self, lanes: Lanes) -> Lanes:
-        """The lanes with what the prelude makes of their texts."""
+    def _derive(self, lanes: Lanes, lists: Mapping[str, Lists]) -> Lanes:
+        """The lanes with what the prelude makes of their texts, and of lists."""
         if not self._has_prelude:
             return lanes
-        more: dict[str, list[Any]] = {"integer": [], "text": [], "present": []}
+        more: dict[str, list[Any]] = {"number": [], "integer": [], "text": [], "present": []}
         for column in self.columns:
             if column.derived:
-                texts = lanes["text"][:, self._raw_layout.text.index(column.name)].tolist()
+                given: Any = lists.get(column.name)
+                if given is None:
+                    given = lanes["text"][:, self._raw_layout.text.index(column.name)].tolist()
                 for derived, own in zip(column.derived, column.derived_columns, strict=True):
-                    values, present = values_of(derived, texts, NULL_TEXT)
+                    values, present = values_of(derived, given, NULL_TEXT)
                     more[own.lane].append(values)
                     if own.has_present_bit:
                         more["present"].append(present)
@@ -193,3 +213,12 @@ class Codec:
                 columns = np.stack(arrays, axis=1)
                 lanes[lane] = np.concatenate([lanes[lane], columns], axis=1) if lane in lanes else columns
         return {lane: lanes[lane] for lane in self.layout.lanes}
+
+
+def read_derived(batch: Any, column: InputColumn) -> list[tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]:
+    """What the prelude makes of a list column of a batch: of each derived column the lane's values, and where present.
+
+    Raises as `Codec.from_batch`.
+    """
+    lists = lists_of_batch(batch, column)
+    return [values_of(derived, lists, NULL_TEXT) for derived in column.derived]

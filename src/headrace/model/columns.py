@@ -6,9 +6,10 @@
     text      object[N, c]      texts (Python str, nothing else)   NULL_TEXT
     present   bool[N, d]        one bit per NULLABLE integer, timestamp or boolean
 
-What the prelude derives from a text column lies in the lane of its own kind, behind the raw columns; clients do not
-send it. Columns keep their order inside each lane. A lane without columns is not an input of the graph. Few wide inputs
-cost a third of one input a column, because each input of a run has a fixed price.
+A list lies in no lane (`headrace.model._lists` says why). What the prelude derives from a text or a list lies in the
+lane of its own kind, behind the raw columns; clients do not send it. Columns keep their order inside each lane. A lane
+without columns is not an input of the graph. Few wide inputs cost a third of one input a column, because each input of
+a run has a fixed price.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import pyarrow as pa
+
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model.prelude import Derived
-from headrace.schema import Kind, Schema
+from headrace.schema import Kind, Schema, arrow_type
 
 __all__ = ["LANES", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
 
@@ -47,7 +50,7 @@ class InputColumn:
     name : str
         The column's name in tables and in requests.
     kind : Kind
-        integer, number, boolean, text or timestamp; "null" and "other" cannot enter a model.
+        integer, number, boolean, text, timestamp or list; "null", "struct" and "other" cannot enter a model.
     is_nullable : bool
         Whether a null (or, in a request, a missing key) is allowed.
     min, max : int or float or None
@@ -55,9 +58,11 @@ class InputColumn:
     allow_nan : bool
         Whether a number that may not be null may be NaN. Where null is allowed NaN is, because it is the same there.
     derived : tuple of Derived
-        What the prelude makes of a text.
+        What the prelude makes of a text or a list.
+    values_kind : Kind or None
+        Of a list: what its values are, one of the other kinds.
 
-    Raises InvalidInput for a kind that cannot enter a model, and for a prelude on another kind than text.
+    Raises InvalidInput for a kind that cannot enter a model, and for a prelude on another kind than text and list.
 
     >>> InputColumn("dep_delay", "number").lane
     'number'
@@ -70,30 +75,48 @@ class InputColumn:
     max: int | float | None = None
     allow_nan: bool = True
     derived: tuple[Derived, ...] = ()
+    values_kind: Kind | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in _LANE_OF:
+        if self.kind == "list" and self.values_kind not in _LANE_OF:
+            raise InvalidInput(
+                f"a list of {self.values_kind or 'values of an unknown kind'} cannot enter a model",
+                where=f"column {self.name!r}",
+                expected="a list of " + ", ".join(_LANE_OF),
+                fix="" if self.values_kind else "say it in the schema: values_kind",
+            )
+        if self.kind not in _LANE_OF and self.kind != "list":
             raise InvalidInput(
                 f"a column of kind {self.kind!r} cannot enter a model",
                 where=f"column {self.name!r}",
-                expected=", ".join(_LANE_OF),
+                expected=", ".join([*_LANE_OF, "list"]),
                 fix="leave the column out of the features, or cast it before",
             )
         given: Iterable[Any] = self.derived  # as plain data, where a signature is read
         made = tuple(item if isinstance(item, Derived) else Derived(**item) for item in given)
-        if made and self.kind != "text":
-            raise InvalidInput(f"a prelude on {self.kind}", where=f"column {self.name!r}", expected="text")
+        if made and self.kind not in ("text", "list"):
+            raise InvalidInput(f"a prelude on {self.kind}", where=f"column {self.name!r}", expected="text or list")
         object.__setattr__(self, "derived", made)
 
     @property
+    def is_list(self) -> bool:
+        """Whether its values are lists, which lie in no lane."""
+        return self.kind == "list"
+
+    @property
     def lane(self) -> LaneName:
-        """The lane that holds the column's values."""
+        """The lane that holds the column's values; a list has none."""
         return _LANE_OF[self.kind]
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The canonical Arrow type of its values."""
+        return pa.list_(arrow_type(self.values_kind)) if self.values_kind else arrow_type(self.kind)
 
     @property
     def has_present_bit(self) -> bool:
         """Whether `present` holds a bit for the column: a nullable integer, timestamp or boolean."""
-        return self.is_nullable and self.lane == "integer"
+        return self.is_nullable and not self.is_list and self.lane == "integer"
 
     @property
     def refuses_nan(self) -> bool:
@@ -111,6 +134,8 @@ class InputColumn:
         }
         if self.refuses_nan:
             plain["allow_nan"] = False
+        if self.values_kind:
+            plain["values_kind"] = self.values_kind
         if self.derived:
             plain["derived"] = [item.to_plain() for item in self.derived]
         return plain
@@ -153,7 +178,8 @@ def layout_of(columns: Sequence[InputColumn]) -> Layout:
         name = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(f"input column {name!r} appears twice", where="model columns")
     found: dict[str, tuple[str, ...]] = {
-        lane: tuple(column.name for column in columns if column.lane == lane) for lane in ("number", "integer", "text")
+        lane: tuple(column.name for column in columns if not column.is_list and column.lane == lane)
+        for lane in ("number", "integer", "text")
     }
     return Layout(present=tuple(column.name for column in columns if column.has_present_bit), **found)
 
@@ -169,7 +195,15 @@ def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
         if name not in features:
             raise UnknownName("column", name, features)
         feature = features[name]
-        columns.append(
-            InputColumn(name, feature.kind, feature.is_nullable, feature.min, feature.max, feature.allow_nan)
+        kind = "number" if feature.kind == "decimal" else feature.kind  # the nearest float64
+        made = InputColumn(
+            name,
+            kind,
+            feature.is_nullable,
+            None if kind == "list" else feature.min,
+            None if kind == "list" else feature.max,
+            feature.allow_nan,
+            values_kind=feature.values_kind if kind == "list" else None,
         )
+        columns.append(made)
     return tuple(columns)

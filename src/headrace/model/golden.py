@@ -13,7 +13,7 @@ from headrace.errors import HostDiffers, InvalidInput
 from headrace.model._rows import Lanes
 from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
-from headrace.schema import arrow_type, canonical_array
+from headrace.schema import canonical_array
 
 __all__ = ["MAX_GOLDEN_ROWS", "golden_inputs", "golden_outputs", "real_rows", "replay"]
 
@@ -46,6 +46,9 @@ class Runs(Protocol):
 
 
 def _edges(column: InputColumn) -> list[Any]:
+    if column.values_kind is not None:
+        known = list(_EDGES[column.values_kind][1:])
+        return ([None] if column.is_nullable else []) + [[], [None], [*known, None], *([value] for value in known)]
     values = [
         value
         for value in (*_EDGES[column.kind], column.min, column.max)
@@ -75,18 +78,17 @@ def golden_inputs(columns: Sequence[InputColumn], sample: pa.Table | None = None
     real = {}
     for column in columns:
         if sample is not None and has_sample:
-            real[column.name] = canonical_array(sample.column(column.name), name=column.name).cast(
-                arrow_type(column.kind)
-            )
+            real[column.name] = canonical_array(sample.column(column.name), name=column.name).cast(column.arrow_type)
         else:
-            real[column.name] = pa.array([], arrow_type(column.kind))
+            real[column.name] = pa.array([], column.arrow_type)
     rows: list[dict[str, Any]] = []
     edges = {column.name: _edges(column) for column in columns}
     ordinary: dict[str, Any] = {}
     for column in columns:
         known = edges[column.name]
-        ordinary[column.name] = real[column.name][0] if has_sample else _ORDINARY[column.kind]
-        if not has_sample and known and _ORDINARY[column.kind] not in known:
+        usual = [_ORDINARY[column.values_kind]] if column.values_kind else _ORDINARY[column.kind]
+        ordinary[column.name] = real[column.name][0] if has_sample else usual
+        if not has_sample and known and usual not in known:
             ordinary[column.name] = known[-1]
     rows.append(ordinary)
     rows.append({name: None if values[:1] == [None] else ordinary[name] for name, values in edges.items()})
@@ -96,14 +98,12 @@ def golden_inputs(columns: Sequence[InputColumn], sample: pa.Table | None = None
     rows = rows[:_MAX_EDGE_ROWS]
     arrays = []
     for column in columns:
-        kind = arrow_type(column.kind)
-        scalars = [row[column.name] for row in rows]
-        plain = pa.int64() if column.kind == "timestamp" else kind
+        kind, plain = column.arrow_type, column.arrow_type
+        if "timestamp" in (column.kind, column.values_kind):
+            plain = pa.list_(pa.int64()) if column.is_list else pa.int64()
         values = [
-            (item.cast(pa.int64()) if column.kind == "timestamp" else item).as_py()
-            if isinstance(item, pa.Scalar)
-            else item
-            for item in scalars
+            item.cast(plain).as_py() if isinstance(item, pa.Scalar) else item
+            for item in (row[column.name] for row in rows)
         ]
         edge = pa.array(values, plain).cast(kind)
         wanted = min(len(real[column.name]), MAX_GOLDEN_ROWS - len(rows))

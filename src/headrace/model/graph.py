@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.model.checks import refuse_size
 from headrace.model.columns import LANES, NULL_TEXT, InputColumn, layout_of
 from headrace.schema import Kind
 
@@ -134,6 +135,7 @@ class GraphBuilder:
         """Add a constant tensor (or find its equal) and return its name. Text arrays have dtype object."""
         import onnx
 
+        refuse_size(np.asarray(value).nbytes, "a constant")
         tensor = onnx.numpy_helper.from_array(np.asarray(value))
         key = (str(tensor.data_type), tuple(tensor.dims), tensor.SerializeToString(deterministic=True))
         if key not in self._constants:
@@ -280,7 +282,7 @@ class GraphBuilder:
             The same for the same calls, in any process. Nodes that no output needs are left out; the builder itself
             is unchanged, so further outputs can be finished later.
 
-        Raises InvalidInput when two outputs, or an output and an input, share a name.
+        Raises InvalidInput when two outputs, or an output and an input, share a name, and for more than 1 GiB.
         """
         import onnx
 
@@ -311,6 +313,10 @@ class GraphBuilder:
             node.output.extend(renamed.get(name, name) for name in names)
             nodes.append(node)
         nodes += copies
+        sizes = [(int(part.ByteSize()), part.output[0]) for part in nodes]
+        sizes += [(int(tensor.ByteSize()), name) for name, tensor in self._initializers.items() if name in needed]
+        largest = ", ".join(f"{name} {size:,}" for size, name in sorted(sizes, reverse=True)[:3])
+        refuse_size(sum(size for size, _ in sizes), "the graph", f"; the largest of its parts are {largest}")
         graph = onnx.helper.make_graph(
             nodes,
             "headrace",

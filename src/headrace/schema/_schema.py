@@ -14,7 +14,7 @@ import pyarrow as pa
 from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
-from headrace.kinds import PLAIN_KINDS, arrow_type, kind_of
+from headrace.kinds import PLAIN_KINDS, Kind, arrow_type, kind_of
 from headrace.lookup import Shown
 from headrace.schema._feature import SEVERITIES, Feature
 from headrace.schema.checking import check_code, check_texts, pairs_of
@@ -151,8 +151,9 @@ class Schema(Shown):
 
     @classmethod
     def from_arrow(cls, schema: pa.Schema) -> Schema:
-        """What Arrow types alone say: kinds, everything nullable, no domains or ranges."""
-        return cls(tuple(Feature(item.name, kind_of(item.type)) for item in schema), is_reviewed=False)
+        """What Arrow types alone say: kinds, those of lists' values too, everything nullable, no domains or ranges."""
+        features = [Feature(item.name, kind_of(item.type), values_kind=_values_kind(item.type)) for item in schema]
+        return cls(tuple(features), is_reviewed=False)
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, defaults left out: the canonical form, which the digest is of.
@@ -310,3 +311,10 @@ def _at(path: Path, line: int) -> Iterator[None]:
 
 def _column_type(feature: Feature) -> pa.DataType:
     return arrow_type(feature.kind) if feature.kind in PLAIN_KINDS else pa.null()
+
+
+def _values_kind(data_type: pa.DataType) -> Kind | None:
+    if kind_of(data_type) != "list" or pa.types.is_map(data_type):
+        return None
+    kind = kind_of(data_type.value_type)
+    return kind if kind in PLAIN_KINDS and kind != "null" else None

@@ -7,6 +7,7 @@
 | boolean | BOOL | the same |
 | text | BYTES, UTF-8 | the same |
 | timestamp | INT64, microseconds since 1970 UTC; or BYTES, RFC 3339 | the same |
+| list | that of its values (of moments BYTES), shape [N, L] | null in JSON is a value's, the companion a row's |
 
 The companion of a column NAME is a BOOL tensor NAME:present of the same number of rows; where it is false the value is
 not looked at. A column without a tensor is null in all rows, where null is allowed.
@@ -23,10 +24,10 @@ from headrace.serving.core import Served
 from headrace.serving.limits import check_rows
 from headrace.serving.tensors import Tensor
 
-__all__ = ["DATATYPE_OF", "PRESENT", "lanes_of"]
+__all__ = ["PRESENT", "datatype_of", "lanes_of"]
 
 PRESENT = ":present"
-DATATYPE_OF = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "text": "BYTES", "timestamp": "INT64"}
+_DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "text": "BYTES", "timestamp": "INT64"}
 
 _WHOLE = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 _TAKEN: dict[str, tuple[str, ...]] = {
@@ -36,8 +37,16 @@ _TAKEN: dict[str, tuple[str, ...]] = {
     "text": ("BYTES",),
     "timestamp": ("INT64", "BYTES"),
 }
+_TAKEN_IN_LISTS = {**_TAKEN, "timestamp": ("BYTES",)}
 # Up to this many rows the codec's reading of rows is quicker than NumPy's fixed price for each column.
 _FEW_ROWS = 4
+
+
+def datatype_of(column: InputColumn) -> str:
+    """The datatype that a column, or the values of its lists, is asked for in."""
+    if column.values_kind is not None:
+        return "BYTES" if column.values_kind == "timestamp" else _DATATYPES[column.values_kind]
+    return _DATATYPES[column.kind]
 
 
 def _refuse(tensor: Tensor, what: str, expected: str = "") -> InvalidRequest:
@@ -67,10 +76,13 @@ def _mask(tensor: Tensor, count: int) -> Any:
 
 def _values(tensor: Tensor, column: InputColumn, mask: Any) -> Any:
     """What the codec takes for a column: an array, or a list where there are nulls or texts."""
-    if tensor.datatype not in _TAKEN[column.kind]:
-        expected = f"{' or '.join(_TAKEN[column.kind])} for a {column.kind}"
-        raise _refuse(tensor, f"datatype {tensor.datatype}", expected)
+    taken = _TAKEN[column.kind] if column.values_kind is None else _TAKEN_IN_LISTS[column.values_kind]
+    if tensor.datatype not in taken:
+        raise _refuse(tensor, f"datatype {tensor.datatype}", f"{' or '.join(taken)} for a {column.kind}")
     values = _texts(tensor) if tensor.datatype == "BYTES" else tensor.values
+    if column.is_list:
+        flat, (num_rows, width) = values if isinstance(values, list) else values.tolist(), tensor.shape
+        values = [flat[row * width : (row + 1) * width] for row in range(num_rows)]
     if mask is None:
         return values
     plain = values if isinstance(values, list) else values.tolist()
@@ -95,7 +107,10 @@ def lanes_of(served: Served, tensors: Sequence[Tensor], max_rows: int) -> Any:
         if name in into:
             raise _refuse(tensor, "sent twice", "each tensor once")
         into[name] = tensor
-        if len(tensor.shape) > 2 or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
+        if into is found and name in columns and columns[name].is_list:
+            if len(tensor.shape) != 2:
+                raise _refuse(tensor, f"shape {list(tensor.shape)}", "[N, L], a list a row")
+        elif len(tensor.shape) > 2 or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
             raise _refuse(tensor, f"shape {list(tensor.shape)}", "[N] or [N, 1], one value a row")
     for name, tensor in masks.items():
         if name not in found:

@@ -67,7 +67,9 @@ def describe_status(serving: Serving, name: str, version: int | None, label: str
 
 def describe_metadata(served: Served) -> dict[str, Any]:
     """What a version takes and answers, twice: as TensorFlow Serving says it, and as the model does."""
-    inputs = {column.name: _tensor(column.name, _TYPES[column.kind]) for column in served.model.columns}
+    inputs = {
+        column.name: _tensor(column.name, _TYPES[column.values_kind or column.kind]) for column in served.model.columns
+    }
     signature = {
         "inputs": inputs,
         "outputs": {"prediction": _tensor("prediction", "DT_FLOAT")},

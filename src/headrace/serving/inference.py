@@ -13,7 +13,7 @@ from typing import Any
 
 from headrace.errors import InvalidRequest, UnknownName
 from headrace.model.codec import parse_body
-from headrace.serving.columns import DATATYPE_OF, lanes_of
+from headrace.serving.columns import datatype_of, lanes_of
 from headrace.serving.core import Served, Serving
 from headrace.serving.limits import check_json
 from headrace.serving.tensors import DATATYPES, Tensor, read_list, read_raw
@@ -173,7 +173,7 @@ def _alone(served: Served, body: bytes) -> Tensor:
             expected="Inference-Header-Content-Length > 0",
         )
     column = columns[0]
-    datatype = DATATYPE_OF[column.kind]
+    datatype = datatype_of(column)
     dtype = DATATYPES[datatype]
     if dtype is None:
         return Tensor(column.name, datatype, (1,), [bytes(body)])
@@ -198,8 +198,8 @@ def describe_model(served: Served) -> dict[str, Any]:
         "inputs": [
             {
                 "name": column.name,
-                "datatype": DATATYPE_OF[column.kind],
-                "shape": [-1],
+                "datatype": datatype_of(column),
+                "shape": [-1, -1] if column.is_list else [-1],
                 "parameters": {"kind": column.kind, "nullable": column.is_nullable},
             }
             for column in served.model.columns

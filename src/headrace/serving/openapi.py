@@ -34,12 +34,13 @@ _STAND_INS: dict[str, Any] = {
     "boolean": False,
     "text": "",
     "timestamp": "1970-01-01T00:00:00Z",
+    "list": [],
 }
 
 
 def known_values(served: Served, column: InputColumn) -> list[Any]:
     """Values of a column that the data had, as JSON has them: few, different, none that is null or sensitive."""
-    if column.name in served.model.signature.sensitive:
+    if column.name in served.model.signature.sensitive or column.is_list:
         return []
     found: dict[Any, None] = {}
     for value in served.model.real_rows().column(column.name).to_pylist():
@@ -65,6 +66,8 @@ def example_row(served: Served) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
@@ -158,7 +161,9 @@ def _row(served: Served) -> dict[str, Any]:
 
 
 def _column(served: Served, column: InputColumn) -> dict[str, Any]:
-    found = dict(_TYPES[column.kind])
+    found = dict(_TYPES[column.values_kind or column.kind])
+    if column.is_list:
+        found = {"type": "array", "items": {**found, "type": [found["type"], "null"]}}
     if column.kind in ("number", "integer"):
         if column.min is not None:
             found["minimum"] = column.min

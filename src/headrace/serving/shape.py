@@ -32,7 +32,6 @@ import pyarrow as pa
 from headrace.canonical import from_canonical, to_canonical
 from headrace.dataset.hashing import keyed_uniform, row_ids
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
-from headrace.schema import arrow_type
 
 __all__ = ["Chosen", "Entry", "Shape", "to_batch", "with_constants"]
 
@@ -109,7 +108,7 @@ class Shape:
     @functools.cached_property
     def schema(self) -> pa.Schema:
         """Of the batches in a segment; what is the same in all rows is in its metadata."""
-        inputs = [(self.name_of(column.name), arrow_type(column.kind)) for column in self.columns]
+        inputs = [(self.name_of(column.name), column.arrow_type) for column in self.columns]
         masked = [column.name for column in self.columns if column.name in self.sensitive]
         plain = {
             "format": _FORMAT,
@@ -160,7 +159,10 @@ def _inputs(shape: Shape, lanes: Sequence[dict[str, npt.NDArray[Any]]]) -> list[
     places = dict.fromkeys(("number", "integer", "text", "present"), 0)
     found = []
     for column in shape.columns:
-        kind = arrow_type(column.kind)
+        kind = column.arrow_type
+        if column.is_list:  # a list is in no lane: what was derived of it is all that is left
+            found.append(pa.nulls(sum(len(next(iter(one.values()))) for one in lanes), kind))
+            continue
         values = whole[column.lane][:, places[column.lane]]
         places[column.lane] += 1
         valid = None
@@ -244,7 +246,7 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
         index = _array(np.cumsum(is_sampled) - 1, pa.int64(), is_sampled)
         inputs = [column.take(index) for column in _inputs(shape, picked)]
     else:
-        inputs = [pa.nulls(total, arrow_type(column.kind)) for column in shape.columns]
+        inputs = [pa.nulls(total, column.arrow_type) for column in shape.columns]
     names: Sequence[str] = identifiers
     rows = np.zeros(total, np.int64)
     if has_many:

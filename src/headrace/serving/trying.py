@@ -24,6 +24,7 @@ _WORDS = {
     "boolean": "yes or no",
     "text": "a text",
     "timestamp": "a moment, such as 2026-01-31T05:00:00Z",
+    "list": "a list, such as [1, 2]",
 }
 
 

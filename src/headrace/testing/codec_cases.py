@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from headrace.model import Codec, InputColumn
 from headrace.schema import arrow_type
 
-__all__ = ["CodecCases", "equal_lanes", "rows_of", "table_of", "to_body"]
+__all__ = ["CodecCases", "as_moments", "equal_lanes", "rows_of", "table_of", "to_body"]
 
 # The same law runs in several classes; what Hypothesis warns of there concerns its database, which is not used.
 _SETTINGS = settings(
@@ -45,10 +45,12 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 def rows_of(columns: tuple[InputColumn, ...], *, max_rows: int = 5) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Rows for these columns as Python values: nulls where allowed, extremes of every kind, timestamps as int64 us."""
-    fields = {
-        column.name: st.one_of(st.none(), _VALUES[column.kind]) if column.is_nullable else _VALUES[column.kind]
-        for column in columns
-    }
+    fields = {}
+    for column in columns:
+        values = _VALUES[column.values_kind or column.kind]
+        if column.is_list:
+            values = st.lists(st.one_of(st.none(), values), max_size=4)
+        fields[column.name] = st.one_of(st.none(), values) if column.is_nullable else values
     return st.lists(st.fixed_dictionaries(fields), max_size=max_rows)
 
 
@@ -61,6 +63,11 @@ def table_of(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> pa
             values = [None if value is None else float(value) for value in values]
         if column.kind == "timestamp":
             arrays.append(pa.array(values, pa.int64()).cast(arrow_type("timestamp")))
+        elif column.is_list:
+            if column.values_kind == "number":
+                values = [None if v is None else [None if i is None else float(i) for i in v] for v in values]
+            plain = pa.int64() if column.values_kind == "timestamp" else column.arrow_type.value_type
+            arrays.append(pa.array(values, pa.list_(plain), from_pandas=False).cast(column.arrow_type))
         else:
             arrays.append(pa.array(values, arrow_type(column.kind), from_pandas=False))
     return pa.table(arrays, [column.name for column in columns])
@@ -68,9 +75,11 @@ def table_of(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> pa
 
 def to_body(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> bytes:
     """The rows as a request body; NaN and the infinities as bare tokens, timestamps as RFC 3339."""
-    kinds = {column.name: column.kind for column in columns}
+    kinds = {column.name: column.values_kind or column.kind for column in columns}
 
     def encode(name: str, value: Any) -> str:
+        if isinstance(value, list):
+            return "[" + ",".join(encode(name, item) for item in value) + "]"
         if kinds[name] == "timestamp" and value is not None:
             moment = _EPOCH + datetime.timedelta(microseconds=value)
             value = moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds") + "Z"
@@ -80,6 +89,13 @@ def to_body(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> byt
 
     texts = ["{" + ",".join(f"{orjson.dumps(k).decode()}:{encode(k, v)}" for k, v in row.items()) + "}" for row in rows]
     return ('{"instances":[' + ",".join(texts) + "]}").encode()
+
+
+def as_moments(value: Any) -> Any:
+    """Microseconds, None, or a list of these, as Python's datetimes."""
+    if isinstance(value, list):
+        return [as_moments(item) for item in value]
+    return None if value is None else _EPOCH + datetime.timedelta(microseconds=value)
 
 
 def equal_lanes(left: dict[str, Any], right: dict[str, Any]) -> bool:
@@ -117,12 +133,11 @@ class CodecCases:
         table = table_of(rows, self.columns)
         lanes = codec.from_batch(table)
         assert equal_lanes(codec.from_json(to_body(rows, self.columns)), lanes), "JSON"
-        timestamps = [column.name for column in self.columns if column.kind == "timestamp"]
+        timestamps = [column.name for column in self.columns if "timestamp" in (column.kind, column.values_kind)]
         python = [dict(row) for row in rows]
         for row in python:
             for name in timestamps:
-                if row[name] is not None:
-                    row[name] = _EPOCH + datetime.timedelta(microseconds=row[name])
+                row[name] = as_moments(row[name])
         assert equal_lanes(codec.from_rows(python), lanes), "Python rows"
         tensors = {column.name: [row[column.name] for row in python] for column in self.columns}
         assert equal_lanes(codec.from_tensors(tensors), lanes), "lists"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,8 +15,7 @@ from hypothesis import strategies as st
 
 from headrace.dataset import Dataset
 from headrace.model import InputColumn
-from headrace.schema import Kind
-from headrace.testing.codec_cases import rows_of, table_of
+from headrace.testing.codec_cases import as_moments, rows_of, table_of
 from headrace.transformation import Expressions, TransformGraph, trace, transform
 
 __all__ = ["BATCHES", "OpCases", "applied_matrix", "reference_matrix", "served_matrix"]
@@ -34,7 +32,6 @@ _SETTINGS = settings(
 )
 
 Row = dict[str, Any]
-_EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def served_matrix(graph: TransformGraph, rows: list[Row], batch_rows: int) -> npt.NDArray[np.float32]:
@@ -59,13 +56,12 @@ def applied_matrix(graph: TransformGraph, table: Any) -> npt.NDArray[np.float32]
 
 def _requests(graph: TransformGraph, rows: list[Row]) -> list[Row]:
     """Rows as a client holds them: timestamps as datetimes."""
-    times = [column.name for column in graph.columns if column.kind == "timestamp"]
+    times = [column.name for column in graph.columns if "timestamp" in (column.kind, column.values_kind)]
     names = [column.name for column in graph.columns]
     requests = [{name: row[name] for name in names} for row in rows]
     for row in requests:
         for name in times:
-            if row[name] is not None:
-                row[name] = _EPOCH + datetime.timedelta(microseconds=row[name])
+            row[name] = as_moments(row[name])
     return requests
 
 
@@ -97,7 +93,7 @@ class OpCases:
 
     Parameters
     ----------
-    columns : mapping of str to Kind
+    columns : mapping of str to Kind, or "list of <Kind>"
         The columns of the random tables, all nullable.
     features : method
         A feature function.
@@ -111,7 +107,7 @@ class OpCases:
         Strategies of a column's values, instead of any value of its kind.
     """
 
-    columns: ClassVar[Mapping[str, Kind]]
+    columns: ClassVar[Mapping[str, str]]
     has_reference: ClassVar[bool] = True
     values: ClassVar[Mapping[str, st.SearchStrategy[Any]]] = {}
 
@@ -124,7 +120,11 @@ class OpCases:
     # --- drawing
 
     def _inputs(self) -> tuple[InputColumn, ...]:
-        return tuple(InputColumn(name, kind) for name, kind in self.columns.items())
+        lists = {name: kind.partition(" of ")[2] for name, kind in self.columns.items()}
+        return tuple(
+            InputColumn(name, "list", values_kind=lists[name]) if lists[name] else InputColumn(name, kind)  # type: ignore[arg-type]  # kinds in texts
+            for name, kind in self.columns.items()
+        )
 
     def _draw(self, data: st.DataObject, max_rows: int = 12) -> list[Row]:
         rows: list[Row] = data.draw(rows_of(self._inputs(), max_rows=max_rows))

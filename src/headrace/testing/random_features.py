@@ -6,7 +6,6 @@ and compares what is materialised with what is served, by Arrow, JSON, Python ro
 
 from __future__ import annotations
 
-import datetime
 import functools
 import hashlib
 import math
@@ -22,7 +21,7 @@ from headrace import lookup
 from headrace.dataset import Dataset
 from headrace.errors import HeadraceError
 from headrace.model import InputColumn
-from headrace.testing.codec_cases import table_of, to_body
+from headrace.testing.codec_cases import as_moments, table_of, to_body
 from headrace.testing.op_cases import BATCHES, applied_matrix
 from headrace.transformation import TransformGraph, ValueType, ops, transform
 from headrace.transformation._contract import PreludeOp
@@ -42,11 +41,15 @@ COLUMNS = (
     InputColumn("t", "text"),
     InputColumn("u", "text"),
     InputColumn("w", "timestamp"),
+    InputColumn("la", "list", values_kind="number"),
+    InputColumn("li", "list", values_kind="integer"),
+    InputColumn("lt", "list", values_kind="text"),
+    InputColumn("lw", "list", values_kind="timestamp"),
 )
 _NAMES: dict[str, list[str]] = {}
 for _column in COLUMNS:
-    _NAMES.setdefault(_column.kind, []).append(_column.name)
-_EPOCH = datetime.datetime(1970, 1, 1)
+    if not _column.is_list:
+        _NAMES.setdefault(_column.kind, []).append(_column.name)
 _ZONES = ("UTC", "Europe/Paris", "Asia/Kolkata")
 _PARTS = ("year", "month", "day", "day_of_week", "day_of_year", "hour", "minute", "second", "quarter")
 
@@ -64,6 +67,7 @@ def _number(draw: random.Random) -> float:
 
 def _text(draw: random.Random) -> str:
     few = draw.choice(["", " ", "a", "b", "A@x", "b@Y", "é", "🛫", "null", "a b a", "b  a", "x|y", "a\x00"])
+    few = draw.choice([few, few, few, few, "2013-01-31", "20240229", "2013-02-30"])
     return draw.choice([few, few, "".join(draw.choice("ab @é|") for _ in range(draw.randint(0, 8)))])
 
 
@@ -81,9 +85,16 @@ _VALUES: Mapping[str, Callable[[random.Random], Any]] = {
 def rows_of(draw: random.Random, num_rows: int) -> list[dict[str, Any]]:
     """Rows of COLUMNS, a fifth of the values null; timestamps as microseconds."""
     return [
-        {column.name: None if draw.random() < 0.2 else _VALUES[column.kind](draw) for column in COLUMNS}
+        {column.name: None if draw.random() < 0.2 else _value(draw, column) for column in COLUMNS}
         for _ in range(num_rows)
     ]
+
+
+def _value(draw: random.Random, column: InputColumn) -> Any:
+    if column.values_kind is None:
+        return _VALUES[column.kind](draw)
+    one = _VALUES[column.values_kind]
+    return [None if draw.random() < 0.2 else one(draw) for _ in range(draw.choice([0, 1, 2, 5]))]
 
 
 def _of(name: str, *kinds: str, **choices: Any) -> Form:
@@ -105,6 +116,17 @@ def _raw(name: str, **choices: Any) -> Form:
         column, chain = draw.choice(_NAMES["text"]), draw.random() < 0.3
         drawn = {key: draw.choice(values) for key, values in choices.items()}
         return lambda x: getattr(ops, name)(ops.strip(x[column]) if chain else x[column], **drawn)
+
+    return form
+
+
+def _list(name: str, columns: tuple[str, ...], **choices: Any) -> Form:
+    """An op of the prelude, of a raw column of lists."""
+
+    def form(draw: random.Random, one: Draw) -> Make:
+        column = draw.choice(columns)
+        drawn = {key: draw.choice(values) for key, values in choices.items()}
+        return lambda x: getattr(ops, name)(x[column], **drawn)
 
     return form
 
@@ -158,14 +180,24 @@ FORMS: Mapping[str, tuple[str, Form]] = {
     "haversine": ("number", _of("haversine", "number", "number", "number", "number")),
     "impute": ("number", _of("impute", "number|integer", strategy=["mean", "median"])),
     "is_null": ("boolean", _of("is_null", "number|integer|boolean|text|timestamp")),
+    "list_contains": ("boolean", _list("list_contains", ("lt",), value=["a", "", "x|y"])),
+    "list_get": ("text", _list("list_get", ("lt",), index=[0, 1, -1])),
+    "list_join": ("text", _list("list_join", ("lt",), separator=["|", " "])),
+    "list_length": ("integer", _list("list_length", ("la", "li", "lt", "lw"))),
+    "list_max": ("number", _list("list_max", ("la",))),
+    "list_mean": ("number", _list("list_mean", ("la", "li"))),
+    "list_min": ("timestamp", _list("list_min", ("lw",))),
+    "list_sum": ("number", _list("list_sum", ("la", "li"))),
     "log1p": ("number", _of("log1p", _ANY)),
     "logic": ("boolean", _of("logic", "boolean", "boolean", operator=["and", "or"])),
     "lower": ("text", _raw("lower")),
     "matches": ("boolean", _of("matches", "text", pattern=["a.*", "[^b]*", ""])),
     "min_max": ("number", _of("min_max", _ANY, clip=[True, False])),
+    "min_max_by_key": ("number", _of("min_max_by_key", _ANY, _CATEGORY, **_KEYED)),
     "multi_hot": ("vector", _of("multi_hot", "text", separator=[" ", "|"], top_k=[None, 3])),
     "one_hot": ("vector", _of("one_hot", _CATEGORY, top_k=[None, 2], num_oov=[0, 2])),
     "onnx": ("vector", _of("onnx", "number|integer", "number", model=[_pretrained()])),
+    "parse_date": ("timestamp", _raw("parse_date", form=["%Y-%m-%d", "%Y%m%d"])),
     "pin": ("number", lambda draw, one: lambda x: ops.pin(ops.z_score(x.a), graph=_earlier())),
     "power": ("number", _of("power", "number", exponent=[2, 3, 0.5, -1.5])),
     "quantile_rank": ("number", _of("quantile_rank", _ANY, num_buckets=[2, 10])),
@@ -297,12 +329,11 @@ def _by_batch(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Table
 
 
 def _by_rows(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Table, columns: Columns) -> Lanes:
-    times = [column.name for column in columns if column.kind == "timestamp"]
+    times = [column.name for column in columns if "timestamp" in (column.kind, column.values_kind)]
     asked = [dict(row) for row in rows]
     for row in asked:
         for name in times:
-            if row[name] is not None:
-                row[name] = _EPOCH + datetime.timedelta(microseconds=row[name])
+            row[name] = as_moments(row[name])
     return graph.codec.from_rows(asked)
 
 
@@ -321,6 +352,7 @@ def _by_tensors(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Tab
             tensors[column.name] = np.array([np.datetime64(value, "us") for value in micros], "M8[us]")
         else:
             array = np.empty(len(values), np.object_)
-            array[:] = values
+            for place, value in enumerate(values):
+                array[place] = as_moments(value) if column.values_kind == "timestamp" else value
             tensors[column.name] = array
     return graph.codec.from_tensors(tensors)

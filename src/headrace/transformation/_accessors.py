@@ -1,4 +1,4 @@
-"""What `.str` and `.dt` of an expression offer: ops by the names that people look for there."""
+"""What `.str`, `.dt` and `.list` of an expression offer: ops by the names that people look for there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from headrace.calls import user_line
 from headrace.errors import UnknownName
 
-__all__ = ["Moment", "Text"]
+__all__ = ["Items", "Moment", "Text"]
 
 E = TypeVar("E")
 _PARTS = ("year", "quarter", "month", "day", "day_of_week", "day_of_year", "hour", "minute", "second")
@@ -59,6 +59,10 @@ class Text(Generic[E]):
     def slice(self, start: int | None = None, stop: int | None = None) -> E:
         """The characters from start up to stop."""
         return self._record("substring", self._of, {"start": start, "stop": stop})
+
+    def parse_date(self, form: str) -> E:
+        """The moment it says, written as `form`."""
+        return self._record("parse_date", self._of, {"form": form})
 
     def length(self) -> E:
         """How many characters."""
@@ -116,3 +120,66 @@ class Moment(Generic[E]):
         if name.startswith("_"):
             raise AttributeError(name)
         return self._record("date_part", self._of, {"part": name, "zone": self._zone})
+
+
+class Items(Generic[E]):
+    """`x.tags.list`: ops on the values of a list, each as `ops.list_<name>` has it.
+
+    Parameters
+    ----------
+    of : expression
+        A raw column of lists.
+    record : callable
+        (op's name, expression, parameters) to the expression that was recorded.
+    """
+
+    __slots__ = ("_of", "_record")
+
+    def __init__(self, of: E, record: Record[E]) -> None:
+        self._of, self._record = of, record
+
+    @staticmethod
+    def names() -> list[str]:
+        """What can be written after `.list.`."""
+        return sorted(name for name in vars(Items) if not name.startswith("_") and name != "names")
+
+    def length(self) -> E:
+        """How many values."""
+        return self._record("list_length", self._of, {})
+
+    def sum(self) -> E:
+        """The sum of the values."""
+        return self._record("list_sum", self._of, {})
+
+    def mean(self) -> E:
+        """The mean of the values."""
+        return self._record("list_mean", self._of, {})
+
+    def min(self) -> E:
+        """The smallest value."""
+        return self._record("list_min", self._of, {})
+
+    def max(self) -> E:
+        """The largest value."""
+        return self._record("list_max", self._of, {})
+
+    def first(self) -> E:
+        """The first value."""
+        return self.get(0)
+
+    def get(self, index: int) -> E:
+        """One value; a negative index counts from the end."""
+        return self._record("list_get", self._of, {"index": index})
+
+    def contains(self, value: str | float | bool) -> E:
+        """Whether one of them is this."""
+        return self._record("list_contains", self._of, {"value": value})
+
+    def join(self, separator: str) -> E:
+        """Texts as one text."""
+        return self._record("list_join", self._of, {"separator": separator})
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise UnknownName("method of .list", name, Items.names(), where=user_line())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,10 +14,11 @@ from headrace.dataset.rows import as_labels
 from headrace.engine import Work
 from headrace.errors import InvalidInput
 from headrace.fold import Fold, Rows
+from headrace.kinds import kind_of
 from headrace.transformation._contract import LABEL
 from headrace.transformation._cut import CutGraph
 from headrace.transformation._program import Constants, Program
-from headrace.transformation.expressions import PINNED
+from headrace.transformation.expressions import PINNED, Node
 
 __all__ = ["Derive", "fit", "levels"]
 
@@ -86,15 +87,20 @@ def levels(program: Program) -> list[list[int]]:
     return found
 
 
-def _fold_of(program: Program, index: int) -> Fold[Any, Any] | None:
+def _fold_of(program: Program, index: int, decimals: Collection[str] = ()) -> Fold[Any, Any] | None:
     op, nodes = program.ops[index], program.expressions.nodes
     if op is None or PINNED in nodes[index].parameters:
         return None
     names = [
-        nodes[item].parameters["name"] if nodes[item].op == "column" else _column_name(item)
+        nodes[item].parameters["name"] if _is_read(nodes[item], decimals) else _column_name(item)
         for item in nodes[index].inputs
     ]
     return op.fold(names, [program.types[item].kind for item in nodes[index].inputs])
+
+
+def _is_read(node: Node, decimals: Collection[str]) -> bool:
+    """Whether a fold reads the node's values where they lie: decimals are numbers only once the codec has read them."""
+    return node.op == "column" and node.parameters["name"] not in decimals
 
 
 def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Program:
@@ -104,13 +110,14 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
     Cost: one pass over the needed columns for each level of `levels`.
     """
     nodes = program.expressions.nodes
+    decimals = {item.name for item in dataset.arrow_schema if kind_of(item.type) == "decimal"}
     given = {index: found for index, op in enumerate(program.ops) if op is not None and (found := op.given())}
     given |= {index: dict(node.parameters[PINNED]) for index, node in enumerate(nodes) if PINNED in node.parameters}
     program = replace(program, constants={**program.constants, **given})
     for level in levels(program):
         folds: dict[int, Fold[Any, Any]] = {}
         for index in level:
-            fold = _fold_of(program, index)
+            fold = _fold_of(program, index, decimals)
             assert fold is not None
             if LABEL in fold.columns and dataset.roles.label is None:
                 raise InvalidInput(
@@ -121,7 +128,12 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
                 )
             folds[index] = fold
         derived = sorted(
-            {item for index in level for item in nodes[index].inputs if nodes[item].op not in ("column", "literal")}
+            {
+                item
+                for index in level
+                for item in nodes[index].inputs
+                if nodes[item].op != "literal" and not _is_read(nodes[item], decimals)
+            }
         )
         through = None
         reads_label = any(LABEL in fold.columns for fold in folds.values())

@@ -25,7 +25,7 @@ from headrace.model.columns import NULL_TEXT
 from headrace.model.graph import GraphBuilder, Value
 from headrace.schema import Kind
 
-__all__ = ["LABEL", "NUM_PARTS", "Op", "PreludeOp", "ValueType", "as_kind", "both_present", "unify"]
+__all__ = ["LABEL", "NUM_PARTS", "ListOp", "Op", "PreludeOp", "ValueType", "as_kind", "both_present", "unify"]
 
 # What a fold names that reads the label: numbers, 1 for the positive value; no source column can begin so.
 LABEL = "@label"
@@ -50,12 +50,15 @@ class ValueType:
     is_vector : bool
         Whether each row has several numbers; how many is known once its op is fitted. A vector is a feature, and only
         ops that say `takes_vectors` read one.
+    values_kind : Kind or None
+        Of a list: what its values are. Only the ops of the prelude that are for lists read one.
     """
 
     kind: Kind
     is_nullable: bool = True
     is_categorical: bool = False
     is_vector: bool = False
+    values_kind: Kind | None = None
 
     def __post_init__(self) -> None:
         if self.kind == "number" and not self.is_nullable:
@@ -117,7 +120,7 @@ class Op(ABC):
 
 
 class PreludeOp(Op):
-    """An op on texts that no graph can do: the codec does it, in training and in serving, when a raw value is read.
+    """An op that no graph can do: the codec does it, in training and in serving, when a raw text or list is read.
 
     Its input is a raw column or another such op. `step` names one of the closed list of `headrace.model.prelude`.
     """
@@ -126,18 +129,42 @@ class PreludeOp(Op):
     makes_null: ClassVar[bool] = False
 
     @abstractmethod
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """The step's name and its parameters."""
 
     def infer(self, inputs: Sequence[ValueType]) -> ValueType:
         """The step's kind; InvalidInput for anything but text."""
         if inputs[0].kind != "text":
-            raise InvalidInput(f"{inputs[0].kind} has no characters", expected="text")
+            raise InvalidInput(
+                f"{inputs[0].kind} has no characters",
+                expected="text",
+                fix="one value of a list is x.tags.list.get(0)" if inputs[0].kind == "list" else "",
+            )
         return ValueType(self.result_kind, inputs[0].is_nullable or self.makes_null)
 
     def build(self, builder: GraphBuilder, inputs: Sequence[Value], constants: Mapping[str, Any]) -> Value:
         """Nothing to write: the result is a column."""
         raise AssertionError(f"{self.op_name()} is run by the codec")
+
+
+class ListOp(PreludeOp):
+    """An op of the prelude on the values of a list; `takes` are the kinds it knows what to do with."""
+
+    takes: ClassVar[tuple[Kind, ...]] = ("number", "integer", "boolean", "text", "timestamp")
+
+    def infer(self, inputs: Sequence[ValueType]) -> ValueType:
+        """The step's kind; InvalidInput for what is no list, or one of other values."""
+        (value,) = inputs
+        if value.kind != "list":
+            raise InvalidInput(f"{value.kind} is no list", expected="a column of lists")
+        assert value.values_kind is not None
+        if value.values_kind not in self.takes:
+            raise InvalidInput(f"a list of {value.values_kind}", expected="a list of " + " or ".join(self.takes))
+        return ValueType(self.kind_of(value.values_kind), value.is_nullable or self.makes_null)
+
+    def kind_of(self, values_kind: Kind) -> Kind:
+        """The result's kind, for values of this kind."""
+        return self.result_kind
 
 
 def unify(types: Sequence[ValueType], what: str) -> Kind:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace.model.codec import Codec, read_codes, read_numbers
+from headrace.model.codec import Codec, read_codes, read_derived, read_numbers
 from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder, Value
 from headrace.model.session import cuts_texts, open_session, run_bounded
@@ -79,7 +79,9 @@ class _TailBuilder(GraphBuilder):
         self._numbers: dict[str, str] = {}
 
     def raw(self, index: int, column: InputColumn) -> Value:
-        """A raw column, no text."""
+        """A raw or derived column; no raw text."""
+        if column.lane == "text":
+            return Value(self.input(f"column {index}", object), column.kind)
         if column.lane == "number":
             return Value(self.input(f"number {index}", np.float64), column.kind)
         name = self.input(f"column {index}", np.int64)
@@ -189,12 +191,20 @@ class CutGraph:
         builder = _TailBuilder()
         known: dict[int, Value] = {}
         self._columns: list[tuple[int, InputColumn]] = []
+        self._derived: list[tuple[int, InputColumn, int]] = []  # of lists
         by_name = {column.name: column for column in program.columns}
         for index in needed:
-            if nodes[index].op == "column" and index not in is_text:
+            if index in is_text:
+                continue
+            if nodes[index].op == "column":
                 column = by_name[nodes[index].parameters["name"]]
                 self._columns.append((index, column))
                 known[index] = builder.raw(index, column)
+            elif isinstance(program.ops[index], PreludeOp):
+                name, _ = program.steps_of(index)
+                derived = [item.name for item in by_name[name].derived].index(program.derived_name(index))
+                self._derived.append((index, by_name[name], derived))
+                known[index] = builder.raw(index, by_name[name].derived_columns[derived])
         self._fed = sorted(fed)
         for index in self._fed:
             value = self._heads[self._head_of[index]].emitted[index]
@@ -216,7 +226,8 @@ class CutGraph:
     def columns(self) -> tuple[str, ...]:
         """The raw columns read."""
         heads = [column.name for head in self._heads for column in head.columns]
-        return tuple(dict.fromkeys([*heads, *(column.name for _, column in self._columns)]))
+        lists = [column.name for _, column, _ in self._derived]
+        return tuple(dict.fromkeys([*heads, *(column.name for _, column in self._columns), *lists]))
 
     def _run_heads(self, table: Any, run: Run) -> list[tuple[_Codes, dict[str, _Array]]]:
         columns = list({column.name: column for head in self._heads for column in head.columns}.values())
@@ -239,18 +250,11 @@ class CutGraph:
         """The tail's inputs for a batch whose first row is the table's row `first`."""
         feeds: dict[str, _Array] = {}
         for index, column in self._columns:
-            values, valid = read_numbers(batch, column)
-            if f"number {index}" in self._inputs:
-                number = values
-                if column.lane != "number":
-                    number = values.astype(np.float64)
-                    if column.has_present_bit:
-                        number[~valid] = np.nan
-                feeds[f"number {index}"] = number.reshape(-1, 1)
-            if f"column {index}" in self._inputs:
-                feeds[f"column {index}"] = values.reshape(-1, 1)
-            if f"is there {index}" in self._inputs:
-                feeds[f"is there {index}"] = valid.reshape(-1, 1)
+            feeds |= self._column_feeds(index, column, *read_numbers(batch, column))
+        lists = {column.name: column for _, column, _ in self._derived}
+        made = {name: read_derived(batch, column) for name, column in lists.items()}
+        for index, column, place in self._derived:
+            feeds |= self._column_feeds(index, column.derived_columns[place], *made[column.name][place])
         for index in self._fed:
             codes, values_of = heads[self._head_of[index]]
             rows = codes[first : first + batch.num_rows]
@@ -258,6 +262,23 @@ class CutGraph:
                 feeds[f"fed {index}"] = values_of[f"value {index}"].take(rows, axis=0)
             if f"is there {index}" in self._inputs:
                 feeds[f"is there {index}"] = values_of[f"present {index}"].take(rows, axis=0)
+        return feeds
+
+    def _column_feeds(
+        self, index: int, column: InputColumn, values: _Array, valid: npt.NDArray[np.bool_]
+    ) -> dict[str, _Array]:
+        feeds: dict[str, _Array] = {}
+        if f"number {index}" in self._inputs:
+            number = values
+            if column.lane != "number":
+                number = values.astype(np.float64)
+                if column.has_present_bit:
+                    number[~valid] = np.nan
+            feeds[f"number {index}"] = number.reshape(-1, 1)
+        if f"column {index}" in self._inputs:
+            feeds[f"column {index}"] = values.reshape(-1, 1)
+        if f"is there {index}" in self._inputs:
+            feeds[f"is there {index}"] = valid.reshape(-1, 1)
         return feeds
 
     def fill(self, table: pa.Table, out: npt.NDArray[np.float32], places: Sequence[int], run: Run = _in_turn) -> None:

@@ -323,6 +323,8 @@ class TransformGraph(Shown):
         for index, node in enumerate(self.expressions.nodes):
             if index in found:
                 texts[self.expressions.text(index)] = found[index][0].as_py()
+            elif node.op == "column":  # of lists, which lie in no lane
+                texts[self.expressions.text(index)] = row.get(node.parameters["name"])
             elif node.op != "literal":  # inside a chain of the prelude: the graph does not hold it
                 name, steps = self._program.steps_of(index)
                 texts[self.expressions.text(index)] = run_steps(

@@ -54,7 +54,7 @@ class Program:
             if node.op == "column":
                 column = by_name[node.parameters["name"]]
                 ops.append(None)
-                types.append(ValueType(column.kind, column.is_nullable))
+                types.append(ValueType(column.kind, column.is_nullable, values_kind=column.values_kind))
             elif node.op == "literal":
                 value, kind = node.parameters["value"], node.parameters["kind"]
                 ops.append(None)
@@ -130,7 +130,9 @@ class Program:
         return dataclasses.replace(self, columns=columns)
 
     def has_value(self, index: int) -> bool:
-        """Whether the graph holds the node: not so for a step of the prelude that only other steps read."""
+        """Whether the graph holds the node: not so for a list, and for a step that only other steps read."""
+        if self.types[index].kind == "list":
+            return False
         if not isinstance(self.ops[index], PreludeOp):
             return True
         name = self.derived_name(index)
@@ -193,6 +195,12 @@ class Program:
 
 
 def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
+    if not isinstance(op, PreludeOp) and any(item.kind == "list" for item in inputs):
+        raise InvalidInput(
+            f"ops.{op.op_name()} was given a list",
+            expected="one value a row",
+            fix="x.tags.list has length, sum, mean, min, max, get, contains; of its texts x.tags.list.join('|') is one",
+        )
     if not op.takes_vectors and any(item.is_vector for item in inputs):
         raise InvalidInput(
             f"ops.{op.op_name()} was given a vector", expected="one value a row", fix="a vector is a feature of its own"
@@ -262,6 +270,12 @@ def bind(expressions: Expressions, schema: Schema, *, label: str | None = None, 
             raise InvalidInput(error.what, where=here, expected=error.expected, fix=error.fix) from None
     program = Program(expressions, tuple(columns)).with_prelude()
     for name, index in expressions.features:
+        if program.types[index].kind == "list":
+            raise InvalidInput(
+                f"feature {name!r} is a list: a model takes numbers",
+                where=program.place(index),
+                fix="take its .list.length(), .list.sum() ..., or ops.multi_hot(x.tags.list.join('|'), separator='|')",
+            )
         if program.types[index].kind == "text":
             raise InvalidInput(
                 f"feature {name!r} is text: a model takes numbers",

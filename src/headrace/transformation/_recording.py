@@ -13,7 +13,7 @@ from typing import Any, NoReturn, cast
 from headrace import lookup
 from headrace.calls import user_line
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
-from headrace.transformation._accessors import Moment, Text
+from headrace.transformation._accessors import Items, Moment, Text
 from headrace.transformation.expressions import PINNED, Node, key_of, node_text
 
 __all__ = ["Columns", "Expression", "apply", "is_unicode"]
@@ -26,7 +26,8 @@ class Expression:
     """A column, or what was computed from columns, while features are traced.
 
     Operators: + - * / // % ** (a constant exponent), == != < <= > >=, & | ~, abs(). Methods: is_null, fill_null, cast,
-    is_in, is_between, clip. `.str` has what can be done with a text, `.dt` the parts of a moment. There is no value to
+    is_in, is_between, clip. `.str` has what can be done with a text, `.dt` the parts of a moment, `.list` what can be
+    asked of a list. There is no value to
     look at: `if`, `and`, `not`, float(), str(), loops and NumPy functions raise Misuse at their line.
     """
 
@@ -87,6 +88,11 @@ class Expression:
     def dt(self) -> Moment[Expression]:
         """The parts of a moment: x.time_hour.dt.hour."""
         return Moment(self, _on)
+
+    @property
+    def list(self) -> Items[Expression]:
+        """What can be asked of a list: x.prices.list.sum()."""
+        return Items(self, _on)
 
     def __abs__(self) -> Expression:
         return apply("absolute", (self,), {})
@@ -213,6 +219,7 @@ class Expression:
             raise AttributeError(name)
         known = ["cast", "clip", "fill_null", "is_between", "is_in", "is_null"]
         known += [f"str.{item}" for item in Text.names()] + [f"dt.{item}" for item in Moment.names()]
+        known += [f"list.{item}" for item in Items.names()]
         raise UnknownName("method of an expression", name, known, where=user_line())
 
 

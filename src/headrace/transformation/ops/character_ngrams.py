@@ -40,6 +40,6 @@ class CharacterNgrams(PreludeOp):
     def __post_init__(self) -> None:
         check_step(self.step())
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """ngrams, and both sizes."""
         return ("ngrams", self.least, self.most)

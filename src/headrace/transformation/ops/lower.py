@@ -27,6 +27,6 @@ class Lower(PreludeOp):
     'lower(x.title)'
     """
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """lower."""
         return ("lower",)

@@ -39,6 +39,6 @@ class Replace(PreludeOp):
     def __post_init__(self) -> None:
         check_step(self.step())
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """replace, its pattern and its replacement."""
         return ("replace", self.pattern, self.replacement)

@@ -44,6 +44,6 @@ class Split(PreludeOp):
     def __post_init__(self) -> None:
         check_step(self.step())
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """split, its separator and its index."""
         return ("split", self.separator, self.index)

@@ -31,6 +31,6 @@ class StringLength(PreludeOp):
 
     result_kind: ClassVar[Kind] = "integer"
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """length."""
         return ("length",)

@@ -27,6 +27,6 @@ class Strip(PreludeOp):
     'strip(x.city)'
     """
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """strip."""
         return ("strip",)

@@ -37,6 +37,6 @@ class Substring(PreludeOp):
     def __post_init__(self) -> None:
         check_step(self.step())
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """slice, its start and its stop."""
         return ("slice", self.start, self.stop)

@@ -27,6 +27,6 @@ class Upper(PreludeOp):
     'upper(x.code)'
     """
 
-    def step(self) -> tuple[str | int | None, ...]:
+    def step(self) -> tuple[str | int | float | None, ...]:
         """upper."""
         return ("upper",)
