@@ -46,6 +46,7 @@ NAMES = {
     "filled": {"stuck"},
     "recoded": {"recoded", "convention"},  # C0017 for AA is another code, and of another form
     "clipped": {"clipped"},
+    "zone": {"zone", "clock"},
 }
 MIN_ROWS = 25
 MIN_DISTINCT = 5

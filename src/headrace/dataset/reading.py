@@ -25,6 +25,7 @@ __all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "a
 
 PIECE_ROWS = 1 << 17
 _MOST_NAMED = 8
+_BUFFER_BYTES = 1 << 18  # of each column that is read
 
 
 class FragmentReader(Protocol):
@@ -202,7 +203,10 @@ class ParquetReader:
                 metadata=self._metadata,
                 read_dictionary=[name for name in columns if name in self._dictionary],
                 page_checksum_verification=True,  # where the writer left checksums; without them damage can pass
-                pre_buffer=is_url(self.name),  # few large requests instead of many small ones
+                # Of a file a little at a time, or a whole row group lies in memory beside what is made of it; of a URL
+                # few large requests instead of many small ones.
+                buffer_size=0 if is_url(self.name) else _BUFFER_BYTES,
+                pre_buffer=is_url(self.name),
             )
         with file:
             found = file.iter_batches(batch_rows, row_groups=[piece], columns=columns, use_threads=False)

@@ -165,6 +165,10 @@ class DistributionState(State):
             numbers.join(self.numbers, places)
             self.numbers = numbers
         moved = self.table.remove(groups)
+        if self.num_groups == 1 and not self._is_text:
+            # The kernels of one group; what came once each needs no counts.
+            self._sketch(moved.values, moved.counts if (moved.counts != 1).any() else None, None, None)
+            return
         self._sketch(moved.values, moved.counts, moved.groups, self.positions())
 
     def join(self, other: DistributionState, groups: Groups) -> None:

@@ -45,7 +45,7 @@ class Statistics(Shown):
     ----------
     folds : tuple of Distribution
         One a column, in column order.
-    parts : dict of (span, split) to tuple of State
+    parts : dict of (span, split) to sequence of State
         One state of one group for each of the folds, then for each of the companions.
     slices_by_columns : dict of tuple of str to Slices
         The cuts asked for, over all rows.
@@ -70,7 +70,7 @@ class Statistics(Shown):
     kind: ClassVar[str] = "statistics"
 
     folds: tuple[Distribution, ...]
-    parts: dict[PartName, tuple[State, ...]]
+    parts: Mapping[PartName, Sequence[State]]
     slices_by_columns: dict[tuple[str, ...], Slices]
     roles: Roles = field(default_factory=Roles)
     companions: tuple[AnyDistribution, ...] = ()

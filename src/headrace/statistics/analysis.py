@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from headrace.dataset import Dataset
 from headrace.engine import Engine, LocalEngine
@@ -10,6 +10,7 @@ from headrace.errors import InvalidInput
 from headrace.fold import Distribution, Sample, State
 from headrace.kinds import PLAIN_KINDS
 from headrace.slicing import Written, parse_slices
+from headrace.statistics._packed import PackedStates
 from headrace.statistics._plan import AnyDistribution, Plan, plan_folds
 from headrace.statistics._slices import Slices
 from headrace.statistics._statistics import PartName, Statistics
@@ -18,7 +19,7 @@ from headrace.statistics.relations import MOST_COLUMNS, NUM_ROWS, Relations
 
 __all__ = ["analyze"]
 
-COLUMNS_AT_ONCE = 128
+COLUMNS_AT_ONCE = 96
 
 
 def analyze(
@@ -72,14 +73,23 @@ def analyze(
     plan = plan_folds(schema, weight=dataset.roles.weight)
     folds: tuple[AnyDistribution, ...] = (*plan.folds, *plan.companions)
     pieces = [part for split in dataset.split_names for part in dataset.parts(split)]
-    found: dict[PartName, list[State]] = {}
+    found: dict[PartName, PackedStates | list[State]] = {}
+    is_wide = len(folds) > COLUMNS_AT_ONCE
     # Some columns at a time, each read once: what a thread holds of 5,000 columns while it works would be gigabytes.
     for first in range(0, len(folds), COLUMNS_AT_ONCE):
-        for name, states in runner.fold_parts(folds[first : first + COLUMNS_AT_ONCE], dataset, pieces).items():
-            found.setdefault(name, []).extend(state.canonical() for state in states)
+        some = folds[first : first + COLUMNS_AT_ONCE]
+        for name, fresh in runner.fold_parts(some, dataset, pieces).items():
+            own = found.setdefault(name, PackedStates(()) if is_wide else [])
+            if isinstance(own, PackedStates):
+                own.extend(zip(some, fresh, strict=True))
+            else:
+                own.extend(state.canonical() for state in fresh)
     # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
     order = [(span.name, split) for span in dataset.spans for split in dataset.split_names]
-    parts: dict[PartName, list[State]] = {name: found.get(name) or [fold.create(1) for fold in folds] for name in order}
+    parts: dict[PartName, Sequence[State]] = {}
+    for name in order:
+        states = found.get(name) or [fold.create(1) for fold in folds]
+        parts[name] = states if isinstance(states, PackedStates) else tuple(states)
     cuts: dict[tuple[str, ...], Slices] = {}
     if specs:
         through = Cut(derived) if derived else None
@@ -87,8 +97,7 @@ def analyze(
         for spec, grouped in zip(specs, answers, strict=True):
             cuts[spec.columns] = Slices(spec.columns, grouped.keys, tuple(grouped.states))
     found_relations = _relations(dataset, plan, runner) if relations else None
-    whole = {name: tuple(states) for name, states in parts.items()}
-    return Statistics(plan.folds, whole, cuts, dataset.roles, plan.companions, found_relations)
+    return Statistics(plan.folds, parts, cuts, dataset.roles, plan.companions, found_relations)
 
 
 def _relations(dataset: Dataset, plan: Plan, engine: Engine) -> Relations:

@@ -98,10 +98,11 @@ class Beside:
         span: str,
         *,
         within: Values = (),
+        min_rows: int = MIN_ROWS,
     ) -> dict[str, dict[tuple[str, ...], Cells]]:
         """feature -> slicing columns -> their values -> Cell, for slices that the new span and an earlier one have.
 
-        Slices of fewer than `MIN_ROWS` rows in the new span are left out: nothing can be said of them. `within` keeps
+        Slices of fewer than `min_rows` rows in the new span are left out: nothing can be said of them. `within` keeps
         only slices whose values start so. Cost: one pass over the new span and, the first time, over all before; none
         where the states are kept.
         """
@@ -117,7 +118,7 @@ class Beside:
                 values: Cell(history, groups.profile(values))
                 for values in groups.places
                 if values[: len(within)] == within
-                and groups.num_rows(values) >= MIN_ROWS
+                and groups.num_rows(values) >= min_rows
                 and (history := tuple(one.profile(values) for one in earlier if values in one.places))
             }
         return answer

@@ -185,6 +185,16 @@ class Profile:
         """The rows whose value is kept."""
         return Profile(self.kind, int(self.counts[kept].sum()), 0, self.values[kept], self.counts[kept], self.is_exact)
 
+    def without(self, part: Profile) -> Profile | None:
+        """These rows but for some of them; None where not all values are known."""
+        if not self.is_exact or not part.is_exact or self.kind == "text":
+            return None
+        counts = self.counts.copy()
+        np.subtract.at(counts, np.searchsorted(self.values, part.values), part.counts)
+        left = counts > 0
+        rows, missing = self.num_rows - part.num_rows, self.num_missing - part.num_missing
+        return Profile(self.kind, rows, missing, self.values[left], counts[left])
+
     def mapped(self, values: Values) -> Profile:
         """The same rows with other values: `values[i]` in place of the i-th."""
         distinct, places = np.unique(values, return_inverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -23,6 +23,7 @@ TIMES_NATURAL = 4.0
 MAX_CELLS = 6
 COVERED = 0.85
 NEARLY_ALL = 0.8
+DENSER = 1.15  # times as many of a slice's rows as of all, or it is no better explanation than all
 MOVED_ON = 0.95
 
 Key = tuple[tuple[str, Any], ...]
@@ -60,9 +61,7 @@ class Fault:
     num_rows: int
 
 
-def look(
-    cell: Cell, slices: Mapping[str, Cells], *, inside: Key = (), everywhere: Profile | None = None
-) -> list[Fault]:
+def look(cell: Cell, slices: Mapping[str, Cells], *, inside: Key = (), whole: Cell | None = None) -> list[Fault]:
     """The faults of one feature: at most one kind of nulls and one of values, for the smallest slices explaining it.
 
     Parameters
@@ -73,24 +72,62 @@ def look(
         Its parts by each slicing column, under one-tuples of values.
     inside : Key
         The slice that is looked into.
-    everywhere : Profile, optional
-        The feature in all earlier rows; by default the cell's own.
+    whole : Cell, optional
+        The feature in all rows; by default the cell is.
     """
-    everywhere = cell.before if everywhere is None else everywhere
+    everywhere = cell.before if whole is None else whole.before
     is_moving = moves_on(cell.history)
     marks: dict[str, dict[str, list[Fault]]] = {}
-    for fault in _faults(cell, inside, everywhere, is_moving):
+    for fault in _faults(cell, inside, everywhere, is_moving, around=whole):
         marks.setdefault(fault.code, {})[""] = [fault]
     for column, cells in slices.items():
-        for values, part in cells.items():
+
+        def judge(values: tuple[Any, ...], around: Cell, column: str = column, cells: Cells = cells) -> list[Fault]:
             key = tuple(sorted((*inside, (column, values[-1])), key=lambda pair: pair[0]))
-            for fault in _faults(part, key, everywhere, is_moving, _fell(part, cell)):
-                marks.setdefault(fault.code, {}).setdefault(column, []).append(fault)
+            return _faults(cells[values], key, everywhere, is_moving, _fell(cells[values], cell), around)
+
+        found = {values: judge(values, whole or cell) for values in cells}
+        for fault in _beside_the_strongest(found, cells, whole or cell, judge):
+            marks.setdefault(fault.code, {}).setdefault(column, []).append(fault)
     explained = {code: explain(found, cell.after.num_rows) for code, found in marks.items()}
     answer = list(explained.pop("nulls", ([], 0.0))[0])
     if explained:
         answer += max(explained.values(), key=lambda one: one[1])[0]
     return answer
+
+
+def _beside_the_strongest(
+    found: Mapping[tuple[Any, ...], list[Fault]],
+    cells: Cells,
+    around: Cell,
+    judge: Callable[[tuple[Any, ...], Cell], list[Fault]],
+) -> list[Fault]:
+    """All faults, but slices held against the others are judged again without the one that is farthest off: beside it
+    those that stayed look as if they had moved the other way.
+    """
+    pairs = [(fault, values) for values, some in found.items() for fault in some]
+    codes = {fault.code for fault, _ in pairs if fault.sign.is_measured}
+    alike = [pair for pair in pairs if pair[0].code in codes]
+    if len(alike) < 2:
+        return [fault for fault, _ in pairs]
+    # One that history alone tells of needs no others to be believed.
+    first = max(alike, key=lambda pair: (not pair[0].sign.is_measured, pair[0].sign.strength))[1]
+    rest = _rest(around, cells[first])
+    answer: list[Fault] = []
+    for values, some in found.items():
+        if values != first and any(fault.sign.is_measured for fault in some):
+            some = judge(values, rest) if rest is not None else []
+        answer += some
+    return answer
+
+
+def _rest(around: Cell, part: Cell) -> Cell | None:
+    """The rows around a slice; None where they are not known span by span."""
+    if len(around.history) != len(part.history):
+        return None
+    pairs = zip((*around.history, around.after), (*part.history, part.after), strict=True)
+    rest = [one for whole, some in pairs if (one := whole.without(some)) is not None]
+    return Cell(tuple(rest[:-1]), rest[-1]) if len(rest) == len(part.history) + 1 else None
 
 
 def marks(code: str, cell: Cell, everywhere: Profile, is_all: bool) -> bool:
@@ -117,13 +154,15 @@ def _fell(part: Cell, whole: Cell) -> float:
     return max(0.0, 1 - now / was) if was else 0.0
 
 
-def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool, fell: float = 1.0) -> list[Fault]:
+def _faults(
+    cell: Cell, key: Key, everywhere: Profile, is_moving: bool, fell: float = 1.0, around: Cell | None = None
+) -> list[Fault]:
     """What marks this cell beyond nature: signs of rank 0, and the first of the others."""
     after = cell.after
     history = [profile for profile in cell.history if profile.num_rows]
     if after.num_rows < MIN_ROWS or sum(one.num_rows for one in history) < MIN_ROWS:
         return []
-    change = replace(_change(history, cell.before, after, everywhere, not key), fell=fell)
+    change = replace(_change(history, cell.before, after, everywhere, not key), fell=fell, around=around)
     found: list[Fault] = []
     for signature in _signatures():
         if signature.rank and (is_moving or any(fault.code != "nulls" for fault in found)):
@@ -134,7 +173,7 @@ def _faults(cell: Cell, key: Key, everywhere: Profile, is_moving: bool, fell: fl
         num_moved = round(sign.rate * (after.num_rows if sign.touches == "nulls" else after.num_present))
         if num_moved < MIN_MOVED:
             continue
-        natural = _natural(signature, history, everywhere, not key)
+        natural = 0.0 if sign.is_measured else _natural(signature, history, everywhere, not key)
         if natural is not None and sign.strength < TIMES_NATURAL * natural:
             continue
         is_sure = natural is not None or sign.is_plain
@@ -184,11 +223,14 @@ def explain(found: Mapping[str, list[Fault]], num_rows: int) -> tuple[list[Fault
     `found` has the faults by slicing column, under "" that of all rows.
     """
     moved = {column: sum(fault.num_moved for fault in faults) for column, faults in found.items()}
+    in_all = sum(fault.num_rows for fault in found.get("", ()))
+    rate = moved.get("", 0) / in_all if in_all else 0.0
     choices = []
     for column, faults in found.items():
         rows = sum(fault.num_rows for fault in faults)
         is_everywhere = column != "" and (rows > NEARLY_ALL * num_rows or len(faults) > MAX_CELLS)
-        if moved[column] >= COVERED * max(moved.values()) and not (is_everywhere and "" in found):
+        is_denser = column == "" or moved[column] >= DENSER * rate * rows
+        if is_denser and moved[column] >= COVERED * max(moved.values()) and not (is_everywhere and "" in found):
             choices.append((rows, len(faults), column))
     rows, _, column = min(choices, default=(num_rows, 0, ""))
     return found[column], moved[column] ** 2 / max(1, rows)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from headrace.validation._cells import Cell
 from headrace.validation._distances import gap, gap_noise, wasserstein
 from headrace.validation._profile import Profile, Values
 
@@ -48,6 +49,8 @@ class Change:
         Whether these are all rows, not a slice.
     fell : float
         Of the rows that a slice was to have, by its share before, those that it lacks, 0..1; 1 where nothing is known.
+    around : Cell or None
+        The rows that a slice is cut from; None for all rows, and where earlier spans are compared with each other.
     """
 
     history: tuple[Profile, ...]
@@ -58,6 +61,7 @@ class Change:
     walk: tuple[Profile, ...]
     is_all: bool
     fell: float = 1.0
+    around: Cell | None = None
 
     @functools.cached_property
     def gap(self) -> float:
@@ -77,6 +81,21 @@ class Change:
     def is_leap(self) -> bool:
         """Whether numbers moved much farther than from any earlier span to the next: seasons walk, faults leap."""
         return self.step is None or wasserstein(self.latest, self.after) >= LEAP * self.step
+
+    @functools.cached_property
+    def others(self) -> tuple[tuple[Profile, ...], Profile] | None:
+        """The rows outside of a slice: in each span of `history`, and in the new one. What moves them too is a season.
+
+        None in all rows, where a side has few rows, and where columns have more values than are counted.
+        """
+        if self.around is None or len(self.around.history) != len(self.history) or len(self.history) < 3:
+            return None
+        pairs = zip((*self.around.history, self.around.after), (*self.history, self.after), strict=True)
+        rest = [whole.without(part) for whole, part in pairs]
+        known = [one for one in rest if one is not None and one.num_present >= FEW]
+        if len(known) < len(rest) or min(one.num_present for one in (*self.history, self.after)) < FEW:
+            return None
+        return tuple(known[:-1]), known[-1]
 
     def usual_rise(self, *, is_news: bool) -> float:
         """The most by which one value's share in an earlier span was above its share in the others.
@@ -130,6 +149,8 @@ class Sign:
     size : float
         How far it goes, in the signature's own unit: what is usual is measured in rate times size, so that a
         mark far beyond the usual one stands out though both touch all rows.
+    is_measured : bool
+        Whether it was held against what is usual already, because it is a mark of a slice among the others.
     """
 
     rate: float
@@ -144,6 +165,7 @@ class Sign:
     touches: Literal["nulls", "values", "listed", "none"] = "values"
     listed: Values | None = None
     size: float = 1.0
+    is_measured: bool = False
 
     @property
     def strength(self) -> float:

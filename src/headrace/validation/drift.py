@@ -156,7 +156,7 @@ class _Judged:
         for name in self.new:
             self.measured[name] = [one for one in self.measured[name] if one.measure == "nulls"]
         suspects = [name for name in cells if _is_suspect(cells[name], self.measured[name])]
-        self.columns = self._slicing(unusable) if suspects else []
+        self.columns = self._slicing(unusable)
         # Where most columns are read by slice, all are: then the next span finds every state of this one kept.
         read = list(cells) if 2 * len(suspects) > len(cells) else suspects
         by_slice = beside.by_slice([self._fold(name) for name in read], [(one,) for one in self.columns], span)
@@ -241,7 +241,7 @@ class _Judged:
         found = self.beside.by_slice([self._fold(name)], pairs, self.span, within=(value,))[name]
         inner = {other: cells for (_, other), cells in found.items()}
         cell = self.slices[name][column][value,]
-        faults = look(cell, inner, inside=fault.key, everywhere=self.whole[name].before)
+        faults = look(cell, inner, inside=fault.key, whole=self.whole[name])
         return [one for one in faults if one.code == fault.code and len(one.key) > 1]
 
     def _insufficient(self) -> list[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.validation._distances import share_noise
+from headrace.validation._profile import Profile
 from headrace.validation._signature import Change, Sign, Signature, plain
 
 __all__ = ["Flipped"]
@@ -47,6 +48,9 @@ class Flipped(Signature):
 
 def _in_part(change: Change, was: float, now: float) -> Sign | None:
     """Where a good part of the rows is turned round, shares lie between: far from all that earlier spans show."""
+    among = _among_others(change, now)
+    if among is not None:
+        return among
     rate = (now - was) / (1 - 2 * was) if abs(was - 0.5) >= 0.1 else 0.0
     if len(change.history) < 3 or not MIN_PART <= rate <= 1.2 or abs(now - was) < TIMES_SPREAD * _spread(change):
         return None
@@ -54,17 +58,47 @@ def _in_part(change: Change, was: float, now: float) -> Sign | None:
     counts = int(before.counts[1]), before.num_present, int(after.counts[1]), after.num_present
     if abs(now - was) <= share_noise(*counts, RARELY):
         return None
-    second = _word(before.values[1], before.kind)
+    return _partly(change, was, now, rate)
+
+
+def _partly(change: Change, was: float, now: float, rate: float, *, is_measured: bool = False) -> Sign:
+    second = _word(change.before.values[1], change.before.kind)
     return Sign(
         abs(now - was),
         rate,
         f"{second} in {100 * was:.3g} % -> {100 * now:.3g} % of rows, as if the two values had changed places in "
-        f"{100 * min(1.0, rate):.2g} %",
+        f"{100 * min(1.0, rate):.0f} %",
         is_plain=False,
         hint="the other way round in a part of them?",
         before=was,
         after=now,
+        is_measured=is_measured,
     )
+
+
+def _among_others(change: Change, now: float) -> Sign | None:
+    """A slice turned round while the rows around it are not: seasons move both, and slices keep their distance."""
+    if change.others is None:
+        return None
+    rest_before, rest_after = change.others
+    second = change.before.values[1]
+
+    def share(one: Profile) -> float:
+        return float(one.shares[one.values == second].sum())
+
+    apart = [share(one) - share(rest) for one, rest in zip(change.history, rest_before, strict=True)]
+    usual = sum(apart) / len(apart)
+    would = min(1.0, max(0.0, share(rest_after) + usual))
+    if abs(would - 0.5) < 0.1:
+        return None
+    rate = (now - would) / (1 - 2 * would)
+    spread = max(abs(one - usual) for one in apart)
+    before, after = change.before, change.after
+    # As many rows as there were may tell how sure the share is that it would have.
+    counts = round(would * before.num_present), before.num_present, int(after.counts[1]), after.num_present
+    if not MIN_PART <= rate <= 1.2 or abs(now - would) < max(TIMES_SPREAD * spread, share_noise(*counts, RARELY)):
+        return None
+    return _partly(change, would, now, rate, is_measured=True)
 
 
 def _spread(change: Change) -> float:

@@ -39,8 +39,7 @@ class Mixture(SpanSignature):
         candidates = [
             name
             for name in change.columns
-            if _has_moved(change.whole[name])
-            and not any(one.sign.is_plain or one.code == "missing" for one in change.faults.get(name, ()))
+            if _has_moved(change.whole[name]) and not any(_is_own(one) for one in change.faults.get(name, ()))
         ]
         measured = {name: distances(cell.before, cell.after, RATE) for name, cell in change.whole.items()}
         follows = {
@@ -61,6 +60,11 @@ class Mixture(SpanSignature):
         if name == found.feature:
             return fault.sign.is_plain and fault.code != "nulls"
         return any(column == found.feature for column, _ in fault.key)
+
+
+def _is_own(fault: Fault) -> bool:
+    """Whether other shares cannot be what a column shows: a plain mark, or one that its slices do not share."""
+    return fault.sign.is_plain or fault.sign.is_measured or fault.code == "missing"
 
 
 def _has_moved(cell: Cell) -> bool:

@@ -16,6 +16,8 @@ MIN_SHARE = 0.15
 MANY = 100
 TOWER = 0.25
 TIMES_NEXT = 8.0
+FREQUENT = 0.15  # a value that was met often enough may tower too, but then far higher
+TWO_TOWERS = 0.4
 PLACEHOLDERS = frozenset({"", "-", "?", "0", "n/a", "N/A", "NA", "na", "nan", "NaN", "null", "NULL", "None", "none"})
 PLACEHOLDERS |= {"unknown", "Unknown", "UNKNOWN", "missing", "#N/A"}
 
@@ -50,6 +52,7 @@ class Stuck(Signature):
         is_filled = (is_foreign and _rest_is_as_before(change, value, 0.5)) or (
             was < RARE and has_many and (_rest_is_as_before(change, value, 0.15) or _towers(after, rise))
         )
+        is_filled = is_filled or (was < FREQUENT and has_many and rise >= TWO_TOWERS and _towers(after, rise))
         if not is_filled and (now < NEARLY_ALL or now <= most + 0.1 * (1 - most)):
             return None
         held = round(was * before.num_present)
