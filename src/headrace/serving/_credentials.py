@@ -1,4 +1,4 @@
-"""Admission: who a request is from, and what of a server they may ask. Deny by default, in one place for all protocols.
+"""Credentials: who a request is from, and what of a server they may ask. Deny by default, in one place for all protocols.
 
 Whoever sends the secret of HEADRACE_TOKEN may ask everything; a token of the project (`headrace tokens add shop --role
 client --ask late`) the endpoints it names. A protocol is handed a view of the server in which others are not there, so
