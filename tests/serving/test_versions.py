@@ -1,5 +1,6 @@
 """Several versions at once: which answer beside the one served, by number and by label; new comes before old."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -108,21 +109,19 @@ def test_commands(home, pushed):
     """`headrace endpoints keep` and `label` say what they did."""
     pushed.push(home, 2)
 
+    environment = {**os.environ, "HEADRACE_HOME": str(home)}
+
     def run(*arguments):
         command = [sys.executable, "-m", "headrace.cli", "endpoints", *arguments]
-        done = subprocess.run(command, cwd=home.parent, env={**ENVIRONMENT, "HEADRACE_HOME": str(home)}, **PIPES)
+        done = subprocess.run(command, cwd=home.parent, env=environment, capture_output=True, text=True)
         return done.returncode, done.stderr.strip()
 
-    assert run("keep", "late", "--last", "2") == (0, "headrace: endpoint late: versions 2, 1 answer by number")
+    assert run("keep", "late", "--last", "2") == (0, "endpoint late: versions 2, 1 answer by number")
     code, said = run("label", "late", "canary", "1", "--because", "a try")
     assert code == 0 and "label canary moves to version 1" in said
     assert run("label", "late", "canary")[0] == 2
     code, said = run("label", "late", "canary", "9")
     assert code == 2 and "'9'" in said
-
-
-ENVIRONMENT = {name: value for name, value in __import__("os").environ.items() if not name.startswith("HEADRACE_")}
-PIPES = {"capture_output": True, "text": True, "timeout": 120}
 
 
 def fact(version):

@@ -62,7 +62,7 @@ class Beside:
         before = serving.labels.get(endpoint, {})
         labels = {}
         for label, version in self._labels.get(endpoint, {}).items():
-            found = version if version in there else before.get(label)
+            found = version if version in there else before.get(label, version)
             if found in there:
                 labels[label] = found
         refused = {

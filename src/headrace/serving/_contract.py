@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from typing import Protocol as Protocol_
 
 from headrace.access import Person
-from headrace.serving._admission import EVERYBODY
+from headrace.serving._credentials import EVERYBODY
 from headrace.serving.core import Serving
 
 __all__ = ["Answer", "Headers", "Listener", "Protocol", "Request"]
@@ -96,7 +96,7 @@ class Listener(ABC):
 
     It is made with the worker's door, `host`, `port`, `body_bytes` and `tls` (the files of certificate, key and
     clients' authority, or None), answers on threads of its own, and lets nobody call a method, but those that say
-    whether it is alive and ready, whom the door's `admission` does not admit.
+    whether it is alive and ready, whom the door's `credentials` does not admit.
     """
 
     @abstractmethod

@@ -36,8 +36,8 @@ import orjson
 
 from headrace.errors import InvalidInput, NotAccepted, UnknownName
 from headrace.lookup import find, names
-from headrace.serving._admission import EVERYBODY, Admission, Forbidden, view_of
 from headrace.serving._contract import Answer, Protocol, Request
+from headrace.serving._credentials import EVERYBODY, Credentials, Forbidden, view_of
 from headrace.serving._patience import Overdue, Patience
 from headrace.serving.compression import CODINGS, compress, inflate, wanted_coding
 from headrace.serving.core import Serving
@@ -107,7 +107,7 @@ class Door:
     ) -> None:
         self.serving = serving
         self._body_bytes, self._hosts = body_bytes, hosts
-        self.admission = Admission(token, home)
+        self.credentials = Credentials(token, home)
         self.patience = Patience(timeout_s)
         self._known_hosts: set[str] = set()
         if protocols is None:
@@ -132,7 +132,7 @@ class Door:
             announced = headers.get("content-length")
             answer: Any = self._refuse(scope, headers, path)
             if answer is None:
-                person = self.admission.admit(headers.get("authorization"))
+                person = self.credentials.admit(headers.get("authorization"))
                 request = Request(method, path, b"", started_ns, headers, person or EVERYBODY)
                 answer = _UNKNOWN if person is None else self._route(request)
             if answer is None:

@@ -151,7 +151,7 @@ def test_the_other_methods(caller):
             "shared_memory_region",
         ),
         (lambda r: setattr(r, "model_name", "lat"), "NOT_FOUND", "did you mean 'late'"),
-        (lambda r: setattr(r, "model_version", "7"), "NOT_FOUND", "named '7'; there are: 1"),
+        (lambda r: setattr(r, "model_version", "7"), "NOT_FOUND", "no version named '7'"),
         (lambda r: setattr(r, "model_name", "broken"), "UNAVAILABLE", "another host"),
         (lambda r: r.raw_input_contents.append(b"x" * BODY_BYTES), "RESOURCE_EXHAUSTED", "arger than max"),
     ],

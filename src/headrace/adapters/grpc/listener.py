@@ -37,8 +37,8 @@ import grpc
 from headrace.adapters.grpc.inference import parse, parse_infer, read_infer, write_infer
 from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
 from headrace.errors import InvalidInput, NotAccepted, StoreError, UnknownName
-from headrace.serving._admission import EVERYBODY, Forbidden, view_of
 from headrace.serving._contract import Listener
+from headrace.serving._credentials import EVERYBODY, Forbidden, view_of
 from headrace.serving.answering import ask
 from headrace.serving.core import Served, Serving
 from headrace.serving.exchange import Asking, Reply
@@ -122,7 +122,7 @@ class Grpc(Listener):
         person = EVERYBODY
         if method not in _OPEN:
             given = next((value for key, value in metadata if key == "authorization"), None)
-            admitted = self._door.admission.admit(given if isinstance(given, str) else None)
+            admitted = self._door.credentials.admit(given if isinstance(given, str) else None)
             if admitted is None:
                 return grpc.unary_unary_rpc_method_handler(_deny)
             person = admitted

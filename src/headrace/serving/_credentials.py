@@ -1,4 +1,4 @@
-"""Admission: who a request is from, and what of a server they may ask. Deny by default, in one place for all protocols.
+"""Credentials: who a request is from, and what of a server they may ask: deny by default, in one place for all.
 
 Whoever sends the secret of HEADRACE_TOKEN may ask everything; a token of the project (`headrace tokens add shop --role
 client --ask late`) the endpoints it names. A protocol is handed a view of the server in which others are not there, so
@@ -19,7 +19,7 @@ from headrace.access.tokens import hash_of
 from headrace.errors import HeadraceError
 from headrace.serving.core import Served, Serving
 
-__all__ = ["EVERYBODY", "Admission", "Forbidden", "view_of"]
+__all__ = ["EVERYBODY", "Credentials", "Forbidden", "view_of"]
 
 # Whom nothing is kept from: where nothing is asked for, and whoever has the server's own secret.
 EVERYBODY = Person("everybody", "admin", asks=("*",))
@@ -31,7 +31,7 @@ class Forbidden(HeadraceError, PermissionError):
     """Somebody who is known asked for what their token is not for: HTTP 403."""
 
 
-class Admission:
+class Credentials:
     """Who comes with which secret.
 
     Parameters
