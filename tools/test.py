@@ -22,6 +22,7 @@ ENVIRONMENTS = (
     "bigquery",
     "local-bigquery",
     "bandit",
+    "schemathesis",
     "tfdv",
     "tft",
     "beam",
