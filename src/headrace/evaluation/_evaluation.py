@@ -56,6 +56,8 @@ class Evaluation(Results, Shown):
     weak_slices : tuple of WeakSlice, or None
         On which rows the model is worse than on the others, the costliest first; () where none is sure, None where
         nobody looked (`find_slices`).
+    has_intervals : bool
+        Whether values come with intervals where they can; False of one saved before there were any.
     champion_model : Model or None
         The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
@@ -73,6 +75,7 @@ class Evaluation(Results, Shown):
     baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
     champion_reason: str = ""
     weak_slices: tuple[WeakSlice, ...] | None = None
+    has_intervals: bool = True
     champion_model: Model | None = dataclasses.field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -83,7 +86,7 @@ class Evaluation(Results, Shown):
     def measurements(self) -> Measurements:
         """What rules judge."""
         champion = None if self.champion is None else self.champion.table
-        return Measurements(self.table, champion, self.baseline.table, self.champion_reason)
+        return Measurements(self.table, champion, self.baseline.table, self.champion_reason, self.has_intervals)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -188,6 +191,7 @@ class Evaluation(Results, Shown):
                 parts=plain["parts"],
                 champion=None if champion is None else Results(_read_cells(champion)),
                 champion_reason=plain.get("champion_reason", ""),
+                has_intervals=plain["format"] > 1,
                 weak_slices=read_slices(plain["weak_slices"]) if "weak_slices" in plain else None,
                 baseline=Results(_read_cells(plain["baseline"])),
             )
