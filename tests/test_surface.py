@@ -25,6 +25,7 @@ NAMES = [
     "Limits",
     "Model",
     "Schema",
+    "WeakSlices",
     "__version__",
     "analyze",
     "approval",

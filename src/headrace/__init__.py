@@ -26,6 +26,7 @@ _NAMES = {
     "Limits": "headrace.evaluation",
     "Model": "headrace.model",
     "Schema": "headrace.schema",
+    "WeakSlices": "headrace.evaluation",
     "analyze": _VERBS,
     "approval": _VERBS,
     "champion": _VERBS,

@@ -6,6 +6,7 @@ from headrace.client import Client as Client
 from headrace.dataset import Dataset as Dataset
 from headrace.errors import HeadraceError as HeadraceError
 from headrace.evaluation import Limits as Limits
+from headrace.evaluation import WeakSlices as WeakSlices
 from headrace.model import Model as Model
 from headrace.orchestration import each as each
 from headrace.orchestration import open_store as open_store

@@ -1,6 +1,7 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
 from headrace.evaluation._best_threshold import BestThreshold
+from headrace.evaluation._comparing import Comparison
 from headrace.evaluation._contract import (
     Metric,
     MetricResult,
@@ -16,9 +17,11 @@ from headrace.evaluation._gate import gate
 from headrace.evaluation._limits import Limits
 from headrace.evaluation._results import Results, SliceResults
 from headrace.evaluation._threshold import Confusion, ThresholdMetric
+from headrace.evaluation._weak_slices import WeakSlice, WeakSlices
 
 __all__ = [
     "BestThreshold",
+    "Comparison",
     "Confusion",
     "CurveMetric",
     "Evaluation",
@@ -29,6 +32,8 @@ __all__ = [
     "SliceResults",
     "SumMetric",
     "ThresholdMetric",
+    "WeakSlice",
+    "WeakSlices",
     "by_class",
     "evaluate",
     "evaluate_predictions",

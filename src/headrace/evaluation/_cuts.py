@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -60,10 +60,7 @@ class Cuts:
 
         def cut(spec: SliceSpec) -> tuple[pa.Table, Cut]:
             numbers = GroupTable(spec.columns)
-            kept = table.select(list(spec.columns))
-            found = (
-                [numbers.number(batch) for batch in kept.to_batches(max_chunksize=_BATCH_ROWS)] if spec.columns else []
-            )
+            found = [numbers.number(batch) for batch in _columns_of(spec, table)]
             keys, place, rows = numbers.finish()
             met = [place[one] for one in found if one is not None]
             empty = np.zeros(0 if spec.columns else table.num_rows, np.int32)
@@ -101,6 +98,19 @@ class Cuts:
 
         found = dict(zip(unique, self.each(run, unique), strict=True))
         return [[found[fold][number] for fold in folds] for number in range(len(self.cuts))]
+
+
+def _columns_of(spec: SliceSpec, table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The columns that a cut is made by, batch by batch; what the table does not have is derived."""
+    made = {one.name: one for one in spec.derived}
+    if not spec.columns:
+        return
+    read = dict.fromkeys(
+        name for column in spec.columns for name in (made[column].columns if column in made else (column,))
+    )
+    for batch in table.select(list(read)).to_batches(max_chunksize=_BATCH_ROWS):
+        arrays = [made[name].derive(batch) if name in made else batch.column(name) for name in spec.columns]
+        yield pa.RecordBatch.from_arrays(arrays, list(spec.columns))
 
 
 def _each(do: Callable[[Item], Answer], items: Iterable[Item], workers: int) -> list[Answer]:

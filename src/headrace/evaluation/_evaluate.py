@@ -16,18 +16,20 @@ from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
-from headrace.evaluation._measure import CONSTANT, measure, one_chunk, to_array
+from headrace.evaluation._measure import CONSTANT, judged_rows, measure, one_chunk, to_array
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
+from headrace.evaluation._weak_slices import WeakSlice, WeakSlices, find_weak_slices
 from headrace.fold import ROW_ID
 from headrace.model import Model
-from headrace.slicing import SliceSpec, parse_slices
+from headrace.slicing import SliceSpec, Written, parse_slices
 
 __all__ = ["evaluate", "evaluate_predictions"]
 
 _PREDICTION, _CHAMPION = "@prediction", "@champion"
 _OWN = (LABEL, _PREDICTION, _CHAMPION, CONSTANT, WEIGHT)
 
-Slices = Sequence[str | Sequence[str]]
+Slices = Sequence[Written]
+FindSlices = bool | Sequence[str] | WeakSlices
 
 
 def evaluate(
@@ -38,6 +40,7 @@ def evaluate(
     slices: Slices = (),
     champion: Model | None = None,
     allow_training_rows: bool = False,
+    find_slices: FindSlices = False,
     engine: Engine | None = None,
 ) -> Evaluation:
     """How good a model is on the rows of split `eval`, overall and on slices.
@@ -53,13 +56,17 @@ def evaluate(
         With a label. Rows without one are left out and counted in `num_dropped`.
     metrics : sequence of str or Metric
         Names ("roc_auc") or instances (`CostWeightedError(fp=1, fn=5)`).
-    slices : sequence of str or of sequences of str
-        Columns by whose values rows are sliced; a list of columns is their cross.
+    slices : sequence of str, mapping, or sequences of these
+        Columns by whose values rows are sliced; a list of columns is their cross. Ranges of a number
+        (`{"distance": [500, 1000]}`) and conditions (`"dep_delay > 60 and carrier == AA"`) may stand where columns do.
     champion : Model, optional
         Judged on the same rows, for rules that compare with it. One that does not take these rows, because a column
         has gone or is of another kind now, is left out, and `champion_reason` says why.
     allow_training_rows : bool
         Whether rows the model was fitted on may be judged.
+    find_slices : bool, sequence of str, or WeakSlices
+        Whether to look for slices on which the model is worse than elsewhere: in every column, or in these. What is
+        found is in `weak_slices`.
     engine : Engine, optional
         Threads of this machine by default.
 
@@ -76,12 +83,14 @@ def evaluate(
         raise Misuse("the data set has no label", fix="name one: label='...'")
     chosen = make_metrics(metrics)
     specs = _specs(slices, dataset.column_names)
+    roles = dataset.roles
+    looking = _looking(find_slices, dataset.column_names, (label, roles.weight, *roles.key))
     split = None if dataset.split is None else "eval"
     parts = dataset.parts(split)
     digests = _judged_parts(dataset, parts)
     if not allow_training_rows:
         _refuse_training_rows(model, digests)
-    keep = tuple(dict.fromkeys(column for spec in specs for column in spec.columns))
+    keep = tuple(dict.fromkeys([*(name for spec in specs for name in _read(spec)), *(looking[1] if looking else ())]))
     engine = engine or LocalEngine()
     models = {_PREDICTION: model} | ({} if champion is None else {_CHAMPION: champion})
     champion_reason = ""
@@ -104,6 +113,7 @@ def evaluate(
         champion=champion,
         champion_reason=champion_reason,
         parts=digests,
+        looking=looking,
     )
 
 
@@ -115,6 +125,7 @@ def evaluate_predictions(
     weight: str | None = None,
     metrics: Sequence[str | Metric],
     slices: Slices = (),
+    find_slices: FindSlices = False,
     engine: Engine | None = None,
 ) -> Evaluation:
     """How good predictions made elsewhere are, overall and on slices.
@@ -128,7 +139,7 @@ def evaluate_predictions(
     label, prediction, weight : str
         Its columns: booleans, integers or floats. A row without a label is left out and counted; one without a
         prediction makes the metrics of its slices NaN.
-    metrics, slices, engine
+    metrics, slices, find_slices, engine
         As for `evaluate`.
 
     Returns
@@ -149,6 +160,7 @@ def evaluate_predictions(
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
+    looking = _looking(find_slices, table.column_names, (label, prediction, weight))
     labels = as_floats(one_chunk(table[label]), f"label {label!r}")
     is_labelled = ~np.isnan(labels)
     kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
@@ -158,16 +170,37 @@ def evaluate_predictions(
     columns = {LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
     if weight is not None:
         columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
-    columns.update({name: kept[name] for spec in specs for name in spec.columns})
+    columns.update({name: kept[name] for spec in specs for name in _read(spec)})
+    columns.update({name: kept[name] for name in (looking[1] if looking else ())})
     num_dropped = table.num_rows - kept.num_rows
-    return _finish(pa.table(columns), {}, chosen, specs, engine or LocalEngine(), num_dropped=num_dropped)
+    engine = engine or LocalEngine()
+    return _finish(pa.table(columns), {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking)
 
 
 def _specs(slices: Slices, column_names: Sequence[str]) -> list[SliceSpec]:
     for name in _OWN:
         if name in column_names:
             raise InvalidInput(f"a column is named {name!r}", fix="rename it: the name is reserved")
-    return [spec for spec in parse_slices(slices, column_names) if spec.columns]
+    return [spec for spec in parse_slices(slices, column_names, allow_derived=True) if spec.columns]
+
+
+def _read(spec: SliceSpec) -> list[str]:
+    """The columns of the data that a cut reads."""
+    made = {one.name: one.columns for one in spec.derived}
+    return [name for column in spec.columns for name in made.get(column, (column,))]
+
+
+def _looking(
+    asked: FindSlices, column_names: Sequence[str], apart: Sequence[str | None]
+) -> tuple[WeakSlices, tuple[str, ...]] | None:
+    """How to look for weak slices, and in which columns; None where nobody asked."""
+    if asked is False or asked is None:
+        return None
+    settings = asked if isinstance(asked, WeakSlices) else WeakSlices(() if asked is True else tuple(asked))
+    for name in settings.columns:
+        if name not in column_names:
+            raise UnknownName("column", name, column_names, where="find_slices")
+    return settings, settings.columns or tuple(name for name in column_names if name not in apart)
 
 
 def _judged_parts(dataset: Dataset, parts: Sequence[Part]) -> dict[str, str]:
@@ -208,11 +241,13 @@ def _finish(
     champion: Model | None = None,
     champion_reason: str = "",
     parts: Mapping[str, str] | None = None,
+    looking: tuple[WeakSlices, tuple[str, ...]] | None = None,
 ) -> Evaluation:
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
     weight = WEIGHT if WEIGHT in table.column_names else None
     judged = [_PREDICTION, *([_CHAMPION] if _CHAMPION in table.column_names else [])]
     found, baseline = measure(table, metrics, specs, LABEL, judged, engine, weight=weight, row_id=shown.get("row_id"))
+    weak = None if looking is None else _look(table, looking, weight, shown.get("row_id"))
     columns = [LABEL, *([weight] if weight else []), *judged]
     # In one chunk, so that the file's bytes do not tell how the rows came together.
     predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}}).combine_chunks()
@@ -229,7 +264,20 @@ def _finish(
         parts=parts or {},
         champion=found[1] if len(found) > 1 else None,
         baseline=baseline,
+        weak_slices=weak,
     )
+
+
+def _look(
+    table: pa.Table,
+    looking: tuple[WeakSlices, tuple[str, ...]],
+    weight: str | None,
+    row_id: pa.ChunkedArray | None,
+) -> tuple[WeakSlice, ...]:
+    rows = judged_rows(table, LABEL, [_PREDICTION], weight, row_id)
+    settings, names = looking
+    found = table.select(list(names))
+    return find_weak_slices(found, rows.label, rows.predictions[0], settings, weight=rows.weight, row_id=rows.row_id)
 
 
 def _describe(metric: Metric) -> dict[str, Any]:

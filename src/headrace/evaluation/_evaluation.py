@@ -14,7 +14,9 @@ from headrace import canonical, disk
 from headrace.dataset.digest import RowsDigest
 from headrace.errors import InvalidInput, StoreTooNew
 from headrace.evaluation._best_threshold import BestThreshold, best_threshold
+from headrace.evaluation._comparing import Comparison, compare_slices
 from headrace.evaluation._results import Results, SliceResults
+from headrace.evaluation._weak_slices import WeakSlice, plain_slices, read_slices
 from headrace.lookup import Shown
 from headrace.model import Model
 from headrace.rules import Measurements, Value
@@ -51,6 +53,11 @@ class Evaluation(Results, Shown):
         Why it is None though there is a champion: it does not take these rows.
     baseline : Results
         A constant, the mean label of all rows judged, on the same rows.
+    weak_slices : tuple of WeakSlice, or None
+        On which rows the model is worse than on the others, the costliest first; () where none is sure, None where
+        nobody looked (`find_slices`).
+    has_intervals : bool
+        Whether values come with intervals where they can; False of one saved before there were any.
     champion_model : Model or None
         The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
@@ -67,6 +74,8 @@ class Evaluation(Results, Shown):
     champion: Results | None = None
     baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
     champion_reason: str = ""
+    weak_slices: tuple[WeakSlice, ...] | None = None
+    has_intervals: bool = True
     champion_model: Model | None = dataclasses.field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -77,7 +86,7 @@ class Evaluation(Results, Shown):
     def measurements(self) -> Measurements:
         """What rules judge."""
         champion = None if self.champion is None else self.champion.table
-        return Measurements(self.table, champion, self.baseline.table, self.champion_reason)
+        return Measurements(self.table, champion, self.baseline.table, self.champion_reason, self.has_intervals)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -111,6 +120,20 @@ class Evaluation(Results, Shown):
         label, prediction = columns["label"], columns["prediction"]
         return best_threshold(label, prediction, columns.get("weight"), tp=-tp, fp=-fp, fn=-fn, tn=-tn)
 
+    def compare(self, metric: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Comparison:
+        """How a metric of one slice differs from that of another: `compare("brier", {"carrier": "AA"}, {})`.
+
+        Parameters
+        ----------
+        metric : str
+            Which.
+        left, right : dict of str to value
+            Slices of this evaluation, as `slice` takes them; {} is all rows.
+
+        Raises UnknownName for a slice or metric that is not there.
+        """
+        return compare_slices(metric, self.slice(left), self.slice(right))
+
     def to_plain(self) -> dict[str, Any]:
         """As plain data, predictions as their digest."""
         return {
@@ -126,6 +149,7 @@ class Evaluation(Results, Shown):
             "champion": None if self.champion is None else _plain_cells(self.champion.cells),
             "baseline": _plain_cells(self.baseline.cells),
             **({"champion_reason": self.champion_reason} if self.champion_reason else {}),
+            **({} if self.weak_slices is None else {"weak_slices": plain_slices(self.weak_slices)}),
         }
 
     @property
@@ -167,6 +191,8 @@ class Evaluation(Results, Shown):
                 parts=plain["parts"],
                 champion=None if champion is None else Results(_read_cells(champion)),
                 champion_reason=plain.get("champion_reason", ""),
+                has_intervals=plain["format"] > 1,
+                weak_slices=read_slices(plain["weak_slices"]) if "weak_slices" in plain else None,
                 baseline=Results(_read_cells(plain["baseline"])),
             )
         except FileNotFoundError as error:

@@ -21,7 +21,7 @@ from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
 
-__all__ = ["CONSTANT", "Columns", "measure", "one_chunk", "to_array"]
+__all__ = ["CONSTANT", "Columns", "judged_rows", "measure", "one_chunk", "to_array"]
 
 Floats = npt.NDArray[np.float64]
 Columns = Sequence[str]
@@ -53,7 +53,7 @@ def measure(
     fold, one for the baseline of metrics of other labels than 0 and 1, and one for the intervals.
     """
     cuts = [SliceSpec(()), *specs]
-    judged = _judged(table, label, predictions, weight, row_id)
+    judged = judged_rows(table, label, predictions, weight, row_id)
     rows = Cuts.of(table, cuts, judged, weight, engine)
     folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
     results = rows.fold(folds)
@@ -92,9 +92,11 @@ def measure(
     return [Results(tuple(found)) for found in cells[:-1]], Results(tuple(cells[-1]))
 
 
-def _judged(
+def judged_rows(
     table: pa.Table, label: str, predictions: Columns, weight: str | None, row_id: pa.ChunkedArray | None
 ) -> Judged:
+    """The rows of a table, as arrays."""
+
     def floats(name: str) -> Floats:
         return as_floats(one_chunk(table[name]), name) + 0.0
 

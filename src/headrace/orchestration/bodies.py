@@ -28,7 +28,7 @@ _READERS = ("analyze", "evaluate", "inspect", "train", "transform", "tune", "val
 
 def run_verb(name: str, arguments: dict[str, Any], context: Context) -> Done:
     """Run a verb's plain function and name what it gave."""
-    for parameter in ("trainer", "metrics", "limits", "metric", "searcher", "stopping"):
+    for parameter in ("trainer", "metrics", "find_slices", "limits", "metric", "searcher", "stopping"):
         if parameter in arguments:
             arguments[parameter] = real_objects(arguments[parameter])
     if name in _READERS and arguments.get("engine") is None:

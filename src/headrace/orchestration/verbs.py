@@ -156,7 +156,7 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
     is_known = not isinstance(values.get("trainer"), Handle)
     if verb.name == "train" and is_known and not getattr(values["trainer"], "shows_ranks", True):
         notes["workers"] = values.pop("workers")  # it cannot be seen in the result, so it is in no key
-    for name in ("pattern", "trainer", "metrics", "limits", "metric", "searcher", "stopping"):
+    for name in ("pattern", "trainer", "metrics", "find_slices", "limits", "metric", "searcher", "stopping"):
         if name in values:
             values[name] = plain_objects(values[name])
     if verb.name == "tune" and values["space"] is not None:
@@ -354,6 +354,7 @@ def evaluate(
     slices: Sequence[Any] = (),
     champion: Any = None,
     allow_training_rows: bool = False,
+    find_slices: Any = False,
     engine: Any = None,
 ) -> Any:
     """Measure a model on held-out rows, overall and by slice; see `headrace.evaluation.evaluate`."""
@@ -368,6 +369,7 @@ def evaluate_predictions(
     weight: str | None = None,
     metrics: Sequence[Any],
     slices: Sequence[Any] = (),
+    find_slices: Any = False,
     engine: Any = None,
 ) -> Any:
     """Measure predictions made elsewhere; see `headrace.evaluation.evaluate_predictions`."""

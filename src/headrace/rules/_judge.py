@@ -45,17 +45,21 @@ class Measurements:
         The best constant prediction on the same rows.
     champion_reason : str
         Why there is no champion here though one is served: it does not take rows of this shape.
+    has_intervals : bool, optional
+        Whether values come with intervals: one without is then not sure. By default whether any has one; where they
+        were looked for, that none has one (a single row, a single positive) means that none is sure.
     """
 
     values: Values
     champion: Values | None = None
     baseline: Values = field(default_factory=dict)
     champion_reason: str = ""
+    has_intervals: bool | None = None
 
-    @property
-    def has_intervals(self) -> bool:
-        """Whether values come with intervals; a value without one is then not sure."""
-        return any(value.std_error is not None for metrics in self.values.values() for value in metrics.values())
+    def __post_init__(self) -> None:
+        if self.has_intervals is None:
+            told = any(value.std_error is not None for found in self.values.values() for value in found.values())
+            object.__setattr__(self, "has_intervals", told)
 
     @property
     def without_champion(self) -> str:

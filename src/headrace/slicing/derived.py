@@ -28,6 +28,8 @@ _OPERATORS = {
     ">": pc.greater,
 }
 _TERM = re.compile(r"\s*(.+?)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*", re.DOTALL)
+_IS_NULL = re.compile(r"\s*(.+?)\s+is\s+null\s*", re.DOTALL)
+_AND = re.compile(r"\s+and\s+(?=(?:[^']*'[^']*')*[^']*$)")  # not within quotes
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,21 @@ class Condition:
     text : str
         As it was written: "dep_delay > 60 and carrier == AA".
     terms : tuple of (column, operator, value as JSON)
-        Operators are == != < <= > >=.
+        Operators are == != < <= > >=, and `is`, whose value is null.
     """
 
     text: str
     terms: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, terms: Sequence[tuple[str, str, str]]) -> Condition:
+        """The condition of these terms, written as `parse_condition` reads it.
+
+        >>> Condition.of([("carrier", "==", '"AA"'), ("hour", ">=", "5"), ("dest", "is", "null")]).text
+        'carrier == AA and hour >= 5 and dest is null'
+        """
+        written = [f"{column} {operator} {_written(json.loads(value))}" for column, operator, value in terms]
+        return cls(" and ".join(written), tuple(terms))
 
     @property
     def name(self) -> str:
@@ -124,6 +136,8 @@ class Condition:
 
     def _term(self, array: pa.Array, column: str, operator: str, value: Any) -> pa.Array:
         kind = kind_of(array.type)
+        if operator == "is":
+            return pc.is_null(canonical_array(array, name=column), nan_is_null=True)
         if kind == "null":
             return pa.nulls(len(array), pa.bool_())
         values = canonical_array(array, name=column)
@@ -161,21 +175,34 @@ def _moment(text: str) -> pa.Scalar:
 def parse_condition(text: str, column_names: Sequence[str] | None = None) -> Condition:
     """Read a condition: `carrier == AA and dep_delay >= 60`; texts may be quoted.
 
+    `column is null` is a term too: true where the value is missing, NaN included.
+
     Raises InvalidInput for what is none, UnknownName for a column that is not there.
 
     >>> parse_condition("dep_delay >= 60").terms
     (('dep_delay', '>=', '60'),)
     """
     terms = []
-    for part in re.split(r"\s+and\s+", text):
-        found = _TERM.fullmatch(part)
-        if found is None:
+    for part in _AND.split(text):
+        is_null, found = _IS_NULL.fullmatch(part), _TERM.fullmatch(part)
+        if is_null is not None:
+            column, operator, value = is_null.group(1), "is", None
+        elif found is not None:
+            column, operator, value = found.group(1), found.group(2), _value(found.group(3))
+        else:
             raise InvalidInput(f"slice {text!r}", expected="a column, or a condition such as 'dep_delay >= 60'")
-        column, operator, written = found.groups()
         if column_names is not None and column not in column_names:
             raise UnknownName("column", column, column_names, where=f"slice {text!r}")
-        terms.append((column, operator, json.dumps(_value(written))))
+        terms.append((column, operator, json.dumps(value)))
     return Condition(text, tuple(terms))
+
+
+def _written(value: Any) -> str:
+    """A value so that `_value` reads it as it is: texts in quotes where they could be taken for something else."""
+    if isinstance(value, str):
+        is_plain = re.fullmatch(r"[\w./:+-]+", value) and value != "null" and _value(value) == value
+        return value if is_plain else f"'{value}'"
+    return json.dumps(value)
 
 
 def _value(written: str) -> Any:

@@ -86,13 +86,17 @@ def _spec(parts: Sequence[Any], column_names: Sequence[str] | None, allow_derive
     columns: list[str] = []
     derived: list[Derived] = []
     for part in parts:
-        is_condition = isinstance(part, str) and part not in (column_names or ()) and set(part) & set("=<>")
+        is_condition = isinstance(part, str) and part not in (column_names or ()) and _is_condition(part)
         if allow_derived and (is_condition or not isinstance(part, str)):
             derived.append(parse_derived(part, column_names or ()))
             columns.append(derived[-1].name)
         else:
             columns.append(part)
     return SliceSpec(tuple(columns), tuple(derived))
+
+
+def _is_condition(text: str) -> bool:
+    return bool(set(text) & set("=<>")) or text.endswith(" is null")
 
 
 def slice_name(columns: Sequence[str], values: Sequence[Any]) -> str:

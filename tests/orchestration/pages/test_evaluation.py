@@ -55,6 +55,22 @@ def test_what_has_no_curves_has_none(labels):
     assert Scores.of(table) is None
 
 
+def test_weak_slices_are_told():
+    """What was found stands in words, with rows and what it costs; where nothing was, that is said."""
+    random = np.random.default_rng(0)
+    score, carrier = random.beta(1.2, 3.0, 4000), random.integers(0, 4, 4000)
+    label = (random.random(4000) < score).astype(float)
+    table = pa.table({"y": label, "p": np.where(carrier == 2, 1 - score, score).astype(np.float32), "carrier": carrier})
+    wanted = {"label": "y", "prediction": "p", "metrics": ["brier"]}
+    found = page("evaluation", hr.evaluate_predictions(table, **wanted, find_slices=True))
+    check_page(found)
+    assert "Weak slices" in found and "carrier 2" in found
+    assert "No slice is surely worse" in page(
+        "evaluation", hr.evaluate_predictions(table.slice(0, 100), **wanted, find_slices=True)
+    )
+    assert "Weak slices" not in page("evaluation", hr.evaluate_predictions(table, **wanted))
+
+
 def test_slices_are_sorted_worst_first_and_the_champion_is_named(nouns):
     """The headline compares with the champion; slices of one cut share a table, whose first row is the weakest."""
     evaluation = nouns["evaluation"]

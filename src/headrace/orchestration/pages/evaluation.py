@@ -10,6 +10,7 @@ from headrace.evaluation import Evaluation as Noun
 from headrace.evaluation import SliceResults
 from headrace.orchestration.pages._residuals import Residuals
 from headrace.orchestration.pages._scores import Scores
+from headrace.orchestration.pages._weak_slices import weak_section
 from headrace.report import (
     Cell,
     Column,
@@ -50,6 +51,8 @@ class Evaluation(Page):
             sections.append(
                 Section("Slices", body, "The weakest first. Click a heading for another order.", is_brief=True)
             )
+        if noun.weak_slices is not None:
+            sections.append(weak_section(noun.weak_slices))
         if not context.is_brief:
             sections[1:1] = _behind(noun)
             sections.append(Section("Made of", _made_of(noun, context)))
