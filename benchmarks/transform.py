@@ -1,20 +1,25 @@
 """Row `transform`: the demo's 12 features fitted and computed for a year of flights; and 1,000 features in one graph.
 
-Flights: from an Arrow table in memory to the matrix, analysis included, beside scikit-learn's transformers and Polars
-written by hand, whose values are held against ours. 1,000 features: traced, fitted in one pass, written as ONNX and
-opened, against the 10 seconds allowed; then one row of them, from a Python row to the matrix.
+Flights: from an Arrow table in memory to the matrix, analysis included, beside scikit-learn's transformers, TensorFlow
+Transform (where `.venvs/tft` is) and Polars written by hand, whose values are held against ours. `docs/why.md` says
+what made it quicker. 1,000 features: traced, fitted in one pass, written as ONNX and opened, against the 10 seconds
+allowed; then one row of them, from a Python row to the matrix.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from _lines import line, median_s, options
 
 CASE = "transform"
@@ -107,6 +112,23 @@ def by_polars(table: pa.Table) -> Any:
     )
 
 
+def by_tft(table: pa.Table) -> float | None:
+    """The same by TensorFlow Transform, once, where its environment is (requirements/tft.txt)."""
+    python = Path(__file__).parent.parent / ".venvs" / "tft" / "bin" / "python"
+    if not python.exists():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "flights.parquet"
+        pq.write_table(table, file, row_group_size=1 << 14)
+        command = [str(python), str(Path(__file__).with_name("_tft.py")), str(file)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        return None
+    found = json.loads(done.stdout)
+    assert found["rows"] == table.num_rows
+    return float(found["seconds"])
+
+
 def flights(tiny: bool, peers: bool) -> None:
     """Analysis and transform of the year."""
     from headrace.dataset import Dataset
@@ -136,6 +158,9 @@ def flights(tiny: bool, peers: bool) -> None:
     nulls = all((np.isnan(one) == np.isnan(two)).all() for one, two in pairs)
     note += f"; largest difference {differ:.1e}, nulls {'equal' if nulls else 'DIFFER'}"
     line(CASE, what, "s", mine, "Polars by hand", median_s(lambda: by_polars(table), runs=runs), note=note)
+    seconds = by_tft(table)
+    if seconds:
+        line(CASE, what, "s", mine, "TFX Transform", seconds, note="one run, imports not counted")
     if importlib.util.find_spec("pandas") and importlib.util.find_spec("sklearn"):
         line(CASE, what, "s", mine, "scikit-learn", median_s(lambda: by_scikit_learn(table), runs=min(runs, 2)))
 

@@ -8,7 +8,9 @@ table, else the folder asked about; a relative HEADRACE_HOME starts where the pe
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import json
 import os
 import tomllib
@@ -258,8 +260,7 @@ def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
         if not file.is_file():
             continue
         try:
-            with file.open("rb") as stream:
-                table = tomllib.load(stream)
+            table = _parsed(file.read_bytes())
         except OSError as error:
             raise InvalidInput(f"cannot be read: {error.strerror}", where=str(file)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -270,8 +271,14 @@ def _read_table(folder: Path) -> tuple[dict[str, Any], Path] | None:
             table = table.get("tool", {}).get("headrace")
             if table is None:
                 continue
-        return table, file
+        return copy.deepcopy(table), file
     return None
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: bytes) -> dict[str, Any]:
+    """TOML, parsed once while it stays what it is; not to be changed."""
+    return tomllib.loads(text.decode())
 
 
 def find_project(start: Path) -> Path:
