@@ -69,6 +69,7 @@ class DistributionState(State):
     def canonical(self) -> Self:
         """The one form of equal contents."""
         self._settle()
+        self.table.canonical()
         self.numbers.canonical()
         return self
 

@@ -243,8 +243,9 @@ class ValueTable(State):
         self.offsets, self.values, self.counts = reduce_entries(pending, self.num_groups)
 
     def canonical(self) -> Self:
-        """The one form of equal contents."""
+        """The one form of equal contents; counters go, which may be larger than what they counted."""
         self.compact()
+        self._window = self._dictionary = self._keys = None
         return self
 
     def of_group(self, group: int) -> tuple[Any, npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from headrace.errors import InvalidInput
 from headrace.fold import Distribution, Sample, State
 from headrace.kinds import PLAIN_KINDS
 from headrace.slicing import Written, parse_slices
-from headrace.statistics._packed import PackedStates
+from headrace.statistics._packed import PackedStates, give_back
 from headrace.statistics._plan import AnyDistribution, Plan, plan_folds
 from headrace.statistics._slices import Slices
 from headrace.statistics._statistics import PartName, Statistics
@@ -84,6 +84,8 @@ def analyze(
                 own.extend(zip(some, fresh, strict=True))
             else:
                 own.extend(state.canonical() for state in fresh)
+        if is_wide:
+            give_back()
     # Every span has its part for every split, rows or not, so that the parts do not depend on the data.
     order = [(span.name, split) for span in dataset.spans for split in dataset.split_names]
     parts: dict[PartName, Sequence[State]] = {}
