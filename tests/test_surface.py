@@ -42,6 +42,7 @@ NAMES = [
     "open_store",
     "ops",
     "pipeline",
+    "predict",
     "previous",
     "push",
     "step",

@@ -41,6 +41,7 @@ _NAMES = {
     "load_schema": _VERBS,
     "open_store": "headrace.orchestration",
     "pipeline": "headrace.orchestration",
+    "predict": _VERBS,
     "previous": _VERBS,
     "push": _VERBS,
     "step": "headrace.orchestration",

@@ -23,6 +23,7 @@ from headrace.orchestration.verbs import ingest as ingest
 from headrace.orchestration.verbs import inspect as inspect
 from headrace.orchestration.verbs import latest as latest
 from headrace.orchestration.verbs import load_schema as load_schema
+from headrace.orchestration.verbs import predict as predict
 from headrace.orchestration.verbs import previous as previous
 from headrace.orchestration.verbs import push as push
 from headrace.orchestration.verbs import train as train

@@ -91,7 +91,9 @@ def test_requests(command, home, pushed):
     assert set(found["rows"][0]["features"]) == set(pushed.model.feature_names)
     np.testing.assert_array_equal([row["prediction"] for row in found["rows"]], pushed.expected[50:100].tolist())
     code, out, _ = command("requests", "explain", "1-100")
-    assert code == 0 and "as it was answered" in out
+    assert code == 0 and "as it was answered" in out and "what each column adds (exact Shapley values)" in out
+    assert found["rows"][0]["explanation"] == pushed.model.explain(pushed.table.slice(50, 1)).to_plain()[0]
+    assert found["behind"] is None  # no run made it
     code, _, err = command("requests", "explain", bad["request_id"])
     assert code == 2 and "its values were not written down" in err
     code, _, err = command("requests", "show", "1-")

@@ -72,6 +72,13 @@ def test_values_json_has_no_word_for(client, pushed):
         assert np.float32(client.predict("late", asked).predictions) == expected[0], change
 
 
+def test_bulk_inference_says_what_the_server_says(client, pushed):
+    """`hr.predict` over a data set: the same bytes as over the wire."""
+    found = hr.predict(pushed.model, hr.Dataset.from_arrow(pushed.table, label="late")).to_arrow()
+    served = client.predict("late", pushed.table).predictions
+    assert found["prediction"].to_numpy().tobytes() == served["prediction"].to_numpy().tobytes()
+
+
 def test_endpoints(client):
     """What there is, and what its answer means."""
     (found,) = client.endpoints()

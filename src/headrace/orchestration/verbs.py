@@ -35,6 +35,7 @@ __all__ = [
     "inspect",
     "latest",
     "load_schema",
+    "predict",
     "previous",
     "push",
     "train",
@@ -339,6 +340,14 @@ def tune(
     engine: Any = None,
 ) -> Any:
     """Try a trainer with other values; `.best` is the trainer that did best; see `headrace.tuning.tune`."""
+
+
+@_verb("headrace.model.bulk:predict", {"predictions": "dataset"}, {"model": "model", "dataset": "dataset"})
+def predict(model: Any, dataset: Any, *, keep: Sequence[str] = ()) -> Any:
+    """What a model answers to every row of a data set, as a data set keyed as that one; see `headrace.model.bulk`.
+
+    The answers are those that a server gives, byte for byte. `keep` names columns that are passed on beside the key.
+    """
 
 
 @_verb(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from headrace.cli.project import opened
 from headrace.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
+    from headrace.orchestration.ancestry import Ancestry
     from headrace.store import Store
 
 __all__ = ["EXAMPLES", "add_arguments", "execute"]
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(listed)
     show = verbs.add_parser("show", help="one request: the values it came with, and its answer")
     explain = verbs.add_parser(
-        "explain", help="ask the version that answered again: the features it saw, and whether it says the same"
+        "explain", help="ask the version that answered again: every value on the way, why, and what is behind the model"
     )
     for verb in (show, explain):
         verb.add_argument("request", metavar="REQUEST", help=_REQUEST_HELP)
@@ -110,43 +112,74 @@ def _show(rows: list[dict[str, Any]], output: str) -> int:
 
 
 def _explain(store: Store, rows: list[dict[str, Any]], output: str) -> int:
-    from headrace.model import Model
-    from headrace.serving.asked import replay
+    from headrace.orchestration.answered import answered
 
     first = rows[0]
-    if not first["request_is_sampled"]:
-        raise InvalidInput(
-            f"request {first['request_id']} cannot be asked again: its values were not written down",
-            where=f"HTTP status {first['request_status']}",
-            expected="an answered request, with log_sample = 1",
-        )
-    if first["request_masked"]:
-        raise InvalidInput(
-            f"request {first['request_id']} cannot be asked again",
-            where=f"sensitive values are not kept: {first['request_masked']}",
-        )
-    model = store.load_artifact(first["request_model_digest"], Model)
-    found = replay(model, rows)
-    same = all(item["prediction"] == row["prediction"] for item, row in zip(found, rows, strict=True))
+    found = answered(store, rows)
+    code = 0 if found.is_same else 1
     if output == "json":
-        whole = {"request": first["request_id"], "endpoint": first["request_endpoint"], "same": same, "rows": found}
+        whole = {"request": first["request_id"], "endpoint": first["request_endpoint"], "same": found.is_same}
+        whole |= {"rows": list(found.rows), "behind": None if found.behind is None else found.behind.to_plain()}
         write_json({**whole, "version": first["request_version"], "model": first["request_model_digest"]})
-        return 0 if same else 1
+        return code
     what = f"{first['request_endpoint']} version {first['request_version']}"
     sys.stdout.write(f"request {first['request_id']} to {what}, model {first['request_model_digest'][:SHOWN]}\n")
-    for item, row in zip(found, rows, strict=True):
+    for item, row in zip(found.rows, rows, strict=True):
         sys.stdout.write(f"\nrow {row['request_row']}\n")
-        write_table(
-            [{"column": name, "value": _said(value)} for name, value in item["values"].items()], ["column", "value"]
-        )
-        sys.stdout.write("\n")
-        write_table(
-            [{"feature": name, "value": _said(value)} for name, value in item["features"].items()], ["feature", "value"]
-        )
+        _pairs("column", item["values"])
+        _pairs("on the way", item.get("steps", {}))
+        _pairs("feature", item["features"])
         said = "as it was answered" if item["prediction"] == row["prediction"] else f"answered was {row['prediction']}"
         sys.stdout.write(f"\nprediction {item['prediction']}: {said}\n")
-    return 0 if same else 1
+        _reason(item["explanation"])
+    if found.behind is not None:
+        _behind(found.behind)
+    return code
+
+
+def _pairs(word: str, values: Mapping[str, Any]) -> None:
+    if values:
+        sys.stdout.write("\n" if word != "column" else "")
+        write_table([{word: name, "value": _said(value)} for name, value in values.items()], [word, "value"])
+
+
+def _reason(told: Mapping[str, Any]) -> None:
+    """What each column adds, the largest first."""
+    how = "exact Shapley values" if told["method"] == "tree_shap" else "occlusion, which need not add up"
+    base, output = _said(told["base"]), _said(told[told["output"]])
+    sys.stdout.write(f"\n{told['output']} {output} = {base} and what each column adds ({how})\n")
+
+    def size(value: Any) -> float:
+        values = value if isinstance(value, list) else [value]
+        return float(sum(abs(one or 0.0) for one in values))
+
+    parts = sorted(told["contributions"].items(), key=lambda item: -size(item[1]))
+    write_table([{"column": name, "adds": _said(value)} for name, value in parts], ["column", "adds"])
+
+
+def _behind(behind: Ancestry) -> None:
+    """Where the model came from."""
+    parameters = ", ".join(f"{name}={value}" for name, value in behind.parameters.items())
+    sys.stdout.write(f"\nbehind it: run {behind.run_id} of {behind.pipeline}({parameters})\n")
+    rows = [
+        {
+            "step": step.step,
+            "made": ", ".join(f"{kind} {digest[:SHOWN]}" for kind, digest in step.outputs.values()),
+            "line": step.line,
+            "code": step.code[:40],
+        }
+        for step in behind.steps
+    ]
+    write_table(rows, ["step", "made", "line", "code"])
+    for span, path, digest in behind.files:
+        sys.stdout.write(f"rows of {span} from {path}, sha256 {digest[:SHOWN]}\n")
+    for path, digest in behind.sources.items():
+        sys.stdout.write(f"code of {path}, sha256 {digest[:SHOWN]}\n")
+    if behind.verdict:
+        sys.stdout.write(f"judged by evaluation {behind.evaluation[:SHOWN]}, verdict {behind.verdict[:SHOWN]}\n")
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
     return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
