@@ -1,10 +1,19 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
 from headrace.evaluation._best_threshold import BestThreshold
+from headrace.evaluation._classes import (
+    ClassDecisions,
+    ClassMetric,
+    class_f1,
+    class_precision,
+    class_recall,
+    is_met,
+)
 from headrace.evaluation._contract import (
     Metric,
     MetricResult,
     SumMetric,
+    fold_of,
     make_metrics,
     member_name,
     ratio,
@@ -19,6 +28,8 @@ from headrace.evaluation._threshold import Confusion, ThresholdMetric
 
 __all__ = [
     "BestThreshold",
+    "ClassDecisions",
+    "ClassMetric",
     "Confusion",
     "CurveMetric",
     "Evaluation",
@@ -30,9 +41,14 @@ __all__ = [
     "SumMetric",
     "ThresholdMetric",
     "by_class",
+    "class_f1",
+    "class_precision",
+    "class_recall",
     "evaluate",
     "evaluate_predictions",
+    "fold_of",
     "gate",
+    "is_met",
     "make_metrics",
     "member_name",
     "ratio",

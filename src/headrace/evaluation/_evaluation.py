@@ -51,6 +51,9 @@ class Evaluation(Results, Shown):
         Why it is None though there is a champion: it does not take these rows.
     baseline : Results
         A constant, the mean label of all rows judged, on the same rows.
+    classes : tuple of str or of int
+        Of a model of several classes, what it chooses from: `label` is a place in it (the number of classes for any
+        other value), `prediction` a list of a probability for each.
     champion_model : Model or None
         The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
@@ -67,6 +70,7 @@ class Evaluation(Results, Shown):
     champion: Results | None = None
     baseline: Results = dataclasses.field(default_factory=lambda: Results(()))
     champion_reason: str = ""
+    classes: tuple[str | int, ...] = ()
     champion_model: Model | None = dataclasses.field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -103,6 +107,8 @@ class Evaluation(Results, Shown):
 
         Source: `headrace.evaluation._best_threshold`.
         """
+        if self.classes:
+            raise InvalidInput("several classes have no threshold", where="best_threshold", expected="labels 0 and 1")
         columns = {
             name: np.asarray(self.predictions[name].combine_chunks().cast(pa.float64()), np.float64)
             for name in ("label", "prediction", "weight")
@@ -126,6 +132,7 @@ class Evaluation(Results, Shown):
             "champion": None if self.champion is None else _plain_cells(self.champion.cells),
             "baseline": _plain_cells(self.baseline.cells),
             **({"champion_reason": self.champion_reason} if self.champion_reason else {}),
+            **({"classes": list(self.classes)} if self.classes else {}),
         }
 
     @property
@@ -167,6 +174,7 @@ class Evaluation(Results, Shown):
                 parts=plain["parts"],
                 champion=None if champion is None else Results(_read_cells(champion)),
                 champion_reason=plain.get("champion_reason", ""),
+                classes=tuple(plain.get("classes", ())),
                 baseline=Results(_read_cells(plain["baseline"])),
             )
         except FileNotFoundError as error:

@@ -14,10 +14,11 @@ from headrace.dataset.rows import as_floats
 from headrace.engine import Engine
 from headrace.engine.grouping import GroupTable
 from headrace.errors import InvalidInput
-from headrace.evaluation._contract import Metric, MetricResult
+from headrace.evaluation._contract import Metric, MetricResult, fold_of
 from headrace.evaluation._results import Plain, Results, SliceResults
 from headrace.evaluation._spread import Judged, Spread, spread_of
-from headrace.fold import Rows
+from headrace.fold import ClassTotals, ClassTotalsResult, Rows
+from headrace.model.answers import read_column, to_column
 from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
@@ -47,19 +48,24 @@ def measure(
     *,
     weight: str | None = None,
     row_id: pa.ChunkedArray | None = None,
+    num_classes: int = 0,
 ) -> tuple[list[Results], Results]:
     """Every metric of every column of predictions, overall and by slice, and those of the baseline.
 
     All rows of the table have a label. One pass; one more for the baseline of metrics of other labels than 0 and 1;
-    then one over the arrays for the intervals.
+    then one over the arrays for the intervals. With `num_classes` predictions are lists of so many numbers, and the
+    baseline is what share of all rows each class has.
     """
-    folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
+    folds = [fold_of(metric, label, prediction, num_classes) for prediction in predictions for metric in metrics]
+    if num_classes:
+        folds.append(ClassTotals(label, predictions[0], num_classes))
     dataset = Dataset.from_arrow(table, weight=weight)
     cuts = [SliceSpec(()), *specs]
     grouped = engine.fold_by_key(folds, cuts, dataset, dataset.parts())
     judged = _judged(table, label, predictions, weight, row_id)
     cells: list[list[SliceResults]] = [[] for _ in range(len(predictions) + 1)]
-    share = mean = float("nan")
+    share: Any = float("nan")
+    mean: Any = float("nan")
     constants: dict[int, list[Any]] = {}
     with_constant: dict[bool, Judged] = {}
     for number, (cut, groups) in enumerate(zip(cuts, grouped, strict=True)):
@@ -68,6 +74,8 @@ def measure(
         of_model = list(zip(metrics, results[: len(metrics)], strict=True))
         if number == 0:
             share, mean = _mean(of_model, is_binary=True), _mean(of_model, is_binary=False)
+            if num_classes:
+                share = mean = _shares(results[-1])
             constants = _constants(table, metrics, specs, label, engine, weight, mean)
             with_constant = {
                 is_binary: judged.with_constant(share if is_binary else mean)
@@ -77,11 +85,16 @@ def measure(
         values: list[list[list[Value]]] = [[] for _ in cells]
         for index, metric in enumerate(metrics):
             by_model = [results[model * len(metrics) + index] for model in range(len(predictions))]
-            by_model.append(_of_constant(metric, by_model[0], share) if metric.is_binary else constants[index][number])
+            is_told = metric.is_binary and not num_classes  # by the weights of the two classes alone
+            by_model.append(_of_constant(metric, by_model[0], share) if is_told else constants[index][number])
             spread = spread_of(metric, with_constant[metric.is_binary], row_groups, by_model)
             for model, result in enumerate(by_model):
                 is_constant = model == len(predictions)
-                values[model].append(_values(metric, result, by_model[0], spread, model, is_constant=is_constant))
+                values[model].append(
+                    _values(
+                        metric, result, by_model[0], spread, model, is_constant=is_constant, is_class=num_classes > 0
+                    )
+                )
         for found, of_one in zip(cells, values, strict=True):
             found += _cells(names, metrics, of_one)
     return [Results(tuple(found)) for found in cells[:-1]], Results(tuple(cells[-1]))
@@ -98,7 +111,14 @@ def _judged(
         whole = one_chunk(row_id)  # by its buffer: to_numpy imports pandas where that is installed
         ids = np.frombuffer(whole.buffers()[1], np.uint64, count=whole.offset + len(whole))[whole.offset :]
     weights = None if weight is None else floats(weight)
-    return Judged(floats(label), tuple(floats(name) for name in predictions), weights, ids)
+    return Judged(floats(label), tuple(_numbers(table[name], name) for name in predictions), weights, ids)
+
+
+def _numbers(column: pa.ChunkedArray, name: str) -> Floats:
+    """Predictions as float64[num_rows], of several classes [num_rows, num_classes]."""
+    if pa.types.is_fixed_size_list(column.type):
+        return read_column(column).astype(np.float64) + 0.0
+    return as_floats(one_chunk(column), name) + 0.0
 
 
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -125,19 +145,23 @@ def _constants(
     label: str,
     engine: Engine,
     weight: str | None,
-    mean: float,
+    mean: Any,
 ) -> dict[int, list[Any]]:
     """What predicting the mean label for every row comes to, by place of the metric and set of slices.
 
-    Metrics of any label alone: how far a constant is from them, only the rows know.
+    Metrics of any label alone: how far a constant is from them, only the rows know. Of several classes all metrics, and
+    the constant is the classes' shares.
     """
-    chosen = {place: metric for place, metric in enumerate(metrics) if not metric.is_binary}
+    num_classes = np.size(mean) if np.ndim(mean) else 0
+    chosen = {place: metric for place, metric in enumerate(metrics) if num_classes or not metric.is_binary}
     if not chosen:
         return {}
     kept = [label, *([weight] if weight else []), *dict.fromkeys(name for spec in specs for name in spec.columns)]
-    rows = table.select(kept).append_column(CONSTANT, to_array(np.full(table.num_rows, mean)))
+    told = np.full((table.num_rows, num_classes), mean, np.float32) if num_classes else None
+    constant = to_array(np.full(table.num_rows, mean)) if told is None else to_column(told)
+    rows = table.select(kept).append_column(CONSTANT, constant)
     dataset = Dataset.from_arrow(rows, weight=weight)
-    folds = {place: metric.needs(label, CONSTANT) for place, metric in chosen.items()}
+    folds = {place: fold_of(metric, label, CONSTANT, num_classes) for place, metric in chosen.items()}
     found: dict[int, list[Any]] = {place: [] for place in chosen}
     for groups in engine.fold_by_key(list(folds.values()), [SliceSpec(()), *specs], dataset, dataset.parts()):
         for (place, fold), state in zip(folds.items(), groups.states, strict=True):
@@ -192,10 +216,18 @@ def _evaluate(metric: Metric, result: MetricResult) -> Floats:
 
 
 def _values(
-    metric: Metric, result: MetricResult, of_model: MetricResult, spread: Spread, place: int, *, is_constant: bool
+    metric: Metric,
+    result: MetricResult,
+    of_model: MetricResult,
+    spread: Spread,
+    place: int,
+    *,
+    is_constant: bool,
+    is_class: bool = False,
 ) -> list[Value]:
     """The metric of one model in every group; `place` is the model's in the spread, 0 that of the model judged."""
     last = len(spread.std_error) - 1
+    limits = metric.limits if metric.class_limits is None or not is_class else metric.class_limits
     made = []
     for index, value in enumerate(_evaluate(metric, result).tolist()):
         num_rows, num_invalid = int(of_model.num_rows[index]), int(result.num_invalid[index])
@@ -206,7 +238,7 @@ def _values(
                     num_rows,
                     std_error=float(spread.std_error[place][index]),
                     support=float(spread.support[place][index]),
-                    limits=metric.limits,
+                    limits=limits,
                     with_champion=float(spread.covariance[1][index]) if place == 0 and last > 1 else None,
                     with_baseline=float(spread.covariance[last][index]) if place == 0 else None,
                 )
@@ -222,6 +254,13 @@ def _values(
                 reason = "the weights sum to 0"
         made.append(Value(value, num_rows, reason=reason))
     return made
+
+
+def _shares(result: ClassTotalsResult) -> npt.NDArray[np.float32]:
+    """Of all rows the share that each class has, float32[num_classes]; rows of no class are left out."""
+    weights = result.labelled[0, :-1]
+    total = float(np.add.accumulate(weights)[-1])
+    return (weights / total if total > 0.0 else np.full(len(weights), np.nan)).astype(np.float32)
 
 
 def _mean(results: Sequence[tuple[Metric, MetricResult]], *, is_binary: bool) -> float:

@@ -106,7 +106,7 @@ def probe(
 
 def _range(model: Model, limits: Limits) -> tuple[float | None, float | None]:
     low, high = limits.min_prediction, limits.max_prediction
-    if model.signature.task == "binary":
+    if model.signature.task != "regression":
         low, high = 0.0 if low is None else low, 1.0 if high is None else high
     return low, high
 

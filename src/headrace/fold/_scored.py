@@ -10,7 +10,7 @@ import numpy.typing as npt
 from headrace.fold._column import read_column
 from headrace.fold._contract import Groups, Rows
 
-__all__ = ["WEIGHT_LIMIT", "Floats", "Scored", "read_scored"]
+__all__ = ["WEIGHT_LIMIT", "Floats", "Scored", "read_floats", "read_scored"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,7 +56,8 @@ class Scored:
         return Scored(self.label[keep], self.prediction[keep], weight, self.groups[keep], None, index)
 
 
-def _floats(rows: Rows, name: str) -> Floats:
+def read_floats(rows: Rows, name: str) -> Floats:
+    """A column of numbers as float64[num_rows], NaN where null; -0.0 is 0.0."""
     column = read_column(rows, name, "number", None)
     if column.values is None:
         return np.full(column.num_rows, np.nan)
@@ -72,7 +73,7 @@ def read_scored(rows: Rows, label: str, prediction: str, groups: Groups | None, 
     Raises UnknownName for a column that is not there, InvalidInput for one that holds no numbers.
     Cost: about 5 ns a row.
     """
-    labels, predictions, weights = _floats(rows, label), _floats(rows, prediction), rows.weight
+    labels, predictions, weights = read_floats(rows, label), read_floats(rows, prediction), rows.weight
     taken = np.zeros(len(labels), np.int32) if groups is None else groups
     keep = ~np.isnan(labels)
     if groups is not None:

@@ -156,6 +156,7 @@ def _described(served: Served) -> dict[str, Any]:
         "label": signature.label,
         "positive": signature.positive,
         "prediction": signature.meaning,
+        **({"classes": signature.classes} if signature.classes else {}),
         "columns": [
             {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in signature.columns
         ],
