@@ -10,6 +10,7 @@ from headrace.evaluation import Metric, make_metrics
 from headrace.evaluation._spread import Judged, spread_of
 from headrace.evaluation.metrics.roc_auc import RocAuc
 from headrace.fold import Rows
+from headrace.testing.class_metric_cases import CLASS_METRICS
 
 NUM_ROWS = 400
 
@@ -88,7 +89,7 @@ def test_means_and_ratios_have_the_textbooks_error(drawn):
         assert spread(root, label, predictions, groups).std_error[0][group] == pytest.approx(of_root, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", lookup.names("metric"))
+@pytest.mark.parametrize("name", [name for name in lookup.names("metric") if lookup.find("metric", name).has_numbers])
 def test_drawing_again_says_the_same(drawn, name, monkeypatch):
     """Without its influence a metric is drawn 200 times: the same errors and covariances, as far as 200 can tell."""
     if name in ("mean_absolute_percentage_error", "expected_calibration_error"):
@@ -135,3 +136,26 @@ def test_edges():
         spread(metric, np.ones(5), (np.full(5, np.nan),), np.zeros(5, np.int32))
         perfect = spread(metric, np.ones(5), (np.ones(5),), np.zeros(5, np.int32)).std_error[0]
         assert np.isnan(perfect[0]) or perfect[0] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", CLASS_METRICS)
+def test_drawing_again_says_the_same_of_classes(name, monkeypatch):
+    """The same of metrics of several classes, with a label that is no class among the rows."""
+    generator = np.random.default_rng(11)
+    label = generator.integers(0, 4, NUM_ROWS)
+    powers = [np.exp(generator.normal(size=(NUM_ROWS, 3)) + 1.5 * np.eye(4)[label, :3]) for _ in range(2)]
+    predictions = [one / one.sum(axis=1, keepdims=True) for one in powers]
+    groups = (np.arange(NUM_ROWS) % 2).astype(np.int32)
+    weight = generator.integers(1, 4, NUM_ROWS) / 2.0
+    metric = make_metrics([name], num_classes=3)[0]
+    judged = Judged(label.astype(np.float64), tuple(predictions), weight, None)
+    fold = metric.needs_classes("label", "prediction", 3)
+    results = [
+        fold.extract(fold.add(fold.create(2), Rows(judged.batch(index), None, weight), groups)) for index in range(2)
+    ]
+    told = spread_of(metric, judged, groups, results)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(metric), "influence", Metric.influence)
+        again = spread_of(metric, judged, groups, results)
+    for one, other in zip((*told.std_error, told.covariance[0]), (*again.std_error, again.covariance[0]), strict=True):
+        np.testing.assert_allclose(other, one, rtol=0.45)

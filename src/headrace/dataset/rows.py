@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -11,7 +13,7 @@ from headrace.errors import InvalidInput
 from headrace.fold import Rows
 from headrace.schema import kind_of
 
-__all__ = ["as_floats", "as_labels", "as_weights", "filter_rows", "from_bools", "to_bools"]
+__all__ = ["as_classes", "as_floats", "as_labels", "as_weights", "filter_rows", "from_bools", "to_bools"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -91,6 +93,34 @@ def as_labels(
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     return as_floats(pc.equal(column, pa.scalar(positive, column.type)), f"label {name!r}", where)
+
+
+def as_classes(column: pa.Array, name: str, classes: Sequence[str | int], where: str = "") -> npt.NDArray[np.float64]:
+    """A label as float64[num_rows]: its place among the classes, `len(classes)` for any other value, NaN where null.
+
+    Raises InvalidInput for a label of another kind than the classes.
+    """
+    is_text = isinstance(classes[0], str)
+    kind = kind_of(column.type)
+    if kind == "null":
+        return np.full(len(column), np.nan)
+    if (kind == "text") != is_text or kind not in ("text", "integer", "number", "boolean"):
+        raise InvalidInput(
+            f"label {name!r} is of type {column.type}",
+            where=where,
+            expected=f"{'text' if is_text else 'whole numbers'}, as {classes[0]!r} is",
+        )
+    if is_text:
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        found = pc.fill_null(pc.index_in(column, pa.array(list(classes), column.type)), len(classes))
+        places = np.frombuffer(found.buffers()[1], np.int32, count=found.offset + len(found))[found.offset :]
+        return np.where(to_bools(pc.is_null(column)), np.nan, places.astype(np.float64))
+    values = as_floats(column, f"label {name!r}", where)
+    known = np.asarray(classes, np.float64)
+    order = np.argsort(known)
+    near = order[np.minimum(np.searchsorted(known[order], values), len(known) - 1)]
+    return np.where(np.isnan(values), np.nan, np.where(known[near] == values, near, len(known)).astype(np.float64))
 
 
 _KINDS_OF: dict[type, tuple[str, ...]] = {

@@ -1,11 +1,20 @@
 """Evaluation: how good a model is, overall and on every slice, and whether that is good enough."""
 
 from headrace.evaluation._best_threshold import BestThreshold
+from headrace.evaluation._classes import (
+    ClassDecisions,
+    ClassMetric,
+    class_f1,
+    class_precision,
+    class_recall,
+    is_met,
+)
 from headrace.evaluation._comparing import Comparison
 from headrace.evaluation._contract import (
     Metric,
     MetricResult,
     SumMetric,
+    fold_of,
     make_metrics,
     member_name,
     ratio,
@@ -21,6 +30,8 @@ from headrace.evaluation._weak_slices import WeakSlice, WeakSlices
 
 __all__ = [
     "BestThreshold",
+    "ClassDecisions",
+    "ClassMetric",
     "Comparison",
     "Confusion",
     "CurveMetric",
@@ -35,9 +46,14 @@ __all__ = [
     "WeakSlice",
     "WeakSlices",
     "by_class",
+    "class_f1",
+    "class_precision",
+    "class_recall",
     "evaluate",
     "evaluate_predictions",
+    "fold_of",
     "gate",
+    "is_met",
     "make_metrics",
     "member_name",
     "ratio",

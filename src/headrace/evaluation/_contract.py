@@ -20,10 +20,11 @@ from headrace import lookup
 from headrace.calls import Checked
 from headrace.errors import InvalidInput, Misuse
 from headrace.fold import Fold
+from headrace.fold.class_sums import ClassSums
 from headrace.fold.kernels.by_group import slope_rows
 from headrace.fold.sums import Sums, SumsResult
 
-__all__ = ["Metric", "MetricResult", "SumMetric", "make_metrics", "member_name", "ratio"]
+__all__ = ["Metric", "MetricResult", "SumMetric", "fold_of", "make_metrics", "member_name", "ratio"]
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int32]
@@ -77,13 +78,18 @@ class Metric(Checked, ABC):
         What it is called in results and rules; by default the name of its file.
 
     `higher_is_better` says which way is up; `is_binary` that labels must be 0 or 1 (other rows are invalid, and the
-    group NaN); `limits` between which values it always lies; `undefined` why `value` may be NaN although there are
+    group NaN); `has_classes` that it judges models of several classes, by `needs_classes`; `has_numbers` that it judges
+    one number a row, by `needs` (one of the two it must); `limits` between which values it always lies, `class_limits`
+    of several classes where that differs; `undefined` why `value` may be NaN although there are
     rows, as a person says it.
     """
 
     higher_is_better: ClassVar[bool]
     is_binary: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = False
+    has_numbers: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    class_limits: ClassVar[tuple[float, float] | None] = None
     undefined: ClassVar[str] = "not defined for these rows"
 
     name: str = field(default="")
@@ -98,6 +104,13 @@ class Metric(Checked, ABC):
     def needs(self, label: str, prediction: str) -> Fold[Any, Any]:
         """The fold over these two columns that `value` reads; metrics with equal folds share it."""
 
+    def needs_classes(self, label: str, prediction: str, num_classes: int) -> Fold[Any, Any]:
+        """The fold where labels are places of classes and a prediction is a list of a probability for each.
+
+        A label of `num_classes` is a value that no class of the model has: it is never predicted rightly.
+        """
+        raise Misuse(f"metric {self.name!r} does not judge several classes")
+
     @abstractmethod
     def value(self, result: Any) -> Floats:
         """The metric of each group, float64[num_groups]; NaN where it is not defined, never an exception."""
@@ -105,6 +118,7 @@ class Metric(Checked, ABC):
     def influence(self, label: Floats, prediction: Floats, groups: Groups, result: Any) -> Floats | None:
         """How much the metric of a row's group would move if the row counted a little more, float64[num_rows].
 
+        Of several classes `prediction` is float64[num_rows, num_classes].
         Per unit of weight: the sum of (weight x influence)^2 is then the variance of the metric. None, the default,
         where only resampling can tell: that costs 200 passes. Rows of groups that hold invalid rows may say anything.
         """
@@ -122,11 +136,18 @@ class Metric(Checked, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class SumMetric(Metric):
-    """A metric made of sums over rows: write `terms` and `value`, the rest is here."""
+    """A metric made of sums over rows: write `terms` and `value`, the rest is here.
+
+    With `has_classes` write `class_terms`, too; `value` is the same.
+    """
 
     @abstractmethod
     def terms(self, label: Floats, prediction: Floats) -> Sequence[npt.NDArray[Any]]:
         """What is summed: arrays of [num_rows], each row on its own; NaN makes the row invalid. May get no rows."""
+
+    def class_terms(self, label: Floats, prediction: Floats) -> Sequence[npt.NDArray[Any]]:
+        """The same for predictions of float64[num_rows, num_classes] and labels that are places of classes."""
+        raise Misuse(f"metric {self.name!r} does not judge several classes")
 
     @abstractmethod
     def value(self, result: SumsResult) -> Floats:
@@ -136,13 +157,19 @@ class SumMetric(Metric):
         """Exact sums of this metric's terms."""
         return Sums(member_name(type(self)), tuple(self.parameters.items()), label, prediction)
 
+    def needs_classes(self, label: str, prediction: str, num_classes: int) -> Fold[Any, Any]:
+        """Exact sums of this metric's `class_terms`."""
+        name, parameters = member_name(type(self)), tuple(self.parameters.items())
+        return ClassSums(name, parameters, label, prediction, num_classes=num_classes)
+
     def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats:
         """The slopes of `value` at the group's sums, times what the row adds to each sum.
 
         Source: Hampel, "The influence curve and its role in robust estimation" (1974).
         """
         with np.errstate(all="ignore"):
-            return slope_rows([None, label, *self.terms(label, prediction)], self.slopes(result), groups)
+            own = self.terms(label, prediction) if prediction.ndim == 1 else self.class_terms(label, prediction)
+            return slope_rows([None, label, *own], self.slopes(result), groups)
 
     def slopes(self, result: SumsResult) -> list[Floats]:
         """How `value` moves with the weight, the positive weight and each total; from a small step either way."""
@@ -171,10 +198,16 @@ def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
     return np.asarray(numerator / np.where(denominator == 0, np.nan, denominator), np.float64)
 
 
-def make_metrics(metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:
+def fold_of(metric: Metric, label: str, prediction: str, num_classes: int) -> Fold[Any, Any]:
+    """The fold over these two columns: of one number a row, or of `num_classes` where that is above 0."""
+    return metric.needs_classes(label, prediction, num_classes) if num_classes else metric.needs(label, prediction)
+
+
+def make_metrics(metrics: Sequence[str | Metric], *, num_classes: int = 0) -> tuple[Metric, ...]:
     """Metrics from names ("roc_auc") and instances, in the order given.
 
-    Raises UnknownName with the nearest name; InvalidInput when there are none, or two of one name.
+    Raises UnknownName with the nearest name; InvalidInput when there are none, or two of one name; Misuse for one that
+    does not judge predictions of so many classes (0 = one number a row).
     """
     if isinstance(metrics, (str, Metric)):
         metrics = [metrics]
@@ -187,7 +220,19 @@ def make_metrics(metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:
             raise InvalidInput(
                 f"two metrics are called {metric.name!r}", fix=f"give one another name, as in name='{metric.name}_2'"
             )
+        if not (metric.has_classes if num_classes else metric.has_numbers):
+            fitting = [name for name in lookup.names("metric") if _fits(name, num_classes)]
+            raise Misuse(
+                f"metric {metric.name!r} does not judge " + ("several classes" if num_classes else "one number a row"),
+                where="metrics",
+                expected=f"one of {', '.join(fitting)}",
+            )
         made.append(metric)
     if not made:
         raise InvalidInput("no metrics", expected=f"at least one of {', '.join(lookup.names('metric'))}")
     return tuple(made)
+
+
+def _fits(name: str, num_classes: int) -> bool:
+    cls = lookup.find("metric", name)
+    return bool(cls.has_classes if num_classes else cls.has_numbers)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headrace.dataset import Dataset, Part
 from headrace.dataset.manifest import part_name
-from headrace.dataset.rows import as_floats, as_weights, from_bools
+from headrace.dataset.rows import as_classes, as_floats, as_weights, from_bools
 from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
@@ -81,7 +82,8 @@ def evaluate(
     label = dataset.roles.label
     if label is None:
         raise Misuse("the data set has no label", fix="name one: label='...'")
-    chosen = make_metrics(metrics)
+    classes = model.signature.classes
+    chosen = make_metrics(metrics, num_classes=len(classes))
     specs = _specs(slices, dataset.column_names)
     roles = dataset.roles
     looking = _looking(find_slices, dataset.column_names, (label, roles.weight, *roles.key))
@@ -92,12 +94,12 @@ def evaluate(
         _refuse_training_rows(model, digests)
     keep = tuple(dict.fromkeys([*(name for spec in specs for name in _read(spec)), *(looking[1] if looking else ())]))
     engine = engine or LocalEngine()
-    models = {_PREDICTION: model} | ({} if champion is None else {_CHAMPION: champion})
-    champion_reason = ""
+    champion_reason = "" if champion is None else _why_other(model, champion)
+    models = {_PREDICTION: model} | ({} if champion is None or champion_reason else {_CHAMPION: champion})
     try:
         table, spans = predict(models, dataset, parts, label, keep, engine)
     except (InvalidInput, UnknownName) as error:
-        if champion is None:
+        if len(models) == 1:
             raise
         table, spans = predict({_PREDICTION: model}, dataset, parts, label, keep, engine)  # raises what is its own
         champion_reason = _why_not(error)
@@ -114,6 +116,7 @@ def evaluate(
         champion_reason=champion_reason,
         parts=digests,
         looking=looking,
+        classes=classes,
     )
 
 
@@ -126,6 +129,7 @@ def evaluate_predictions(
     metrics: Sequence[str | Metric],
     slices: Slices = (),
     find_slices: FindSlices = False,
+    classes: Sequence[str | int] | None = None,
     engine: Engine | None = None,
 ) -> Evaluation:
     """How good predictions made elsewhere are, overall and on slices.
@@ -137,8 +141,10 @@ def evaluate_predictions(
     table : pyarrow.Table, or any table `headrace.dataset.tables.as_table` takes
         One row a prediction.
     label, prediction, weight : str
-        Its columns: booleans, integers or floats. A row without a label is left out and counted; one without a
-        prediction makes the metrics of its slices NaN.
+        Its columns: booleans, integers or floats; of several classes predictions are lists of a probability for each. A
+        row without a label is left out and counted; one without a prediction makes the metrics of its slices NaN.
+    classes : sequence of str or of int, optional
+        The label's values in the order of the lists; 0, 1, 2 ... when left out.
     metrics, slices, find_slices, engine
         As for `evaluate`.
 
@@ -154,18 +160,24 @@ def evaluate_predictions(
     >>> found["roc_auc"].value, found.slice({"carrier": "DL"})["roc_auc"].reason
     (1.0, 'needs both positive and negative rows')
     """
-    chosen = make_metrics(metrics)
     table = as_table(table, "evaluate_predictions")
     for name in (label, prediction, weight):
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
+    known = _classes_of(table[prediction], prediction, classes)
+    chosen = make_metrics(metrics, num_classes=len(known))
     looking = _looking(find_slices, table.column_names, (label, prediction, weight))
-    labels = as_floats(one_chunk(table[label]), f"label {label!r}")
+    if known:
+        labels = as_classes(one_chunk(table[label]), label, known, "the table of predictions")
+    else:
+        labels = as_floats(one_chunk(table[label]), f"label {label!r}")
     is_labelled = ~np.isnan(labels)
     kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
     scores = one_chunk(kept[prediction])
-    if scores.type not in (pa.float32(), pa.float64()):
+    if known:
+        scores = _as_lists(scores, prediction, len(known))
+    elif scores.type not in (pa.float32(), pa.float64()):
         scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
     columns = {LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
     if weight is not None:
@@ -174,7 +186,43 @@ def evaluate_predictions(
     columns.update({name: kept[name] for name in (looking[1] if looking else ())})
     num_dropped = table.num_rows - kept.num_rows
     engine = engine or LocalEngine()
-    return _finish(pa.table(columns), {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking)
+    return _finish(
+        pa.table(columns), {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking, classes=known
+    )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _classes_of(column: pa.ChunkedArray, name: str, given: Sequence[str | int] | None) -> tuple[str | int, ...]:
+    """The classes that lists of predictions are of; () where a prediction is one number."""
+    if not _is_list(column.type):
+        if given is not None:
+            raise InvalidInput(
+                f"prediction {name!r} is of type {column.type}", expected="lists of a probability for each class"
+            )
+        return ()
+    width = int(pc.max(pc.list_value_length(column)).as_py() or 0)
+    classes = tuple(range(width)) if given is None else tuple(given)
+    if len(classes) < 2 or len(set(classes)) < len(classes) or len({type(one) for one in classes}) > 1:
+        raise InvalidInput(
+            f"classes = {classes!r}", expected="two values at least, each once, all text or all integers"
+        )
+    if type(classes[0]) not in (str, int):
+        raise InvalidInput(f"class {classes[0]!r}", expected="text or an integer")
+    return classes
+
+
+def _as_lists(column: pa.Array, name: str, num_classes: int) -> pa.Array:
+    """Lists of any kind as lists of so many float32; a null is one of nulls."""
+    lengths = pc.unique(pc.drop_null(pc.list_value_length(column))).to_pylist()
+    if any(length != num_classes for length in lengths):
+        raise InvalidInput(f"prediction {name!r} holds lists of {lengths} numbers", expected=f"{num_classes} in each")
+    try:
+        return column.cast(pa.list_(pa.float32(), num_classes))
+    except pa.ArrowException:
+        raise InvalidInput(f"prediction {name!r} is of type {column.type}", expected="lists of numbers") from None
 
 
 def _specs(slices: Slices, column_names: Sequence[str]) -> list[SliceSpec]:
@@ -222,6 +270,19 @@ def _refuse_training_rows(model: Model, digests: Mapping[str, str]) -> None:
             )
 
 
+def _why_other(model: Model, champion: Model) -> str:
+    """Why a champion's answers are not to be compared with the model's; "" where they are."""
+    mine, its = model.signature, champion.signature
+    if mine.classes == its.classes:
+        return ""
+    if not (mine.classes and its.classes):
+        return f"it answers another question: {its.meaning}"
+    only = [repr(one) for one in its.classes if one not in mine.classes]
+    new = [repr(one) for one in mine.classes if one not in its.classes]
+    said = [f"it does not know {', '.join(new[:3])}"] * bool(new) + [f"it knows {', '.join(only[:3])}"] * bool(only)
+    return "it answers other classes: " + ", and ".join(said)
+
+
 def _why_not(error: InvalidInput | UnknownName) -> str:
     """Why the champion cannot be asked; without files and rows, which would differ from place to place."""
     if isinstance(error, (InvalidSchema, UnknownName)):
@@ -242,11 +303,22 @@ def _finish(
     champion_reason: str = "",
     parts: Mapping[str, str] | None = None,
     looking: tuple[WeakSlices, tuple[str, ...]] | None = None,
+    classes: Sequence[str | int] = (),
 ) -> Evaluation:
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
     weight = WEIGHT if WEIGHT in table.column_names else None
     judged = [_PREDICTION, *([_CHAMPION] if _CHAMPION in table.column_names else [])]
-    found, baseline = measure(table, metrics, specs, LABEL, judged, engine, weight=weight, row_id=shown.get("row_id"))
+    found, baseline = measure(
+        table,
+        metrics,
+        specs,
+        LABEL,
+        judged,
+        engine,
+        weight=weight,
+        row_id=shown.get("row_id"),
+        num_classes=len(classes),
+    )
     weak = None if looking is None else _look(table, looking, weight, shown.get("row_id"))
     columns = [LABEL, *([weight] if weight else []), *judged]
     # In one chunk, so that the file's bytes do not tell how the rows came together.
@@ -262,6 +334,7 @@ def _finish(
         champion_model=champion,
         champion_reason=champion_reason,
         parts=parts or {},
+        classes=tuple(classes),
         champion=found[1] if len(found) > 1 else None,
         baseline=baseline,
         weak_slices=weak,

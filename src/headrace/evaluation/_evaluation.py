@@ -58,6 +58,9 @@ class Evaluation(Results, Shown):
         nobody looked (`find_slices`).
     has_intervals : bool
         Whether values come with intervals where they can; False of one saved before there were any.
+    classes : tuple of str or of int
+        Of a model of several classes, what it chooses from: `label` is a place in it (the number of classes for any
+        other value), `prediction` a list of a probability for each.
     champion_model : Model or None
         The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
@@ -76,6 +79,7 @@ class Evaluation(Results, Shown):
     champion_reason: str = ""
     weak_slices: tuple[WeakSlice, ...] | None = None
     has_intervals: bool = True
+    classes: tuple[str | int, ...] = ()
     champion_model: Model | None = dataclasses.field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -112,6 +116,8 @@ class Evaluation(Results, Shown):
 
         Source: `headrace.evaluation._best_threshold`.
         """
+        if self.classes:
+            raise InvalidInput("several classes have no threshold", where="best_threshold", expected="labels 0 and 1")
         columns = {
             name: np.asarray(self.predictions[name].combine_chunks().cast(pa.float64()), np.float64)
             for name in ("label", "prediction", "weight")
@@ -150,6 +156,7 @@ class Evaluation(Results, Shown):
             "baseline": _plain_cells(self.baseline.cells),
             **({"champion_reason": self.champion_reason} if self.champion_reason else {}),
             **({} if self.weak_slices is None else {"weak_slices": plain_slices(self.weak_slices)}),
+            **({"classes": list(self.classes)} if self.classes else {}),
         }
 
     @property
@@ -193,6 +200,7 @@ class Evaluation(Results, Shown):
                 champion_reason=plain.get("champion_reason", ""),
                 has_intervals=plain["format"] > 1,
                 weak_slices=read_slices(plain["weak_slices"]) if "weak_slices" in plain else None,
+                classes=tuple(plain.get("classes", ())),
                 baseline=Results(_read_cells(plain["baseline"])),
             )
         except FileNotFoundError as error:

@@ -47,7 +47,7 @@ class Limits(Checked):
     throughput_ratio : float, optional
         The least share of the champion's rows a second, at 256 rows a request: medians of both, measured in turns.
     min_prediction, max_prediction : float, optional
-        Between which values predictions must lie; of a binary label 0 and 1, unless given.
+        Between which values predictions must lie; of a binary label and of classes 0 and 1, unless given.
     columns : sequence of str
         The columns that requests have; () = those that the champion reads or was told of. A model that needs another
         one is refused.

@@ -12,11 +12,12 @@ import pyarrow as pa
 from headrace.dataset.rows import as_floats
 from headrace.engine import Engine
 from headrace.errors import InvalidInput
-from headrace.evaluation._contract import Metric, MetricResult
+from headrace.evaluation._contract import Metric, MetricResult, fold_of
 from headrace.evaluation._cuts import Cuts
 from headrace.evaluation._results import Plain, Results, SliceResults
 from headrace.evaluation._spread import Judged, Spread, spreads_of
-from headrace.fold import Rows
+from headrace.fold import ClassTotals, ClassTotalsResult, Rows
+from headrace.model.answers import read_column, to_column
 from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
@@ -46,19 +47,24 @@ def measure(
     *,
     weight: str | None = None,
     row_id: pa.ChunkedArray | None = None,
+    num_classes: int = 0,
 ) -> tuple[list[Results], Results]:
     """Every metric of every column of predictions, overall and by slice, and those of the baseline.
 
     All rows of the table have a label. Each row's groups are worked out once, for all metrics; then one pass for each
-    fold, one for the baseline of metrics of other labels than 0 and 1, and one for the intervals.
+    fold, one for the baseline of metrics of other labels than 0 and 1, and one for the intervals. With `num_classes`
+    predictions are lists of so many numbers, and the baseline is what share of all rows each class has.
     """
     cuts = [SliceSpec(()), *specs]
     judged = judged_rows(table, label, predictions, weight, row_id)
     rows = Cuts.of(table, cuts, judged, weight, engine)
-    folds = [metric.needs(label, prediction) for prediction in predictions for metric in metrics]
-    results = rows.fold(folds)
+    folds = [fold_of(metric, label, prediction, num_classes) for prediction in predictions for metric in metrics]
+    results = rows.fold([*folds, *([ClassTotals(label, predictions[0], num_classes)] if num_classes else [])])
     of_model = list(zip(metrics, results[0][: len(metrics)], strict=True))
-    share, mean = _mean(of_model, is_binary=True), _mean(of_model, is_binary=False)
+    share: Any = _mean(of_model, is_binary=True)
+    mean: Any = _mean(of_model, is_binary=False)
+    if num_classes:
+        share = mean = _shares(results[0][-1])
     constants = _constants(table, metrics, rows, label, mean)
     with_constant = {
         is_binary: judged.with_constant(share if is_binary else mean)
@@ -70,14 +76,15 @@ def measure(
         metric = metrics[index]
         by_cut = []
         for number, of_cut in enumerate(results):
-            by_model = of_cut[index :: len(metrics)]
-            made = _of_constant(metric, by_model[0], share) if metric.is_binary else constants[index][number]
+            by_model = of_cut[index : len(folds) : len(metrics)]
+            is_told = metric.is_binary and not num_classes  # by the weights of the two classes alone
+            made = _of_constant(metric, by_model[0], share) if is_told else constants[index][number]
             by_cut.append([*by_model, made])
         spreads = spreads_of(metric, with_constant[metric.is_binary], rows.cuts, by_cut)
         last = len(predictions)
         return [
             [
-                _values(metric, one, found[0], spread, model, is_constant=model == last)
+                _values(metric, one, found[0], spread, model, is_constant=model == last, is_class=num_classes > 0)
                 for model, one in enumerate(found)
             ]
             for found, spread in zip(by_cut, spreads, strict=True)
@@ -105,7 +112,14 @@ def judged_rows(
         whole = one_chunk(row_id)  # by its buffer: to_numpy imports pandas where that is installed
         ids = np.frombuffer(whole.buffers()[1], np.uint64, count=whole.offset + len(whole))[whole.offset :]
     weights = None if weight is None else floats(weight)
-    return Judged(floats(label), tuple(floats(name) for name in predictions), weights, ids)
+    return Judged(floats(label), tuple(_numbers(table[name], name) for name in predictions), weights, ids)
+
+
+def _numbers(column: pa.ChunkedArray, name: str) -> Floats:
+    """Predictions as float64[num_rows], of several classes [num_rows, num_classes]."""
+    if pa.types.is_fixed_size_list(column.type):
+        return read_column(column).astype(np.float64) + 0.0
+    return as_floats(one_chunk(column), name) + 0.0
 
 
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -114,16 +128,21 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
-def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: str, mean: float) -> dict[int, list[Any]]:
+def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: str, mean: Any) -> dict[int, list[Any]]:
     """What predicting the mean label for every row comes to, by place of the metric and cut.
 
-    Metrics of any label alone: how far a constant is from them, only the rows know.
+    Metrics of any label alone: how far a constant is from them, only the rows know. Of several classes all metrics, and
+    the constant is the classes' shares.
     """
-    chosen = [place for place, metric in enumerate(metrics) if not metric.is_binary]
+    num_classes = np.size(mean) if np.ndim(mean) else 0
+    chosen = [place for place, metric in enumerate(metrics) if num_classes or not metric.is_binary]
     if not chosen:
         return {}
-    told = table.select([label]).append_column(CONSTANT, to_array(np.full(table.num_rows, mean)))
-    results = rows.on(told).fold([metrics[place].needs(label, CONSTANT) for place in chosen])
+    told = np.full((table.num_rows, num_classes), mean, np.float32) if num_classes else None
+    constant = to_array(np.full(table.num_rows, mean)) if told is None else to_column(told)
+    results = rows.on(table.select([label]).append_column(CONSTANT, constant)).fold(
+        [fold_of(metrics[place], label, CONSTANT, num_classes) for place in chosen]
+    )
     return {place: [found[turn] for found in results] for turn, place in enumerate(chosen)}
 
 
@@ -174,10 +193,18 @@ def _evaluate(metric: Metric, result: MetricResult) -> Floats:
 
 
 def _values(
-    metric: Metric, result: MetricResult, of_model: MetricResult, spread: Spread, place: int, *, is_constant: bool
+    metric: Metric,
+    result: MetricResult,
+    of_model: MetricResult,
+    spread: Spread,
+    place: int,
+    *,
+    is_constant: bool,
+    is_class: bool = False,
 ) -> list[Value]:
     """The metric of one model in every group; `place` is the model's in the spread, 0 that of the model judged."""
     last = len(spread.std_error) - 1
+    limits = metric.limits if metric.class_limits is None or not is_class else metric.class_limits
     made = []
     for index, value in enumerate(_evaluate(metric, result).tolist()):
         num_rows, num_invalid = int(of_model.num_rows[index]), int(result.num_invalid[index])
@@ -188,7 +215,7 @@ def _values(
                     num_rows,
                     std_error=float(spread.std_error[place][index]),
                     support=float(spread.support[place][index]),
-                    limits=metric.limits,
+                    limits=limits,
                     with_champion=float(spread.covariance[1][index]) if place == 0 and last > 1 else None,
                     with_baseline=float(spread.covariance[last][index]) if place == 0 else None,
                 )
@@ -204,6 +231,13 @@ def _values(
                 reason = "the weights sum to 0"
         made.append(Value(value, num_rows, reason=reason))
     return made
+
+
+def _shares(result: ClassTotalsResult) -> npt.NDArray[np.float32]:
+    """Of all rows the share that each class has, float32[num_classes]; rows of no class are left out."""
+    weights = result.labelled[0, :-1]
+    total = float(np.add.accumulate(weights)[-1])
+    return (weights / total if total > 0.0 else np.full(len(weights), np.nan)).astype(np.float32)
 
 
 def _mean(results: Sequence[tuple[Metric, MetricResult]], *, is_binary: bool) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Part
-from headrace.dataset.rows import as_labels, filter_rows
+from headrace.dataset.rows import as_classes, as_labels, filter_rows
 from headrace.engine import Engine, Work
 from headrace.engine.keeping import Unit, units_of
 from headrace.engine.states import versions
@@ -23,6 +23,7 @@ from headrace.errors import InvalidInput
 from headrace.evaluation._measure import to_array
 from headrace.fold import ROW_ID, Rows
 from headrace.model import Model
+from headrace.model.answers import column_type
 
 __all__ = ["LABEL", "WEIGHT", "Predict", "predict"]
 
@@ -43,12 +44,15 @@ class Predict(Work):
         Columns passed on, for slices.
     positive : str, int, float, bool or None
         The label's value that counts as 1, see `Roles`.
+    classes : tuple of str or of int
+        What the models' predictions are of, where these are of several classes: labels are their places in it.
     """
 
     models: tuple[tuple[str, Model], ...]
     label: str
     keep: tuple[str, ...]
     positive: str | int | float | bool | None = None
+    classes: tuple[str | int, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -58,7 +62,11 @@ class Predict(Work):
 
     def __call__(self, rows: Rows) -> Rows:
         """The labelled rows: @label float64, predictions float32, and the columns passed on."""
-        labels = as_labels(rows.batch.column(self.label), self.label, self.positive)
+        column = rows.batch.column(self.label)
+        if self.classes:
+            labels = as_classes(column, self.label, self.classes)
+        else:
+            labels = as_labels(column, self.label, self.positive)
         is_labelled = ~np.isnan(labels)
         rows = filter_rows(rows, is_labelled)
         found = {LABEL: to_array(labels[is_labelled])}
@@ -107,13 +115,15 @@ def predict(
     Returns
     -------
     table : pyarrow.Table
-        @label float64, one float32 column a model, the kept columns (text as dictionary), @row_id uint64, and @weight
-        float64 where the data set has weights.
+        @label float64, one column a model (float32, of several classes lists of them), the kept columns (text as
+        dictionary), @row_id uint64, and @weight float64 where the data set has weights.
     spans : pyarrow.ChunkedArray of string
 
     Cost: one prediction a row and model of which none is kept. Memory: the table.
     """
     units = units_of(dataset, parts)
+    classes = next(iter(models.values())).signature.classes
+    about = (label, keep, dataset.roles.positive, classes)
     keeper = _Keeper(models, dataset, label, keep, engine)
     found: dict[int, dict[str, pa.Table]] = {}
     lacking: dict[tuple[str, ...], list[int]] = {}
@@ -123,7 +133,7 @@ def predict(
             lacking.setdefault(tuple(name for name in models if name not in found[number]), []).append(number)
     for names, numbers in lacking.items():
         owner = {part: number for number in numbers for part in units[number].parts}
-        work = Predict(tuple((name, models[name]) for name in names), label, keep, dataset.roles.positive)
+        work = Predict(tuple((name, models[name]) for name in names), *about)
         pieces: dict[int, list[pa.RecordBatch]] = {number: [] for number in numbers}
         for part, rows in engine.map(work, dataset, list(owner)):
             pieces[owner[part]].append(_piece(rows, work))
@@ -140,7 +150,7 @@ def predict(
         tables.append(pa.table(columns))
         spans.append(pa.repeat(unit.name[0], rows.num_rows))
     if not tables:
-        work = Predict(tuple(models.items()), label, keep, dataset.roles.positive)
+        work = Predict(tuple(models.items()), *about)
         tables = [pa.Table.from_batches([_no_rows(dataset, work)])]
     return pa.concat_tables(tables), pa.chunked_array(spans, pa.string())
 
@@ -155,6 +165,7 @@ class _Keeper:
         self, models: Mapping[str, Model], dataset: Dataset, label: str, keep: tuple[str, ...], engine: Engine
     ) -> None:
         roles = dataset.roles
+        classes = next(iter(models.values())).signature.classes
         self._cache: Any = getattr(engine, "states", None)
         self._tally: Any = getattr(engine, "tally", None)
         # In which types columns are read depends on the spans beside a part, which its digest does not know of.
@@ -167,6 +178,7 @@ class _Keeper:
             _ROWS: {
                 "judged": typed([label]),
                 **({} if roles.positive is None else {"positive": roles.positive}),
+                **({"classes": list(classes)} if classes else {}),
                 "weight": roles.weight,
                 "key": list(roles.key),
                 "columns": [list(keep), typed(keep)],
@@ -221,7 +233,8 @@ def _one_batch(table: pa.Table) -> pa.Table:
 
 def _no_rows(dataset: Dataset, work: Predict) -> pa.RecordBatch:
     schema = dataset.shared_schema
-    found = {LABEL: pa.array([], pa.float64()), **{name: pa.array([], pa.float32()) for name, _ in work.models}}
+    found = {LABEL: pa.array([], pa.float64())}
+    found |= {name: pa.array([], column_type(model.signature.width)) for name, model in work.models}
     found |= {name: _encoded(pa.array([], schema.field(name).type)) for name in work.keep}
     batch = pa.RecordBatch.from_arrays(list(found.values()), list(found))
     nothing = np.zeros(0)

@@ -20,6 +20,7 @@ from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._limits import Limits
 from headrace.evaluation._results import value_text
 from headrace.model import Model
+from headrace.model.answers import read_column
 from headrace.rules import Finding, slice_text
 
 __all__ = ["MODULE", "Probed", "Run", "probe", "run_probe"]
@@ -106,7 +107,7 @@ def probe(
 
 def _range(model: Model, limits: Limits) -> tuple[float | None, float | None]:
     low, high = limits.min_prediction, limits.max_prediction
-    if model.signature.task == "binary":
+    if model.signature.task != "regression":
         low, high = 0.0 if low is None else low, 1.0 if high is None else high
     return low, high
 
@@ -204,12 +205,12 @@ def _finding(metric: str, rule: str, rows: int, wrong: str | None, *, is_known: 
 
 def _evaluated(evaluation: Evaluation, low: float | None, high: float | None) -> tuple[str, int]:
     """What is wrong with the predictions that the evaluation is of, and how many they are."""
-    values = evaluation.predictions.column("prediction").to_numpy()
-    num_wrong = int(np.count_nonzero(~np.isfinite(values)))
+    values = read_column(evaluation.predictions.column("prediction")).reshape(evaluation.predictions.num_rows, -1)
+    num_wrong = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
     told = [f"{num_wrong:,} of {len(values):,} evaluated rows have no finite prediction"] if num_wrong else []
     with np.errstate(invalid="ignore"):
-        num_under = 0 if low is None else int(np.count_nonzero(values < low))
-        num_over = 0 if high is None else int(np.count_nonzero(values > high))
+        num_under = 0 if low is None else int(np.count_nonzero((values < low).any(axis=1)))
+        num_over = 0 if high is None else int(np.count_nonzero((values > high).any(axis=1)))
     if num_under + num_over:
         told.append(f"{num_under + num_over:,} of {len(values):,} evaluated rows have a prediction beyond that")
     return "; ".join(told), len(values)

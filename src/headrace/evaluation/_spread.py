@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace.evaluation._contract import Metric, SumMetric
+from headrace.evaluation._contract import Metric, SumMetric, fold_of
 from headrace.fold import Rows
 from headrace.fold.kernels.by_group import add_products, slope_rows
 from headrace.fold.replicates import poisson_counts
@@ -40,7 +40,7 @@ class Judged:
     ----------
     label : float64[num_rows]
         Never NaN.
-    predictions : tuple of float64[num_rows]
+    predictions : tuple of float64[num_rows], of several classes [num_rows, num_classes]
         One for each model; the first is the one that others are compared with.
     weight : float64[num_rows] or None
         None where every row counts once.
@@ -61,15 +61,22 @@ class Judged:
         ids = np.sort(self.row_id)
         return bool((ids[1:] == ids[:-1]).any())
 
-    def with_constant(self, value: float) -> Judged:
+    @property
+    def num_classes(self) -> int:
+        """Of the predictions; 0 where they are one number a row."""
+        return self.predictions[0].shape[1] if self.predictions[0].ndim > 1 else 0
+
+    def with_constant(self, value: Any) -> Judged:
         """The same rows with one more model, which says this of every row."""
-        constant = np.full(len(self.label), value)
+        constant = np.full((len(self.label), *np.shape(value)), value, np.float64)
         return Judged(self.label, (*self.predictions, constant), self.weight, self.row_id)
 
     def batch(self, index: int) -> pa.RecordBatch:
         """Label and prediction of one model, as a metric's fold reads them."""
-        columns = [self.label, self.predictions[index]]
+        columns = [self.label, self.predictions[index].reshape(-1)]
         arrays = [pa.Array.from_buffers(pa.float64(), len(one), [None, pa.py_buffer(one)]) for one in columns]
+        if self.num_classes:
+            arrays[1] = pa.FixedSizeListArray.from_arrays(arrays[1], self.num_classes)
         return pa.RecordBatch.from_arrays(arrays, ["label", "prediction"])
 
 
@@ -179,7 +186,8 @@ def _by_slopes(
         rows = slice(start, start + BLOCK_ROWS)
         label, weight = judged.label[rows], None if judged.weight is None else judged.weight[rows]
         with np.errstate(all="ignore"):
-            terms = [[None, label, *metric.terms(label, one[rows])] for one in judged.predictions]
+            told = metric.class_terms if judged.num_classes else metric.terms
+            terms = [[None, label, *told(label, one[rows])] for one in judged.predictions]
         for cut, by_model, into in zip(cuts, slopes, sums, strict=True):
             groups = cut.groups[rows]
             moved = [slope_rows(terms[model], by_model[model], groups, weight) for model in models]
@@ -223,7 +231,7 @@ def _witnesses(row_id: npt.NDArray[np.uint64] | None, groups: Groups) -> tuple[n
 
 def _resampled(metric: Metric, judged: Judged, groups: Groups, num_groups: int) -> tuple[list[Floats], list[Floats]]:
     row_id = np.arange(len(judged.label), dtype=np.uint64) if judged.row_id is None else judged.row_id
-    fold = metric.needs("label", "prediction")
+    fold = fold_of(metric, "label", "prediction", judged.num_classes)
     batches = [judged.batch(index) for index in range(len(judged.predictions))]
     drawn = np.empty((len(batches), NUM_REPLICATES, num_groups))
     for replicate in range(NUM_REPLICATES):

@@ -2,6 +2,9 @@
 
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State, decode, encode, grow
 from headrace.fold.by_key import ByKey, ByKeyResult, part_of
+from headrace.fold.class_curves import ClassCurves, ClassCurvesResult
+from headrace.fold.class_sums import ClassSums
+from headrace.fold.class_totals import ClassTotals, ClassTotalsResult
 from headrace.fold.counts import Counts, CountsResult, SpilledCountsResult
 from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
@@ -20,6 +23,11 @@ __all__ = [
     "ROW_ID",
     "ByKey",
     "ByKeyResult",
+    "ClassCurves",
+    "ClassCurvesResult",
+    "ClassSums",
+    "ClassTotals",
+    "ClassTotalsResult",
     "CopiesResult",
     "Counts",
     "CountsResult",

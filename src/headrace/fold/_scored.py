@@ -11,7 +11,7 @@ import numpy.typing as npt
 from headrace.fold._column import read_column
 from headrace.fold._contract import Groups, Rows
 
-__all__ = ["WEIGHT_LIMIT", "Floats", "Scored", "read_scored"]
+__all__ = ["WEIGHT_LIMIT", "Floats", "Scored", "read_floats", "read_scored"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,8 @@ class Scored:
         return Scored(self.label[keep], self.prediction[keep], weight, self.groups[keep], None, index)
 
 
-def _floats(rows: Rows, name: str) -> Floats:
+def read_floats(rows: Rows, name: str) -> Floats:
+    """A column of numbers as float64[num_rows], NaN where null; -0.0 is 0.0."""
     column = read_column(rows, name, "number", None)
     if column.values is None:
         return np.full(column.num_rows, np.nan)
@@ -95,7 +96,7 @@ def _every_row(rows: Rows, label: str, prediction: str, *, is_binary: bool) -> S
 
 
 def _score(rows: Rows, label: str, prediction: str, *, is_binary: bool) -> Scored:
-    labels, predictions, weights = _floats(rows, label), _floats(rows, prediction), rows.weight
+    labels, predictions, weights = read_floats(rows, label), read_floats(rows, prediction), rows.weight
     keep = ~np.isnan(labels)
     index: npt.NDArray[np.int64] | None = None
     if not keep.all():

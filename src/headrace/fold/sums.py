@@ -23,8 +23,13 @@ from headrace.fold.replicates import poisson_counts
 
 __all__ = ["Sums", "SumsResult", "SumsState", "Terms"]
 
-Plain = bool | int | float | str | None
+Plain = bool | int | float | str | None | tuple[Any, ...]
 Pairs = tuple[tuple[str, Plain], ...]
+
+
+def _frozen(value: Any) -> Any:
+    """Lists, which tuples became in JSON, as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
 class Terms(Protocol):
@@ -159,7 +164,13 @@ class Sums(Fold[SumsState, SumsResult]):
     def __post_init__(self) -> None:
         # A mapping, or pairs that became lists in JSON, are taken as well.
         pairs: Any = self.parameters.items() if isinstance(self.parameters, Mapping) else self.parameters
-        object.__setattr__(self, "parameters", tuple(sorted((str(name), value) for name, value in pairs)))
+        object.__setattr__(self, "parameters", tuple(sorted((str(name), _frozen(value)) for name, value in pairs)))
+
+    def _terms(self) -> tuple[Terms, int]:
+        return _member(self.metric, self.parameters)
+
+    def _scored(self, rows: Rows, groups: Groups | None, member: Terms) -> Scored:
+        return read_scored(rows, self.label, self.prediction, groups, is_binary=member.is_binary)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -168,14 +179,14 @@ class Sums(Fold[SumsState, SumsResult]):
 
     def create(self, num_groups: int) -> SumsState:
         """A state of no rows."""
-        shape = (num_groups, 2 + _member(self.metric, self.parameters)[1], 1 + self.replicates)
+        shape = (num_groups, 2 + self._terms()[1], 1 + self.replicates)
         zeros = np.zeros(num_groups, np.int64)
         return SumsState(zeros, zeros.copy(), np.zeros(shape, np.int64), np.zeros(shape, np.uint64))
 
     def add(self, state: SumsState, rows: Rows, groups: Groups | None) -> SumsState:
         """Add rows; changes `state`."""
-        member, _ = _member(self.metric, self.parameters)
-        scored = read_scored(rows, self.label, self.prediction, groups, is_binary=member.is_binary)
+        member, _ = self._terms()
+        scored = self._scored(rows, groups, member)
         if not scored.num_rows:
             return state
         cells = self._cells(rows, member, scored)

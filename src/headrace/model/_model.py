@@ -20,6 +20,7 @@ from headrace.canonical import digest
 from headrace.errors import InvalidInput
 from headrace.lookup import Shown
 from headrace.model._rows import Lanes
+from headrace.model.answers import likeliest, read_column, to_column
 from headrace.model.card import card_of
 from headrace.model.checks import MAX_ONNX_BYTES, check_graph
 from headrace.model.codec import Codec
@@ -46,7 +47,7 @@ class Model(Shown):
     Parameters
     ----------
     onnx : bytes
-        The serialised graph: lanes in, at least `prediction` (float32 [N, 1]) out.
+        The serialised graph: lanes in, at least `prediction` (float32 [N, 1], of several classes [N, K]) out.
     signature : Signature
         Columns, outputs, and what it was fitted on.
     native_files : mapping of str to bytes
@@ -60,7 +61,7 @@ class Model(Shown):
     kind: ClassVar[str] = "model"
     elsewhere: ClassVar[Mapping[str, str]] = {
         "fit": "hr.train(trainer, graph, dataset): a model is what comes of it",
-        "predict_proba": "model(table): one number a row, for a binary label the probability",
+        "predict_proba": "model(table): for a binary label the probability, of several classes one of each",
         "score": "hr.evaluate(model, dataset, metrics=[...])",
         "transform": "hr.transform(features, dataset): the model holds the transform",
     }
@@ -158,7 +159,10 @@ class Model(Shown):
         Returns
         -------
         pyarrow.Table
-            `prediction` float32 (binary: the probability of 1), and `margin` float32 where the model has one.
+            `prediction` float32 (binary: the probability of 1), and `margin` float32 where the model has one. Of
+            several classes both are lists of fixed size, a number for each of `signature.classes`, and there is
+            `predicted_class`, the likeliest in the label's own type; of equally likely ones the first, null where there
+            is no answer.
 
         Raises as `Codec.from_batch` does. Cost: about 5 us a row for 200 trees; memory for 16,384 rows at a time.
         """
@@ -169,19 +173,19 @@ class Model(Shown):
             lanes = self.codec.from_batch(table.slice(first, _BATCH_ROWS))
             for name, values in self.predict_lanes(lanes, names).items():
                 batches[name].append(values)
-        columns = []
-        for name in names:
-            values = np.ascontiguousarray(np.concatenate(batches[name]))
-            columns.append(pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)]))
-        return pa.table(columns, names)
+        found = {name: np.concatenate(batches[name]) for name in names}
+        columns = {name: to_column(values) for name, values in found.items()}
+        if self.signature.classes:
+            columns["predicted_class"] = likeliest(found["prediction"], self.signature.classes)
+        return pa.table(columns)
 
     def __call__(self, table: Any) -> npt.NDArray[np.float32]:
         """The predictions alone, float32[num_rows]: what scikit-learn's `predict_proba(X)[:, 1]` is for binary labels.
 
+        Of several classes float32[num_rows, K]: scikit-learn's `predict_proba(X)`, its columns by `signature.classes`.
         `table` and errors as for `predict`, which also has the margin.
         """
-        found: npt.NDArray[np.float32] = self.predict(table)["prediction"].to_numpy()
-        return found
+        return read_column(self.predict(table)["prediction"])
 
     @functools.cached_property
     def explainer(self) -> Explainer:

@@ -17,6 +17,7 @@ from headrace.dataset.csv_file import CsvFormat, is_csv
 from headrace.errors import HeadraceError, InvalidInput, UnknownName
 from headrace.model._model import Model
 from headrace.model._rows import Lanes
+from headrace.model.answers import likeliest, to_column
 from headrace.model.csv_rows import csv_rows
 
 __all__ = ["FORMATS", "Asked", "ask", "format_of"]
@@ -36,18 +37,32 @@ class Asked:
         The number of the first row, counted from 0 over the whole source.
     kept : dict of str to list
         The values of the columns that are passed on.
-    outputs : dict of str to float32[num_rows]
+    outputs : dict of str to float32[num_rows], of several classes [num_rows, num_classes]
         `prediction`, and `margin` where the model has one.
+    classes : tuple of str or of int
+        What they are of, in order; () = one number a row.
     """
 
     first: int
     kept: dict[str, list[Any]]
     outputs: dict[str, npt.NDArray[np.float32]]
+    classes: tuple[str | int, ...] = ()
 
     @property
     def num_rows(self) -> int:
         """How many rows."""
         return len(self.outputs["prediction"])
+
+    def columns(self) -> dict[str, pa.Array]:
+        """The outputs as columns; of several classes `predicted_class`, then the probability of each: `prediction_AA`.
+
+        A column for each class, because CSV knows no lists.
+        """
+        if not self.classes:
+            return {name: to_column(values) for name, values in self.outputs.items()}
+        found = {"predicted_class": likeliest(self.outputs["prediction"], self.classes)}
+        shares = self.outputs["prediction"]
+        return found | {f"prediction_{one}": to_column(shares[:, place]) for place, one in enumerate(self.classes)}
 
 
 def format_of(path: Path) -> str:
@@ -119,7 +134,7 @@ def ask(
         if found is None:
             return
         lanes, kept = found
-        answer = Asked(first, kept, model.predict_lanes(lanes, names))
+        answer = Asked(first, kept, model.predict_lanes(lanes, names), model.signature.classes)
         yield answer
         first += answer.num_rows
 

@@ -15,6 +15,10 @@ def card_of(signature: Signature, digest: str, num_golden: int) -> str:
         f"- task: {signature.task}"
         + (f", learns `{signature.label}`" if signature.label else "")
         + f"; `prediction` is {signature.meaning}",
+        *(
+            [f"- classes, in the order of `prediction`: {', '.join(map(repr, signature.classes))}"]
+            * bool(signature.classes)
+        ),
         f"- fitted on {signature.num_rows:,} rows; {signature.num_dropped:,} left out because their label was null",
         f"- {len(signature.feature_names)} features from {len(signature.columns)} raw columns",
         f"- {num_golden} golden rows are answered again, byte for byte, before it is served",

@@ -12,8 +12,9 @@ from headrace.model.columns import InputColumn
 __all__ = ["FORMAT", "Signature", "Task"]
 
 FORMAT = 1
+_MOST_SAID = 12
 
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "regression", "multiclass"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Signature:
     ----------
     columns : tuple of InputColumn
         The raw columns, in order; the lanes follow from it.
-    task : "binary" or "regression"
-        binary: `prediction` is a probability, regression: a value.
+    task : "binary", "regression" or "multiclass"
+        binary: `prediction` is a probability, regression: a value, multiclass: a probability for each of `classes`.
     feature_names : tuple of str
         One for each column of the features tensor.
     label : str or None
@@ -44,6 +45,8 @@ class Signature:
         The data set's columns that identify or protect people: their values are never written to a request log.
     positive : str, int, float, bool or None
         The label's value whose probability `prediction` is; None where the label was a number itself.
+    classes : tuple of str or of int
+        multiclass: the label's values, ascending; a row of `prediction` has a probability for each, in this order.
     """
 
     columns: tuple[InputColumn, ...]
@@ -58,12 +61,21 @@ class Signature:
     ignored: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     positive: str | int | float | bool | None = None
+    classes: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
             raise InvalidInput(f"task {self.task!r}", where="signature", expected=" or ".join(get_args(Task)))
         if "prediction" not in self.outputs:
             raise InvalidInput(f"outputs {self.outputs}", where="signature", expected="one called 'prediction'")
+        if (self.task == "multiclass") != (len(self.classes) > 2):
+            expected = "three or more for task 'multiclass', none for others"
+            raise InvalidInput(f"task {self.task!r}, {len(self.classes)} classes", where="signature", expected=expected)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of `prediction`: one, or as many as there are classes."""
+        return max(1, len(self.classes))
 
     @property
     def meaning(self) -> str:
@@ -73,9 +85,21 @@ class Signature:
         "the probability that sex is 'female'"
         """
         label = self.label or "the label"
+        if self.classes:
+            return f"the probability of each of the {len(self.classes)} values of {label}: {self.classes_text}"
         if self.task == "regression" and self.positive is None:
             return f"the value of {label}"
         return f"the probability that {label} is {1 if self.positive is None else repr(self.positive)}"
+
+    @property
+    def classes_text(self) -> str:
+        """The classes in order, as people read them; of many the first and the last.
+
+        >>> Signature((), "multiclass", classes=(0, 1, 2)).classes_text
+        '0, 1, 2'
+        """
+        said = [repr(one) for one in self.classes]
+        return ", ".join(said if len(said) <= _MOST_SAID else [*said[: _MOST_SAID - 2], "...", said[-1]])
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data: what signature.json holds and the model's digest covers."""
@@ -96,6 +120,8 @@ class Signature:
             plain["sensitive"] = list(self.sensitive)
         if self.positive is not None:
             plain["positive"] = self.positive
+        if self.classes:
+            plain["classes"] = list(self.classes)
         return plain
 
     @classmethod
@@ -122,6 +148,7 @@ class Signature:
                 ignored=tuple(plain["ignored"]),
                 sensitive=tuple(plain.get("sensitive", ())),
                 positive=plain.get("positive"),
+                classes=tuple(plain.get("classes", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):

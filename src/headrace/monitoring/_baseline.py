@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput
 from headrace.evaluation import Evaluation
+from headrace.model.answers import likeliest, read_column
 from headrace.statistics import Statistics, analyze
 from headrace.store import AttemptRow, Endpoint, Store
 
@@ -23,7 +26,7 @@ class Baseline:
     statistics : Statistics
         Of the raw rows, by span.
     predictions : Statistics or None
-        Of what the model answered to held-out rows: one column, `prediction`.
+        Of what the model answered to held-out rows: one column, `prediction`, or of several classes `predicted_class`.
     """
 
     statistics: Statistics
@@ -85,6 +88,9 @@ def _predictions(store: Store, endpoint: Endpoint, attempts: list[AttemptRow]) -
         for item in one.outputs.values():
             is_its = item.kind == "evaluation" and endpoint.model_digest in one.inputs.values()
             if is_its and store.has_artifact(item.digest):
-                table = store.load_artifact(item.digest, Evaluation).predictions
-                return analyze(Dataset.from_arrow(table.select(["prediction"])))
+                judged = store.load_artifact(item.digest, Evaluation)
+                table = judged.predictions.select(["prediction"])
+                if judged.classes:
+                    table = pa.table({"predicted_class": likeliest(read_column(table["prediction"]), judged.classes)})
+                return analyze(Dataset.from_arrow(table))
     return None

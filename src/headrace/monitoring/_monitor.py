@@ -161,7 +161,8 @@ def _compare(names: dict[str, str], baseline: Baseline, live: Statistics, endpoi
     name = f"what {endpoint} is asked"
     found = compare_statistics(baseline.statistics, _renamed(live, names), names, name=name)
     if baseline.predictions is not None:
-        found += compare_statistics(baseline.predictions, live, ["prediction"], name=f"what {endpoint} answers")
+        answer = baseline.predictions.folds[0].column
+        found += compare_statistics(baseline.predictions, live, [answer], name=f"what {endpoint} answers")
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.model.answers import read_column
 from headrace.monitoring._drifting import Drifted, SliceBaseline
 from headrace.rules import Measurements, Value
 from headrace.serving._segments import hour_of
@@ -124,7 +125,9 @@ class Window:
             status.append(batch.column("request_status").to_numpy()[is_first])
             latency.append(batch.column("request_latency_us").to_numpy()[is_first])
             dropped += int(pc.sum(batch.column("request_num_dropped")).as_py() or 0)
-            predictions.append(batch.column("prediction").to_numpy(zero_copy_only=False))
+            found = read_column(batch.column("prediction"))
+            # Of several classes the likeliest one's: how sure the model is.
+            predictions.append(found if found.ndim == 1 else found.max(axis=1))
         statuses = np.concatenate(status) if status else np.zeros(0, np.int64)
         latencies = np.concatenate(latency) if latency else np.zeros(0, np.int64)
         answered = np.concatenate(predictions) if predictions else np.zeros(0, np.float32)
@@ -153,8 +156,8 @@ class Window:
         sampled = [batch.filter(batch.column("request_is_sampled")) for batch in rows]
         if not sum(batch.num_rows for batch in sampled):
             return {}
-        whole = pa.Table.from_batches(sampled).select([*self.names.values(), "prediction"])
-        whole = whole.rename_columns([*self.names, "prediction"]).combine_chunks()
+        whole = pa.Table.from_batches(sampled).select(list(self.names.values()))
+        whole = whole.rename_columns(list(self.names)).combine_chunks()
         found: dict[Any, dict[str, Value]] = {}
         for name in self.names:
             column = whole[name]

@@ -150,16 +150,33 @@ def combine(arguments: dict[str, Any], context: Context) -> Any:
 
 
 def _check_label(dataset: Any) -> None:
-    """Refuse a label that no trainer could learn, before anything is made of the data."""
+    """Refuse a label that no trainer could learn, before anything is made of the data.
+
+    Of text without a value that counts as 1, three values must occur: rows are read until they have.
+    """
     import pyarrow as pa
 
     from headrace.dataset.rows import as_labels
+    from headrace.schema import kind_of
 
-    label = dataset.roles.label
+    label, positive = dataset.roles.label, dataset.roles.positive
     for span in dataset.spans:
         if label in span.arrow_schema.names:
-            no_rows = pa.array([], span.arrow_schema.field(label).type)
-            as_labels(no_rows, label, dataset.roles.positive, f"span {span.name}")
+            kind = span.arrow_schema.field(label).type
+            if kind_of(kind) == "text" and positive is None and _has_classes(dataset):
+                continue
+            as_labels(pa.array([], kind), label, positive, f"span {span.name}")
+
+
+def _has_classes(dataset: Any) -> bool:
+    """Whether three values of the label occur."""
+    met: set[Any] = set()
+    for part in dataset.parts():
+        for rows in dataset.read(part, [dataset.roles.label]):
+            met.update(rows.batch.column(0).unique().to_pylist())
+            if len(met - {None}) > 2:
+                return True
+    return False
 
 
 def _accepted_before(context: Context) -> Any:

@@ -50,7 +50,7 @@ class EndpointPolicy:
         A version fails more than this share of requests, or takes more than this many times as long as the champion in
         the same seconds: it is taken out.
     output_low, output_high : float or None
-        What a prediction may be; None: 0 and 1 for a binary label, anything finite otherwise.
+        What a prediction may be; None: 0 and 1 for a binary label and for classes, anything finite otherwise.
     learned_since_us : int
         Decisions since then are learned from, UTC epoch microseconds; 0 = since this record was set.
 

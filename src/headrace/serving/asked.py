@@ -98,7 +98,7 @@ def replay(model: Model, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
         {
             "values": values,
             "features": dict(zip(model.feature_names, answers["features"][place].tolist(), strict=True)),
-            "prediction": float(answers["prediction"][place]),
+            "prediction": answers["prediction"][place].tolist(),
         }
         for place, values in enumerate(asked)
     ]

@@ -181,10 +181,13 @@ def _features(example: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def write_classes(served: Served, prediction: Any) -> list[list[tuple[str, Any]]]:
-    """For each row the label's two values with their probabilities, float32, the one that counts as 0 first.
+    """For each row the label's values with their probabilities, float32; of two the one that counts as 0 first.
 
     Where `positive` is a text, nobody knows what the others are called: their label is "".
     """
+    if served.model.signature.classes:
+        every = [str(one) for one in served.model.signature.classes]
+        return [list(zip(every, row, strict=True)) for row in prediction]
     positive = served.model.signature.positive
     if isinstance(positive, bool):
         names = ("false", "true") if positive else ("true", "false")

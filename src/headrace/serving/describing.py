@@ -72,7 +72,7 @@ def describe_metadata(served: Served) -> dict[str, Any]:
     }
     signature = {
         "inputs": inputs,
-        "outputs": {"prediction": _tensor("prediction", "DT_FLOAT")},
+        "outputs": {"prediction": _tensor("prediction", "DT_FLOAT", len(served.model.signature.classes))},
         "method_name": "tensorflow/serving/predict",
     }
     return {
@@ -88,9 +88,10 @@ def _state(version: int, state: str, code: str, message: str) -> dict[str, Any]:
     return {"version": str(version), "state": state, "status": {"error_code": code, "error_message": message}}
 
 
-def _tensor(name: str, kind: str) -> dict[str, Any]:
-    """A vector of as many values as there are rows."""
-    shape = {"dim": [{"size": "-1", "name": ""}], "unknown_rank": False}
+def _tensor(name: str, kind: str, width: int = 0) -> dict[str, Any]:
+    """A vector of as many values as there are rows, or a matrix of so many columns."""
+    sizes = ["-1", str(width)] if width else ["-1"]
+    shape = {"dim": [{"size": size, "name": ""} for size in sizes], "unknown_rank": False}
     return {"dtype": kind, "tensor_shape": shape, "name": f"{name}:0"}
 
 
@@ -103,6 +104,7 @@ def _described(served: Served) -> dict[str, Any]:
         "label": signature.label,
         "positive": signature.positive,
         "prediction": signature.meaning,
+        **({"classes": list(signature.classes)} if signature.classes else {}),
         "columns": [
             {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in signature.columns
         ],

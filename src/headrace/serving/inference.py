@@ -191,6 +191,7 @@ def describe_server() -> dict[str, Any]:
 
 def describe_model(served: Served) -> dict[str, Any]:
     """What a version takes and answers; -1 is the number of rows."""
+    classes = served.model.signature.classes
     return {
         "name": served.endpoint,
         "versions": [str(served.version)],
@@ -208,7 +209,7 @@ def describe_model(served: Served) -> dict[str, Any]:
             {
                 "name": OUTPUT,
                 "datatype": "FP32",
-                "shape": [-1],
+                "shape": [-1, len(classes)] if classes else [-1],
                 "parameters": {"meaning": served.model.signature.meaning},
             }
         ],

@@ -48,7 +48,11 @@ def make(endpoint: str, version: int, digest: str, model: Any, *, with_shape: bo
     """A version of a model that is loaded already."""
     from headrace.serving.shape import Shape
 
-    shape = Shape(endpoint, version, digest, model.columns, model.signature.sensitive) if with_shape else None
+    shape = (
+        Shape(endpoint, version, digest, model.columns, model.signature.sensitive, model.signature.classes)
+        if with_shape
+        else None
+    )
     if shape is not None:
         _ = shape.schema
     return Served(endpoint, version, digest, model, shape)

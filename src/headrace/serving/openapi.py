@@ -183,7 +183,7 @@ def _predictions(served: Served) -> dict[str, Any]:
     one: dict[str, Any] = {"type": ["number", "null"], "description": served.model.signature.meaning}
     if served.model.signature.task == "binary":
         one |= {"minimum": 0, "maximum": 1}
-    if getattr(served.model.signature, "classes", ()):
+    if served.model.signature.classes:
         one = {"type": "array", "items": {"type": ["number", "null"]}}
     return {
         "type": "object",

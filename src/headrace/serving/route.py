@@ -107,7 +107,7 @@ class Route:
         self.reads_columns = bool(unit or segment)
         self._segments = frozenset(plain["segments"])
         signature = self.champion.model.signature
-        is_share = signature.task == "binary"
+        is_share = signature.task != "regression"
         low, high = plain["output_low"], plain["output_high"]
         self.low = (0.0 if is_share else -3.5e38) if low is None else low
         self.high = (1.0 if is_share else 3.5e38) if high is None else high

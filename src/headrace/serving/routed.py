@@ -77,7 +77,7 @@ def _ask(route: Route, outcome: Outcome, lanes: Any, begun_ns: int) -> Any:
             _tell(outcome.served, traceback.format_exc())
         return None
     gauge.busy_ns[min(NUM_BUCKETS - 1, (perf_counter_ns() - begun_ns).bit_length())] += 1
-    if len(prediction) == 1:
+    if prediction.shape == (1,):
         is_fit = route.low <= float(prediction[0]) <= route.high  # NaN is neither
     else:
         is_fit = bool(((prediction >= route.low) & (prediction <= route.high)).all())

@@ -6,7 +6,8 @@
 | `event_time_us` | when the request came, UTC |
 | `request_endpoint`, `request_version`, `request_model_digest` | what answered |
 | the model's raw columns, under their names | what was asked, in the types of the model's signature |
-| `prediction` | what was answered; null where the request was refused |
+| `prediction` | what was answered; null where the request was refused; of several classes a list of one number each |
+| `predicted_class` | of a model of several classes alone: the likeliest |
 | `request_latency_us`, `request_status` | how long it took, and the HTTP status |
 | `request_arm` | the table and its segment, `TABLE/SEGMENT`, that chose the version; null where nothing was chosen |
 | `request_propensity` | how probable that choice was; 0.0 for a shadow, whose answer nobody got |
@@ -31,6 +32,7 @@ import pyarrow as pa
 
 from headrace.canonical import from_canonical, to_canonical
 from headrace.dataset.hashing import keyed_uniform, row_ids
+from headrace.model.answers import column_type, likeliest, to_column
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
 
 __all__ = ["Chosen", "Entry", "Shape", "to_batch", "with_constants"]
@@ -45,7 +47,6 @@ _CONSTANT = [
     ("request_masked", pa.string()),
 ]
 _AFTER = [
-    ("prediction", pa.float32()),
     ("request_latency_us", pa.int64()),
     ("request_status", pa.int64()),
     ("request_arm", pa.string()),
@@ -54,7 +55,7 @@ _AFTER = [
     ("request_is_sampled", pa.bool_()),
     ("request_num_dropped", pa.int64()),
 ]
-OWN_NAMES = frozenset(name for name, _ in (*_BEFORE, *_CONSTANT, *_AFTER))
+OWN_NAMES = frozenset(name for name, _ in (*_BEFORE, *_CONSTANT, *_AFTER)) | {"prediction", "predicted_class"}
 _FORMAT = 1
 
 # What chose the version: (arm, propensity, unit), each None where it has none.
@@ -88,6 +89,8 @@ class Shape:
         The model's raw columns.
     sensitive : tuple of str
         Columns whose values are never written.
+    classes : tuple of str or of int
+        Of a model of several classes: what its predictions are of.
     """
 
     endpoint: str
@@ -95,6 +98,7 @@ class Shape:
     digest: str
     columns: tuple[InputColumn, ...]
     sensitive: tuple[str, ...] = ()
+    classes: tuple[str | int, ...] = ()
 
     @staticmethod
     def name_of(column: str) -> str:
@@ -117,7 +121,10 @@ class Shape:
             "request_model_digest": self.digest,
             "request_masked": ",".join(masked) or None,
         }
-        fields = [pa.field(name, kind) for name, kind in (*_BEFORE, *inputs, *_AFTER)]
+        answers = [("prediction", column_type(max(1, len(self.classes))))]
+        if self.classes:
+            answers.append(("predicted_class", pa.string() if isinstance(self.classes[0], str) else pa.int64()))
+        fields = [pa.field(name, kind) for name, kind in (*_BEFORE, *inputs, *answers, *_AFTER)]
         return pa.schema(fields, metadata={b"headrace": to_canonical(plain)})
 
     @functools.cached_property
@@ -194,6 +201,19 @@ def _sampled(identifiers: Sequence[str], sample: float) -> npt.NDArray[np.bool_]
     return chosen if sample > 0.0 else np.zeros(len(identifiers), np.bool_)
 
 
+def _answers(shape: Shape, outputs: npt.NDArray[np.float32]) -> list[pa.Array]:
+    """The prediction of each row, null where there is none, and the likeliest class."""
+    if not shape.classes:
+        return [_array(outputs, pa.float32(), outputs == outputs)]
+    lacks = np.asarray(np.isnan(outputs).all(axis=1), np.bool_)
+    lists = to_column(outputs)
+    if lacks.any():
+        lists = pa.Array.from_buffers(
+            lists.type, len(lists), [_bits(np.logical_not(lacks))], null_count=int(lacks.sum()), children=[lists.values]
+        )
+    return [lists, likeliest(outputs, shape.classes)]
+
+
 def _chosen(choices: Sequence[Chosen | None], counts: npt.NDArray[np.int64], total: int) -> list[pa.Array]:
     """Arm, propensity and unit of each row."""
     kinds = (pa.string(), pa.float64(), pa.string())
@@ -252,7 +272,8 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
     if has_many:
         names = [name for name, count in zip(identifiers, num_rows, strict=True) for _ in range(count)]
         rows = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-    outputs = np.concatenate([_NO_OUTPUT if one is None else one for one in predictions])
+    nothing = np.full((1, len(shape.classes)), np.nan, np.float32) if shape.classes else _NO_OUTPUT
+    outputs = np.concatenate([nothing if one is None else one for one in predictions])
     times = np.array(starts_ns, np.int64) + offset_ns
     dropped = np.zeros(total, np.int64)
     dropped[0] = num_dropped
@@ -261,7 +282,7 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
         _array(rows, pa.int64()),
         _array(spread(times // 1000), _TIME),
         *inputs,
-        _array(outputs, pa.float32(), outputs == outputs),
+        *_answers(shape, outputs),
         _array(spread(np.array(latencies_ns, np.int64) // 1000), pa.int64()),
         _array(spread(np.array(statuses, np.int64)), pa.int64()),
         *_chosen(choices, counts, total),

@@ -62,9 +62,18 @@ class NumberGraph:
 
 
 def random_features(
-    num_rows: int, *, num_features: int = 5, is_binary: bool = True, seed: int = 0, has_missing: bool = True
+    num_rows: int,
+    *,
+    num_features: int = 5,
+    is_binary: bool = True,
+    seed: int = 0,
+    has_missing: bool = True,
+    classes: tuple[str | int, ...] = (),
 ) -> Features:
-    """Rows with a signal, a twentieth of the values missing, and among them columns of few values and of zeros."""
+    """Rows with a signal, a twentieth of the values missing, and among them columns of few values and of zeros.
+
+    With classes the signal, cut at as many quantiles, says which.
+    """
     random = np.random.default_rng(seed)
     matrix = random.normal(size=(num_rows, num_features)).astype(np.float32)
     matrix[:, 1] = np.round(matrix[:, 1])
@@ -74,8 +83,10 @@ def random_features(
     if has_missing:
         matrix[is_missing] = np.nan
     label = (signal > 0.3).astype(np.float64) if is_binary else signal.astype(np.float64) * 100.0
+    if classes:
+        label = (np.argsort(np.argsort(signal)) * len(classes) // num_rows).astype(np.float64)
     columns = tuple(FeatureColumn(f"x{index}") for index in range(num_features))
-    return Features(columns, matrix, label, None, np.arange(num_rows, dtype=np.uint64))
+    return Features(columns, matrix, label, None, np.arange(num_rows, dtype=np.uint64), classes)
 
 
 def numbers_table(matrix: npt.NDArray[np.float32]) -> pa.Table:
@@ -100,7 +111,7 @@ class TrainerCases:
     trainer : Trainer
         What is tested.
     tasks : tuple of str
-        The tasks it can do, of "binary" and "regression".
+        The tasks it can do, of "binary", "regression" and "multiclass"; the last is of four classes.
     takes_missing : bool
         Whether it fits rows with missing values; one that does not says so, naming the feature and what to do.
     changed : (name, value) or None
@@ -117,7 +128,10 @@ class TrainerCases:
 
     def rows(self, num_rows: int, *, task: str = "binary", seed: int = 0) -> Features:
         """Random rows that the trainer takes."""
-        return random_features(num_rows, is_binary=task == "binary", seed=seed, has_missing=self.takes_missing)
+        classes = ("a", "b", "c", "d") if task == "multiclass" else ()
+        return random_features(
+            num_rows, is_binary=task == "binary", seed=seed, has_missing=self.takes_missing, classes=classes
+        )
 
     def fitted(self, task: str | None = None, *, trainer: Trainer | None = None, **options: Any) -> Model:
         """A model of the trainer on random rows; `options`: `params`, `validation`, `journal`."""
@@ -131,7 +145,8 @@ class TrainerCases:
             journal=options.get("journal", Journal()),
         )
         assert predictor.task == task
-        return assemble(NumberGraph(len(features.columns)), predictor, sample=numbers_table(features.matrix))
+        graph, sample = NumberGraph(len(features.columns)), numbers_table(features.matrix)
+        return assemble(graph, predictor, sample=sample, classes=features.classes)
 
     def test_equal_rows_give_equal_bytes(self) -> None:
         """Fitting twice gives one model: graph, native files and golden rows."""
@@ -173,18 +188,21 @@ class TrainerCases:
             matrix = np.concatenate([nulls, matrix])
         else:
             for task in self.tasks:
-                missing = self.fitted(task).predict(numbers_table(nulls))["prediction"].to_pylist()
-                assert all(value is None or np.isnan(value) for value in missing)
+                assert np.isnan(self.fitted(task)(numbers_table(nulls))).all()
         for task in self.tasks:
-            prediction = self.fitted(task).predict(numbers_table(matrix))["prediction"].to_pylist()
-            assert all(np.isfinite(value) for value in prediction)
-            assert task != "binary" or all(0.0 <= value <= 1.0 for value in prediction)
+            prediction = self.fitted(task)(numbers_table(matrix))
+            assert np.isfinite(prediction).all()
+            assert task == "regression" or ((prediction >= 0.0) & (prediction <= 1.0)).all()
+            if task == "multiclass":
+                np.testing.assert_allclose(prediction.sum(axis=1), 1.0, atol=1e-6)
 
     def test_it_learns(self) -> None:
         """On rows with a plain signal, predictions order the labels far better than chance."""
         for task in self.tasks:
             judged = self.rows(400, task=task, seed=3)
-            prediction = self.fitted(task).predict(numbers_table(judged.matrix))["prediction"].to_pylist()
+            prediction = self.fitted(task)(numbers_table(judged.matrix))
+            if task == "multiclass":  # of ordered classes, the one to be expected
+                prediction = (prediction @ np.arange(prediction.shape[1])).astype(np.float32)
             assert np.corrcoef(prediction, judged.label)[0, 1] > 0.5
 
     def test_the_journal_can_stop_it(self) -> None:
@@ -295,7 +313,7 @@ class TrainerCases:
     def test_a_run_that_diverges_is_an_error(self) -> None:
         """One clear error, that it diverges or what its library says of it, and no model that answers infinity."""
         if self.diverging:
-            label = self.rows(300, task=self.tasks[-1]).label
+            label = self.rows(300, task=[task for task in self.tasks if task != "multiclass"][-1]).label
             with pytest.raises(InvalidInput, match=r"diverge|overflow|non-finite"):
                 self.trained(label, trainer=self.trainer.replace(dict(self.diverging)))
 

@@ -22,6 +22,7 @@ from headrace.calls import Checked
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
+from headrace.model.softmax import add_softmax
 from headrace.training.space import Space
 
 __all__ = ["Entry", "FeatureColumn", "Features", "Group", "Journal", "Launcher", "Predictor", "Trainer", "answers"]
@@ -67,6 +68,8 @@ class Features:
         The data set's weights; None = all count the same.
     row_id : uint64[num_rows] or None
         Hashes of the rows' keys, for out-of-fold work.
+    classes : tuple of str or of int
+        What labels stand for where there are three values or more: label i is classes[i]. () = labels are numbers.
     """
 
     columns: tuple[FeatureColumn, ...]
@@ -74,6 +77,7 @@ class Features:
     label: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64] | None = None
     row_id: npt.NDArray[np.uint64] | None = None
+    classes: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
         width = sum(column.width for column in self.columns)
@@ -88,6 +92,13 @@ class Features:
     def num_rows(self) -> int:
         """Rows in the matrix."""
         return len(self.matrix)
+
+    def select(self, keep: Any) -> Features:
+        """Some of the rows: a mask, a slice or places."""
+        arrays = {name: getattr(self, name) for name in ("matrix", "label", "weight", "row_id")}
+        kept: dict[str, Any] = {name: None if array is None else array[keep] for name, array in arrays.items()}
+        kept["matrix"] = np.ascontiguousarray(kept["matrix"])
+        return dataclasses.replace(self, **kept)
 
 
 @dataclass(frozen=True)
@@ -167,8 +178,14 @@ class Launcher(ABC):
         """
 
 
-def answers(builder: GraphBuilder, margin: str, task: Task) -> dict[str, str]:
-    """A predictor's outputs from its margin, float32 [N, 1]: a "binary" one is the logit of the prediction."""
+def answers(builder: GraphBuilder, margin: str, task: Task, width: int = 1) -> dict[str, str]:
+    """A predictor's outputs from its margin, float32 [N, width].
+
+    A "binary" one is the logit of the prediction; of "multiclass" ones, one for each of `width` classes, the
+    prediction is the softmax.
+    """
+    if task == "multiclass":
+        return {"margin": margin, "prediction": add_softmax(builder, margin, width)}
     if task == "regression":
         return {"margin": margin, "prediction": margin}
     # In float32, after the one rounding: this Sigmoid gives a row the same bits in any batch, the double one not.
@@ -178,7 +195,8 @@ def answers(builder: GraphBuilder, margin: str, task: Task) -> dict[str, str]:
 class Predictor(ABC):
     """A fitted model that can write itself into a graph.
 
-    `task` says what `prediction` means: "binary" = the probability of 1, "regression" = a value.
+    `task` says what `prediction` means: "binary" = the probability of 1, "regression" = a value, "multiclass" = the
+    probabilities of the classes, in the order of `Features.classes`.
     """
 
     task: Task
@@ -187,8 +205,8 @@ class Predictor(ABC):
     def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
         """Add the model to the graph: from the name of the float32 tensor [N, width] to those of its outputs.
 
-        Returns {"margin": ..., "prediction": ...}, float32 [N, 1]. Only operators whose result for a row does not
-        depend on the batch (`headrace.model.graph`).
+        Returns {"margin": ..., "prediction": ...}, float32 [N, 1]; of several classes [N, num_classes]. Only operators
+        whose result for a row does not depend on the batch (`headrace.model.graph`).
         """
 
     def native_files(self) -> dict[str, bytes]:
@@ -210,6 +228,14 @@ class Trainer(Checked, ABC):
     space: ClassVar[Space] = {}
     references: ClassVar[Sequence[str]] = ()
     is_parallel: ClassVar[bool] = False
+
+    @property
+    def takes_classes(self) -> bool:
+        """Whether whole numbers of three values or more are classes to it, as they are to a classifier.
+
+        Labels of text are classes to every trainer.
+        """
+        return False
 
     @property
     def shows_ranks(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from headrace.model import GraphBuilder, Model, Signature
 from headrace.training._contract import Features, Group, Journal, Predictor, Trainer
 from headrace.training._materialise import Materialised, materialise
 from headrace.training._ranks import check_workers, fit_on_ranks
+from headrace.training.classes import classed
 from headrace.training.history import HISTORY, History
 from headrace.training.journals import Journals
 from headrace.training.leaks import find_leaks, peeked
@@ -38,6 +40,7 @@ def assemble(
     sensitive: Sequence[str] = (),
     history: History | None = None,
     positive: str | int | float | bool | None = None,
+    classes: Sequence[str | int] = (),
 ) -> Model:
     """Put transform and predictor into one graph, and make it a model.
 
@@ -47,23 +50,32 @@ def assemble(
         `columns`, `matrix_names` and `build(builder)` are used.
     predictor : Predictor
         What a trainer returned.
-    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive, positive
+    label, fitted_parts, num_rows, num_dropped, trainer, ignored, sensitive, positive, classes
         What the signature records; see `Signature`.
     sample : pyarrow.Table, optional
         Raw rows in a canonical order, some of which become golden rows.
     history : History, optional
         What the trainer reported; kept beside the model, where it reported anything.
 
+    Raises InvalidInput where labels stand for classes and the predictor does not know of them, or the other way round.
+
     Returns
     -------
     Model
         Equal arguments, equal bytes. Cost: about 0.1 s for 200 trees.
     """
+    if bool(classes) != (predictor.task == "multiclass"):
+        raise InvalidInput(
+            f"a label of {len(classes)} classes, and a predictor of task {predictor.task!r}",
+            where=str((trainer or {}).get("trainer", "assemble")),
+            expected="a trainer that learns classes" if classes else "classes",
+        )
     builder = GraphBuilder(graph.columns)
     features = graph.build(builder)
     built = predictor.build(builder, features)
+    width = max(1, len(classes))
     outputs: dict[str, tuple[str, Any, int | None]] = {
-        name: (built[name], np.float32, 1) for name in ("prediction", "margin") if name in built
+        name: (built[name], np.float32, width) for name in ("prediction", "margin") if name in built
     }
     outputs["features"] = (features, np.float32, len(graph.matrix_names))
     signature = Signature(
@@ -79,6 +91,7 @@ def assemble(
         ignored=tuple(ignored),
         sensitive=tuple(sensitive),
         positive=positive,
+        classes=tuple(classes),
     )
     files = predictor.native_files()
     if history is not None and history.curves:
@@ -99,6 +112,8 @@ def train(
     """Fit a trainer on a data set's `train` rows and return the model that serves.
 
     A data set without splits is used whole; a split named `validation` is handed to the trainer for early stopping.
+    A label of text with three to 1,000 values is learnt as classes, and so are whole numbers by a trainer of classes
+    (`XGBoost(objective="multi:softprob")`, a classifier of scikit-learn); see `headrace.training.classes`.
     Rows whose label is null are left out and counted in the signature. The model records the digests of the parts it
     was fitted on, `validation` among them, so that evaluation can refuse those. A feature that alone tells the label,
     and a transform that was fitted on rows of another split, are told on standard error (`headrace.training.leaks`).
@@ -133,6 +148,8 @@ def train(
         raise UnknownName("split", split, [str(name) for name in names], where="training")
     num_threads, tally = getattr(engine, "workers", 0), getattr(engine, "tally", None)
     fitted = materialise(graph, dataset, split, num_threads=num_threads)
+    fitted = dataclasses.replace(fitted, features=classed(fitted.features, takes_classes=trainer.takes_classes))
+    classes = fitted.features.classes
     if tally is not None:
         tally.add(read=sum(dataset.expected_rows(part) or 0 for part in dataset.parts(split)))
     if not fitted.features.num_rows:
@@ -154,7 +171,7 @@ def train(
         progress.say(f"warning: {warning}")
     used, validation = {split}, None
     if "validation" in names:
-        judged = materialise(graph, dataset, "validation", num_threads=num_threads)
+        judged = materialise(graph, dataset, "validation", num_threads=num_threads, classes=classes)
         if judged.features.num_rows:
             validation = judged.features
             used.add("validation")
@@ -185,6 +202,7 @@ def train(
         sensitive=dataset.roles.sensitive,
         history=history,
         positive=dataset.roles.positive,
+        classes=classes,
     )
     if recorder is not None:
         recorder.note("model", {"digest": model.digest, **recorder.measured()})

@@ -44,17 +44,37 @@ def _refuse_unbounded(label: npt.NDArray[np.float64], where: str) -> None:
 
 
 def task_of(features: Features, wanted: Task | None, trainer: str) -> Task:
-    """What the labels ask for: "binary" where all are 0 or 1, else "regression"; `wanted` where that is given.
+    """What the labels ask for; `wanted` where that is given.
 
-    Raises InvalidInput for a label that is not finite in float32, and, where "binary" is wanted, for one that is
-    neither 0 nor 1.
+    "multiclass" where labels stand for classes (`Features.classes`), "binary" where all are 0 or 1, else "regression".
+
+    Raises InvalidInput for a label that is not finite in float32; where "binary" is wanted, for one that is neither 0
+    nor 1; where classes are wanted and there are none, or the other way round.
 
     >>> task_of(Features((), np.empty((2, 0), np.float32), np.array([0.0, 1.0])), None, "XGBoost")
     'binary'
     """
     label = features.label
     _refuse_unbounded(label, trainer)
+    if features.classes:
+        if wanted not in (None, "multiclass"):
+            raise InvalidInput(
+                f"the label has {len(features.classes)} values: {', '.join(map(repr, features.classes[:3]))} ...",
+                where=trainer,
+                expected="numbers" if wanted == "regression" else "two values",
+                fix="take a trainer of classes, or say which value counts as 1: positive=...",
+            )
+        return "multiclass"
     is_binary = bool(((label == 0.0) | (label == 1.0)).all())
+    if wanted == "multiclass":
+        raise InvalidInput(
+            "the label has two values, 0 and 1"
+            if is_binary
+            else "the label's values are not three to 1,000 whole numbers",
+            where=trainer,
+            expected="three values or more for classes",
+            fix="leave the objective out",
+        )
     if wanted == "binary" and not is_binary:
         raise InvalidInput("a label is neither 0 nor 1", where=trainer, expected="0 or 1 for a classifier")
     return wanted or ("binary" if is_binary else "regression")

@@ -22,13 +22,15 @@ from headrace.canonical import from_canonical, to_canonical
 from headrace.dataset import Dataset
 from headrace.dataset.hashing import keyed_uniform
 from headrace.errors import InvalidInput, Misuse, UnknownName
-from headrace.evaluation import Metric, make_metrics
+from headrace.evaluation import Metric, fold_of, make_metrics
 from headrace.evaluation._measure import to_array
 from headrace.fold import Rows
 from headrace.model import GraphBuilder, InputColumn
+from headrace.model.answers import to_column
 from headrace.model.session import open_session
 from headrace.training import FeatureColumn, Features, Group, Journal, Predictor, Trainer
 from headrace.training._materialise import materialise
+from headrace.training.classes import classed
 
 __all__ = ["Objective", "held_out_rows", "predict"]
 
@@ -65,7 +67,7 @@ class Objective:
         if not self.has_validation and any(field.name == _EARLY for field in dataclasses.fields(trainer)):
             params.setdefault(_EARLY, 0)
         predictor = trainer.fit(self.fitted, self.judged, params=params, group=Group(), journal=journal)
-        return measure(self.metric, self.judged, predict(predictor, self.judged.matrix))
+        return measure(self.metric, self.judged, predict(predictor, self.judged.matrix, len(self.judged.classes)))
 
     @property
     def loss_sign(self) -> float:
@@ -74,7 +76,14 @@ class Objective:
 
     @classmethod
     def make(
-        cls, graph: Any, dataset: Dataset, *, metric: Any = None, max_rows: int | None = None, num_threads: int = 0
+        cls,
+        graph: Any,
+        dataset: Dataset,
+        *,
+        metric: Any = None,
+        max_rows: int | None = None,
+        num_threads: int = 0,
+        takes_classes: bool = False,
     ) -> Objective:
         """Compute the features of a data set's rows.
 
@@ -83,11 +92,13 @@ class Objective:
         graph, dataset : TransformGraph, Dataset
             As for `train`.
         metric : str or Metric, optional
-            By default "roc_auc" where every label is 0 or 1, else "root_mean_squared_error".
+            By default "roc_auc" where every label is 0 or 1, "log_loss" for classes, else "root_mean_squared_error".
         max_rows : int, optional
             Fit on at most so many rows, drawn by a hash of each row's id; judge on at most a quarter of that.
         num_threads : int
             0 = one for each core. The result is the same for any number.
+        takes_classes : bool
+            Whether whole numbers are classes, as `Trainer.takes_classes` says.
 
         Raises InvalidInput where there are no rows, one label alone, or labels the metric cannot use.
         """
@@ -96,18 +107,21 @@ class Objective:
         if split is not None and split not in names:
             raise UnknownName("split", split, [str(name) for name in names], where="tuning")
         found = materialise(graph, dataset, split, num_threads=num_threads).features
+        found = classed(found, takes_classes=takes_classes)
         validation = None
         if "validation" in names:
-            validation = materialise(graph, dataset, "validation", num_threads=num_threads).features
+            validation = materialise(
+                graph, dataset, "validation", num_threads=num_threads, classes=found.classes
+            ).features
         if validation is not None and validation.num_rows:
             fitted, judged = found, validation
         else:
             validation = None
             held_out = held_out_rows(found)
-            fitted, judged = _select(found, ~held_out), _select(found, held_out)
+            fitted, judged = found.select(~held_out), found.select(held_out)
         if max_rows is not None:
             fitted, judged = _few(fitted, max_rows), _few(judged, max(1, max_rows // 4))
-        chosen = _metric(metric, found.label)
+        chosen = _metric(metric, found)
         for features, words in ((fitted, "to fit on"), (judged, "to judge trials by")):
             _check_labels(features, words, chosen, dataset.roles.label)
         return cls(fitted, judged, validation is not None, chosen)
@@ -124,6 +138,7 @@ class Objective:
                     whole = np.ascontiguousarray(array)
                     np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
                     file.write(whole.tobytes())
+        plain["classes"] = list(self.fitted.classes)
         plain["columns"] = [dataclasses.astuple(column) for column in self.fitted.columns]
         disk.write_file(folder / "objective.json", to_canonical(plain), sync=False)
 
@@ -137,7 +152,8 @@ class Objective:
             arrays = {
                 name: np.load(folder / f"{part}.{name}.npy", mmap_mode="r", allow_pickle=False) for name in plain[part]
             }
-            return Features(columns, **{name: np.asarray(array) for name, array in arrays.items()})
+            found = {name: np.asarray(array) for name, array in arrays.items()}
+            return Features(columns, **found, classes=tuple(plain["classes"]))
 
         return cls(features("fitted"), features("judged"), plain["has_validation"], metric)
 
@@ -157,22 +173,16 @@ def _few(features: Features, most: int) -> Features:
     row_id = features.row_id if features.row_id is not None else np.arange(features.num_rows, dtype=np.uint64)
     keep = np.zeros(features.num_rows, np.bool_)
     keep[np.argsort(keyed_uniform(row_id, "tuning sample"), kind="stable")[:most]] = True
-    return _select(features, keep)
+    return features.select(keep)
 
 
-def _select(features: Features, keep: npt.NDArray[np.bool_]) -> Features:
-    arrays = {name: getattr(features, name) for name in _ARRAYS}
-    kept: dict[str, Any] = {name: None if array is None else array[keep] for name, array in arrays.items()}
-    return Features(features.columns, **kept)
-
-
-def _metric(given: Any, label: npt.NDArray[np.float64]) -> Metric:
+def _metric(given: Any, features: Features) -> Metric:
     if given is None:
-        is_binary = bool(((label == 0.0) | (label == 1.0)).all())
-        given = "roc_auc" if is_binary else "root_mean_squared_error"
+        is_binary = bool(((features.label == 0.0) | (features.label == 1.0)).all())
+        given = "log_loss" if features.classes else "roc_auc" if is_binary else "root_mean_squared_error"
     if isinstance(given, (list, tuple)):
         raise Misuse("a search has one metric", expected="metric='log_loss', one name or one metric")
-    return make_metrics([given])[0]
+    return make_metrics([given], num_classes=len(features.classes))[0]
 
 
 def _check_labels(features: Features, words: str, metric: Metric, label: str | None) -> None:
@@ -186,28 +196,37 @@ def _check_labels(features: Features, words: str, metric: Metric, label: str | N
             where=where,
             expected="at least two values: with one, every trial is as good as the other",
         )
-    if metric.is_binary and not bool(((features.label == 0.0) | (features.label == 1.0)).all()):
+    if (
+        not features.classes
+        and metric.is_binary
+        and not bool(((features.label == 0.0) | (features.label == 1.0)).all())
+    ):
         raise InvalidInput(
             f"metric {metric.name!r} needs labels 0 and 1", where=where, fix="metric='root_mean_squared_error'"
         )
 
 
-def predict(predictor: Predictor, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """float32[num_rows]: what the model made of this predictor will answer, by the same graph and execution."""
+def predict(predictor: Predictor, matrix: npt.NDArray[np.float32], num_classes: int = 0) -> npt.NDArray[np.float32]:
+    """What the model made of this predictor will answer, by the same graph and execution.
+
+    float32[num_rows]; of several classes [num_rows, num_classes].
+    """
+    width = max(1, num_classes)
     builder = GraphBuilder([InputColumn(f"x{index}", "number") for index in range(matrix.shape[1])])
     built = predictor.build(builder, builder.cast("number", np.float32))
-    session = open_session(builder.finish({"prediction": (built["prediction"], np.float32, 1)}))
+    session = open_session(builder.finish({"prediction": (built["prediction"], np.float32, width)}))
     pieces = [
         session.run(["prediction"], {"number": matrix[start : start + _BATCH_ROWS].astype(np.float64)})[0]
         for start in range(0, len(matrix), _BATCH_ROWS)
     ]
-    return np.concatenate([np.zeros((0, 1), np.float32), *pieces])[:, 0]
+    found = np.concatenate([np.zeros((0, width), np.float32), *pieces])
+    return found[:, 0] if width == 1 else found
 
 
 def measure(metric: Metric, judged: Features, prediction: npt.NDArray[np.float32]) -> float:
     """One metric of one column of predictions."""
-    batch = pa.RecordBatch.from_arrays([to_array(judged.label), to_array(prediction)], ["label", "prediction"])
-    fold = metric.needs("label", "prediction")
+    batch = pa.RecordBatch.from_arrays([to_array(judged.label), to_column(prediction)], ["label", "prediction"])
+    fold = fold_of(metric, "label", "prediction", len(judged.classes))
     state = fold.add(fold.create(1), Rows(batch, None, judged.weight), None)
     result = fold.extract(state)
     value = float(np.asarray(metric.value(result), np.float64)[0])

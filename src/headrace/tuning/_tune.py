@@ -103,7 +103,12 @@ def tune(
     chosen = searcher_of(searcher)
     described = describe(trainer)
     objective = Objective.make(
-        graph, dataset, metric=metric, max_rows=max_rows, num_threads=getattr(engine, "workers", 0)
+        graph,
+        dataset,
+        metric=metric,
+        max_rows=max_rows,
+        num_threads=getattr(engine, "workers", 0),
+        takes_classes=trainer.takes_classes,
     )
     about = {
         "trainer": described,

@@ -20,6 +20,7 @@ class TestLightGBMKeepsTheContract(TrainerCases):
     """The suite every trainer passes."""
 
     trainer = LightGBM(n_estimators=20, num_leaves=15, learning_rate=0.3)
+    tasks = ("binary", "regression", "multiclass")
     diverging = (("learning_rate", 10.0), ("n_estimators", 400))
 
 
@@ -140,7 +141,7 @@ def test_what_contradicts_the_labels_is_refused():
     with pytest.raises(InvalidInput, match="neither 0 nor 1"):
         fit(LightGBM(objective="binary"), random_features(100, is_binary=False))
     with pytest.raises(InvalidInput, match="objective"):
-        LightGBM(objective="multiclass")
+        LightGBM(objective="ranking")
     with pytest.raises(InvalidInput, match="zero_as_missing"):
         LightGBM(zero_as_missing=1)
 

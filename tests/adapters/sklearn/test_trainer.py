@@ -43,6 +43,7 @@ class TestLogisticRegressionKeepsTheContract(OneEstimator):
     """Products in float64, rounded once."""
 
     trainer = Sklearn(LogisticRegression(C=2.0))
+    tasks = ("binary", "multiclass")
     takes_missing = False
     changed = ("C", 0.01)
 
@@ -60,6 +61,7 @@ class TestForestKeepsTheContract(OneEstimator):
     """A mean of trees."""
 
     trainer = Sklearn("RandomForestClassifier", {"n_estimators": 10, "max_depth": 6})
+    tasks = ("binary", "multiclass")
     changed = ("max_depth", 3)
 
 

@@ -11,7 +11,7 @@ import pytest
 import xgboost
 
 import headrace as hr
-from headrace.adapters.xgboost.booster import read_base, read_trees
+from headrace.adapters.xgboost.booster import read_bases, read_trees
 from headrace.adapters.xgboost.trainer import XGBoost
 from headrace.errors import InvalidInput
 from headrace.model import Model
@@ -24,6 +24,7 @@ class TestXGBoostKeepsTheContract(TrainerCases):
     """The suite every trainer passes."""
 
     trainer = XGBoost(n_estimators=20, max_depth=4, learning_rate=0.3)
+    tasks = ("binary", "regression", "multiclass")
     diverging = (("learning_rate", 10.0), ("n_estimators", 400))
 
 
@@ -52,7 +53,7 @@ def test_margins_against_xgboost_itself(is_binary):
     matrix = xgboost.DMatrix(judged)
     scale = max(1.0, float(np.abs(train.label).max()))
     assert np.abs(found - native.predict(matrix, output_margin=True)).max() <= 1e-4 * scale
-    trees = [Tree.constant(read_base(bytes(data))), *read_trees(bytes(data))]
+    trees = [Tree.constant(read_bases(bytes(data))[0]), *read_trees(bytes(data))]
     step = exact_step(trees)
     leaves = native.predict(matrix, pred_leaf=True).astype(int)
     sums = np.full(len(judged), trees[0].value[0], np.float64)
@@ -190,5 +191,5 @@ def test_other_boosters_are_refused():
     for settings in ({"booster": "dart"}, {"booster": "gblinear"}, {"objective": "count:poisson"}):
         model = bytes(xgboost.train({"verbosity": 0, **settings}, data, 1).save_raw("json"))
         with pytest.raises(InvalidInput):
-            read_base(model)
+            read_bases(model)
             read_trees(model)

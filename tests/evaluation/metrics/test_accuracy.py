@@ -6,6 +6,7 @@ from sklearn.metrics import accuracy_score
 
 from headrace.errors import InvalidInput
 from headrace.evaluation.metrics.accuracy import Accuracy
+from headrace.testing.class_metric_cases import ClassMetricCases
 from headrace.testing.metric_cases import MetricCases
 
 
@@ -42,3 +43,16 @@ def test_threshold_must_be_finite(threshold):
     """A threshold that decides every row the same way is a mistake, said when it is made."""
     with pytest.raises(InvalidInput, match="threshold"):
         Accuracy(threshold=threshold)
+
+
+class TestAccuracyOfClasses(ClassMetricCases):
+    """The conformance suite of several classes, against scikit-learn."""
+
+    @pytest.fixture
+    def metric(self):
+        """As it is by default."""
+        return Accuracy()
+
+    def oracle(self, label, prediction, weight):
+        """scikit-learn's."""
+        return accuracy_score(label, prediction.argmax(axis=1), sample_weight=weight)

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from headrace.evaluation.metrics.log_loss import LogLoss
+from headrace.testing.class_metric_cases import ClassMetricCases
 from headrace.testing.metric_cases import MetricCases
 
 
@@ -64,3 +65,19 @@ def test_a_logarithm_does_not_depend_on_its_batch():
             LogLoss().terms(label[at : at + size], prediction[at : at + size])[0] for at in range(0, len(label), size)
         ]
         assert TestLogLoss.same(np.concatenate(parts), whole)
+
+
+class TestLogLossOfClasses(ClassMetricCases):
+    """The conformance suite of several classes, against scikit-learn."""
+
+    @pytest.fixture
+    def metric(self):
+        """As it is by default."""
+        return LogLoss()
+
+    def oracle(self, label, prediction, weight):
+        """scikit-learn's where no probability is 0, which it clips by the type of number; else the definition."""
+        if (prediction > 0.0).all():
+            return log_loss(label, prediction, sample_weight=weight, labels=[0, 1, 2, 3])
+        own = prediction[np.arange(len(label)), label.astype(np.int64)]
+        return np.average(-np.log(np.clip(own, 2.0**-23, 1.0 - 2.0**-23)), weights=weight)

@@ -8,6 +8,7 @@ from sklearn.metrics import matthews_corrcoef
 import headrace as hr
 from headrace.errors import InvalidInput
 from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef
+from headrace.testing.class_metric_cases import ClassMetricCases
 from headrace.testing.metric_cases import MetricCases
 
 
@@ -55,3 +56,16 @@ def test_bad_thresholds(threshold):
     """A threshold is finite."""
     with pytest.raises(InvalidInput, match="threshold"):
         MatthewsCorrcoef(threshold=threshold)
+
+
+class TestMatthewsCorrcoefOfClasses(ClassMetricCases):
+    """The conformance suite of several classes, against scikit-learn."""
+
+    @pytest.fixture
+    def metric(self):
+        """As it is by default."""
+        return MatthewsCorrcoef()
+
+    def oracle(self, label, prediction, weight):
+        """scikit-learn's."""
+        return matthews_corrcoef(label, prediction.argmax(axis=1), sample_weight=weight)

@@ -39,8 +39,16 @@ def _integers(section: dict[str, str], name: str) -> npt.NDArray[np.int64]:
     return np.array(section[name].split(), np.int64)
 
 
+def _num_targets(model: str) -> int:
+    """Trees of a round: one for each class, in turn."""
+    head = model.partition("\nTree=")[0]
+    return int(next(line for line in head.splitlines() if line.startswith("num_tree_per_iteration=")).split("=")[1])
+
+
 def read_trees(model: str) -> list[Tree]:
     """The trees of `Booster.model_to_string()`, in order; a row goes to `yes` where its feature is <= the threshold.
+
+    Of several classes each adds to its own target.
 
     What is missing depends on the feature (its missing type, in every node): NaN goes the default way; where training
     rows had none of it, it counts as 0.0; with zero_as_missing zeros and NaN go the default way, for which
@@ -48,13 +56,15 @@ def read_trees(model: str) -> list[Tree]:
     Raises InvalidInput for native categories and linear leaves.
     """
     trees = []
+    num_targets = _num_targets(model)
     for number, section in enumerate(_sections(model)):
+        target = number % num_targets
         if int(section["num_cat"]) or int(section.get("is_linear", "0")):
             raise InvalidInput("native categories and linear leaves are not converted", where=f"tree {number}")
         leaves = _floats(section, "leaf_value")
         num_leaves = int(section["num_leaves"])
         if num_leaves == 1:
-            trees.append(Tree.constant(float(leaves[0])))
+            trees.append(Tree.constant(float(leaves[0]), target))
             continue
         num_inner = num_leaves - 1
         decision = _integers(section, "decision_type")
@@ -76,6 +86,7 @@ def read_trees(model: str) -> list[Tree]:
                 no=np.concatenate([np.where(no < 0, num_inner + ~no, no), no_node]),
                 missing_yes=np.concatenate([np.where(is_none, threshold >= 0.0, default), no_value]).astype(np.bool_),
                 value=np.concatenate([np.zeros(num_inner), leaves]),
+                target=target,
             )
         )
     return trees

@@ -26,7 +26,7 @@ if importlib.util.find_spec("lightgbm") is None:
 
 _SMALL_MATRIX = 250_000  # values
 _TRAIN_LOSSES = 40
-_METRICS: dict[Task, str] = {"binary": "binary_logloss", "regression": "rmse"}
+_METRICS: dict[Task, str] = {"binary": "binary_logloss", "regression": "rmse", "multiclass": "multi_logloss"}
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,15 @@ class _Trees(Predictor):
     task: Task
     num_features: int
     native: str
+    width: int = 1
 
     def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
         if self.zeros:
             features = self._without_zeros(builder, features)
-        margin = add_tree_ensemble(builder, features, self.trees, rule="<=", num_features=self.num_features)
-        return answers(builder, margin, self.task)
+        margin = add_tree_ensemble(
+            builder, features, self.trees, rule="<=", num_features=self.num_features, num_targets=self.width
+        )
+        return answers(builder, margin, self.task, self.width)
 
     def _without_zeros(self, builder: GraphBuilder, features: str) -> str:
         """NaN where a feature of theirs is zero, as LightGBM has it with zero_as_missing."""
@@ -85,7 +88,8 @@ class LightGBM(Trainer):
     zero_as_missing : bool
         Whether a zero counts as missing, as in sparse counts. False.
     objective : str or None
-        "binary" or "regression" (squared error); None = the first where every label is 0 or 1, else the second.
+        "binary", "regression" (squared error) or "multiclass", for which whole numbers are classes; None = the first
+        where every label is 0 or 1, the third where labels are text of three values or more, else the second.
     early_stopping_rounds : int
         With a validation split: stop after so many trees without gain, and keep the best; 0 = never.
     seed : int
@@ -153,6 +157,11 @@ class LightGBM(Trainer):
                 f"zero_as_missing = {self.zero_as_missing!r}", where="LightGBM", expected="True or False"
             )
 
+    @property
+    def takes_classes(self) -> bool:
+        """With "multiclass"."""
+        return self.objective == "multiclass"
+
     def fit(
         self,
         train: Features,
@@ -196,6 +205,8 @@ class LightGBM(Trainer):
         # Decided by the data alone. On few values threads wait for each other longer than they work.
         num_threads = self.num_threads if train.matrix.size >= _SMALL_MATRIX else 1
         settings = self._settings(task, num_threads)
+        if train.classes:
+            settings["num_class"] = len(train.classes)
         fitted = _dataset(lightgbm, train, settings)
         booster = lightgbm.Booster(settings, fitted)
         if validation is not None:
@@ -216,7 +227,8 @@ class LightGBM(Trainer):
         kept = num_best if num_best and self.early_stopping_rounds else -1
         native = str(booster.model_to_string(num_iteration=kept))
         trees = tuple(read_trees(native)) or (Tree.constant(0.0),)
-        return _Trees(trees, tuple(zero_features(native)), task, train.matrix.shape[1], native)
+        width = max(1, len(train.classes))
+        return _Trees(trees, tuple(zero_features(native)), task, train.matrix.shape[1], native, width)
 
 
 def _dataset(lightgbm: Any, features: Features, settings: Mapping[str, Any], *, reference: Any = None) -> Any:

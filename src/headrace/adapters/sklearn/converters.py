@@ -32,12 +32,14 @@ def _missing(builder: GraphBuilder, features: str) -> str:
     return builder.cast(largest, np.bool_)
 
 
-def _answer(builder: GraphBuilder, features: str, margin: str, task: Task, *, takes_missing: bool) -> dict[str, str]:
+def _answer(
+    builder: GraphBuilder, features: str, margin: str, task: Task, width: int, *, takes_missing: bool
+) -> dict[str, str]:
     if not takes_missing:
         # It has learnt nothing of missing values: no answer, where the branch of a tree, or max(0, NaN), would be one.
         no_answer = builder.constant(np.array([np.nan], np.float32))
         margin = builder.where(_missing(builder, features), no_answer, margin)
-    return answers(builder, margin, task)
+    return answers(builder, margin, task, width)
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,15 @@ class Trees(Predictor):
     num_features: int
     takes_missing: bool
     is_probability: bool = False
+    width: int = 1
 
     def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
         """One TreeEnsemble node."""
-        margin = add_tree_ensemble(builder, features, self.trees, rule="<=", num_features=self.num_features)
+        margin = add_tree_ensemble(
+            builder, features, self.trees, rule="<=", num_features=self.num_features, num_targets=self.width
+        )
         task: Task = "regression" if self.is_probability else self.task
-        return _answer(builder, features, margin, task, takes_missing=self.takes_missing)
+        return _answer(builder, features, margin, task, self.width, takes_missing=self.takes_missing)
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,12 @@ class Layers(Predictor):
             value = builder.node("Add", [value, builder.constant(bias[None, :])])
         largest = (builder.constant(np.array(edge)) for edge in (-_LARGEST, _LARGEST))
         margin = builder.cast(builder.node("Clip", [value, *largest]), np.float32)
-        return _answer(builder, features, margin, self.task, takes_missing=False)
+        return _answer(builder, features, margin, self.task, len(self.biases[-1]), takes_missing=False)
 
 
 def read_linear(estimator: Any, task: Task) -> Layers:
     """A linear model: one layer."""
-    weight = np.asarray(estimator.coef_, np.float64).reshape(-1, 1)
+    weight = np.atleast_2d(np.asarray(estimator.coef_, np.float64)).T
     bias = np.asarray(estimator.intercept_, np.float64).reshape(-1)
     return _finite(Layers((weight,), (bias,), "", task))
 
@@ -101,7 +106,7 @@ def _finite(layers: Layers) -> Layers:
     return layers
 
 
-def _tree(tree: Any, value: npt.NDArray[np.float64]) -> Tree:
+def _tree(tree: Any, value: npt.NDArray[np.float64], target: int = 0) -> Tree:
     """A `sklearn.tree` tree with a value for each node. Its rule: float32 feature <= float64 threshold."""
     return Tree(
         feature=np.asarray(tree.feature, np.int64),
@@ -110,35 +115,47 @@ def _tree(tree: Any, value: npt.NDArray[np.float64]) -> Tree:
         no=np.asarray(tree.children_right, np.int64),
         missing_yes=np.asarray(tree.missing_go_to_left, np.bool_),
         value=value,
+        target=target,
     )
 
 
 def read_forest(trees: Sequence[Any], task: Task, *, takes_missing: bool) -> Trees:
-    """The mean of fitted decision trees, or one of them: of their values, or of their shares of class 1."""
+    """The mean of fitted decision trees, or one of them: of their values, or of their shares of class 1, or of each.
+
+    A leaf of ONNX adds to one target, so that a tree of several classes becomes one tree for each.
+    """
     found = []
+    is_probability = task != "regression"
     for estimator in trees:
         value = np.asarray(estimator.tree_.value, np.float64)[:, 0, :]
-        if task == "binary":
+        if is_probability:
             value = value / value.sum(axis=1, keepdims=True)
-        found.append(_tree(estimator.tree_, value[:, -1] / len(trees)))
-    return Trees(tuple(found), task, trees[0].n_features_in_, takes_missing, is_probability=task == "binary")
+        columns = value.T if task == "multiclass" else value[:, -1:].T
+        found += [_tree(estimator.tree_, column / len(trees), target) for target, column in enumerate(columns)]
+    width = len(found) // len(trees)
+    return Trees(tuple(found), task, trees[0].n_features_in_, takes_missing, is_probability, width)
 
 
 def read_boosting(estimator: Any, task: Task, row: npt.NDArray[np.float32]) -> Trees:
     """Gradient boosting on exact splits; its start is what the first stage answers to a row, less its tree's share."""
     rate = float(estimator.learning_rate)
-    trees = [item.tree_ for item in estimator.estimators_[:, 0]]
-    stages = estimator.staged_decision_function(row) if task == "binary" else estimator.staged_predict(row)
-    first = float(np.ravel(next(iter(stages)))[0])
-    start = first - rate * float(trees[0].predict(row)[0, 0])
-    converted = [_tree(tree, rate * np.asarray(tree.value, np.float64)[:, 0, 0]) for tree in trees]
-    return Trees((Tree.constant(start), *converted), task, estimator.n_features_in_, takes_missing=False)
+    stages = estimator.staged_predict(row) if task == "regression" else estimator.staged_decision_function(row)
+    first = np.ravel(next(iter(stages)))
+    converted = []
+    width = estimator.estimators_.shape[1]
+    for target in range(width):
+        trees = [item.tree_ for item in estimator.estimators_[:, target]]
+        start = float(first[target]) - rate * float(trees[0].predict(row)[0, 0])
+        converted.append(Tree.constant(start, target))
+        converted += [_tree(tree, rate * np.asarray(tree.value, np.float64)[:, 0, 0], target) for tree in trees]
+    return Trees(tuple(converted), task, estimator.n_features_in_, takes_missing=False, width=width)
 
 
 def read_histogram(estimator: Any, task: Task) -> Trees:
     """Gradient boosting on histograms: its thresholds hold for values, its leaves carry the learning rate."""
-    trees = [Tree.constant(float(np.ravel(estimator._baseline_prediction)[0]))]
-    for (predictor,) in estimator._predictors:
+    bases = np.ravel(estimator._baseline_prediction)
+    trees = [Tree.constant(float(base), target) for target, base in enumerate(bases)]
+    for target, predictor in (item for stage in estimator._predictors for item in enumerate(stage)):
         nodes = predictor.nodes
         if nodes["is_categorical"].any():
             raise InvalidInput("native categories are not converted", where=type(estimator).__name__)
@@ -151,6 +168,7 @@ def read_histogram(estimator: Any, task: Task) -> Trees:
                 no=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
                 missing_yes=nodes["missing_go_to_left"].astype(np.bool_),
                 value=nodes["value"].astype(np.float64),
+                target=target,
             )
         )
-    return Trees(tuple(trees), task, estimator.n_features_in_, takes_missing=True)
+    return Trees(tuple(trees), task, estimator.n_features_in_, takes_missing=True, width=len(bases))

@@ -39,7 +39,8 @@ class Sklearn(Trainer):
     """An estimator of scikit-learn, converted: linear models, trees, forests, boosting, multi-layer perceptrons.
 
     For those who know scikit-learn's parameters, and as a plain model that boosted trees must beat. Classifiers are
-    for labels of 0 and 1.
+    for labels of 0 and 1, and for classes: text, or whole numbers, of three values or more (but for SGDClassifier and
+    the solver liblinear, which fit one class against the rest).
 
     Parameters
     ----------
@@ -123,9 +124,36 @@ class Sklearn(Trainer):
         """
         return self.replace(params)._fit(train, validation, journal)
 
+    @property
+    def takes_classes(self) -> bool:
+        """A classifier."""
+        return estimator_named(self.estimator).task == "binary"
+
+    def _task(self, train: Features, task: Task) -> Task:
+        """What the labels make of it: a classifier learns classes where there are some."""
+        if not (train.classes and task == "binary"):
+            return task_of(train, task, self.estimator)
+        given = {**defaults_of(self.estimator), **self.params}
+        solver = given.get("solver")
+        is_apart = self.estimator == "SGDClassifier" or given.get("multi_class") == "ovr"  # the latter until 1.8
+        if is_apart or (self.estimator == "LogisticRegression" and solver == "liblinear"):
+            raise InvalidInput(
+                f"{len(train.classes)} classes one against the rest are not converted",
+                where=f"Sklearn {self.estimator}" + (f", solver {solver!r}" if solver else ""),
+                expected="one model of all classes",
+                fix="take LogisticRegression with its default solver",
+            )
+        numbers = np.bincount(train.label.astype(np.int64), minlength=len(train.classes))
+        if not numbers.all():
+            lacking = train.classes[int(np.argmin(numbers))]
+            raise InvalidInput(
+                f"class {lacking!r} has no row to fit on", where=self.estimator, fix="put rare classes together before"
+            )
+        return task_of(train, "multiclass", self.estimator)
+
     def _fit(self, train: Features, validation: Features | None, journal: Journal) -> Predictor:
         known = estimator_named(self.estimator)
-        task_of(train, known.task, self.estimator)
+        task = self._task(train, known.task)
         # Decided by the data alone. On few values threads wait for each other longer than they work.
         num_threads = self.num_threads if train.matrix.size >= _SMALL_MATRIX else 1
         estimator = make(self.estimator, self.params, seed=self.seed, num_threads=num_threads)
@@ -142,17 +170,17 @@ class Sklearn(Trainer):
             else:
                 num_steps = _fit_whole(estimator, known.family, train, validation, journal)
             if num_steps is not None:
-                _report_losses(estimator, known.task, num_steps, train, validation, journal)
+                _report_losses(estimator, task, num_steps, train, validation, journal)
         if known.family == "linear":
-            return converters.read_linear(estimator, known.task)
+            return converters.read_linear(estimator, task)
         if known.family == "layers":
-            return converters.read_layers(estimator, known.task)
+            return converters.read_layers(estimator, task)
         if known.family == "boosting":
-            return converters.read_boosting(estimator, known.task, train.matrix[:1])
+            return converters.read_boosting(estimator, task, train.matrix[:1])
         if known.family == "histogram":
-            return converters.read_histogram(estimator, known.task)
+            return converters.read_histogram(estimator, task)
         trees = [estimator] if known.family == "tree" else estimator.estimators_
-        return converters.read_forest(trees, known.task, takes_missing=takes_missing)
+        return converters.read_forest(trees, task, takes_missing=takes_missing)
 
 
 def _rows(features: Features, *, is_double: bool) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
@@ -238,6 +266,9 @@ def _report_losses(
 
 def _loss(estimator: Any, task: Task, features: Features) -> float:
     weight, label = features.weight, features.label
+    if task == "multiclass":
+        shares = estimator.predict_proba(features.matrix)[np.arange(features.num_rows), label.astype(np.int64)]
+        return float(np.average(-np.log(np.clip(shares.astype(np.float64), _EPSILON, 1.0)), weights=weight))
     if task == "binary":
         share = np.clip(estimator.predict_proba(features.matrix)[:, -1].astype(np.float64), _EPSILON, 1 - _EPSILON)
         return float(np.average(-(label * np.log(share) + (1 - label) * np.log1p(-share)), weights=weight))

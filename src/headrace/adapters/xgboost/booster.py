@@ -11,9 +11,9 @@ import numpy as np
 from headrace.errors import InvalidInput
 from headrace.model.trees import Tree
 
-__all__ = ["read_base", "read_trees"]
+__all__ = ["read_bases", "read_trees"]
 
-_LINKS = ("binary:logistic", "reg:squarederror")
+_LINKS = ("binary:logistic", "reg:squarederror", "multi:softprob")
 _SMALLEST = np.float32(1e-6)
 
 
@@ -32,6 +32,7 @@ def read_trees(model: bytes) -> list[Tree]:
     if booster["name"] != "gbtree":
         raise InvalidInput(f"booster {booster['name']!r} is not converted", expected="gbtree")
     trees = []
+    targets = booster["model"]["tree_info"]
     for number, tree in enumerate(booster["model"]["trees"]):
         if any(tree["split_type"]) or int(tree["tree_param"].get("size_leaf_vector", "1")) > 1:
             raise InvalidInput("native categories and vector leaves are not converted", where=f"tree {number}")
@@ -44,27 +45,30 @@ def read_trees(model: bytes) -> list[Tree]:
                 no=np.array(tree["right_children"], np.int64),
                 missing_yes=np.array(tree["default_left"], np.bool_),
                 value=numbers,
+                target=int(targets[number]),
             )
         )
     return trees
 
 
-def read_base(model: bytes) -> float:
-    """The margin every row starts from, as a float32 value: the base score behind the objective's link.
+def read_bases(model: bytes) -> list[float]:
+    """The margin every row starts from, by class, as float32 values: the base score behind the objective's link.
 
-    XGBoost 3 writes a vector of one, "[5E-1]", earlier versions "5E-1".
+    XGBoost 3 writes a vector, "[5E-1]", of several classes one value for each or one for all; earlier versions "5E-1".
     """
     learner = _learner(model)
     objective = learner["objective"]["name"]
     if objective not in _LINKS:
         raise InvalidInput(f"objective {objective!r} is not converted", expected=" or ".join(_LINKS))
     scores = json.loads(f"[{learner['learner_model_param']['base_score'].strip('[]')}]")
-    if len(scores) != 1:
-        raise InvalidInput(f"{len(scores)} base scores", expected="one target")
-    score = np.float32(scores[0])
+    num_classes = max(1, int(learner["learner_model_param"].get("num_class", "0")))
+    if len(scores) not in (1, num_classes):
+        raise InvalidInput(f"{len(scores)} base scores", expected=f"one, or one for each of {num_classes} classes")
+    singles = [np.float32(score) for score in (scores if len(scores) == num_classes else scores * num_classes)]
     if objective != "binary:logistic":
-        return float(score)
+        return [float(score) for score in singles]
+    score = singles[0]
     # As XGBoost does it: labels of one class give a score of 0 or 1, kept from infinity; float32 steps before the log
     # (RegLossObj and LogisticRegression::ProbToMargin, 3.2).
     score = min(max(score, _SMALLEST), np.float32(1) - _SMALLEST)
-    return float(np.float32(-math.log(np.float32(1) / score - np.float32(1))))
+    return [float(np.float32(-math.log(np.float32(1) / score - np.float32(1))))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -52,14 +51,7 @@ def own_rows(features: Features, group: Group) -> Features:
         raise InvalidInput(
             f"{group.num_ranks} workers for {features.num_rows} rows", where="XGBoost", expected="a row for each"
         )
-    taken = slice(group.rank, None, group.num_ranks)
-    return dataclasses.replace(
-        features,
-        matrix=np.ascontiguousarray(features.matrix[taken]),
-        label=features.label[taken],
-        weight=None if features.weight is None else features.weight[taken],
-        row_id=None if features.row_id is None else features.row_id[taken],
-    )
+    return features.select(slice(group.rank, None, group.num_ranks))
 
 
 def agree(group: Group, goes_on: bool) -> bool:

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headrace import progress
-from headrace.adapters.xgboost.booster import read_base, read_trees
+from headrace.adapters.xgboost.booster import read_bases, read_trees
 from headrace.adapters.xgboost.ranks import agree, meet, own_rows
 from headrace.errors import InvalidInput
 from headrace.model import GraphBuilder
 from headrace.model.signature import Task
 from headrace.model.trees import Tree, add_tree_ensemble
 from headrace.training import Features, Float, Group, Int, Journal, Predictor, Space, Trainer, answers, openmp
-from headrace.training.refusals import refuse_infinite
+from headrace.training.refusals import refuse_infinite, task_of
 
 __all__ = ["XGBoost"]
 
@@ -29,21 +29,29 @@ if importlib.util.find_spec("xgboost") is None:
 NATIVE_FILE = "model.xgboost.json"
 _SMALL_MATRIX = 250_000  # values
 _TRAIN_LOSSES = 40
-_OBJECTIVES: dict[str, Task] = {"binary:logistic": "binary", "reg:squarederror": "regression"}
+_OBJECTIVES: dict[str, Task] = {
+    "binary:logistic": "binary",
+    "reg:squarederror": "regression",
+    "multi:softprob": "multiclass",
+}
+_OF_TASK = {task: name for name, task in _OBJECTIVES.items()}
 
 
 @dataclass(frozen=True)
 class _Trees(Predictor):
     trees: tuple[Tree, ...]
-    base: float
+    bases: tuple[float, ...]
     task: Task
     num_features: int
     native: bytes
 
     def build(self, builder: GraphBuilder, features: str) -> dict[str, str]:
-        trees = [Tree.constant(self.base), *self.trees]
-        margin = add_tree_ensemble(builder, features, trees, rule="<", num_features=self.num_features)
-        return answers(builder, margin, self.task)
+        trees = [*(Tree.constant(base, target) for target, base in enumerate(self.bases)), *self.trees]
+        width = len(self.bases)
+        margin = add_tree_ensemble(
+            builder, features, trees, rule="<", num_features=self.num_features, num_targets=width
+        )
+        return answers(builder, margin, self.task, width)
 
     def native_files(self) -> dict[str, bytes]:
         return {NATIVE_FILE: self.native}
@@ -72,7 +80,8 @@ class XGBoost(Trainer):
     reg_lambda : float
         L2 penalty on leaves.
     objective : str or None
-        "binary:logistic" or "reg:squarederror"; None = the first where every label is 0 or 1, else the second.
+        "binary:logistic", "reg:squarederror" or "multi:softprob", for which whole numbers are classes; None = the first
+        where every label is 0 or 1, the third where labels are text of three values or more, else the second.
     early_stopping_rounds : int
         With a validation split: stop after so many trees without gain, and keep the best; 0 = never.
     seed : int
@@ -132,6 +141,11 @@ class XGBoost(Trainer):
                 f"objective = {self.objective!r}", where="XGBoost", expected=" or ".join(_OBJECTIVES) + " or None"
             )
 
+    @property
+    def takes_classes(self) -> bool:
+        """With "multi:softprob"."""
+        return self.objective == "multi:softprob"
+
     def fit(
         self,
         train: Features,
@@ -160,20 +174,13 @@ class XGBoost(Trainer):
         def revive(files: Mapping[str, bytes]) -> Predictor:
             native = files[NATIVE_FILE]
             objective = json.loads(native)["learner"]["objective"]["name"]
-            return _Trees(tuple(read_trees(native)), read_base(native), _OBJECTIVES[objective], num_features, native)
+            return _read(native, objective, num_features)
 
         return revive
 
     def _objective(self, train: Features) -> str:
-        label = train.label
-        if not np.isfinite(label).all():
-            raise InvalidInput("a label is not finite", where="XGBoost", expected="finite labels")
-        is_binary = bool(((label == 0.0) | (label == 1.0)).all())
-        if self.objective == "binary:logistic" and not is_binary:
-            raise InvalidInput("a label is neither 0 nor 1", where="XGBoost", expected="0 or 1 for binary:logistic")
-        if self.objective is not None:
-            return self.objective
-        return "binary:logistic" if is_binary else "reg:squarederror"
+        wanted = None if self.objective is None else _OBJECTIVES[self.objective]
+        return _OF_TASK[task_of(train, wanted, "XGBoost")]
 
     def _fit(
         self, train: Features, validation: Features | None, objective: str, group: Group, journal: Journal
@@ -194,6 +201,8 @@ class XGBoost(Trainer):
             "nthread": num_threads,
             "verbosity": 0,
         }
+        if train.classes:
+            settings["num_class"] = len(train.classes)
         fitted = _matrix(xgboost, train, num_threads)
         judged = None if validation is None else _matrix(xgboost, validation, num_threads)
         booster = xgboost.Booster(settings, [fitted] if judged is None else [fitted, judged])
@@ -213,9 +222,11 @@ class XGBoost(Trainer):
                 break
         if num_best and self.early_stopping_rounds:
             booster = booster[:num_best]
-        native = bytes(booster.save_raw("json"))
-        trees = tuple(read_trees(native))
-        return _Trees(trees, read_base(native), _OBJECTIVES[objective], train.matrix.shape[1], native)
+        return _read(bytes(booster.save_raw("json")), objective, train.matrix.shape[1])
+
+
+def _read(native: bytes, objective: str, num_features: int) -> _Trees:
+    return _Trees(tuple(read_trees(native)), tuple(read_bases(native)), _OBJECTIVES[objective], num_features, native)
 
 
 def _loss(booster: Any, features: Any, step: int) -> float:

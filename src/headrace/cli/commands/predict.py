@@ -116,7 +116,7 @@ def _model(store: Store, arguments: argparse.Namespace) -> Model:
 
 
 def _rows(answer: Asked) -> Iterator[dict[str, Any]]:
-    outputs = {name: values.tolist() for name, values in answer.outputs.items()}
+    outputs = {name: values.to_pylist() for name, values in answer.columns().items()}
     for place in range(answer.num_rows):
         kept = {name: values[place] for name, values in answer.kept.items()}
         found = {name: values[place] for name, values in outputs.items()}
@@ -159,8 +159,9 @@ def _write(answers: Iterable[Asked], target: Path, form: str) -> int:
     number = 0
     with _writing(target, form) as write:
         for answer in answers:
-            columns = {"row": range(answer.first, answer.first + answer.num_rows), **answer.kept, **answer.outputs}
-            write(pa.table({name: pa.array(values) for name, values in columns.items()}), answer)
+            columns = {"row": range(answer.first, answer.first + answer.num_rows), **answer.kept}
+            kept = {name: pa.array(values) for name, values in columns.items()}
+            write(pa.table({**kept, **answer.columns()}), answer)
             number += answer.num_rows
     return number
 

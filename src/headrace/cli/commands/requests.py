@@ -76,12 +76,22 @@ def _list(store: Store, arguments: argparse.Namespace) -> int:
             "version": row["request_version"],
             "status": row["request_status"],
             "ms": f"{row['request_latency_us'] / 1e3:.2f}",
-            "prediction": "" if row["prediction"] is None else f"{row['prediction']:.6g}",
+            "prediction": _answer(row),
         }
         for row in rows
     ]
     write_table(shown, ["request", "row", "when", "endpoint", "version", "status", "ms", "prediction"])
     return 0
+
+
+def _answer(row: dict[str, Any]) -> str:
+    """What was answered, briefly: of several classes the likeliest, and how likely."""
+    prediction = row["prediction"]
+    if prediction is None:
+        return ""
+    if isinstance(prediction, list):
+        return f"{row['predicted_class']} {max(prediction):.3g}"
+    return f"{prediction:.6g}"
 
 
 def _find(store: Store, name: str) -> list[dict[str, Any]]:

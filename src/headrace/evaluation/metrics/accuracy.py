@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation import ThresholdMetric, ratio
-from headrace.fold import SumsResult
+from headrace.evaluation import ClassDecisions, ThresholdMetric, ratio
+from headrace.fold import ClassTotalsResult, SumsResult
 
 __all__ = ["Accuracy"]
 
@@ -15,8 +15,8 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accuracy(ThresholdMetric):
-    """The share of rows on the right side of the threshold.
+class Accuracy(ClassDecisions, ThresholdMetric):
+    """The share of rows on the right side of the threshold; of several classes, of rows whose likeliest is theirs.
 
     Parameters
     ----------
@@ -29,7 +29,17 @@ class Accuracy(ThresholdMetric):
     higher_is_better: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
-    def value(self, result: SumsResult) -> Floats:
+    def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
+        """The rows that are right, and all."""
+        return [right, labelled]
+
+    def of_parts(self, *sums: Floats) -> Floats:
         """Right rows among all rows."""
+        return ratio(*sums)
+
+    def value(self, result: SumsResult | ClassTotalsResult) -> Floats:
+        """Right rows among all rows."""
+        if isinstance(result, ClassTotalsResult):
+            return self.class_value(result)
         tp, _, _, tn = self.confusion(result)
         return ratio(tp + tn, result.weight)

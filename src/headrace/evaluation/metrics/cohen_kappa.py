@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation import ThresholdMetric, ratio
-from headrace.fold import SumsResult
+from headrace.evaluation import ClassDecisions, ThresholdMetric, ratio
+from headrace.fold import ClassTotalsResult, SumsResult
 
 __all__ = ["CohenKappa"]
 
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CohenKappa(ThresholdMetric):
+class CohenKappa(ClassDecisions, ThresholdMetric):
     """(agreement - chance) / (1 - chance), from -1 to 1; 0 is what decisions get that do not look at the row.
 
     NaN where chance alone agrees everywhere.
@@ -32,8 +32,20 @@ class CohenKappa(ThresholdMetric):
     limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     undefined: ClassVar[str] = "decisions and labels are all one class"
 
-    def value(self, result: SumsResult) -> Floats:
+    def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
+        """Agreement, all rows, and how often chance would agree."""
+        return [right, labelled, labelled * called]
+
+    def of_parts(self, *sums: Floats) -> Floats:
+        """Agreement beyond chance."""
+        right, total, both = sums
+        chance = ratio(ratio(both, total), total)
+        return ratio(ratio(right, total) - chance, 1.0 - chance)
+
+    def value(self, result: SumsResult | ClassTotalsResult) -> Floats:
         """Agreement beyond chance, from shares so that nothing overflows."""
+        if isinstance(result, ClassTotalsResult):
+            return self.class_value(result)
         tp, fp, fn, tn = (ratio(one, result.weight) for one in self.confusion(result))
         chance = (tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)
         return ratio(tp + tn - chance, 1.0 - chance)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.evaluation._contract import SumMetric
+from headrace.evaluation._shares import are_shares, of_own
 from headrace.fold.sums import SumsResult
 
 __all__ = ["LogLoss"]
@@ -26,7 +27,8 @@ class LogLoss(SumMetric):
     It is what most binary models are trained on. Probabilities are clipped to 2^-23 .. 1 - 2^-23, so that one certain
     and wrong row costs 15.9 and not infinity.
 
-    Predictions must be probabilities, 0 to 1: any other makes the group NaN. Exact to 2^-41 given each row's logarithm.
+    Predictions must be probabilities, 0 to 1 (of several classes of sum 1): any other makes the group NaN. Exact to
+    2^-41 given each row's logarithm.
 
     >>> LogLoss().higher_is_better
     False
@@ -41,6 +43,13 @@ class LogLoss(SumMetric):
         happened = np.clip(np.where(label == 1.0, prediction, 1.0 - prediction), _EPSILON, 1.0 - _EPSILON)
         is_probability = (prediction >= 0.0) & (prediction <= 1.0)
         return [np.where(is_probability, -np.log(happened), np.nan)]
+
+    has_classes: ClassVar[bool] = True
+
+    def class_terms(self, label: Floats, prediction: Floats) -> list[Floats]:
+        """The loss of each row: of the probability given to its class, 0 for a value that no class has."""
+        happened = np.clip(of_own(label, prediction), _EPSILON, 1.0 - _EPSILON)
+        return [np.where(are_shares(prediction), -np.log(happened), np.nan)]
 
     def value(self, result: SumsResult) -> Floats:
         """The weighted mean."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from headrace.evaluation import Evaluation as Noun
 from headrace.evaluation import SliceResults
+from headrace.orchestration.pages._confusion import Confusion
 from headrace.orchestration.pages._residuals import Residuals
 from headrace.orchestration.pages._scores import Scores
 from headrace.orchestration.pages._weak_slices import weak_section
@@ -70,7 +71,13 @@ class Evaluation(Page):
 
 
 def _behind(noun: Noun) -> list[Section]:
-    """The predictions behind the figures: curves of two classes, errors of values; nothing where there are too few."""
+    """The predictions behind the figures: curves of two classes, confusions of several, errors of values.
+
+    Nothing where there are too few.
+    """
+    if noun.classes:
+        confusion = Confusion.of(noun.predictions, noun.classes)
+        return [] if confusion is None else [Section("Classes", confusion.draw(), confusion.note)]
     scores = Scores.of(noun.predictions)
     if scores is not None:
         says = "What deciding at a threshold would mean."
@@ -112,9 +119,10 @@ def _facts(noun: Noun) -> dict[str, Content]:
 
 
 def _about(noun: Noun) -> str:
+    constant = "each class's share of all rows" if noun.classes else "the mean label"
     if any(value.lower is not None for value in noun.cells[0].values.values()):
-        return "Beside each value the ends of its interval. The baseline is the mean label, for every row."
-    return "The baseline is one prediction for every row, the mean label."
+        return f"Beside each value the ends of its interval. The baseline is {constant}, for every row."
+    return f"The baseline is one prediction for every row, {constant}."
 
 
 def _metrics(noun: Noun) -> Html:

@@ -39,6 +39,8 @@ class Model(Page):
         trainer = signature.trainer.get("trainer", "A model")
         label = (signature.label or "its label")[:60]
         what = f"how likely it is that {label} is {_one(noun)}" if signature.task == "binary" else label
+        if signature.classes:
+            what = f"how likely each of the {len(signature.classes)} values of {label} is"
         headline = f"{trainer} predicts {what}, from {plural(len(noun.columns), 'raw column')}"
         sections = [Section("Takes", _columns(noun), "What a row, or a request, must hold.", is_brief=True)]
         sections.append(Section("Computes and answers", _answers(noun)))
@@ -132,9 +134,11 @@ def _answers(noun: Noun) -> list[Content]:
     signature = noun.signature
     words = {
         "prediction": f"the probability of {_one(noun)}" if signature.task == "binary" else "the value",
-        "margin": "the sum before it is made a probability",
+        "margin": "the sum before it is made a probability" + (", for each class" if signature.classes else ""),
         "features": f"{count(len(noun.feature_names))} numbers: " + ", ".join(noun.feature_names)[:500],
     }
+    if signature.classes:
+        words["prediction"] = f"the probability of each class: {', '.join(map(str, signature.classes))}"
     rows: list[Row] = [[tag("code", output), name(words.get(output, ""), longest=500)] for output in signature.outputs]
     shown: list[Content] = [table("Outputs of the graph", [Column("Output"), Column("What it is")], rows)]
     if signature.ignored:

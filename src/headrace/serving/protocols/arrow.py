@@ -22,11 +22,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
 from headrace.errors import InvalidInput
+from headrace.model.answers import to_column
 from headrace.serving._contract import Answer, Headers, Protocol, Request
 from headrace.serving.address import MODELS, address_of
 from headrace.serving.answering import ask
@@ -85,8 +85,5 @@ def _write_json(reply: Reply) -> Answer:
 def _write_arrow(reply: Reply) -> Answer:
     if reply.problem is not None:
         return _refused(reply.problem, reply.headers)
-    values = np.ascontiguousarray(reply.prediction, np.float32)
-    column = pa.Array.from_buffers(pa.float32(), values.size, [None, pa.py_buffer(values)])
-    if values.ndim == 2:  # several numbers a row
-        column = pa.FixedSizeListArray.from_arrays(column, values.shape[1])
-    return Answer(200, write_stream(pa.table({"prediction": column})), MEDIA_TYPE, reply.headers)
+    table = pa.table({"prediction": to_column(reply.prediction)})
+    return Answer(200, write_stream(table), MEDIA_TYPE, reply.headers)

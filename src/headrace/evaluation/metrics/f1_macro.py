@@ -1,0 +1,34 @@
+"""F1, macro: the harmonic mean of precision and recall, each class counting the same."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.evaluation import ClassMetric, class_f1, is_met, ratio
+
+__all__ = ["F1Macro"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class F1Macro(ClassMetric):
+    """The mean over classes of the harmonic mean of its precision and recall: rare ones count as much as frequent ones.
+
+    Of the classes that rows have or are called; 0 for one of which nothing is right.
+
+    Source: scikit-learn's `f1_score(average="macro", zero_division=0)`.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
+        """Of each class, and that it is met."""
+        return [class_f1(labelled, called, right), is_met(labelled, called)]
+
+    def of_parts(self, *sums: Floats) -> Floats:
+        """The mean."""
+        return ratio(*sums)

@@ -1,0 +1,31 @@
+"""precision_weighted: scikit-learn's."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_score
+
+from headrace.evaluation.metrics.precision_weighted import PrecisionWeighted
+from headrace.testing.class_metric_cases import ClassMetricCases
+
+
+class TestPrecisionWeighted(ClassMetricCases):
+    """The conformance suite against scikit-learn."""
+
+    @pytest.fixture
+    def metric(self):
+        """As it is by default."""
+        return PrecisionWeighted()
+
+    def oracle(self, label, prediction, weight):
+        """scikit-learn's."""
+        return precision_score(
+            label, prediction.argmax(axis=1), average="weighted", sample_weight=weight, zero_division=0
+        )
+
+
+def test_by_hand():
+    """Six rows of three classes, four of them right."""
+    label = np.array([0.0, 0.0, 1.0, 2.0, 2.0, 2.0])
+    called = [0, 1, 1, 2, 2, 0]
+    found = TestPrecisionWeighted.value(PrecisionWeighted(), label, np.eye(3)[called])
+    np.testing.assert_allclose(found, [0.75], atol=1e-9)
