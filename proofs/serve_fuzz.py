@@ -177,7 +177,7 @@ def in_process(pushed: Pushed) -> Callable[[Good], tuple[Any, str]]:
     serving.flip(Served("late", 1, pushed.model.digest, pushed.model))
     serving.rewards = SimpleNamespace(take=lambda rows: Answer(200, orjson.dumps({"recorded": len(rows)})))
     door = Door(serving, body_bytes=BODY_BYTES, hosts=None, token="")
-    listener = Grpc(door, host="127.0.0.1", port=free_port(), body_bytes=BODY_BYTES, token="")
+    listener = Grpc(door, host="127.0.0.1", port=free_port(), body_bytes=BODY_BYTES)
     infer = listener.handler(INFER, ()).unary_unary
 
     def ask(good: Good) -> tuple[Any, str]:

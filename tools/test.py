@@ -19,6 +19,7 @@ ENVIRONMENTS = (
     "docs",
     "browser",
     "inference-clients",
+    "serve-peers-mlserver",
     "bigquery",
     "local-bigquery",
     "bandit",

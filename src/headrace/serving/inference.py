@@ -24,6 +24,8 @@ OUTPUT = "prediction"
 _SHAPE = '{"inputs": [{"name": ..., "shape": [N], "datatype": ..., "data": [...]}, ...]}'
 _KEYS = {"id", "parameters", "inputs", "outputs", "model_name", "model_version"}
 _INPUT_KEYS = {"name", "shape", "datatype", "parameters", "data"}
+_KNOWN = ("binary_data_size", "binary_data", "binary_data_output")
+_PLAIN = (str, bool, int, float)
 # Nested data has a list for each value.
 _LISTS_OF_A_ROW = 16
 # What would change the meaning of an answer and is not done here: silence would be a lie.
@@ -83,13 +85,19 @@ def check_parameters(parameters: Any, where: str) -> None:
     """Raise InvalidRequest for what is no mapping of texts to plain values, and for what is not done here."""
     if parameters is None:
         return
-    if not isinstance(parameters, dict) or not all(isinstance(one, (str, int, float)) for one in parameters.values()):
-        raise InvalidRequest("parameters", where=where, expected="an object of texts, numbers, true and false")
+    if type(parameters) is not dict:
+        raise _no_parameters(where)
     for name, value in parameters.items():
-        if name.startswith(_REFUSED) and value:
+        if type(value) not in _PLAIN:
+            raise _no_parameters(where)
+        if name not in _KNOWN and name.startswith(_REFUSED) and value:
             raise InvalidRequest(
                 f"parameter {name[:60]!r}", where=where, expected="none: no shared memory, sequences, classification"
             )
+
+
+def _no_parameters(where: str) -> InvalidRequest:
+    return InvalidRequest("parameters", where=where, expected="an object of texts, numbers, true and false")
 
 
 def _flag(value: Any, name: str) -> bool:
@@ -143,25 +151,33 @@ def _read_http(inference: Inference, body: bytes, header: str | None) -> Any:
 def _input(plain: dict[str, Any], body: bytes, place: int) -> tuple[Tensor, int]:
     """One input, and where the bytes of the next begin."""
     name, shape, parameters = plain.get("name"), plain.get("shape"), plain.get("parameters")
-    where = f"tensor {str(name)[:60]!r}"
-    if set(plain) - _INPUT_KEYS:
-        raise InvalidRequest(f"unknown key {sorted(set(plain) - _INPUT_KEYS)[0][:60]!r}", where=where, expected=_SHAPE)
+    for key in plain:
+        if key not in _INPUT_KEYS:
+            raise InvalidRequest(f"unknown key {key[:60]!r}", where=_where(name), expected=_SHAPE)
     if type(shape) is not list:
-        raise InvalidRequest("no shape", where=where, expected="[N] or [N, 1]")
-    check_parameters(parameters, where)
-    size = (parameters or {}).get("binary_data_size")
+        raise InvalidRequest("no shape", where=_where(name), expected="[N] or [N, 1]")
+    size = None
+    if parameters is not None:
+        check_parameters(parameters, "a tensor")
+        size = parameters.get("binary_data_size")
+    datatype: Any = plain.get("datatype")
     if size is None:
         if "data" not in plain:
-            raise InvalidRequest("no data", where=where, expected=_SHAPE)
-        return read_list(name, plain.get("datatype"), shape, plain["data"]), place  # type: ignore[arg-type]  # checked
+            raise InvalidRequest("no data", where=_where(name), expected=_SHAPE)
+        return read_list(name, datatype, shape, plain["data"]), place  # type: ignore[arg-type]  # checked there
     if "data" in plain:
-        raise InvalidRequest("data and binary_data_size", where=where, expected="one of them")
+        raise InvalidRequest("data and binary_data_size", where=_where(name), expected="one of them")
     if type(size) is not int or not 0 <= size <= len(body) - place:
         raise InvalidRequest(
-            f"binary_data_size {str(size)[:30]}", where=where, expected=f"up to the {len(body) - place} bytes left"
+            f"binary_data_size {str(size)[:30]}",
+            where=_where(name),
+            expected=f"up to the {len(body) - place} bytes left",
         )
-    data = memoryview(body)[place : place + size]
-    return read_raw(name, plain.get("datatype"), shape, data), place + size  # type: ignore[arg-type]  # checked there
+    return read_raw(name, datatype, shape, memoryview(body)[place : place + size]), place + size  # type: ignore[arg-type]
+
+
+def _where(name: Any) -> str:
+    return f"tensor {str(name)[:60]!r}"
 
 
 def _alone(served: Served, body: bytes) -> Tensor:

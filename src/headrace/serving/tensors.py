@@ -26,7 +26,17 @@ import numpy.typing as npt
 
 from headrace.errors import InvalidRequest
 
-__all__ = ["DATATYPES", "MOST_VALUES", "Tensor", "check_head", "datatype_of", "read_list", "read_raw", "write_raw"]
+__all__ = [
+    "DATATYPES",
+    "FEW",
+    "MOST_VALUES",
+    "Tensor",
+    "check_head",
+    "datatype_of",
+    "read_list",
+    "read_raw",
+    "write_raw",
+]
 
 DATATYPES: dict[str, np.dtype[Any] | None] = {
     "BOOL": np.dtype(np.bool_),
@@ -47,6 +57,13 @@ DATATYPES: dict[str, np.dtype[Any] | None] = {
 _NAMES = {dtype: name for name, dtype in DATATYPES.items() if dtype is not None and name != "BF16"}
 # One byte of a request can become eight in each column of a row: values are bounded, not the bytes alone.
 MOST_VALUES = 1 << 23
+# So many numbers from JSON stay a list: NumPy's fixed price is higher.
+FEW = 4
+_LIMITS = {
+    name: (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    for name, dtype in DATATYPES.items()
+    if dtype is not None and dtype.kind in "iu"
+}
 _LENGTH = struct.Struct("<I")
 _EXACT_FLOAT_LIMIT = float(1 << 53)
 
@@ -63,8 +80,8 @@ class Tensor(NamedTuple):
     shape : tuple of int
         At least one dimension; the product is the number of values.
     values : numpy array [product of shape], or list
-        A list where the datatype is BYTES (of bytes, or of texts from JSON), and where JSON had nulls, which are None.
-        BF16 is an array of float32.
+        A list where the datatype is BYTES (of bytes, or of texts from JSON), and from JSON where there are nulls, which
+        are None, or at most FEW values. BF16 is an array of float32.
     """
 
     name: str
@@ -134,14 +151,24 @@ def _split(name: str, count: int, data: bytes | memoryview) -> list[bytes]:
     """The elements of a BYTES tensor."""
     whole = bytes(data)
     found: list[bytes] = []
-    place, size, unpack = 0, len(whole), _LENGTH.unpack_from
+    place, size, add = 0, len(whole), found.append
     if count * 4 > size:
         raise InvalidRequest(f"{size} bytes for {str(count)[:30]} lengths of 4", where=_where(name))
-    while place + 4 <= size and len(found) < count:
-        end = place + 4 + unpack(whole, place)[0]
+    unpack = _LENGTH.unpack_from
+    length = unpack(whole)[0] if count > FEW else 0
+    if length and size == count * (4 + length):  # codes, mostly: all of one length
+        pairs = np.frombuffer(whole, [("length", "<u4"), ("text", f"V{length}")])
+        if (pairs["length"] == length).all():
+            texts: list[bytes] = pairs["text"].tolist()
+            return texts
+    for _ in range(count):
+        if place + 4 > size:
+            break
+        start = place + 4
+        end = start + unpack(whole, place)[0]
         if end > size:
             break
-        found.append(whole[place + 4 : end])
+        add(whole[start:end])
         place = end
     if len(found) != count or place != size:
         raise InvalidRequest(
@@ -196,7 +223,7 @@ def read_list(name: str, datatype: str, shape: Sequence[int], data: Any) -> Tens
     if datatype == "BOOL":
         if kinds - {bool}:
             raise _not_of(name, datatype, values, (bool,), "true and false")
-        read = np.array(present, np.bool_)
+        read = present if len(present) <= FEW else np.array(present, np.bool_)
     elif datatype == "BF16":
         raise InvalidRequest("BF16 in JSON", where=_where(name), expected="binary data, or FP32")
     elif kinds - {int, float}:
@@ -204,7 +231,7 @@ def read_list(name: str, datatype: str, shape: Sequence[int], data: Any) -> Tens
     else:
         read = _numbers(name, datatype, present, has_floats=float in kinds)
     if has_null:
-        rest = iter(read.tolist())
+        rest = iter(read if isinstance(read, list) else read.tolist())
         return Tensor(name, datatype, tuple(shape), [None if value is None else next(rest) for value in values])
     return Tensor(name, datatype, tuple(shape), read)
 
@@ -217,10 +244,12 @@ def _not_of(name: str, datatype: str, values: list[Any], types: tuple[type, ...]
     return InvalidRequest(f"{shown} is no {datatype}", where=f"value {place} of {_where(name)}", expected=expected)
 
 
-def _numbers(name: str, datatype: str, values: list[Any], *, has_floats: bool) -> npt.NDArray[Any]:
+def _numbers(name: str, datatype: str, values: list[Any], *, has_floats: bool) -> Any:
     dtype = DATATYPES[datatype]
     assert dtype is not None
     if dtype.kind == "f":
+        if len(values) <= FEW:
+            return _few_floats(name, datatype, values)
         wide = np.array(values, np.float64)
         with np.errstate(over="ignore"):
             read = wide.astype(dtype)
@@ -229,11 +258,21 @@ def _numbers(name: str, datatype: str, values: list[Any], *, has_floats: bool) -
         return read
     if has_floats:
         values = [_whole(name, datatype, value) for value in values]
-    limits = np.iinfo(dtype)
-    if values and not (limits.min <= min(values) and max(values) <= limits.max):
-        value = min(values) if min(values) < limits.min else max(values)
-        raise InvalidRequest(f"{value} is no {datatype}", where=_where(name), expected=f"{limits.min} to {limits.max}")
-    return np.array(values, dtype)
+    low, high = _LIMITS[datatype]
+    if values and not (low <= min(values) and max(values) <= high):
+        value = min(values) if min(values) < low else max(values)
+        raise InvalidRequest(f"{value} is no {datatype}", where=_where(name), expected=f"{low} to {high}")
+    return values if len(values) <= FEW else np.array(values, dtype)
+
+
+def _few_floats(name: str, datatype: str, values: list[Any]) -> list[float]:
+    if datatype == "FP64":
+        return [float(value) for value in values]
+    letter = "<f" if datatype == "FP32" else "<e"
+    try:
+        return [struct.unpack(letter, struct.pack(letter, float(value)))[0] for value in values]
+    except OverflowError:
+        raise InvalidRequest(f"a number beyond {datatype}", where=_where(name)) from None
 
 
 def _whole(name: str, datatype: str, value: Any) -> int:
