@@ -2,17 +2,20 @@
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import socket
 
 import numpy as np
 import onnx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from onnx import helper
 
 import headrace as hr
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, InvalidInput
 from headrace.model import Model
 from tests.serving.conftest import running, wait_until, workers_of
 
@@ -289,3 +292,53 @@ def test_links_out_of_a_model(pushed, tmp_path):
         with pytest.raises(HeadraceError, match="damaged") as caught:
             Model.load(folder)
         assert "s3cret" not in str(caught.value)
+
+
+def test_rows_out_of_nothing(pushed, tmp_path):
+    """Golden rows of a few kilobytes that are millions once they are read are refused by their footer."""
+    many = pa.concat_tables([pushed.model.golden.slice(0, 1)] * 1000)
+    many = pa.concat_tables([many] * 1000)
+    bad = Model(pushed.model.onnx, pushed.model.signature, golden=pushed.model.golden)
+    files = bad.files()
+    pq.write_table(many, tmp_path / "golden.parquet", row_group_size=1 << 20)
+    files["golden.parquet"] = (tmp_path / "golden.parquet").read_bytes()
+    assert len(files["golden.parquet"]) < 1_000_000
+    record = json.loads(files["signature.json"])
+    record["files"]["golden.parquet"] = hashlib.sha256(files["golden.parquet"]).hexdigest()
+    files["signature.json"] = json.dumps(record).encode()
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(InvalidInput, match="1,000,000 golden rows"):
+        Model.load(tmp_path)
+
+
+def endless(graph):
+    """A loop that ends in 292 years."""
+    turn = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["value"], ["next"])],
+        "turn",
+        [
+            helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", onnx.TensorProto.BOOL, []),
+            helper.make_tensor_value_info("value", onnx.TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("on", onnx.TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", onnx.TensorProto.FLOAT, None),
+        ],
+    )
+    graph.graph.initializer.append(helper.make_tensor("turns", onnx.TensorProto.INT64, [], [1 << 62]))
+    graph.graph.initializer.append(helper.make_tensor("yes", onnx.TensorProto.BOOL, [], [True]))
+    node = next(one for one in graph.graph.node if "prediction" in one.output)
+    node.output[list(node.output).index("prediction")] = "almost"
+    graph.graph.node.append(helper.make_node("Loop", ["turns", "yes", "almost"], ["prediction"], body=turn))
+
+
+def test_a_loop_without_end_is_ended(pushed, monkeypatch):
+    """A graph that never answers is refused when its time is over, and the thread that loads it is free again."""
+    bad = changed(pushed.model, endless)
+    monkeypatch.setattr("headrace.model._model._REPLAY_S", 0.5)
+    with pytest.raises(InvalidInput, match=r"no answer within 0\.5 s"):
+        bad.replay()
+    monkeypatch.setattr("headrace.model._model._REPLAY_S", 120.0)
+    pushed.model.replay()

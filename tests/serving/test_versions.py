@@ -14,6 +14,7 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.serving._beside import Beside
 from headrace.serving._flips import Fact, Member
 from headrace.serving._kept import Kept, Wanted
+from headrace.serving._loader import refusal
 from headrace.serving._memory import NotEnoughMemory, available_mb, check_memory, needed_mb
 from headrace.serving.core import Served, Serving
 from tests.serving.conftest import running, wait_until
@@ -213,5 +214,7 @@ def test_memory_is_looked_at_first(pushed, tmp_path):
     check_memory(tmp_path, "version 7", 2, None)
     with pytest.raises(NotEnoughMemory, match=r"version 7 needs about \d+ MiB in 2 processes and \d+ MiB are free"):
         check_memory(tmp_path, "version 7", 2, needed + 1)
+    told = refusal({"version": 7}, NotEnoughMemory("no room"))
+    assert (told["reason"], told["is_final"]) == ("no room", False)
     free = available_mb()
     assert free is None or 0 < free < 1 << 24

@@ -27,12 +27,14 @@ from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.model.explaining import Explainer, Explanations
 from headrace.model.golden import golden_inputs, golden_outputs, real_rows, replay
-from headrace.model.session import cuts_texts, open_session, run_bounded
+from headrace.model.session import cuts_texts, ending, open_session, run_bounded
 from headrace.model.signature import Signature
 
 __all__ = ["Model"]
 
 _BATCH_ROWS = 16_384
+_MAX_STORED_ROWS = 10_000  # there are a few hundred
+_REPLAY_S = 120.0  # golden rows take milliseconds
 _MAX_FILE_BYTES = {"signature.json": 64 << 20, "golden.parquet": 256 << 20, "model.onnx": MAX_ONNX_BYTES}
 _OWN_FILES = ("model.onnx", "golden.parquet", "card.md", "signature.json")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -217,11 +219,16 @@ class Model(Shown):
         return self.explainer.explain(self.codec.from_batch(self.codec.table_of(rows, "explain")))
 
     def replay(self, *, tolerance: float | None = None, where: str = "golden rows") -> None:
-        """Answer the golden rows in a fresh session and compare. Raises HostDiffers naming row and column."""
+        """Answer the golden rows in a fresh session and compare.
+
+        Raises HostDiffers naming row and column, InvalidInput where they are not answered within two minutes.
+        """
         fresh = Model(self.onnx, self.signature, golden=self.golden)
+        session = fresh.session
         names = {"features": self.feature_names}
-        replay(self.codec, fresh._run_all, self.golden, names=names, tolerance=tolerance, where=where)
-        self.__dict__.setdefault("session", fresh.session)
+        with ending(session, _REPLAY_S, where) as fresh.__dict__["session"]:
+            replay(self.codec, fresh._run_all, self.golden, names=names, tolerance=tolerance, where=where)
+        self.__dict__.setdefault("session", session)
 
     def save(self, folder: Path | str) -> None:
         """Write the model's files into a folder, which is made when missing; golden rows are replayed first.
@@ -298,13 +305,26 @@ class Model(Shown):
         check_graph(contents["model.onnx"], where=str(folder / "model.onnx"))
         try:
             # Not `read_table`, which imports Arrow's query engine first.
-            golden = pq.ParquetFile(pa.BufferReader(contents["golden.parquet"])).read()
+            file = pq.ParquetFile(pa.BufferReader(contents["golden.parquet"]))
+            _check_golden(file.metadata, str(folder / "golden.parquet"))
+            golden = file.read()
         except pa.ArrowException as error:
             raise InvalidInput(f"not Parquet: {error}"[:300], where=str(folder / "golden.parquet")) from error
         native = {name: data for name, data in contents.items() if name not in _OWN_FILES}
         model = cls(contents["model.onnx"], signature, native_files=native, golden=golden)
         model.replay(tolerance=tolerance, where=str(folder / "golden.parquet"))
         return model
+
+
+def _check_golden(footer: Any, where: str) -> None:
+    """Refuse what would be large once it is read: a few kilobytes of Parquet may be a billion equal rows."""
+    size = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    if footer.num_rows > _MAX_STORED_ROWS or size > _MAX_FILE_BYTES["golden.parquet"]:
+        raise InvalidInput(
+            f"{footer.num_rows:,} golden rows of {size:,} bytes",
+            where=where,
+            expected=f"at most {_MAX_STORED_ROWS:,} rows",
+        )
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -7,7 +7,10 @@ fixed optimisation level. Parallelism is over batches: many threads may call `ru
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ import numpy.typing as npt
 
 from headrace.errors import InvalidInput
 
-__all__ = ["cuts_texts", "open_session", "run_bounded"]
+__all__ = ["cuts_texts", "ending", "open_session", "run_bounded"]
 
 # A text that is cut into pieces becomes as many columns as the longest has, of 32 bytes a row and more.
 _MOST_PIECES = 1 << 22
@@ -51,6 +54,35 @@ def open_session(onnx: bytes) -> Any:
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes are made by its C++ module and share no public base
         raise InvalidInput(f"ONNX Runtime refuses this graph: {error}"[:600], where="model.onnx") from error
+
+
+@contextmanager
+def ending(session: Any, seconds: float, where: str) -> Iterator[Any]:
+    """The session, its runs ended once so much time has gone by: a graph that loops for ever is refused.
+
+    Raises InvalidInput out of the block where that happened. Cost: a thread that sleeps, gone when the block is left.
+    """
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        options.terminate = True
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield SimpleNamespace(run=lambda names, feed, *_: session.run(names, feed, options))
+    except Exception as error:
+        if not is_late.is_set():
+            raise
+        raise InvalidInput(f"no answer within {seconds:g} s", where=where, fix="is there a loop in it?") from error
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def cuts_texts(onnx: bytes) -> bool:
