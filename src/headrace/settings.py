@@ -69,6 +69,9 @@ class Settings:
         How long a request may be expected to wait before it is answered, in milliseconds; longer: 503 at once.
     quotas : list of str
         Requests a second, "late: 100" for an endpoint, "token reports: 20" for a caller; beyond it: 429.
+    enforce : list of str
+        What the server does with numbers outside the range their schema states: "reject" (400), "warn" (answered and
+        counted) or "pass", for every endpoint, or "late: warn" for one. Without any: reject.
     metrics_open : bool
         Whether the server tells /metrics without a token.
     client_timeout_s : float
@@ -140,6 +143,7 @@ class Settings:
     queue_mb: int = 64
     queue_wait_ms: int = 100
     quotas: tuple[str, ...] = ()
+    enforce: tuple[str, ...] = ()
     metrics_open: bool = False
     client_timeout_s: float = 30.0
     connections: int = 1024

@@ -206,6 +206,7 @@ class Supervisor:
                 "request_timeout_s": settings.request_timeout_s,
                 "quotas": list(settings.quotas),
                 "metrics_open": settings.metrics_open,
+                "enforce": list(settings.enforce),
             },
         }
         process = subprocess.Popen(

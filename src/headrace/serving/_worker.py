@@ -49,6 +49,7 @@ from headrace.serving._segments import settle
 from headrace.serving.capacity import Capacity, Quotas
 from headrace.serving.core import Refusal, Served, Serving
 from headrace.serving.counting import LOADED, NOT_LOADED, Counters
+from headrace.serving.enforcing import Enforcement
 from headrace.serving.http import Door
 from headrace.serving.loading import load
 from headrace.serving.rewards import RewardLog
@@ -92,6 +93,7 @@ class _Worker:
         folder = Path(options["counters"])
         self.serving.counters, self.serving.counters_folder = Counters(folder, options["number"]), folder
         self.serving.num_others = lambda: capacity.num_running - 1
+        self.serving.enforcement = Enforcement(limits["enforce"])
         if limits["quotas"]:
             self.serving.quotas = Quotas(limits["quotas"], num_workers=options["workers"])
         self.door = Door(

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from headrace.errors import DeadlineExceeded, InvalidInput
 from headrace.serving.core import Served, Serving
-from headrace.serving.exchange import Asking, Reply, read_some
+from headrace.serving.enforcing import read_allowed
+from headrace.serving.exchange import Asking, Reply
 from headrace.serving.routed import ask_routed
 from headrace.serving.running import APART_NS, MOST_ROWS, CallerGone
 
@@ -39,7 +40,7 @@ def ask(serving: Serving, asking: Asking, write: Callable[[Reply], T]) -> T | Aw
         if route is not None:
             return write(ask_routed(serving, route, asking))
     try:
-        lanes = read_some(asking, served)
+        lanes = read_allowed(serving, asking, served)
     except InvalidInput as error:
         return write(_reply(serving, served, asking, 400, None, None, error))
     except BaseException:

@@ -3,9 +3,10 @@
 A server that takes more than it can answer answers nobody in time. What waits is bounded in requests, in bytes and,
 because a model of a millisecond is not one of a second, in time: a request that would wait longer than `queue_wait_ms`
 is answered 503 at once, with `retry-after`. How long that would be is known from what answering took lately: work
-alone, no waiting, so that clients who send slowly, or nothing, do not make the server look busy; and the median of some, so
-that a machine that stalled for a moment does not. To turn one away costs a small part of answering it, so that under
-three times the load that a worker can bear it goes on answering nearly as many as it can (`make prove CASE=overload`).
+alone, no waiting, so that clients who send slowly, or nothing, do not make the server look busy; and the median of
+some, so that a machine that stalled for a moment does not. To turn one away costs a small part of answering it, so that
+under three times the load that a worker can bear it goes on answering nearly as many as it can
+(`make prove CASE=overload`).
 
 Quotas are token buckets, a second deep. With several workers each has its share of the rate, because each gets its
 share of the connections: a caller with one connection gets one worker's share.

@@ -111,6 +111,7 @@ class Serving:
         self.counters: Any = None
         self.counters_folder: Any = None
         self.quotas: Any = None
+        self.enforcement: Any = None  # what is done with rows outside their range; without it they are refused
         self.num_others: Any = None  # how many requests are under way beside the one that asks
         self.shadowing: Any = None
         self.refused: dict[str, Refusal] = {}

@@ -1,7 +1,7 @@
 """Counting: what each worker answered, in a place that every worker can read, so that a scrape is of the whole server.
 
 Workers share a port, so that a scrape reaches any one of them. If each told its own figures, or what it had heard of
-the others a second ago, a counter would go back from one scrape to the next, and every rate made of it would be nonsense.
+the others a second ago, a counter would go back from one scrape to the next, and every rate made of it would be wrong.
 Here each worker adds to a file of its own that is mapped into memory, and whoever is asked adds up the files of all as
 they are in that moment: figures only grow, whoever answers. A worker that is killed loses nothing it counted, and the
 one that takes its place goes on in the same file.

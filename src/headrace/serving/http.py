@@ -19,7 +19,7 @@ that it is for; a body over the limit is refused before it is read, one that doe
 | 421 | the Host header names another host |
 | 429 | the endpoint's or the caller's quota is used up; `retry-after` says in how many seconds to come back |
 | 500 | our fault; the answer carries an id, the log the details |
-| 503 | no version of the endpoint could be loaded; more waits than may (with `retry-after`); or the server is not ready |
+| 503 | no version of the endpoint can be served, more waits than may (with `retry-after`), or the server is not ready |
 | 504 | the request was not answered in time: its run was stopped, or not begun |
 """
 
@@ -211,16 +211,17 @@ class Door:
     async def _wait(self, protocol: Any, answer: Any) -> Answer:
         """What is answered in a moment, or by another thread: nothing is run for a caller that is gone."""
         try:
+            found: Answer
             if type(answer) is not Apart:
-                found: Answer = await answer
-                return found
-            gone = asyncio.ensure_future(_gone(protocol))
-            gone.add_done_callback(lambda _: answer.drop())
-            try:
                 found = await answer
-                return found
-            finally:
-                gone.cancel()
+            else:
+                gone = asyncio.ensure_future(_gone(protocol))
+                gone.add_done_callback(lambda _: answer.drop())
+                try:
+                    found = await answer
+                finally:
+                    gone.cancel()
+            return found
         except Exception as error:
             return self._failed(error)
 

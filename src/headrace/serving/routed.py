@@ -17,7 +17,8 @@ from typing import Any
 
 from headrace.errors import DeadlineExceeded, InvalidInput
 from headrace.serving.core import Served, Serving
-from headrace.serving.exchange import Asking, Reply, read_some
+from headrace.serving.enforcing import read_allowed
+from headrace.serving.exchange import Asking, Reply
 from headrace.serving.route import NUM_BUCKETS, Outcome, Route
 
 __all__ = ["Shadowing", "ask_routed"]
@@ -33,12 +34,12 @@ def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
     try:
         segment = "all"
         if route.reads_columns:
-            lanes = read_some(asking, champion)
+            lanes = read_allowed(serving, asking, champion)
             named, segment = route.read(lanes)
             unit = unit or named
         outcome = route.choose(unit or request_id, segment)
         if lanes is None or not outcome.has_same_columns:
-            lanes = read_some(asking, outcome.served)
+            lanes = read_allowed(serving, asking, outcome.served)
         prediction = _ask(serving, route, outcome, lanes, begun_ns, asking.deadline_ns)
         served, propensity, headers = outcome.served, outcome.propensity, outcome.headers
         if prediction is None:
@@ -47,7 +48,7 @@ def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
             serving.note(outcome.served, started_ns, 500, request_id=request_id, chosen=failed)
             if served is champion:
                 raise RuntimeError(f"version {served.version} of endpoint {route.endpoint} failed")
-            lanes = lanes if outcome.has_same_columns else read_some(asking, champion)
+            lanes = lanes if outcome.has_same_columns else read_allowed(serving, asking, champion)
             prediction = serving.run(champion, lanes, asking.deadline_ns)
             served, headers = champion, champion.headers
             chosen: Any = None
@@ -134,7 +135,7 @@ class Shadowing:
             begun_ns = perf_counter_ns()
             status, lanes, prediction = 200, None, None
             try:
-                lanes = read_some(asking, served)
+                lanes = read_allowed(self._serving, asking, served)
                 outcome = Outcome(served, chosen[0], 0.0, (), has_same_columns=False, gauge=gauge)
                 prediction = _ask(self._serving, route, outcome, lanes, begun_ns)
                 status, lanes = (500, None) if prediction is None else (200, lanes)

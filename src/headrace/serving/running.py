@@ -1,4 +1,4 @@
-"""Running models in a worker: on its loop, together where that is quicker, apart where it takes long; and stopping runs.
+"""Running models in a worker: on its loop, together where that is quicker, apart where it takes long; ending runs.
 
 What runs how is decided by what was measured when the version was warmed up, on this machine (`Cost`):
 
@@ -266,7 +266,7 @@ class Runner:
                     raise CallerGone from None
                 if perf_counter_ns() > until_ns:
                     raise DeadlineExceeded(
-                        f"version {served.version} of endpoint {served.endpoint} did not answer in time: it was stopped",
+                        f"endpoint {served.endpoint}, version {served.version}, did not answer in time: it was stopped",
                         fix="ask fewer rows at once, or allow it longer",
                     ) from None
                 # The order to stop was meant for the run before this one, which ended in that moment.
@@ -286,7 +286,7 @@ class Runner:
         return future
 
     def _drain(self) -> None:
-        """One run for the first that waits and all of its version behind it, as far as they go; then the loop's turn."""
+        """One run for the first that waits and those of its version behind it, as many as go; then the loop's turn."""
         waiting = self._waiting
         first = waiting[0].served
         together, others, num_rows = [], [], 0
