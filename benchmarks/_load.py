@@ -57,7 +57,10 @@ class _Client(asyncio.Protocol):
     def data_received(self, data):
         self.data += data
         head, mark, rest = self.data.partition(b"\r\n\r\n")
-        if not mark or len(rest) < int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1]):
+        if not mark:
+            return
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if len(rest) < int(length[1]) if length else not rest.endswith(b"0\r\n\r\n"):  # in chunks
             return
         self.failed += not head.startswith(b"HTTP/1.1 200")
         self.latencies.append(time.perf_counter() - self.sent)

@@ -3,11 +3,17 @@
 Against what one writes by hand: Granian, orjson and ONNX Runtime over the same ONNX bytes (`_serve_loop.py`), which
 checks nothing and keeps no log. Both servers are up at the same time and are asked in turns by the same client (wrk,
 or `_load.py`'s own where there is none); the figure is the median of the rounds. Beside it stands the processor time
-a request costs each server, which other work on the machine disturbs less than the rate.
+a request costs each server, which other work on the machine disturbs less than the rate. Behind it, one line each, what
+checks, counters, log and routing add to one request in process, alone.
+
+--matrix    1, 16 and 64 connections, one and two workers, rows of 1 and of 512
+--peers     FastAPI, BentoML, LitServe, MLServer and Ray Serve too (`_serve_peers.py`), each in an environment of its
+            own, made when it is first needed; one that does not install or start is said and left out
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -22,7 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from _lines import line, options
+from _lines import line
 
 HERE = Path(__file__).parent
 CASE = "serve"
@@ -59,10 +65,10 @@ def processor_s(pid: int) -> float:
 
 
 @contextmanager
-def ours(home: Path) -> Iterator[tuple[str, int]]:
-    """`headrace serve` with one worker: its address, and the worker's process id."""
+def ours(home: Path, workers: int = 1) -> Iterator[tuple[str, list[int]]]:
+    """`headrace serve`: its address, and the workers' process ids."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "headrace.cli", "serve", "--port", "0", "--workers", "1", "-o", "json"],
+        [sys.executable, "-m", "headrace.cli", "serve", "--port", "0", "--workers", str(workers), "-o", "json"],
         env={**os.environ, "HEADRACE_HOME": str(home)},
         cwd=home,
         stdout=subprocess.PIPE,
@@ -71,28 +77,30 @@ def ours(home: Path) -> Iterator[tuple[str, int]]:
     try:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-            if b"headrace.serving._worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                yield f"{url}/v1/models/late:predict", int(child)
-                break
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        named = [(int(one), Path(f"/proc/{one}/cmdline").read_bytes()) for one in children]
+        yield f"{url}/v1/models/late:predict", [pid for pid, command in named if b"serving._worker" in command]
     finally:
         process.terminate()
         process.wait(60)
 
 
 @contextmanager
-def by_hand(model: Any, folder: Path) -> Iterator[tuple[str, int]]:
-    """The hand-written loop: its address and process id."""
+def by_hand(model: Any, folder: Path, workers: int = 1) -> Iterator[tuple[str, list[int]]]:
+    """The hand-written loop, as many processes on one port: its address and their ids."""
     file = folder / "model.onnx"
     file.write_bytes(model.onnx)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     layout = {name: list(getattr(model.codec.layout, name)) for name in ("number", "integer", "text", "present")}
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "_serve_loop.py"), str(port), str(file), json.dumps(layout)],
-        start_new_session=True,  # as our workers are: Linux may share the processor out by session
-    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(HERE / "_serve_loop.py"), str(port), str(file), json.dumps(layout)],
+            start_new_session=True,  # as our workers are: Linux may share the processor out by session
+        )
+        for _ in range(workers)
+    ]
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -100,41 +108,190 @@ def by_hand(model: Any, folder: Path) -> Iterator[tuple[str, int]]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}/v1/models/late:predict", process.pid
+        time.sleep(0.0 if workers == 1 else 2.0)  # the others listen too
+        yield f"http://127.0.0.1:{port}/v1/models/late:predict", [process.pid for process in processes]
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def in_turns(places: dict[str, Any], bodies: dict[str, bytes], *, connections: int, seconds: int, rounds: int) -> Any:
+    """What each place's rounds were: requests a second, p50 and p99, and the processor time of one request."""
+    measure = load("_load").measure
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in places}
+    for turn in range(rounds + 1):
+        for name, (url, pids) in places.items():
+            before = sum(map(processor_s, pids))
+            result = measure(url, bodies[name], connections=connections, seconds=seconds)
+            assert result["failed"] == 0, (name, result)
+            result["cost_us"] = (sum(map(processor_s, pids)) - before) / (result["rate"] * seconds) * 1e6
+            if turn:  # the first round warms up
+                found[name].append(result)
+    return found
+
+
+def middle(results: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure."""
+    return {key: sorted(one[key] for one in results)[len(results) // 2] for key in results[0]}
+
+
+def costs(model: Any, body: bytes, rounds: int) -> None:
+    """Print what each part adds to one request, in process: the quickest of some turns, in microseconds."""
+    import orjson
+
+    from headrace.serving import Request, Serving
+    from headrace.serving.counting import Counters
+    from headrace.serving.loading import make
+    from headrace.serving.log import RequestLog
+    from headrace.serving.protocols.row import Row
+
+    def answering(**parts: Any) -> Any:
+        serving = Serving(parts.get("log"))
+        serving.counters = parts.get("counters")
+        serving.flip(make("late", 1, model.digest, model, with_shape="log" in parts))
+        row = Row()
+
+        def one() -> Any:
+            return row.answer(serving, Request("POST", "/v1/models/late:predict", body, time.perf_counter_ns()))
+
+        return one
+
+    layout = model.codec.layout
+    lanes = model.codec.from_json(body)
+
+    def unchecked() -> Any:
+        row = orjson.loads(body)["instances"][0]
+        return [[row[column] for column in getattr(layout, lane)] for lane in ("number", "integer", "text")]
+
+    folder = Path(tempfile.mkdtemp(prefix="headrace-serve-log-"))
+    log = RequestLog(folder, queue_rows=1_000_000)
+    works = {
+        "whole": answering(),
+        "model": lambda: model.predict_lanes(lanes),
+        "codec": lambda: model.codec.from_json(body),
+        "parsing alone": unchecked,
+        "with counters": answering(counters=Counters(None, 0)),
+        "with log": answering(log=log),
+    }
+    best = dict.fromkeys(works, float("inf"))
+    try:
+        for _ in range(rounds):
+            for name, work in works.items():
+                start = time.perf_counter()
+                for _ in range(200):
+                    work()
+                best[name] = min(best[name], (time.perf_counter() - start) / 200 * 1e6)
+    finally:
+        log.close()
+        shutil.rmtree(folder)
+    parts = {
+        "the model": best["model"],
+        "codec: lanes with every check, beside parsing and picking values without any": best["codec"]
+        - best["parsing alone"],
+        "counters of /metrics": best["with counters"] - best["whole"],
+        "request log, its thread included": best["with log"] - best["whole"],
+    }
+    for name, value in parts.items():
+        line(
+            CASE,
+            f"cost of one request in process, {name}",
+            "us",
+            max(value, 0.001),
+            "",
+            None,
+            note=f"of {best['whole']:.0f} us",
+        )
+    routing = load("routing").in_process(model, [body], rounds)
+    told = ", ".join(f"{name} {value:.1f}" for name, value in routing.items())
+    line(
+        CASE,
+        "cost of one request in process, routing",
+        "us",
+        routing["divided"] - routing["one version"],
+        "",
+        None,
+        note=told,
+    )
+
+
+def matrix(model: Any, home: Path, folder: Path, rows: list[dict[str, Any]], tiny: bool) -> None:
+    """Print connections x workers x rows."""
+    seconds, rounds = (1, 1) if tiny else (3, 3)
+    one = json.dumps({"instances": rows[:1]}).encode()
+    many = json.dumps({"instances": (rows * (512 // len(rows) + 1))[:512]}).encode()
+    for workers in (1, 2):
+        with ours(home, workers) as mine, by_hand(model, folder, workers) as theirs:
+            for count, body in ((1, one), (512, many)):
+                for connections in (1, 16, 64):
+                    places = {"ours": mine, "theirs": theirs}
+                    found = in_turns(
+                        places, dict.fromkeys(places, body), connections=connections, seconds=seconds, rounds=rounds
+                    )
+                    a, b = middle(found["ours"]), middle(found["theirs"])
+                    what = f"{count} rows a request, {connections} connections, {workers} workers"
+                    note = (
+                        f"p99 {a['p99_us'] / 1e3:.2f} ms, {a['cost_us']:.0f} us of processor a request;"
+                        f" the loop {b['p99_us'] / 1e3:.2f} ms, {b['cost_us']:.0f} us"
+                        f" (by processor time {b['cost_us'] / a['cost_us']:.2f})"
+                    )
+                    line(CASE, what, "requests/s", a["rate"], "hand-written loop", b["rate"], higher=True, note=note)
+
+
+def beside_peers(mine: tuple[str, list[int]], model: Any, folder: Path, row: dict[str, Any], tiny: bool) -> None:
+    """Print ours beside each peer, in turns, one peer at a time."""
+    peers = load("_serve_peers")
+    seconds, rounds = (1, 1) if tiny else (4, 3)
+    for name in peers.NAMES:
+        try:
+            with peers.serving(name, HERE.parent, folder, model, row) as (url, body):
+                places = {"ours": mine, name: (url, [])}
+                bodies = {"ours": json.dumps({"instances": [row]}).encode(), name: body}
+                found = in_turns(places, bodies, connections=CONNECTIONS, seconds=seconds, rounds=rounds)
+        except (RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            print(f"serve: peer {name} is left out: {error}", file=sys.stderr, flush=True)
+            continue
+        a, b = middle(found["ours"]), middle(found[name])
+        note = f"p99 {a['p99_us'] / 1e3:.2f} ms; {name} {b['p99_us'] / 1e3:.2f} ms"
+        what = f"1 row, {CONNECTIONS} connections, beside a peer with the same ONNX bytes"
+        line(CASE, what, "requests/s", a["rate"], name, b["rate"], higher=True, note=note)
 
 
 def main() -> None:
     """Ask both in turns and print."""
-    arguments = options(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tiny", action="store_true", help="a small input: does it still run?")
+    parser.add_argument("--no-peers", action="store_true", help="ours alone")
+    parser.add_argument("--matrix", action="store_true", help="connections x workers x rows")
+    parser.add_argument("--peers", action="store_true", help="the peers that have environments of their own")
+    arguments = parser.parse_args()
     _, model, rows = load("row").make(arguments.tiny)
-    asked = dict(rows[1])
-    for name, value in asked.items():
-        if hasattr(value, "isoformat"):
-            asked[name] = value.isoformat()
-    body = json.dumps({"instances": [asked]}).encode()
-    measure = load("_load").measure
+    rows = [
+        {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in one.items()}
+        for one in rows
+    ]
+    body = json.dumps({"instances": [rows[1]]}).encode()
     seconds, rounds = (1, 1) if arguments.tiny else (4, 7)
     folder = Path(tempfile.mkdtemp(prefix="headrace-serve-"))
     try:
         push(folder / "home", model)
-        with ours(folder / "home") as mine, by_hand(model, folder) as theirs:
-            places = {"ours": mine} if arguments.no_peers else {"ours": mine, "theirs": theirs}
-            found: dict[str, list[dict[str, float]]] = {name: [] for name in places}
-            for turn in range(rounds + 1):
-                for name, (url, pid) in places.items():
-                    before = processor_s(pid)
-                    result = measure(url, body, connections=CONNECTIONS, seconds=seconds)
-                    assert result["failed"] == 0, (name, result)
-                    result["cost_us"] = (processor_s(pid) - before) / (result["rate"] * seconds) * 1e6
-                    if turn:  # the first round warms up
-                        found[name].append(result)
-        median = {
-            name: {key: sorted(one[key] for one in results)[len(results) // 2] for key in results[0]}
-            for name, results in found.items()
-        }
+        if arguments.matrix:
+            matrix(model, folder / "home", folder, rows, arguments.tiny)
+            return
+        with ours(folder / "home") as mine:
+            if arguments.peers:
+                beside_peers(mine, model, folder, rows[1], arguments.tiny)
+                return
+            if arguments.no_peers:
+                found = in_turns(
+                    {"ours": mine}, {"ours": body}, connections=CONNECTIONS, seconds=seconds, rounds=rounds
+                )
+            else:
+                with by_hand(model, folder) as theirs:
+                    places = {"ours": mine, "theirs": theirs}
+                    bodies = dict.fromkeys(places, body)
+                    found = in_turns(places, bodies, connections=CONNECTIONS, seconds=seconds, rounds=rounds)
+        median = {name: middle(results) for name, results in found.items()}
         mine_is = median["ours"]
         trees = int(model.signature.trainer["n_estimators"])
         what = f"1 row, {len(model.columns)} columns, {trees} trees, {CONNECTIONS} connections, checks and log on"
@@ -153,6 +310,7 @@ def main() -> None:
                 print("serve: below the floor of half the loop", file=sys.stderr)
         else:
             line(CASE, what, "requests/s", mine_is["rate"], "", None, note=note)
+        costs(model, body, 5 if arguments.tiny else 40)
     finally:
         shutil.rmtree(folder)
 

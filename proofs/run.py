@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALONE = ("alerts", "bandit", "loads", "swap")
+ALONE = ("alerts", "bandit", "loads", "overload", "swap", "worker_kill")
 
 
 def run(file: Path, arguments: Sequence[str], *, is_held: bool) -> bool:

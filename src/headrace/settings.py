@@ -59,6 +59,21 @@ class Settings:
         The largest request body the server reads, in MiB.
     body_rows : int
         The most rows that one request may ask about.
+    request_timeout_s : float
+        How long answering a request may take, in seconds; its header headrace-timeout-ms may say less.
+    queue_requests : int
+        Requests that may be under way in a worker of the server; what comes beyond that is answered 503 at once.
+    queue_mb : int
+        What the bodies of these may take, in MiB.
+    queue_wait_ms : int
+        How long a request may be expected to wait before it is answered, in milliseconds; longer: 503 at once.
+    quotas : list of str
+        Requests a second, "late: 100" for an endpoint, "token reports: 20" for a caller; beyond it: 429.
+    enforce : list of str
+        What the server does with numbers outside the range their schema states: "reject" (400), "warn" (answered and
+        counted) or "pass", for every endpoint, or "late: warn" for one. Without any: reject.
+    metrics_open : bool
+        Whether the server tells /metrics without a token.
     client_timeout_s : float
         How long a client may take to send a request's head, or its body, and say nothing on an open connection, in
         seconds.
@@ -123,6 +138,13 @@ class Settings:
     poll_s: float = 0.5
     body_mb: int = 16
     body_rows: int = 100_000
+    request_timeout_s: float = 30.0
+    queue_requests: int = 1024
+    queue_mb: int = 64
+    queue_wait_ms: int = 100
+    quotas: tuple[str, ...] = ()
+    enforce: tuple[str, ...] = ()
+    metrics_open: bool = False
     client_timeout_s: float = 30.0
     connections: int = 1024
     tls_cert: str = ""
@@ -173,6 +195,10 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),
     "body_rows": (1, 100_000_000),
+    "request_timeout_s": (0.01, 86400.0),
+    "queue_requests": (1, 1_000_000),
+    "queue_mb": (1, 1 << 20),
+    "queue_wait_ms": (1, 3_600_000),
     "client_timeout_s": (0.1, 3600.0),
     "connections": (1, 1_000_000),
     "allocate_s": (0.1, 3600.0),

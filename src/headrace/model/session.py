@@ -91,21 +91,22 @@ def cuts_texts(onnx: bytes) -> bool:
 
 
 def run_bounded(
-    session: Any, names: Sequence[str], lanes: Mapping[str, npt.NDArray[Any]], *, is_cutting: bool
+    session: Any, names: Sequence[str], lanes: Mapping[str, npt.NDArray[Any]], *, is_cutting: bool, options: Any = None
 ) -> list[npt.NDArray[Any]]:
     """The named outputs; where texts are cut, of as many rows at a time as 128 MiB of pieces may be.
 
-    What is made of a row does not depend on the rows around it, so cuts cannot be seen.
+    What is made of a row does not depend on the rows around it, so cuts cannot be seen. `options` are ONNX Runtime's
+    RunOptions: another thread ends the run by setting `terminate`.
     """
     texts = lanes.get("text")
     if not is_cutting or texts is None or len(texts) < 2:
-        return list(session.run(names, dict(lanes)))
+        return list(session.run(names, dict(lanes), options))
     longest = max(map(len, texts.flat))
     step = max(1, _MOST_PIECES // (longest + 1))
     if len(texts) <= step:
-        return list(session.run(names, dict(lanes)))
+        return list(session.run(names, dict(lanes), options))
     pieces = [
-        session.run(names, {name: lane[first : first + step] for name, lane in lanes.items()})
+        session.run(names, {name: lane[first : first + step] for name, lane in lanes.items()}, options)
         for first in range(0, len(texts), step)
     ]
     return [np.concatenate(found) for found in zip(*pieces, strict=True)]

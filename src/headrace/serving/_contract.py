@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
+from time import perf_counter_ns
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 from typing import Protocol as Protocol_
 
 from headrace.access import Person
+from headrace.errors import InvalidRequest
 from headrace.serving._credentials import EVERYBODY
 from headrace.serving.core import Serving
 
@@ -63,6 +65,22 @@ class Request(NamedTuple):
     def unit(self) -> str:
         """The header `headrace-unit`: what is to stay with one version; "" without it."""
         return self.headers.get("headrace-unit") or ""
+
+    @property
+    def deadline_ns(self) -> int:
+        """When its caller no longer waits, by the clock of `started_ns`: the header `headrace-timeout-ms` said it.
+
+        0 without it.
+        Raises InvalidRequest for what is no number of milliseconds.
+        """
+        text = self.headers.get("headrace-timeout-ms")
+        if text is None:
+            return 0
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
+            raise InvalidRequest(
+                f"the header headrace-timeout-ms is {text[:40]!r}", expected="a number of milliseconds, 1 and more"
+            )
+        return (self.started_ns or perf_counter_ns()) + int(text) * 1_000_000
 
 
 class Answer(NamedTuple):

@@ -124,7 +124,7 @@ class Loader:
         staged = self._staged.get((endpoint, version))
         for known in (*self._current(endpoint), None if kept is None else kept[1], staged):
             if known is not None and known.digest == digest:
-                return make(endpoint, version, digest, known.model, with_shape=self._with_shape)
+                return make(endpoint, version, digest, known.model, with_shape=self._with_shape, cost=known.cost)
         # What serves goes on serving beside it: there must be room for both.
         workers = self._num_workers
         return load(self._home, endpoint, version, digest, with_shape=self._with_shape, num_workers=workers)

@@ -1,9 +1,9 @@
 """The supervisor of a server: starts and watches the workers, and tells them of new versions. It answers no request.
 
 Workers bind the same port (SO_REUSEPORT), so the kernel spreads connections over them and one that dies takes only
-its own with it. One that dies, or says nothing for half a minute, is replaced; one that dies again and again is
-replaced later each time. A store that cannot be read changes nothing: what serves goes on serving. Where traffic is
-divided, a process beside them, the dealer, makes the tables, and the supervisor hands them on.
+its own with it. One that dies, is stopped for 3 s, or says nothing for half a minute, is replaced; one that dies again
+and again is replaced later each time. A store that cannot be read changes nothing: what serves goes on serving. Where
+traffic is divided, a process beside them, the dealer, makes the tables, and the supervisor hands them on.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DEAF_S = 2.0
 _DRAIN_S = 15.0
 _SILENT_S = 30.0
+# One that was stopped (SIGSTOP, a debugger) holds its clients and those the kernel still sends it: no patience with it.
+_STOPPED_S = 3.0
 _SLOW_START_S = 300.0
 _SETTLE_EVERY_S = 30.0
 _SETTLE_S = 10.0
@@ -110,6 +114,14 @@ def _endpoints(home: Path, wanted: list[str] | None) -> _Found:
         return _Found(candidates, is_divided, beside)
 
 
+def _is_stopped(pid: int) -> bool:
+    """Whether a process was told to stop where it is; False where the system does not say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
+        return False
+
+
 @dataclass(eq=False)
 class _Worker:
     number: int
@@ -141,6 +153,9 @@ class Supervisor:
         self.port = int(self.holder.getsockname()[1])
         self.grpc_holder = reserve(settings.host, settings.grpc_port) if settings.grpc_port >= 0 else None
         self.grpc_port = None if self.grpc_holder is None else int(self.grpc_holder.getsockname()[1])
+        # In memory where that is a file system: nobody wants counters back after the server has ended.
+        memory = "/dev/shm"  # noqa: S108  # a folder of a name nobody knows is made in it
+        self.counters = Path(tempfile.mkdtemp(prefix="headrace-", dir=memory if os.access(memory, os.W_OK) else None))
         self.selector = selectors.DefaultSelector()
         self.workers: list[_Worker] = []
         self.flips = Flips(lambda: [worker.member for worker in self.workers], say)
@@ -183,6 +198,16 @@ class Supervisor:
             "connections": settings.connections,
             "tls": [settings.tls_cert, settings.tls_key, settings.tls_client_ca] if settings.tls_cert else None,
             "log": log,
+            "counters": str(self.counters),
+            "limits": {
+                "queue_requests": settings.queue_requests,
+                "queue_mb": settings.queue_mb,
+                "queue_wait_ms": settings.queue_wait_ms,
+                "request_timeout_s": settings.request_timeout_s,
+                "quotas": list(settings.quotas),
+                "metrics_open": settings.metrics_open,
+                "enforce": list(settings.enforce),
+            },
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "headrace.serving._worker", json.dumps(options)],
@@ -320,7 +345,10 @@ class Supervisor:
         for worker in list(self.workers):
             code = worker.process.poll()
             if code is None:
-                if now - worker.heard > (_SILENT_S if worker.member.is_ready else _SLOW_START_S):
+                limit_s = _SILENT_S if worker.member.is_ready else _SLOW_START_S
+                if now - worker.heard > _STOPPED_S and _is_stopped(worker.process.pid):
+                    limit_s = _STOPPED_S
+                if now - worker.heard > limit_s:
                     say(f"worker {worker.process.pid} says nothing any more: it is killed")
                     worker.heard = now
                     worker.process.kill()
@@ -387,6 +415,7 @@ class Supervisor:
         if self.grpc_holder is not None:
             self.grpc_holder.close()
         self.selector.close()
+        shutil.rmtree(self.counters, ignore_errors=True)
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._keeper.wait(_SETTLE_S)

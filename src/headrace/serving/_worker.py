@@ -46,11 +46,15 @@ from headrace.serving._drain import num_connections, num_unaccepted, stop_listen
 from headrace.serving._listening import HEAD_BYTES, allow_connections, granian_options
 from headrace.serving._loader import Loader, refusal
 from headrace.serving._segments import settle
+from headrace.serving.capacity import Capacity, Quotas
 from headrace.serving.core import Refusal, Served, Serving
+from headrace.serving.counting import LOADED, NOT_LOADED, Counters
+from headrace.serving.enforcing import Enforcement
 from headrace.serving.http import Door
 from headrace.serving.loading import load
 from headrace.serving.rewards import RewardLog
 from headrace.serving.route import Gauge, Route
+from headrace.serving.running import Runner
 
 __all__ = ["main"]
 
@@ -80,6 +84,18 @@ class _Worker:
         self.gauges: dict[str, dict[int, Gauge]] = {}
         hosts = frozenset(options["hosts"]) if options["hosts"] is not None else None
         token = os.environ.get("HEADRACE_TOKEN", "")
+        limits = options["limits"]
+        capacity = Capacity(
+            most_requests=limits["queue_requests"],
+            most_bytes=limits["queue_mb"] << 20,
+            most_wait_s=limits["queue_wait_ms"] / 1e3,
+        )
+        folder = Path(options["counters"])
+        self.serving.counters, self.serving.counters_folder = Counters(folder, options["number"]), folder
+        self.serving.num_others = lambda: capacity.num_running - 1
+        self.serving.enforcement = Enforcement(limits["enforce"])
+        if limits["quotas"]:
+            self.serving.quotas = Quotas(limits["quotas"], num_workers=options["workers"])
         self.door = Door(
             self.serving,
             body_bytes=options["body_bytes"],
@@ -88,6 +104,8 @@ class _Worker:
             home=self.home,
             timeout_s=options["client_timeout_s"],
             worker=options["number"],
+            capacity=capacity,
+            is_metrics_open=limits["metrics_open"],
         )
         self.listener: Any = None
         self._report = options["report"]
@@ -121,8 +139,10 @@ class _Worker:
             for fact in candidates:
                 try:
                     self.serving.flip(load(self.home, *fact.values(), with_shape=self.log is not None))
+                    self.serving.counters.worker.cells[LOADED] += 1
                     break
                 except Exception as error:  # as the loader does: what is wrong with one version stops no other
+                    self.serving.counters.worker.cells[NOT_LOADED] += 1
                     self.tell(refusal(fact, error))
 
     def note(self, message: dict[str, Any]) -> None:
@@ -179,6 +199,7 @@ class _Worker:
     def heard_of(self, message: dict[str, Any]) -> None:
         """Pass on what the loader says; a version that was to be held is taken from it."""
         fact = message.get("loaded") or message["refused"]
+        self.serving.counters.worker.cells[LOADED if "loaded" in message else NOT_LOADED] += 1
         key = (fact["endpoint"], fact["version"])
         self.beside.preparing.discard(key)
         if key in self.held and self.held[key] is None:
@@ -236,6 +257,13 @@ class _Worker:
         from granian.server.embed import Server
 
         loop = asyncio.get_running_loop()
+        counters, capacity = self.serving.counters, self.door.capacity
+
+        def count(served: Served, took_ns: int) -> None:
+            counters.of(served.endpoint, served.version).run(took_ns)
+
+        timeout_s = self.options["limits"]["request_timeout_s"]
+        self.serving.runner = Runner(loop, timeout_s=timeout_s, capacity=capacity, count=count)
         self.load_first()
 
         def tell(message: dict[str, Any]) -> None:
@@ -293,6 +321,8 @@ class _Worker:
         def beat() -> None:
             self.tell({"beat": True})
             self.door.patience.sweep()
+            num_dropped = 0 if self.log is None else self.log.num_dropped
+            counters.beat(num_running=capacity.num_running, num_dropped=num_dropped, turned_away=capacity.turned_away)
             for endpoint, gauges in self.gauges.items():
                 for version, gauge in gauges.items():
                     counted = gauge.read()

@@ -8,12 +8,14 @@ what is written to the request log, and when the model runs, is settled here, th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from headrace.errors import InvalidInput
+from headrace.errors import DeadlineExceeded, InvalidInput
 from headrace.serving.core import Served, Serving
-from headrace.serving.exchange import Asking, Reply, read_some
+from headrace.serving.enforcing import read_allowed
+from headrace.serving.exchange import Asking, Reply
 from headrace.serving.routed import ask_routed
+from headrace.serving.running import APART_NS, MOST_ROWS, CallerGone
 
 __all__ = ["ask"]
 
@@ -24,26 +26,78 @@ def ask(serving: Serving, asking: Asking, write: Callable[[Reply], T]) -> T | Aw
     """Answer one request; what may have to wait is awaited.
 
     Raises UnknownName where there is no such endpoint or version, InvalidRequest for a label that it does not have,
-    NotAccepted where none of its versions can be served. A request
-    that a version cannot read is no exception but a reply with a problem, since it is logged and carries headers.
+    NotAccepted where none of its versions can be served, TooManyRequests where a quota is used up, DeadlineExceeded
+    where it could not be answered in time. A request that a version cannot read is no exception but a reply with a
+    problem, since it is logged and carries headers. What is awaited raises the same.
     """
+    if serving.quotas is not None:
+        serving.quotas.take(asking.endpoint, asking.caller)
     if asking.version is not None or asking.label:
-        return write(_ask(serving, serving.find(asking.endpoint, asking.version, asking.label), asking))
-    served = serving.get(asking.endpoint)
-    route = serving.routes.get(served.endpoint)
-    if route is not None:
-        return write(ask_routed(serving, route, asking))
-    return write(_ask(serving, served, asking))
-
-
-def _ask(serving: Serving, served: Served, asking: Asking) -> Reply:
-    lanes, prediction, status, problem = None, None, 500, None
+        served = serving.find(asking.endpoint, asking.version, asking.label)
+    else:
+        served = serving.get(asking.endpoint)
+        route = serving.routes.get(served.endpoint)
+        if route is not None:
+            return write(ask_routed(serving, route, asking))
     try:
-        lanes = read_some(asking, served)
-        prediction = served.model.predict_lanes(lanes)["prediction"]
-        status = 200
+        lanes = read_allowed(serving, asking, served)
     except InvalidInput as error:
-        status, lanes, problem = 400, None, error
-    finally:
-        identity = serving.note(served, asking.started_ns, status, lanes, prediction)
+        return write(_reply(serving, served, asking, 400, None, None, error))
+    except BaseException:
+        serving.note(served, asking.started_ns, 500)
+        raise
+    runner = serving.runner
+    if runner is not None:
+        num_rows = len(next(iter(lanes.values())))
+        is_long = served.cost.of(num_rows) > APART_NS
+        is_joined = num_rows <= MOST_ROWS and served.cost.is_better_together and serving.num_others() > 0
+        if (is_long or is_joined) and runner.is_on_loop:
+            return _later(serving, served, asking, lanes, num_rows, write, is_long=is_long)
+    return _finish(serving, served, asking, lanes, write, serving.run)
+
+
+def _later(
+    serving: Serving,
+    served: Served,
+    asking: Asking,
+    lanes: Any,
+    num_rows: int,
+    write: Callable[[Reply], T],
+    *,
+    is_long: bool,
+) -> Awaitable[T]:
+    """Have it run with others, or on the thread."""
+
+    def done(prediction: Any, error: BaseException | None) -> T:
+        def given(*_: Any) -> Any:
+            if error is not None:
+                raise error
+            return prediction
+
+        return _finish(serving, served, asking, lanes, write, given)
+
+    waiting = (served, lanes, num_rows, asking.deadline_ns, done)
+    found: Awaitable[T] = serving.runner.apart(waiting) if is_long else serving.runner.join(waiting)
+    return found
+
+
+def _finish(
+    serving: Serving, served: Served, asking: Asking, lanes: Any, write: Callable[[Reply], T], run: Callable[..., Any]
+) -> T:
+    """The answer of what `run` gives; whatever it raises is written down first."""
+    try:
+        prediction = run(served, lanes, asking.deadline_ns)
+    except InvalidInput as error:
+        return write(_reply(serving, served, asking, 400, None, None, error))
+    except BaseException as error:
+        status = 504 if isinstance(error, DeadlineExceeded) else 499 if isinstance(error, CallerGone) else 500
+        serving.note(served, asking.started_ns, status, lanes)
+        raise
+    return write(_reply(serving, served, asking, 200, lanes, prediction, None))
+
+
+def _reply(
+    serving: Serving, served: Served, asking: Asking, status: int, lanes: Any, prediction: Any, problem: Any
+) -> Reply:
+    identity = serving.note(served, asking.started_ns, status, lanes, prediction)
     return Reply(served, prediction, (*served.headers, ("headrace-request-id", identity)), problem)

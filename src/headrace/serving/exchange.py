@@ -29,6 +29,10 @@ class Asking(NamedTuple):
         The version that is to answer, however traffic is divided; None = whichever does.
     label : str
         The same by its label; "" = none.
+    deadline_ns : int
+        When its caller no longer waits, by `time.perf_counter_ns`; 0 = as the setting request_timeout_s says.
+    caller : str
+        Whose token it came with, for quotas; "" = nobody's.
     """
 
     endpoint: str
@@ -37,6 +41,8 @@ class Asking(NamedTuple):
     unit: str = ""
     version: int | None = None
     label: str = ""
+    deadline_ns: int = 0
+    caller: str = ""
 
 
 class Reply(NamedTuple):

@@ -17,13 +17,16 @@ that it is for; a body over the limit is refused before it is read, one that doe
 | 413 | the body, as it is sent or once it is inflated, is larger than the setting body_mb |
 | 415 | the body is compressed by something else than gzip or deflate |
 | 421 | the Host header names another host |
+| 429 | the endpoint's or the caller's quota is used up; `retry-after` says in how many seconds to come back |
 | 500 | our fault; the answer carries an id, the log the details |
-| 503 | the endpoint has no version that could be loaded, or (ready) the server does not take requests now |
+| 503 | no version of the endpoint can be served, more waits than may (with `retry-after`), or the server is not ready |
+| 504 | the request was not answered in time: its run was stopped, or not begun |
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import traceback
 import uuid
@@ -34,13 +37,16 @@ from typing import Any
 
 import orjson
 
-from headrace.errors import InvalidInput, NotAccepted, UnknownName
+from headrace.access import Person
+from headrace.errors import DeadlineExceeded, InvalidInput, NotAccepted, TooManyRequests, UnknownName
 from headrace.lookup import find, names
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving._credentials import EVERYBODY, Credentials, Forbidden, view_of
 from headrace.serving._patience import Overdue, Patience
+from headrace.serving.capacity import Capacity
 from headrace.serving.compression import CODINGS, compress, inflate, wanted_coding
 from headrace.serving.core import Serving
+from headrace.serving.running import Apart, CallerGone
 
 __all__ = ["Door"]
 
@@ -67,6 +73,17 @@ def _compressed(answer: Answer, headers: Any, told: list[tuple[str, str]]) -> An
 _UNKNOWN = _refusal(401, "a token is needed: Authorization: Bearer ...")._replace(
     headers=(("www-authenticate", "Bearer"),)
 )
+_STATUS_OF: dict[type[Exception], int] = {
+    Forbidden: 403,
+    UnknownName: 404,
+    NotAccepted: 503,
+    InvalidInput: 400,
+    DeadlineExceeded: 504,
+    CallerGone: 499,
+}
+_FULL = _refusal(503, "more requests wait than can be answered soon; come back in a second")._replace(
+    headers=(("retry-after", "1"),)
+)
 _TOO_SLOW = orjson.dumps({"error": "the body did not come in time; see the setting client_timeout_s"})
 
 
@@ -91,6 +108,10 @@ class Door:
         The worker's number, which /health/live tells.
     protocols : sequence of Protocol, optional
         What is answered; by default every protocol that can be found by name.
+    capacity : Capacity, optional
+        How much may be under way; without it, anything.
+    is_metrics_open : bool
+        Whether /metrics is told without a token.
     """
 
     def __init__(
@@ -104,6 +125,8 @@ class Door:
         timeout_s: float = 30.0,
         worker: int = 0,
         protocols: Sequence[Protocol] | None = None,
+        capacity: Capacity | None = None,
+        is_metrics_open: bool = False,
     ) -> None:
         self.serving = serving
         self._body_bytes, self._hosts = body_bytes, hosts
@@ -120,30 +143,44 @@ class Door:
         self._live = Answer(200, b'{"live":true,"worker":%d}' % worker)
         self.is_ready = False
         self.is_draining = False
-        self.num_running = 0
-        self.num_answered = 0
+        self.capacity = capacity or Capacity(most_requests=1 << 30, most_bytes=1 << 50, most_wait_s=1e9)
+        self._is_metrics_open = is_metrics_open
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
         started_ns = perf_counter_ns()
-        self.num_running += 1
+        capacity = self.capacity
+        capacity.num_running += 1
+        size = 0
         try:
             path, method, headers = scope.path, scope.method, scope.headers
             announced = headers.get("content-length")
             answer: Any = self._refuse(scope, headers, path)
             if answer is None:
-                person = self.credentials.admit(headers.get("authorization"))
+                person: Person | None = None
+                if self._is_metrics_open and path == "/metrics":
+                    person = EVERYBODY
+                else:
+                    person = self.credentials.admit(headers.get("authorization"))
                 request = Request(method, path, b"", started_ns, headers, person or EVERYBODY)
                 answer = _UNKNOWN if person is None else self._route(request)
             if answer is None:
+                is_known = announced is not None and announced.isdigit() and len(announced) < 16
+                size = min(int(announced), self._body_bytes) if is_known else 0
+                reason = capacity.why_not(size)
+                if reason:
+                    size, answer = 0, self._turn_away(reason)
+            if answer is None:
+                capacity.num_bytes += size
                 coding = headers.get("content-encoding")
-                is_small = announced is not None and announced.isdigit() and int(announced) <= _SMALL_BODY_BYTES
+                is_small = is_known and size <= _SMALL_BODY_BYTES
                 if is_small and coding is None:
                     answer = self.translate(request._replace(body=await self.patience.read(protocol())))
                 else:
                     answer = await self._answer_large(protocol, announced, request)
                 if type(answer) is not Answer:
-                    answer = await answer
+                    answer = await self._wait(protocol, answer)
+                capacity.answered()
             told = [("content-type", answer.media_type), *answer.headers]
             if len(answer.body) > 1024:
                 answer = _compressed(answer, headers, told)
@@ -153,8 +190,40 @@ class Door:
         except Overdue:
             protocol.response_bytes(408, [("content-type", "application/json"), ("connection", "close")], _TOO_SLOW)
         finally:
-            self.num_running -= 1
-            self.num_answered += 1
+            capacity.num_bytes -= size
+            capacity.num_running -= 1
+            capacity.num_answered += 1
+
+    @property
+    def num_running(self) -> int:
+        """How many requests are under way."""
+        return self.capacity.num_running
+
+    @property
+    def num_answered(self) -> int:
+        """How many were answered."""
+        return self.capacity.num_answered
+
+    def _turn_away(self, reason: str) -> Answer:
+        self.capacity.turned_away[reason] += 1
+        return _FULL
+
+    async def _wait(self, protocol: Any, answer: Any) -> Answer:
+        """What is answered in a moment, or by another thread: nothing is run for a caller that is gone."""
+        try:
+            found: Answer
+            if type(answer) is not Apart:
+                found = await answer
+            else:
+                gone = asyncio.ensure_future(_gone(protocol))
+                gone.add_done_callback(lambda _: answer.drop())
+                try:
+                    found = await answer
+                finally:
+                    gone.cancel()
+            return found
+        except Exception as error:
+            return self._failed(error)
 
     def _refuse(self, scope: Any, headers: Any, path: str) -> Answer | None:
         """What can be said to anybody, before it matters who asks."""
@@ -210,8 +279,14 @@ class Door:
         if coding not in ("identity", *CODINGS):
             return _refusal(415, f"a body compressed by {coding[:30]!r} is not read; gzip and deflate are")
         work = self.translate if coding == "identity" else self._inflate
-        async with self._threads:
-            return await asyncio.get_running_loop().run_in_executor(None, work, request)
+        gone = asyncio.ensure_future(_gone(protocol))
+        try:
+            async with self._threads:
+                if gone.done():
+                    return self._failed(CallerGone())
+                return await asyncio.get_running_loop().run_in_executor(None, work, request)
+        finally:
+            gone.cancel()
 
     def _inflate(self, request: Request) -> Any:
         """The answer to a request whose body is compressed."""
@@ -244,6 +319,7 @@ class Door:
 
     def translate(self, request: Request) -> Any:
         """The answer, or what is to be awaited for it."""
+        begun_ns = perf_counter_ns()
         try:
             serving = view_of(self.serving, request.person)
             for protocol in self._protocols:
@@ -254,17 +330,28 @@ class Door:
                     if answer is not None:
                         return answer
             return self._no_route()
-        except Forbidden as error:
-            return _refusal(403, str(error))
-        except UnknownName as error:
-            return _refusal(404, str(error))
-        except NotAccepted as error:
-            return _refusal(503, str(error))
-        except InvalidInput as error:
-            return _refusal(400, str(error))
-        except Exception:
-            # The boundary between the caller's fault and ours: the caller gets an id, the log everything else.
-            number = uuid.uuid4().hex[:12]
-            sys.stderr.write(f"request {number} failed\n{traceback.format_exc()}")
-            sys.stderr.flush()
-            return _refusal(500, f"internal error {number}; the server's log has the details")
+        except Exception as error:
+            return self._failed(error)
+        finally:
+            self.capacity.busy_ns += perf_counter_ns() - begun_ns
+
+    def _failed(self, error: Exception) -> Answer:
+        """What a client is told of an error."""
+        for kind, status in _STATUS_OF.items():
+            if isinstance(error, kind):
+                return _refusal(status, str(error))
+        if isinstance(error, TooManyRequests):
+            if error.status == 429:
+                self.capacity.turned_away["quota"] += 1
+            seconds = str(max(1, math.ceil(error.retry_after_s)))
+            return _refusal(error.status, str(error))._replace(headers=(("retry-after", seconds),))
+        # The boundary between the caller's fault and ours: the caller gets an id, the log everything else.
+        number = uuid.uuid4().hex[:12]
+        sys.stderr.write(f"request {number} failed\n{''.join(traceback.format_exception(error))}")
+        sys.stderr.flush()
+        return _refusal(500, f"internal error {number}; the server's log has the details")
+
+
+async def _gone(protocol: Any) -> None:
+    """Comes back when the client has closed its connection."""
+    await protocol.client_disconnect()

@@ -10,6 +10,7 @@ from typing import Any
 from headrace.errors import InvalidInput
 from headrace.serving._memory import available_mb, check_memory
 from headrace.serving.core import Served
+from headrace.serving.running import UNKNOWN_COST, Cost, measure
 
 __all__ = ["load", "load_folder", "make", "warm"]
 
@@ -40,12 +41,14 @@ def load_folder(folder: Path, endpoint: str, version: int, digest: str, *, with_
     from headrace.model import Model
 
     model = Model.load(folder)
-    warm(model)
-    return make(endpoint, version, digest, model, with_shape=with_shape)
+    cost = warm(model)
+    return make(endpoint, version, digest, model, with_shape=with_shape, cost=cost)
 
 
-def make(endpoint: str, version: int, digest: str, model: Any, *, with_shape: bool) -> Served:
-    """A version of a model that is loaded already."""
+def make(
+    endpoint: str, version: int, digest: str, model: Any, *, with_shape: bool, cost: Cost = UNKNOWN_COST
+) -> Served:
+    """A version of a model that is loaded already; `cost` is what `warm` measured of it."""
     from headrace.serving.shape import Shape
 
     shape = (
@@ -55,11 +58,14 @@ def make(endpoint: str, version: int, digest: str, model: Any, *, with_shape: bo
     )
     if shape is not None:
         _ = shape.schema
-    return Served(endpoint, version, digest, model, shape)
+    return Served(endpoint, version, digest, model, shape, cost)
 
 
-def warm(model: Any) -> None:
-    """Answer golden rows the way requests are answered, so that no client pays for what is done the first time."""
+def warm(model: Any) -> Cost:
+    """Answer golden rows the way requests are answered, so that no client pays for what is done the first time.
+
+    Returns what a run costs here, by which `headrace.serving.running` decides how it is run.
+    """
     names = [column.name for column in model.columns]
     golden = model.golden.select(names)
     rows = golden.slice(max(0, golden.num_rows - _WARM_ROWS)).to_pylist()
@@ -69,6 +75,7 @@ def warm(model: Any) -> None:
             # A row of a golden table may hold what JSON cannot say; that it is not said warms as well.
             with suppress(InvalidInput):
                 model.predict_lanes(model.codec.from_json(body))
+    return measure(model.predict_lanes, model.codec.from_batch(golden.slice(max(0, golden.num_rows - 1))))
 
 
 def _as_json(value: Any) -> str:

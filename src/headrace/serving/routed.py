@@ -15,9 +15,10 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any
 
-from headrace.errors import InvalidInput
+from headrace.errors import DeadlineExceeded, InvalidInput
 from headrace.serving.core import Served, Serving
-from headrace.serving.exchange import Asking, Reply, read_some
+from headrace.serving.enforcing import read_allowed
+from headrace.serving.exchange import Asking, Reply
 from headrace.serving.route import NUM_BUCKETS, Outcome, Route
 
 __all__ = ["Shadowing", "ask_routed"]
@@ -33,13 +34,13 @@ def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
     try:
         segment = "all"
         if route.reads_columns:
-            lanes = read_some(asking, champion)
+            lanes = read_allowed(serving, asking, champion)
             named, segment = route.read(lanes)
             unit = unit or named
         outcome = route.choose(unit or request_id, segment)
         if lanes is None or not outcome.has_same_columns:
-            lanes = read_some(asking, outcome.served)
-        prediction = _ask(route, outcome, lanes, begun_ns)
+            lanes = read_allowed(serving, asking, outcome.served)
+        prediction = _ask(serving, route, outcome, lanes, begun_ns, asking.deadline_ns)
         served, propensity, headers = outcome.served, outcome.propensity, outcome.headers
         if prediction is None:
             # It failed: the champion answers, and the choice is written as the failure of who failed.
@@ -47,12 +48,15 @@ def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
             serving.note(outcome.served, started_ns, 500, request_id=request_id, chosen=failed)
             if served is champion:
                 raise RuntimeError(f"version {served.version} of endpoint {route.endpoint} failed")
-            lanes = lanes if outcome.has_same_columns else read_some(asking, champion)
-            prediction = champion.model.predict_lanes(lanes)["prediction"]
+            lanes = lanes if outcome.has_same_columns else read_allowed(serving, asking, champion)
+            prediction = serving.run(champion, lanes, asking.deadline_ns)
             served, headers = champion, champion.headers
             chosen: Any = None
         else:
             chosen = (outcome.arm, propensity, unit or None)
+    except DeadlineExceeded:
+        serving.note(champion if outcome is None else outcome.served, started_ns, 504, request_id=request_id)
+        raise
     except InvalidInput as error:
         served = champion if outcome is None else outcome.served
         serving.note(served, started_ns, 400, request_id=request_id)
@@ -64,12 +68,12 @@ def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
     return Reply(served, prediction, (*headers, ("headrace-request-id", request_id)))
 
 
-def _ask(route: Route, outcome: Outcome, lanes: Any, begun_ns: int) -> Any:
+def _ask(serving: Serving, route: Route, outcome: Outcome, lanes: Any, begun_ns: int, deadline_ns: int = 0) -> Any:
     """The prediction, counted; None where the version raised or said what is none."""
     gauge = outcome.gauge
     gauge.num += 1
     try:
-        prediction = outcome.served.model.predict_lanes(lanes)["prediction"]
+        prediction = serving.run(outcome.served, lanes, deadline_ns)
     except Exception:
         gauge.num_failed += 1
         if not gauge.is_told:
@@ -131,9 +135,9 @@ class Shadowing:
             begun_ns = perf_counter_ns()
             status, lanes, prediction = 200, None, None
             try:
-                lanes = read_some(asking, served)
+                lanes = read_allowed(self._serving, asking, served)
                 outcome = Outcome(served, chosen[0], 0.0, (), has_same_columns=False, gauge=gauge)
-                prediction = _ask(route, outcome, lanes, begun_ns)
+                prediction = _ask(self._serving, route, outcome, lanes, begun_ns)
                 status, lanes = (500, None) if prediction is None else (200, lanes)
             except InvalidInput:
                 status, lanes = 400, None

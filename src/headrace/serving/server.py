@@ -12,6 +12,8 @@ from headrace.errors import StoreError
 from headrace.lookup import find
 from headrace.serving._listening import check_listening, connect
 from headrace.serving._supervisor import LOOPBACK, Supervisor
+from headrace.serving.capacity import Quotas
+from headrace.serving.enforcing import Enforcement
 from headrace.settings import Settings
 
 __all__ = ["serve"]
@@ -68,6 +70,8 @@ def serve(
     check_listening(settings, has_secret=bool(os.environ.get("HEADRACE_TOKEN")))
     if settings.grpc_port >= 0:
         find("listener", "grpc")  # says what is not installed before anything is started
+    Quotas(settings.quotas, num_workers=1)  # what is wrong with them is said before anything starts
+    Enforcement(settings.enforce)
     supervisor = Supervisor(settings, endpoints)
 
     def stop(*_: object) -> None:

@@ -36,7 +36,7 @@ import grpc
 
 from headrace.adapters.grpc.inference import parse, parse_infer, read_infer, write_infer
 from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
-from headrace.errors import InvalidInput, NotAccepted, StoreError, UnknownName
+from headrace.errors import DeadlineExceeded, InvalidInput, NotAccepted, StoreError, TooManyRequests, UnknownName
 from headrace.serving._contract import Listener
 from headrace.serving._credentials import EVERYBODY, Forbidden, view_of
 from headrace.serving.answering import ask
@@ -175,7 +175,10 @@ class Grpc(Listener):
         unit = ""
         if serving.routes:
             unit = next((value for key, value in context.invocation_metadata() if key == "headrace-unit"), "")
-        return ask(serving, Asking(request.model_name, inference.lanes, started_ns, unit, version, label), write)  # type: ignore[return-value]  # nothing waits yet
+        left_s = context.time_remaining()
+        deadline_ns = 0 if left_s is None or left_s > 1e6 else started_ns + int(left_s * 1e9)
+        asking = Asking(request.model_name, inference.lanes, started_ns, unit, version, label, deadline_ns)
+        return ask(serving, asking, write)  # type: ignore[return-value]  # on a thread of its own nothing waits
 
     def _check(self, data: bytes, context: Any, _serving: Serving) -> bytes:
         service = message("HealthCheckRequest", HEALTH).FromString(data).service
@@ -226,6 +229,10 @@ def _guarded(answer: Callable[[bytes, Any, Serving], bytes], serving: Serving) -
             code, said = _CODES.UNAVAILABLE, str(error)
         except InvalidInput as error:
             code, said = _CODES.INVALID_ARGUMENT, str(error)
+        except DeadlineExceeded as error:
+            code, said = _CODES.DEADLINE_EXCEEDED, str(error)
+        except TooManyRequests as error:
+            code, said = _CODES.RESOURCE_EXHAUSTED, str(error)
         except Exception:
             if context.code() is not None:  # ended on purpose
                 raise

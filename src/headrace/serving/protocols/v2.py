@@ -96,7 +96,8 @@ def _infer(serving: Serving, name: str, version: str, request: Request) -> Answe
         return _write(inference, reply)
 
     unit = request.unit if serving.routes else ""
-    return ask(serving, Asking(name, inference.lanes, request.started_ns, unit, number, label), write)
+    who = (request.deadline_ns, request.person.name)
+    return ask(serving, Asking(name, inference.lanes, request.started_ns, unit, number, label, *who), write)
 
 
 def _write(inference: Inference, reply: Reply) -> Answer:

@@ -1,0 +1,383 @@
+"""Running models in a worker: on its loop, together where that is quicker, apart where it takes long; ending runs.
+
+What runs how is decided by what was measured when the version was warmed up, on this machine (`Cost`):
+
+- a short run is made where the request is, on the loop: to hand it to a thread costs more than it takes;
+- requests that came while others were answered are run **together**, where a run of one row is mostly what every run
+  costs whatever its rows: nobody waits for company, what is there when the loop comes round is one run. Rows do not
+  see each other inside a model, so what a caller gets is its own rows, to the byte; when a run of many fails, each is
+  run by itself, so that one bad request is its own caller's trouble alone;
+- what takes more than 2 ms runs **apart**, on one thread, so that short requests are not held up behind it.
+
+Every run has a moment at which it is over. A thread looks 50 times a second for one that has passed it, and has ONNX
+Runtime end it between two of its steps; many rows are run some at a time, because a step is not interrupted. A caller
+that is gone is not run, or no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from headrace.errors import DeadlineExceeded
+from headrace.serving.capacity import Capacity
+
+__all__ = ["APART_NS", "MOST_ROWS", "UNKNOWN_COST", "Apart", "CallerGone", "Cost", "Runner", "measure"]
+
+_LOOK_S = 0.02
+APART_NS = 2_000_000
+# A future, and cutting the rows apart again, cost a request this much; see docs/why.md.
+_TOGETHER_NS = 8_000
+MOST_ROWS = 32
+_PIECE_NS = 20_000_000
+_FEWEST_ROWS = 256
+
+
+class Cost(NamedTuple):
+    """What running a version takes here.
+
+    Parameters
+    ----------
+    base_ns : int
+        Of every run, whatever its rows.
+    row_ns : int
+        Of each row.
+    """
+
+    base_ns: int = 0
+    row_ns: int = 0
+
+    def of(self, num_rows: int) -> int:
+        """What a run of so many rows takes, in nanoseconds.
+
+        >>> Cost(20_000, 2_000).of(10)
+        40000
+        """
+        return self.base_ns + self.row_ns * num_rows
+
+    @property
+    def is_better_together(self) -> bool:
+        """Whether requests that are there at the same time are answered sooner by one run.
+
+        >>> Cost(20_000, 2_000).is_better_together, Cost(3_000, 40_000).is_better_together
+        (True, False)
+        """
+        return self.base_ns > _TOGETHER_NS
+
+
+UNKNOWN_COST = Cost()
+
+
+def measure(run: Callable[[Any], Any], lanes: Any, *, turns: int = 5) -> Cost:
+    """What a run costs, by the quickest of some: of one row, and of 16 equal to it.
+
+    Parameters
+    ----------
+    run : callable
+        Runs the model with lanes.
+    lanes : dict of str to ndarray [1, width]
+        Of one row.
+
+    Cost: 10 runs, fewer where one takes more than 20 ms.
+    """
+    many = {name: np.repeat(lane, 16, axis=0) for name, lane in lanes.items()}
+    took = []
+    for asked in (lanes, many):
+        best = 1 << 62
+        for _ in range(turns):
+            start = perf_counter_ns()
+            run(asked)
+            best = min(best, perf_counter_ns() - start)
+            if best > 20_000_000:
+                break
+        took.append(best)
+    row_ns = max(0, took[1] - took[0]) // 15
+    return Cost(max(0, took[0] - row_ns), row_ns)
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class _Line:
+    """One thread's runs, one after the other: until when the one that is running may."""
+
+    __slots__ = ("is_stopped", "options", "until_ns")
+
+    def __init__(self) -> None:
+        self.until_ns = 0
+        self.renew()
+
+    def renew(self) -> None:
+        import onnxruntime
+
+        self.is_stopped = False
+        self.options = onnxruntime.RunOptions()
+
+    def stop(self) -> None:
+        self.is_stopped = True
+        self.options.terminate = True
+
+
+class _Waiting(NamedTuple):
+    """A request that is run with others: `done` makes what its future is given."""
+
+    served: Any
+    lanes: Any
+    num_rows: int
+    deadline_ns: int
+    done: Callable[[Any, Exception | None], Any]
+    future: asyncio.Future[Any]
+
+
+class Apart(Awaitable[Any]):
+    """The answer of a run on the thread; `drop` where its caller is gone."""
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        self._future = future
+        self.line: _Line | None = None
+        self.is_dropped = False
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._future.__await__()
+
+    def drop(self) -> None:
+        """Nobody waits for it: it is not begun, or ended."""
+        self.is_dropped = True
+        line = self.line
+        if line is not None:
+            line.until_ns = 1
+
+
+class Runner:
+    """Runs the models of one worker; see the module's docstring. Made on the loop's thread.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop
+        The worker's.
+    timeout_s : float
+        How long a run may take, where its caller says nothing.
+    capacity : Capacity
+        Told of work that is done for a request after it was read.
+    count : callable, optional
+        Takes (version, nanoseconds) of each run.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        timeout_s: float,
+        capacity: Capacity,
+        count: Callable[[Any, int], None] | None = None,
+    ) -> None:
+        self._loop, self._thread = loop, threading.get_ident()
+        self._timeout_ns = int(timeout_s * 1e9)
+        self._capacity, self._count = capacity, count
+        self._lines: list[_Line] = []
+        self._local = threading.local()
+        self._own = self._line()
+        self._waiting: list[_Waiting] = []
+        self._pool = ThreadPoolExecutor(1, "runs")
+        self.num_apart = 0
+        threading.Thread(target=self._look, name="deadlines", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(_LOOK_S)
+            now = perf_counter_ns()
+            for line in self._lines:
+                if 0 < line.until_ns < now:
+                    line.stop()
+
+    def _line(self) -> _Line:
+        line: _Line | None = getattr(self._local, "line", None)
+        if line is None:
+            line = self._local.line = _Line()
+            self._lines.append(line)
+        return line
+
+    @property
+    def is_on_loop(self) -> bool:
+        """Whether the caller is the loop's thread."""
+        return threading.get_ident() == self._thread
+
+    def run(self, served: Any, lanes: Any, deadline_ns: int = 0) -> Any:
+        """Run it here and now, on whatever thread this is.
+
+        Parameters
+        ----------
+        served : Served
+            The version.
+        lanes : dict of str to ndarray [num_rows, width]
+            Of its codec.
+        deadline_ns : int
+            When it must have ended, by `time.perf_counter_ns`; 0 = as the setting says.
+
+        Returns float32[num_rows, ...]. Raises DeadlineExceeded, and what the model raises. Cost beside the model's
+        own: about 1 us.
+        """
+        line = self._own if threading.get_ident() == self._thread else self._line()
+        return self._run(line, served, lanes, deadline_ns)
+
+    def _run(self, line: _Line, served: Any, lanes: Any, deadline_ns: int) -> Any:
+        begun_ns = perf_counter_ns()
+        if deadline_ns and deadline_ns <= begun_ns:
+            raise late(served)
+        until_ns = deadline_ns or begun_ns + self._timeout_ns
+        num_rows = len(next(iter(lanes.values())))
+        try:
+            if num_rows > _FEWEST_ROWS:
+                step = max(_FEWEST_ROWS, _PIECE_NS // max(1, served.cost.row_ns))
+                if num_rows > step:
+                    return np.concatenate(
+                        [
+                            self._once(
+                                line, served, {name: lane[at : at + step] for name, lane in lanes.items()}, until_ns
+                            )
+                            for at in range(0, num_rows, step)
+                        ]
+                    )
+            return self._once(line, served, lanes, until_ns)
+        finally:
+            line.until_ns = 0
+            if self._count is not None:
+                self._count(served, perf_counter_ns() - begun_ns)
+
+    def _once(self, line: _Line, served: Any, lanes: Any, until_ns: int) -> Any:
+        while True:
+            if line.until_ns != 1:  # its caller may have gone between two pieces
+                line.until_ns = until_ns
+            try:
+                return served.model.predict_lanes(lanes, options=line.options)["prediction"]
+            except Exception:
+                if not line.is_stopped:
+                    raise
+                line.renew()
+                if line.until_ns == 1:
+                    raise CallerGone from None
+                if perf_counter_ns() > until_ns:
+                    raise DeadlineExceeded(
+                        f"endpoint {served.endpoint}, version {served.version}, did not answer in time: it was stopped",
+                        fix="ask fewer rows at once, or allow it longer",
+                    ) from None
+                # The order to stop was meant for the run before this one, which ended in that moment.
+
+    def join(self, waiting: Any) -> asyncio.Future[Any]:
+        """Run it with all that are there when the loop comes round.
+
+        Parameters
+        ----------
+        waiting : tuple
+            (version, lanes, number of rows, deadline, done): `done(prediction, error)` makes the future's result.
+        """
+        future = self._loop.create_future()
+        if not self._waiting:
+            self._loop.call_soon(self._drain)
+        self._waiting.append(_Waiting(*waiting, future))
+        return future
+
+    def _drain(self) -> None:
+        """One run for the first that waits and those of its version behind it, as many as go; then the loop's turn."""
+        waiting = self._waiting
+        first = waiting[0].served
+        together, others, num_rows = [], [], 0
+        for one in waiting:
+            if one.served is first and num_rows + one.num_rows <= max(MOST_ROWS, waiting[0].num_rows):
+                together.append(one)
+                num_rows += one.num_rows
+            else:
+                others.append(one)
+        self._waiting = others
+        if others:
+            self._loop.call_soon(self._drain)
+        begun_ns = perf_counter_ns()
+        self._run_together(together)
+        self._capacity.busy_ns += perf_counter_ns() - begun_ns
+
+    def _run_together(self, together: list[_Waiting]) -> None:
+        if len(together) == 1:
+            self._run_alone(together[0])
+            return
+        now = perf_counter_ns()
+        served, deadlines = together[0].served, [one.deadline_ns for one in together if one.deadline_ns]
+        if deadlines and min(deadlines) <= now:
+            for one in together:
+                self._run_alone(one)
+            return
+        parts = [one.lanes for one in together]
+        lanes = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        try:
+            prediction = self._run(self._own, served, lanes, min(deadlines, default=0))
+        except Exception:  # whose fault it is shows when each is asked alone
+            for one in together:
+                self._run_alone(one)
+            return
+        at = 0
+        for one in together:
+            _give(one, prediction[at : at + one.num_rows], None)
+            at += one.num_rows
+
+    def _run_alone(self, one: _Waiting) -> None:
+        try:
+            prediction = self._run(self._own, one.served, one.lanes, one.deadline_ns)
+        except Exception as error:
+            _give(one, None, error)
+        else:
+            _give(one, prediction, None)
+
+    def apart(self, waiting: Any) -> Apart:
+        """Run it on the thread, after those that were sent there before; `waiting` as for `join`."""
+        served, lanes, _, deadline_ns, done = waiting
+        future = self._loop.create_future()
+        apart = Apart(future)
+        self.num_apart += 1
+
+        def work() -> None:
+            prediction, error, begun_ns = None, None, perf_counter_ns()
+            try:
+                if apart.is_dropped:
+                    raise CallerGone
+                line = apart.line = self._line()
+                prediction = self._run(line, served, lanes, deadline_ns)
+            except BaseException as raised:
+                error = raised
+            finally:
+                apart.line = None
+                self._capacity.busy_ns += perf_counter_ns() - begun_ns
+            self._loop.call_soon_threadsafe(finish, prediction, error)
+
+        def finish(prediction: Any, error: Any) -> None:
+            self.num_apart -= 1
+            _give(_Waiting(served, lanes, 0, 0, done, future), prediction, error)
+
+        self._pool.submit(work)
+        return apart
+
+
+def late(served: Any) -> DeadlineExceeded:
+    """The error of a request whose time was over before its model was run."""
+    return DeadlineExceeded(
+        f"the request waited too long for endpoint {served.endpoint}: its time was over before it was run",
+        fix="ask again later, or allow it longer",
+    )
+
+
+def _give(one: _Waiting, prediction: Any, error: Any) -> None:
+    """Have the request's answer made, whatever comes of it: an error reaches its own caller alone."""
+    try:
+        result = one.done(prediction, error)
+    except BaseException as raised:
+        if not one.future.done():
+            one.future.set_exception(raised)
+    else:
+        if not one.future.done():
+            one.future.set_result(result)
