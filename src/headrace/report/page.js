@@ -39,4 +39,24 @@ field.addEventListener("input", () => { const wanted = field.value.toLowerCase()
 table.parentElement.before(field);
 }
 }
+// Tiles sort by what they say of themselves: numbers from the largest, but for the order they came in.
+for (const grid of document.querySelectorAll(".grid[data-sort]")) {
+  const bar = document.createElement("p");
+  bar.className = "sort";
+  bar.append("Sort by ");
+  for (const word of grid.dataset.sort.split(" ")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = word;
+    button.addEventListener("click", () => {
+      const read = (tile) => { const text = tile.dataset[word]; return text === "" ? null : word === "name" ? text : Number(text); };
+      const tiles = [...grid.children].map((tile) => [read(tile), tile]);
+      tiles.sort(([a], [b]) => order(a, b, word === "name" || word === "order" ? 1 : -1));
+      grid.append(...tiles.map(([, tile]) => tile));
+      bar.querySelectorAll("button").forEach((other) => other.setAttribute("aria-pressed", other === button));
+    });
+    bar.append(button, " ");
+  }
+  grid.before(bar);
+}
 })();

@@ -8,6 +8,7 @@ import pytest
 import headrace as hr
 from headrace.fold import Distribution
 from headrace.orchestration.pages._spread import Spread
+from headrace.report.markup import fit
 from tests.orchestration.pages.conftest import SECRET, awkward, page
 from tests.report.looked_at import check_page
 
@@ -29,6 +30,22 @@ def test_what_moved_is_said_and_drawn(months):
     outlines = [item for item in tile.all("path") if "line" in item.classes]
     assert [item.children[0].text for item in outlines] == ["2024-01", "2024-02", "2024-03"]
     assert ["accent" in item.classes for item in outlines] == [False, False, True]
+
+
+def test_tiles_can_be_sorted(months, nouns):
+    """Each tile has its distance, share missing, name and place for the script; without spans there is no distance."""
+    root = check_page(page("statistics", hr.analyze(months)))
+    (grid,) = [item for item in root.all("div") if "data-sort" in item.attributes]
+    assert grid.attributes["data-sort"] == "distance missing name order"
+    tiles = {item.attributes["data-name"]: item.attributes for item in root.all("article")}
+    assert float(tiles["x"]["data-distance"]) == max(float(tile["data-distance"] or 0) for tile in tiles.values()) > 0.2
+    names = hr.analyze(months).feature_names
+    assert sorted(tiles, key=lambda one: int(tiles[one]["data-order"])) == [fit(one) for one in names]
+    assert tiles["email"]["data-distance"] == ""  # sensitive: not even that
+    alone = check_page(page("statistics", nouns["statistics"]))
+    assert [item.attributes["data-sort"] for item in alone.all("div") if "data-sort" in item.attributes] == [
+        "missing name order"
+    ]
 
 
 def test_what_stands_out_is_said(nouns):

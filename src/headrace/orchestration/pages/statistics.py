@@ -182,7 +182,7 @@ def _how(noun: Noun) -> str:
     if left_out > 0:
         words += f"The first {_MOST_DRAWN} columns are drawn; {count(left_out)} more are in the table below. "
     if len(noun.span_names) > 1:
-        words += "What moved furthest comes first. "
+        words += "What moved furthest comes first, until you sort them otherwise. "
     return words + "Long tails are cut off where that shows the rest, and then said."
 
 
@@ -195,11 +195,16 @@ def _tiles(seen: Sequence[_Seen], noun: Noun) -> list[Content]:
         entries += list(zip(("accent", "second", "third"), noun.split_names, strict=False))
     # What moved furthest first, in steps that can be seen; then in the order of the columns.
     worst = sorted(seen, key=lambda item: -round(item.shift or 0.0, 1))
-    tiles = [_tile(item) for item in worst if item.spread is not None or item.is_hidden]
-    return [legend(entries) if len(entries) > 1 else "", tag("div", tiles[:_MOST_DRAWN], class_="grid")]
+    places = {item.one.name: place for place, item in enumerate(seen)}
+    tiles = [_tile(item, places[item.one.name]) for item in worst if item.spread is not None or item.is_hidden]
+    has_shift = any(item.shift is not None for item in seen)
+    ways = "distance missing name order" if has_shift else "missing name order"
+    grid = tag("div", tiles[:_MOST_DRAWN], class_="grid", data_sort=ways if len(tiles) > 1 else None)
+    return [legend(entries) if len(entries) > 1 else "", grid]
 
 
-def _tile(item: _Seen) -> Html:
+def _tile(item: _Seen, place: int) -> Html:
+    """One column; the attributes are what the page's script sorts tiles by."""
     one = item.one
     type_ = f"{one.type} of {one.value_type}" if one.value_type else one.type
     kind = f"{type_}, {item.role}" if item.role else type_
@@ -210,7 +215,17 @@ def _tile(item: _Seen) -> Html:
         body = [item.spread.draw(item.sets)]
         if item.spread.remark:
             body.append(tag("p", item.spread.remark + ".", class_="note"))
-    return tag("article", head, body, figures_of(one, is_hidden=item.is_hidden, missing=item.missing), class_="tile")
+    return tag(
+        "article",
+        head,
+        body,
+        figures_of(one, is_hidden=item.is_hidden, missing=item.missing),
+        class_="tile",
+        data_distance="" if item.shift is None else f"{item.shift:.4g}",
+        data_missing=f"{share_missing(one):.4g}",
+        data_name=one.name,
+        data_order=place,
+    )
 
 
 def _columns(seen: Sequence[_Seen], noun: Noun) -> Html:
