@@ -282,7 +282,8 @@ class Runner:
         future = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._drain)
-        self._waiting.append(_Waiting(*waiting, future))
+        served, lanes, num_rows, deadline_ns, done = waiting
+        self._waiting.append(_Waiting(served, lanes, num_rows, deadline_ns, done, future))
         return future
 
     def _drain(self) -> None:
