@@ -165,6 +165,23 @@ def test_values():
     assert {one.name: one.worse < 0 for one in found.simpler} == {"constant": False, "linear": True}
 
 
+def test_several_classes():
+    """Measured by the loss of all classes; a constant is surely worse, and no curve is drawn of one class alone."""
+    table = a_table(900, 4)
+    strong = table["strong"].to_numpy()
+    kinds = np.where(strong > 0.5, "high", np.where(strong < -0.5, "low", "middle"))
+    table = table.append_column("kind", pa.array(kinds.tolist())).drop_columns(["late"])
+    data = hr.Dataset.from_arrow(table, label="kind")
+    model = hr.train(hr.XGBoost(n_estimators=20), hr.transform(lambda x: {"s": x.strong, "n": x.noise}, data), data)
+    found = hr.inspect(model, data)
+    assert found.metric == "log_loss"
+    assert found["strong"].is_sure
+    assert found["strong"].drop > 0.5
+    assert found.dependence == ()
+    simpler = {one.name: one for one in found.simpler}
+    assert simpler["constant"].worse > simpler["linear"].worse > 0
+
+
 def test_the_same_rows_give_the_same_bytes(model, dataset, found, tmp_path):
     """Twice, and after a round through files."""
     again = hr.inspect(model, dataset)

@@ -14,22 +14,23 @@ import pyarrow.compute as pc
 
 from headrace.dataset import Dataset
 from headrace.dataset.hashing import keyed_uniform
-from headrace.dataset.rows import as_labels, filter_rows
+from headrace.dataset.rows import as_classes, as_labels, filter_rows
 from headrace.engine import Engine, LocalEngine, Work
 from headrace.errors import InvalidInput, Misuse
-from headrace.evaluation import Metric, make_metrics
+from headrace.evaluation import Metric, fold_of, make_metrics
 from headrace.fold import ROW_ID, Rows
 from headrace.inspection._inspection import Dependence, Importance, Inspection, Point, Simpler
 from headrace.inspection._linear import cross_fitted
 from headrace.kinds import PLAIN_KINDS, arrow_type, canonical_array
 from headrace.model import InputColumn, Model
+from headrace.model.answers import to_column
 from headrace.progress import track
 
 __all__ = ["inspect"]
 
 Floats = npt.NDArray[np.float64]
 
-_DEFAULTS = {"binary": "roc_auc", "regression": "root_mean_squared_error"}
+_DEFAULTS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "root_mean_squared_error"}
 _NUM_REPEATS = 5
 _MOST_ASKED = 400
 _NUM_STEPS = 15
@@ -55,11 +56,11 @@ def inspect(
     Parameters
     ----------
     model : Model
-        With one prediction a row.
+        Of one number a row, or of several classes.
     dataset : Dataset
         With a label. About `max_rows` of its labelled rows are drawn by their row ids: the same ones every time.
     metric : str or Metric, optional
-        What importance is measured in; roc_auc, or root_mean_squared_error for values.
+        What importance is measured in; roc_auc, log_loss for several classes, root_mean_squared_error for values.
     max_rows : int
         From 100. Intervals get narrower with its root.
     engine : Engine, optional
@@ -72,8 +73,9 @@ def inspect(
         taken; the interval covers other rows (by the metric's influence function) and other deals. Columns that say
         nearly the same stand in for each other, so that each may look idle: drop one, and inspect again.
         *Dependence*: every one of up to 400 rows is asked with the column at one value after the other; where columns
-        hang together some of these rows could not exist. *Simpler*: the mean label, and a linear model that is fitted
-        on half of the rows and judged on the other, in turn.
+        hang together some of these rows could not exist. Of several classes there is none.
+        *Simpler*: the mean label, and a linear model that is fitted on half of the rows and judged on the other, in
+        turn.
 
     Raises Misuse for a data set without a label, InvalidInput for fewer than 20 labelled rows, UnknownName for an
     unknown metric or a column the data set lacks.
@@ -85,11 +87,9 @@ def inspect(
         raise Misuse("the data set has no label", fix="name one: label='...'")
     if max_rows < 100:
         raise InvalidInput(f"max_rows {max_rows}", where="inspect", expected="at least 100")
-    if metric is None:
-        if model.signature.task not in _DEFAULTS:
-            raise InvalidInput(f"task {model.signature.task}", where="inspect", fix="name a metric: metric='...'")
-        metric = _DEFAULTS[model.signature.task]
-    chosen = make_metrics([metric])[0]
+    num_classes = len(model.signature.classes)
+    named = _DEFAULTS[model.signature.task] if metric is None else metric
+    chosen = make_metrics([named], num_classes=num_classes)[0]
     drawn = _draw(model, dataset, max_rows, engine or LocalEngine())
     if len(drawn.label) < 20:
         raise InvalidInput(f"{len(drawn.label)} rows with a label", where="inspect", expected="at least 20")
@@ -103,6 +103,8 @@ def inspect(
     few = drawn.few()
     by_name = {column.name: column for column in model.columns}
     shown = [by_name[one.column] for one in importance if one.column not in model.signature.sensitive]
+    if num_classes:
+        shown = []
     return Inspection(
         model_digest=model.digest,
         metric=chosen.name,
@@ -138,13 +140,18 @@ class _Draw(Work):
     label: str
     bound: int
     positive: str | int | float | bool | None = None
+    classes: tuple[str | int, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*self.names, self.label, ROW_ID]))
 
     def __call__(self, rows: Rows) -> Rows:
-        labels = as_labels(rows.batch.column(self.label), self.label, self.positive)
+        column = rows.batch.column(self.label)
+        if self.classes:
+            labels = as_classes(column, self.label, self.classes)
+        else:
+            labels = as_labels(column, self.label, self.positive)
         assert rows.row_id is not None
         kept = ~np.isnan(labels) & (keyed_uniform(rows.row_id, "inspect") <= np.uint64(self.bound))
         rows = filter_rows(rows, kept)
@@ -167,10 +174,10 @@ class _Drawn:
 
     def judge(self, metric: Metric, prediction: Floats) -> _Judged:
         """The metric over all rows."""
-        if prediction.ndim != 1:
-            raise InvalidInput("this model answers several numbers a row", where="inspect", expected="one")
-        fold = metric.needs(_LABEL, "@prediction")
-        batch = pa.RecordBatch.from_arrays([_array(self.label), _array(prediction)], [_LABEL, "@prediction"])
+        num_classes = prediction.shape[1] if prediction.ndim > 1 else 0
+        fold = fold_of(metric, _LABEL, "@prediction", num_classes)
+        told = to_column(prediction.astype(np.float32)) if num_classes else _array(prediction)
+        batch = pa.RecordBatch.from_arrays([_array(self.label), told], [_LABEL, "@prediction"])
         result = fold.extract(fold.add(fold.create(1), Rows(batch, self.row_id, self.weight), None))
         groups = np.zeros(len(self.label), np.int32)
         moves = metric.influence(self.label, prediction, groups, result)
@@ -190,7 +197,7 @@ def _draw(model: Model, dataset: Dataset, max_rows: int, engine: Engine) -> _Dra
     bound = most if total <= max_rows else int(most * (max_rows / total))
     names = tuple(column.name for column in model.columns)
     assert dataset.roles.label is not None
-    work = _Draw(names, dataset.roles.label, bound, dataset.roles.positive)
+    work = _Draw(names, dataset.roles.label, bound, dataset.roles.positive, tuple(model.signature.classes))
     pieces = [rows for _, rows in engine.map(work, dataset, parts)]
     if not pieces:
         raise InvalidInput("0 rows with a label", where="inspect", expected="at least 20")
@@ -276,13 +283,28 @@ def _dependence(model: Model, few: pa.Table, table: pa.Table, column: InputColum
 
 
 def _simpler(model: Model, drawn: _Drawn, metric: Metric, judged: _Judged) -> tuple[Simpler, ...]:
-    weights = np.ones(len(drawn.label)) if drawn.weight is None else drawn.weight
-    mean = float(np.sum(weights * drawn.label) / np.sum(weights)) if np.sum(weights) > 0 else math.nan
     part = keyed_uniform(drawn.row_id, "inspect half") < np.uint64(1 << 63)
-    is_binary = model.signature.task == "binary"
-    linear = cross_fitted(drawn.table, drawn.table.column_names, drawn.label, drawn.weight, part, is_binary=is_binary)
+    is_binary = model.signature.task != "regression"
+
+    def both(label: Floats) -> tuple[Floats, Floats]:
+        """What a constant and a linear model say of a label of one number."""
+        weights = np.ones(len(label)) if drawn.weight is None else drawn.weight
+        total = float(np.sum(weights))
+        mean = float(np.sum(weights * label)) / total if total > 0 else math.nan
+        names = drawn.table.column_names
+        return np.full(len(label), mean), cross_fitted(
+            drawn.table, names, label, drawn.weight, part, is_binary=is_binary
+        )
+
+    num_classes = len(model.signature.classes)
+    if num_classes:  # each class against the others, and then as shares
+        several = [both((drawn.label == place).astype(np.float64)) for place in range(num_classes)]
+        constant, linear = (np.stack(one, axis=1) for one in zip(*several, strict=True))
+        linear = linear / np.sum(linear, axis=1, keepdims=True)
+    else:
+        constant, linear = both(drawn.label)
     found = []
-    for name, prediction in (("constant", np.full(len(drawn.label), mean)), ("linear", linear)):
+    for name, prediction in (("constant", constant), ("linear", linear)):
         again = drawn.judge(metric, prediction)
         worse = _worse(metric, judged.value, again.value)
         lower = upper = None
