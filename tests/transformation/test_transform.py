@@ -206,7 +206,7 @@ REFUSED = [
     (lambda x: {"a": x.dep_delay + ops.where(x.late, 1, 0)}, InvalidInput, "the label"),
     (lambda x: {"a": x.id}, InvalidInput, "the key 'id' is used as a feature"),
     (lambda x: {"a": x.carrier}, InvalidInput, "feature 'a' is text.*ops.vocabulary"),
-    (lambda x: {"a": x.tags.is_null()}, InvalidInput, "kind 'list'"),
+    (lambda x: {"a": x.tags.is_null()}, InvalidInput, r"was given a list.*list.length\(\).is_null"),
     (lambda x: {"a": x.empty.is_null()}, InvalidInput, "kind 'null'"),
     (lambda x: {"a": x.carier.is_null()}, UnknownName, "did you mean 'carrier'"),
     (lambda x: {"a": x.carrier + 1}, InvalidInput, r"text cannot be used with \+"),

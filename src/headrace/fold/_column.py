@@ -13,6 +13,7 @@ import pyarrow as pa
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold._contract import Groups, Rows
 from headrace.fold._paths import follow
+from headrace.fold.kernels.encoding import encode_texts
 from headrace.fold.kernels.native import Bits, bits_of_mask, library, pointer
 from headrace.kinds import Kind, canonical_array, kind_of
 
@@ -175,7 +176,7 @@ def _text(array: pa.Array, groups: Groups | None) -> Column:
             array = array.cast(pa.large_string())
         elif pa.types.is_binary_view(array.type) or pa.types.is_fixed_size_binary(array.type):
             array = array.cast(pa.large_binary())
-        array = array.dictionary_encode()
+        array = encode_texts(array)
     codes, dictionary = array.indices, array.dictionary
     values = _plain(codes, _NUMPY.get(str(codes.type), np.int64))
     if values.dtype.kind == "u":

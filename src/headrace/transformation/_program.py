@@ -199,7 +199,8 @@ def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
         raise InvalidInput(
             f"ops.{op.op_name()} was given a list",
             expected="one value a row",
-            fix="x.tags.list has length, sum, mean, min, max, get, contains; of its texts x.tags.list.join('|') is one",
+            fix="x.tags.list has length, sum, mean, min, max, get, contains, join; whether there is one says"
+            " x.tags.list.length().is_null()",
         )
     if not op.takes_vectors and any(item.is_vector for item in inputs):
         raise InvalidInput(

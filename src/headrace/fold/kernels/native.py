@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 5
+_VERSION = 6
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
@@ -40,6 +40,14 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_count_cells": (None, [_POINTER, *[_INTEGER] * 5, _POINTER]),
     "hr_hyperloglog": (None, [_POINTER, _INTEGER, _POINTER]),
     "hr_hash_texts": (_INTEGER, [_POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER]),
+    **{
+        f"hr_encode_texts_{kind}": (
+            _INTEGER,
+            [*[_POINTER] * 3, *[_INTEGER] * 3, _POINTER, _INTEGER, *[_POINTER] * 4],
+        )
+        for kind in ("i32", "i64")
+    },
+    "hr_encode_again": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
     "hr_text_patterns": (None, [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3]),
     "hr_crc32c": (ctypes.c_uint32, [_POINTER, _INTEGER, ctypes.c_uint32, _INTEGER]),
     "hr_tf_frames": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 3]),

@@ -56,6 +56,70 @@ API int64_t hr_hash_texts(const int64_t *offsets, const uint8_t *data, int64_t n
   return num_long;
 }
 
+/* The same for a table that does not outlive the call, where reading on is allowed up to `rest` bytes. */
+static inline uint64_t quick_hash(const uint8_t *text, int64_t size, int64_t rest) {
+  uint64_t hash = (uint64_t)size * GOLDEN;
+  int64_t at = 0;
+  for (; size - at >= 8; at += 8) hash = ((hash ^ eight_at(text + at)) * 0xBF58476D1CE4E5B9ull) ^ hash >> 29;
+  if (size > at) {
+    uint64_t word = rest - at >= 8 ? eight_at(text + at) & ~(~0ull << 8 * (size - at)) : word_at(text, at, size);
+    hash = (hash ^ word) * 0xBF58476D1CE4E5B9ull;
+  }
+  return hash ^ hash >> 32;
+}
+
+/* The code of each text from row `row` on: its place among the distinct ones, in the order in which they came; of one
+   that is not valid, -1. `slots` (a power of two, -1 where free) and `hashes` are the table, `firsts` the row in which
+   each distinct text came first, `state` how many there are. Returns the row it stopped at: where one more distinct
+   text would not fit half of the slots, or the end. */
+#define DEFINE_ENCODE_TEXTS(NAME, OFFSET)                                                                          \
+  API int64_t NAME(const OFFSET *offsets, const uint8_t *data, const uint8_t *valid, int64_t offset, int64_t row, \
+                   int64_t num_texts, int32_t *slots, int64_t num_slots, uint64_t *hashes, int64_t *firsts,       \
+                   int64_t *state, int32_t *codes) {                                                               \
+    uint64_t mask = (uint64_t)num_slots - 1;                                                                       \
+    int64_t found = *state, end = offsets[num_texts];                                                              \
+    for (; row < num_texts; row++) {                                                                               \
+      if (valid && !((valid[(offset + row) >> 3] >> ((offset + row) & 7)) & 1)) {                                  \
+        codes[row] = -1;                                                                                           \
+        continue;                                                                                                  \
+      }                                                                                                            \
+      const uint8_t *text = data + offsets[row];                                                                   \
+      int64_t size = offsets[row + 1] - offsets[row];                                                              \
+      uint64_t hash = quick_hash(text, size, end - offsets[row]), slot = hash & mask;                              \
+      int32_t code;                                                                                                \
+      while ((code = slots[slot]) >= 0) {                                                                          \
+        int64_t first = firsts[code];                                                                              \
+        if (hashes[code] == hash && offsets[first + 1] - offsets[first] == size &&                                 \
+            memcmp(data + offsets[first], text, (size_t)size) == 0)                                                \
+          break;                                                                                                   \
+        slot = (slot + 1) & mask;                                                                                  \
+      }                                                                                                            \
+      if (code < 0) {                                                                                              \
+        if (2 * found >= num_slots) break;                                                                         \
+        code = (int32_t)found;                                                                                     \
+        slots[slot] = code;                                                                                        \
+        hashes[found] = hash;                                                                                      \
+        firsts[found++] = row;                                                                                     \
+      }                                                                                                            \
+      codes[row] = code;                                                                                           \
+    }                                                                                                              \
+    *state = found;                                                                                                \
+    return row;                                                                                                    \
+  }
+
+DEFINE_ENCODE_TEXTS(hr_encode_texts_i32, int32_t)
+DEFINE_ENCODE_TEXTS(hr_encode_texts_i64, int64_t)
+
+/* Fills a larger table with what a smaller one held. */
+API void hr_encode_again(const uint64_t *hashes, int64_t found, int32_t *slots, int64_t num_slots) {
+  uint64_t mask = (uint64_t)num_slots - 1;
+  for (int64_t code = 0; code < found; code++) {
+    uint64_t slot = hashes[code] & mask;
+    while (slots[slot] >= 0) slot = (slot + 1) & mask;
+    slots[slot] = (int32_t)code;
+  }
+}
+
 /* The pattern of each text, of its first `longest` bytes: bytes as `classes` has them, those in the middle of a
    character dropped. `patterns` has room for as many bytes as are looked at; ends[0] is 0. */
 API void hr_text_patterns(const int64_t *offsets, const uint8_t *data, int64_t num_texts, int64_t longest,
