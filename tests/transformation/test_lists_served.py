@@ -9,10 +9,13 @@ import pyarrow as pa
 
 import headrace as hr
 from headrace import ops
+from headrace.canonical import from_canonical
 from headrace.dataset import Dataset
+from headrace.monitoring._monitor import _compared
 from headrace.serving._contract import Request
 from headrace.serving.core import Served, Serving
 from headrace.serving.http import Door
+from headrace.serving.shape import Shape, _inputs
 
 
 def rows(num_rows=300):
@@ -105,6 +108,21 @@ def test_served_in_every_protocol():
     assert b"a list, such as" in ask("/try")
     described = json.dumps(ask("/openapi.json"))
     assert '"type": "array"' in described
+
+
+def test_the_log_holds_no_lists_and_nobody_is_told_they_are_missing():
+    """A list is in no lane: its column is null in the log, named among those that are, and not compared."""
+    table = rows()
+    graph = hr.transform(lambda x: {"sum": x.prices.list.sum(), "fee": x.fee}, _labelled(table))
+    model = hr.train(hr.XGBoost(n_estimators=10), graph, _labelled(table))
+    shape = Shape("late", 1, "0" * 64, model.columns)
+    assert shape.schema.field("prices").type == pa.list_(pa.float64())
+    assert from_canonical(shape.schema.metadata[b"headrace"])["request_masked"] == "prices"
+    lanes = model.codec.from_rows([{"prices": [1.0], "fee": 2.5}, {}])
+    arrays = dict(zip([column.name for column in model.columns], _inputs(shape, [lanes]), strict=True))
+    assert arrays["prices"].to_pylist() == [None, None]
+    assert arrays["fee"].to_pylist() == [2.5, None]
+    assert list(_compared(model)) == ["fee"]
 
 
 def _labelled(table):

@@ -61,7 +61,8 @@ def answered(store: Store, rows: Sequence[dict[str, Any]]) -> Answered:
         )
     if first["request_masked"]:
         raise InvalidInput(
-            f"request {name} cannot be asked again", where=f"sensitive values are not kept: {first['request_masked']}"
+            f"request {name} cannot be asked again",
+            where=f"sensitive values and lists are not kept: {first['request_masked']}",
         )
     model = store.load_artifact(first["request_model_digest"], Model)
     found = replay(model, rows)

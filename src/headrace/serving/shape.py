@@ -13,7 +13,7 @@
 | `request_propensity` | how probable that choice was; 0.0 for a shadow, whose answer nobody got |
 | `request_unit` | what stays with one version; null where each request is by itself |
 | `request_is_sampled` | whether inputs were written: false where `log_sample` left them out, and where refused |
-| `request_masked` | the sensitive columns, comma between, whose values are null here whatever they were |
+| `request_masked` | sensitive columns and lists, comma between: their values are null here, whatever they were |
 | `request_num_dropped` | rows lost between the row before and this one: the queue was full, or the disk was |
 
 A raw column that has one of these names is written as `input_NAME`.
@@ -113,7 +113,7 @@ class Shape:
     def schema(self) -> pa.Schema:
         """Of the batches in a segment; what is the same in all rows is in its metadata."""
         inputs = [(self.name_of(column.name), column.arrow_type) for column in self.columns]
-        masked = [column.name for column in self.columns if column.name in self.sensitive]
+        masked = [column.name for column in self.columns if column.name in self.sensitive or column.is_list]
         plain = {
             "format": _FORMAT,
             "request_endpoint": self.endpoint,
