@@ -203,6 +203,7 @@ FORMS: Mapping[str, tuple[str, Form]] = {
     "quantile_rank": ("number", _of("quantile_rank", _ANY, num_buckets=[2, 10])),
     "replace": ("text", _raw("replace", pattern=["a+", "[^a-z]"], replacement=["", "<\\0>"])),
     "robust_scale": ("number", _of("robust_scale", _ANY)),
+    "robust_scale_by_key": ("number", _of("robust_scale_by_key", _ANY, _CATEGORY, **_KEYED)),
     "split": ("text", _raw("split", separator=["@", " "], index=[0, 1, -1])),
     "string_length": ("integer", _raw("string_length")),
     "strip": ("text", _raw("strip")),
