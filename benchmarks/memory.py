@@ -98,7 +98,7 @@ def main() -> None:
             run(file)
         return
     arguments = options(__doc__)
-    few = 20_000 if arguments.tiny else 1_000_000
+    few = 5_000 if arguments.tiny else 1_000_000
     peaks = []
     for number in (few, 10 * few):
         with tempfile.TemporaryDirectory() as folder:
