@@ -160,7 +160,7 @@ def told(status: int, body: bytes, good: Good) -> str:
     if not 200 <= status < 600:
         return f"status {status}"
     if not body:
-        return "" if status == 204 else "an empty answer"
+        return "" if status in (204, 400) else "an empty answer"
     if status == 200 and body[:1] == b"{" and LENGTH not in good.headers and not good.headers:
         try:
             orjson.loads(body)
@@ -214,9 +214,13 @@ def by_sockets(url: str, place: str) -> Callable[[Good], tuple[Any, str]]:
         headers = {
             key: "".join(one if " " <= one <= "~" else "?" for one in value) for key, value in good.headers.items()
         }
-        connection.request("POST" if good.body else "GET", path, good.body, headers)
-        answer = connection.getresponse()
-        return answer.status, told(answer.status, answer.read(), good)
+        try:
+            connection.request("POST" if good.body else "GET", path, good.body, headers)
+            answer = connection.getresponse()
+            return answer.status, told(answer.status, answer.read(), good)
+        except BaseException:
+            connection.close()  # the next one is asked on a connection of its own
+            raise
 
     return ask
 
@@ -290,6 +294,7 @@ def main() -> None:
                 counts[f"{road} {status}"] += 1
                 if problem:
                     problems.append(f"seed {arguments.seed}, number {number}, {road} {wrong.path or 'gRPC'}: {problem}")
+                    print(problems[-1], file=sys.stderr, flush=True)
                     if len(problems) > 20:
                         break
             took = time.monotonic() - start

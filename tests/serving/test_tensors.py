@@ -22,6 +22,8 @@ def test_bytes_come_back(datatype, data):
     dtype = DATATYPES[datatype]
     raw = data.draw(st.binary(max_size=40).map(lambda raw: raw[: len(raw) // dtype.itemsize * dtype.itemsize]))
     read = read_raw("x", datatype, [len(raw) // dtype.itemsize], raw).values
+    if isinstance(read, list):
+        read = np.array(read, dtype)
     assert write_raw(read) == raw and datatype_of(read) == datatype
     if np.isfinite(read).all():
         again = read_list("x", datatype, [len(read), 1], [[value] for value in json.loads(json.dumps(read.tolist()))])

@@ -64,6 +64,11 @@ _LIMITS = {
     for name, dtype in DATATYPES.items()
     if dtype is not None and dtype.kind in "iu"
 }
+# What most requests of one row are made of is read without NumPy: it takes a third of the time.
+_ONE = {
+    name: struct.Struct(letter) for name, letter in {"FP32": "<f", "FP64": "<d", "INT32": "<i", "INT64": "<q"}.items()
+}
+_ONE_TYPE: dict[str, type] = {"FP64": float, "INT64": int, "BOOL": bool, "BYTES": str}
 _LENGTH = struct.Struct("<I")
 _EXACT_FLOAT_LIMIT = float(1 << 53)
 
@@ -80,8 +85,8 @@ class Tensor(NamedTuple):
     shape : tuple of int
         At least one dimension; the product is the number of values.
     values : numpy array [product of shape], or list
-        A list where the datatype is BYTES (of bytes, or of texts from JSON), and from JSON where there are nulls, which
-        are None, or at most FEW values. BF16 is an array of float32.
+        A list where the datatype is BYTES (of bytes, or of texts from JSON), from JSON where there are nulls, which are
+        None, and where there are at most FEW values; else an array. BF16 is float32.
     """
 
     name: str
@@ -136,6 +141,8 @@ def read_raw(name: str, datatype: str, shape: Sequence[int], data: bytes | memor
             where=_where(name),
             expected=f"{str(count * dtype.itemsize)[:30]}, {dtype.itemsize} for each {datatype}",
         )
+    if count == 1 and datatype in _ONE:
+        return Tensor(name, datatype, tuple(shape), [_ONE[datatype].unpack(data)[0]])
     if datatype == "BOOL":
         bits = np.frombuffer(data, np.uint8)
         if (bits > 1).any():
@@ -206,6 +213,11 @@ def read_list(name: str, datatype: str, shape: Sequence[int], data: Any) -> Tens
     count = check_head(name, datatype, shape)
     if type(data) is not list:
         raise InvalidRequest(f"data of type {type(data).__name__}", where=_where(name), expected="a list")
+    if count == 1 and len(data) == 1:
+        value: Any = data[0][0] if type(data[0]) is list and len(data[0]) == 1 == len(shape) - 1 else data[0]
+        is_plain = type(value) is _ONE_TYPE.get(datatype)
+        if is_plain and (datatype != "INT64" or -(1 << 63) <= value < 1 << 63):
+            return Tensor(name, datatype, tuple(shape), [value])
     values = _flatten(name, shape, data)
     if len(values) != count:
         raise InvalidRequest(
