@@ -3,7 +3,6 @@
 import shutil
 import socket
 import ssl
-import subprocess
 import time
 
 import httpx
@@ -14,6 +13,7 @@ from headrace.errors import InvalidInput
 from headrace.serving import serve
 from headrace.settings import Settings
 from tests.serving.conftest import running, wait_until
+from tests.serving.papers import make_papers
 
 PREDICT = "/v1/models/late:predict"
 OPEN = {f"GET {prefix}/health/{page}" for prefix in ("", "/v2") for page in ("live", "ready")}
@@ -172,23 +172,7 @@ def test_secrets_are_not_logged(home):
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory):
     """A certificate for 127.0.0.1, one of a client, and the authority of both."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificates")
-    folder = tmp_path_factory.mktemp("papers")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "2")
-    for name in ("server", "client"):
-        (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", f"{name}.pem", "-days", "2", "-extfile", f"{name}.ext")  # fmt: skip
-    for file in folder.glob("*.key"):
-        file.chmod(0o600)
-    return folder
+    return make_papers(tmp_path_factory.mktemp("papers"))
 
 
 def trusting(papers, *, with_client=False):
