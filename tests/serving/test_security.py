@@ -3,17 +3,18 @@
 import shutil
 import socket
 import ssl
-import subprocess
 import time
 
 import httpx
 import pytest
 
-from headrace.access import Tokens
+from headrace.access import Person, Tokens
 from headrace.errors import InvalidInput
-from headrace.serving import serve
+from headrace.serving import Asking, Serving, ask, serve
+from headrace.serving._credentials import Forbidden, view_of
 from headrace.settings import Settings
 from tests.serving.conftest import running, wait_until
+from tests.serving.papers import make_papers
 
 PREDICT = "/v1/models/late:predict"
 OPEN = {f"GET {prefix}/health/{page}" for prefix in ("", "/v2") for page in ("live", "ready")}
@@ -89,16 +90,47 @@ def test_a_revoked_token_opens_nothing(guarded):
 
 
 def test_tokens_alone_close_the_door(home):
-    """Without HEADRACE_TOKEN, on loopback: who gave out a token has a door, also once nobody can read who."""
+    """Without HEADRACE_TOKEN, on loopback: who gave out a token has a door, also once nobody can read who.
+
+    No secret that was sent, right or wrong, is in what the server wrote.
+    """
     tokens = Tokens(home)
-    with running(home) as (client, _):
+    with running(home) as (client, process):
         assert client.get("/v1/models/late").status_code == 200
         _, secret = tokens.add("shop", "client", asks=["late"])
         wait_until(lambda: client.get("/v1/models/late").status_code == 401)
         assert client.get("/v1/models/late", headers=bearer(secret)).status_code == 200
+        for one in (secret, "s3cret-of-a-stranger"):
+            client.post(PREDICT, content=b"{", headers=bearer(one))
+            client.get(f"/v1/models/{one}?token={one}", headers=bearer(one))
         (home / "access.json").write_text("{")
         wait_until(lambda: client.get("/v1/models/late", headers=bearer(secret)).status_code == 401)
         assert client.get("/v1/models/late").status_code == 401
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+    assert "s3cret" not in out + err and secret[12:] not in out + err
+
+
+class Quotas:
+    """What counts whom it is asked for."""
+
+    def __init__(self):
+        self.taken = []
+
+    def take(self, endpoint, _):
+        """Count."""
+        self.taken.append(endpoint)
+
+
+def test_who_may_not_ask_uses_up_nothing():
+    """A refused caller is refused before anything is counted, or looked up, for the endpoint of others."""
+    serving = Serving()
+    serving.quotas = Quotas()
+    mine = view_of(serving, Person("other", "client", asks=("price-*",)))
+    for more in ({}, {"version": 1}, {"label": "stable"}):
+        with pytest.raises(Forbidden):
+            ask(mine, Asking("late", lambda _: pytest.fail("it was read"), 0, **more), lambda _: None)
+    assert serving.quotas.taken == []
 
 
 def test_pages_of_another_origin_are_refused(client):
@@ -157,38 +189,10 @@ def test_large_heads_are_refused(client):
     assert client.get("/health/live").status_code == 200
 
 
-def test_secrets_are_not_logged(home):
-    """Neither the server's secret nor a client's is in what the server writes."""
-    _, secret = Tokens(home).add("shop", "client", asks=["late"])
-    with running(home, environment={"HEADRACE_TOKEN": "s3cret-of-the-server"}) as (client, process):
-        for one in (secret, "s3cret-of-the-server", "s3cret-of-a-stranger"):
-            client.post(PREDICT, content=b"{", headers=bearer(one))
-            client.get(f"/v1/models/{one}?token={one}", headers=bearer(one))
-        process.terminate()
-        out, err = process.communicate(timeout=60)
-    assert "s3cret" not in out + err and secret[12:] not in out + err
-
-
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory):
     """A certificate for 127.0.0.1, one of a client, and the authority of both."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificates")
-    folder = tmp_path_factory.mktemp("papers")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "2")
-    for name in ("server", "client"):
-        (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", f"{name}.pem", "-days", "2", "-extfile", f"{name}.ext")  # fmt: skip
-    for file in folder.glob("*.key"):
-        file.chmod(0o600)
-    return folder
+    return make_papers(tmp_path_factory.mktemp("papers"))
 
 
 def trusting(papers, *, with_client=False):

@@ -123,6 +123,10 @@ def test_commands(home, pushed):
     assert run("label", "late", "canary")[0] == 2
     code, said = run("label", "late", "canary", "9")
     assert code == 2 and "'9'" in said
+    command = [sys.executable, "-m", "headrace.cli", "endpoints", "show", "late"]
+    done = subprocess.run(command, cwd=home.parent, env=environment, capture_output=True, text=True)
+    assert "by number answer 2, 1 (canary)" in done.stdout
+    assert "version 1 gets a label" in done.stdout and "canary a try" in done.stdout
 
 
 def fact(version):

@@ -30,15 +30,13 @@ def ask(serving: Serving, asking: Asking, write: Callable[[Reply], T]) -> T | Aw
     where it could not be answered in time. A request that a version cannot read is no exception but a reply with a
     problem, since it is logged and carries headers. What is awaited raises the same.
     """
-    if serving.quotas is not None:
+    is_chosen = asking.version is not None or bool(asking.label)
+    served = serving.find(asking.endpoint, asking.version, asking.label) if is_chosen else serving.get(asking.endpoint)
+    if serving.quotas is not None:  # only now: whoever may not ask an endpoint must not use up its quota
         serving.quotas.take(asking.endpoint, asking.caller)
-    if asking.version is not None or asking.label:
-        served = serving.find(asking.endpoint, asking.version, asking.label)
-    else:
-        served = serving.get(asking.endpoint)
-        route = serving.routes.get(served.endpoint)
-        if route is not None:
-            return write(ask_routed(serving, route, asking))
+    route = None if is_chosen else serving.routes.get(served.endpoint)
+    if route is not None:
+        return write(ask_routed(serving, route, asking))
     try:
         lanes = read_allowed(serving, asking, served)
     except InvalidInput as error:

@@ -142,8 +142,10 @@ class ExampleBody:
     def read(self, served: Served) -> Any:
         """The lanes for a version; raises InvalidRequest."""
         task = served.model.signature.task
-        if self.has_classes and task != "binary":
+        if self.has_classes and task == "regression":
             raise InvalidRequest(f"the model's task is {task}: it has no classes", expected=":regress or :predict")
+        if not self.has_classes and task == "multiclass":
+            raise InvalidRequest(f"the model's task is {task}: it has no one value", expected=":classify or :predict")
         check_json(self.data, self.max_rows)
         document = _document(self.data, ("examples", "context"), _EXAMPLE_SHAPE)
         examples, context = document.get("examples"), document.get("context", {})
@@ -152,12 +154,13 @@ class ExampleBody:
         if type(context) is not dict:
             raise InvalidRequest("'context' is no object", expected='{"context": {"column": value, ...}, ...}')
         check_rows(len(examples), self.max_rows)
-        shared = _features(context, "context")
+        lists = {column.name for column in served.model.codec.columns if column.values_kind is not None}
+        shared = _features(context, "context", lists)
         rows = []
         for place, example in enumerate(examples):
             if type(example) is not dict:
                 raise InvalidRequest(f"example {place} is no object", expected=_EXAMPLE_SHAPE)
-            own = _features(example, f"example {place}")
+            own = _features(example, f"example {place}", lists)
             twice = sorted(own.keys() & shared.keys())
             if twice:
                 raise InvalidRequest(f"column {twice[0]!r} is in the context too", where=f"example {place}")
@@ -165,12 +168,12 @@ class ExampleBody:
         return served.model.codec.from_rows(rows)
 
 
-def _features(example: dict[str, Any], where: str) -> dict[str, Any]:
-    """An example's values, each out of its list of one."""
+def _features(example: dict[str, Any], where: str, lists: set[str]) -> dict[str, Any]:
+    """An example's values, each out of its list of one; but where a column holds lists."""
     found = {}
     for name, value in example.items():
         value = _decoded(value, f"{where}, column {name!r}")
-        if type(value) is list:
+        if type(value) is list and name not in lists:
             if len(value) > 1:
                 raise InvalidRequest(
                     f"column {name!r} has {len(value)} values", where=where, expected="one value, alone or in a list"

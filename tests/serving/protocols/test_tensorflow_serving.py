@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 import headrace as hr
+from headrace.model import InputColumn
+from headrace.model.codec import Codec
+from headrace.model.prelude import Derived
 from headrace.serving import Request, Serving
 from headrace.serving.http import Door
 from headrace.serving.loading import make
@@ -253,3 +256,31 @@ def test_numbers_that_json_does_not_have(accept, media_type, body):
     door = Door(serving, body_bytes=1 << 20, hosts=None, token="")
     answer = door.translate(Request("POST", "/v1/models/odd:predict", b'{"instances": []}', 0, {"accept": accept}))
     assert (answer.status, answer.media_type, answer.body) == (200, media_type, body)
+
+
+class Three:
+    """A model of three classes, and of a column that holds lists."""
+
+    columns = (
+        InputColumn("days", "list", values_kind="integer", derived=(Derived("first", "integer", (("list_get", 0),)),)),
+        InputColumn("x", "number"),
+    )
+    codec = Codec(columns)
+    signature = SimpleNamespace(task="multiclass", sensitive=(), classes=("a", "b", "c"), positive=None)
+
+    def predict_lanes(self, lanes, **_):
+        """The same for each row."""
+        num_rows = len(next(iter(lanes.values())))
+        return {"prediction": np.array([[0.5, 0.25, 0.25]] * num_rows, np.float32)}
+
+
+def test_several_classes():
+    """Each class with its probability; there is no one value to regress; a column of lists keeps its lists."""
+    serving = Serving()
+    serving.flip(make("three", 1, "", Three(), with_shape=False))
+    door = Door(serving, body_bytes=1 << 20, hosts=None, token="")
+    body = b'{"examples": [{"days": [3, 5], "x": [1.0]}]}'
+    answer = door.translate(Request("POST", "/v1/models/three:classify", body))
+    assert answer.body == b'{"results":[[["a",0.5],["b",0.25],["c",0.25]]]}'
+    answer = door.translate(Request("POST", "/v1/models/three:regress", body))
+    assert answer.status == 400 and b"no one value" in answer.body

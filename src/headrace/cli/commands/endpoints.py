@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -79,20 +81,30 @@ def execute(arguments: argparse.Namespace) -> int:
             }
             for move in store.moves(arguments.name)
         ]
+        keeping, kept = store.kept(arguments.name)
         traffic = None
         if store.policy(arguments.name) is not None:
             from headrace.serving.traffic import endpoint_summary
 
             traffic = endpoint_summary(store, arguments.name)
     if arguments.output == "json":
-        told = {**_row(found), "verdict": found.verdict_digest, "run": found.run_id, "moves": moves}
+        beside = {"kept": [one.version for one in kept], "labels": dict(keeping.labels)}
+        told = {**_row(found), "verdict": found.verdict_digest, "run": found.run_id, **beside, "moves": moves}
         write_json(told if traffic is None else {**told, "traffic": traffic})
     else:
         if traffic is not None:
             write_traffic(traffic)
+        if kept:
+            sys.stdout.write(f"by number answer {', '.join(_named(one.version, keeping.labels) for one in kept)}\n")
         plain = [{name: "" if value is None else value for name, value in move.items()} for move in moves]
         write_table(plain, ["when", "said", "version", "who", "run", "reason"])
     return 0
+
+
+def _named(version: int, labels: Mapping[str, int]) -> str:
+    """A version with the labels it has."""
+    mine = ", ".join(sorted(label for label, one in labels.items() if one == version))
+    return f"{version} ({mine})" if mine else str(version)
 
 
 def _row(endpoint: Endpoint) -> dict[str, Any]:
