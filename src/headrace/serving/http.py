@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import traceback
 import uuid
 from collections.abc import Sequence
@@ -40,6 +39,7 @@ import orjson
 from headrace.access import Person
 from headrace.errors import DeadlineExceeded, InvalidInput, NotAccepted, TooManyRequests, UnknownName
 from headrace.lookup import find, names
+from headrace.progress import say
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving._credentials import EVERYBODY, Credentials, Forbidden, view_of
 from headrace.serving._patience import Overdue, Patience
@@ -347,8 +347,7 @@ class Door:
             return _refusal(error.status, str(error))._replace(headers=(("retry-after", seconds),))
         # The boundary between the caller's fault and ours: the caller gets an id, the log everything else.
         number = uuid.uuid4().hex[:12]
-        sys.stderr.write(f"request {number} failed\n{''.join(traceback.format_exception(error))}")
-        sys.stderr.flush()
+        say(f"request {number} failed", request_id=number, details="".join(traceback.format_exception(error)))
         return _refusal(500, f"internal error {number}; the server's log has the details")
 
 
