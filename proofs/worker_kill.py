@@ -29,7 +29,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from overload import server
+from overload import server, workers_of
 from swap import prepare
 
 CONNECTIONS = 16
@@ -86,16 +86,6 @@ class Client(threading.Thread):
             head, mark, rest = data.partition(b"\r\n\r\n")
             if mark and len(rest) >= int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0]):
                 return head, rest
-
-
-def workers_of(pid: int) -> list[int]:
-    """The process ids of a server's workers."""
-    found = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        command = Path(f"/proc/{child}/cmdline")
-        if command.exists() and b"headrace.serving._worker" in command.read_bytes():
-            found.append(int(child))
-    return found
 
 
 def number_of(pid: int) -> int:

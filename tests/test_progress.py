@@ -1,6 +1,7 @@
 """Progress: on standard error only, a bar on a terminal only, and the items pass through unchanged."""
 
 import fcntl
+import json
 import os
 import pty
 import struct
@@ -33,6 +34,22 @@ def test_say_writes_to_standard_error(capsys):
     say("done")
     assert capsys.readouterr() == ("", "done\n")
     assert not is_terminal(sys.stdin) or os.isatty(0)
+
+
+def test_lines_may_be_objects(capsys, monkeypatch):
+    """With HEADRACE_LOG_FORMAT=json a line is one object with all that was said; as text details follow it."""
+    say("request 7 failed", request_id="7", details="Traceback:\n  here\n")
+    assert capsys.readouterr().err == "request 7 failed\nTraceback:\n  here\n"
+    monkeypatch.setenv("HEADRACE_LOG_FORMAT", "json")
+    say("request 7 failed", request_id="7", details="Traceback:\n  here\n")
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert (found["message"], found["request_id"], found["details"]) == (
+        "request 7 failed",
+        "7",
+        "Traceback:\n  here\n",
+    )
+    assert found["time"].endswith("Z") and found["process"] == os.getpid()
 
 
 def test_a_thread_may_speak_of_something(capsys):

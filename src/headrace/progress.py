@@ -96,10 +96,27 @@ def is_shared() -> bool:
     return bool(_subject.get())
 
 
-def say(line: str) -> None:
-    """Write one line to standard error, above what moves."""
+def say(line: str, **facts: str) -> None:
+    """Write one line to standard error, above what moves; as one JSON object where HEADRACE_LOG_FORMAT is "json".
+
+    Parameters
+    ----------
+    line : str
+        What happened.
+    facts : str
+        What programs read beside it in JSON, `request_id` say. `details`, of several lines, stand below it as text.
+    """
+    line = f"{_subject.get()}{line}"
+    if os.environ.get("HEADRACE_LOG_FORMAT") == "json":
+        import json
+
+        now = time.time()
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+        line = json.dumps({"time": moment, "process": os.getpid(), "message": line, **facts}, ensure_ascii=False)
+    elif facts.get("details"):
+        line = "\n".join((line, facts["details"].rstrip("\n")))
     with _screen.lock:
-        sys.stderr.write(f"{_screen.wiped()}{_subject.get()}{line}\n")
+        sys.stderr.write(f"{_screen.wiped()}{line}\n")
         sys.stderr.flush()
 
 

@@ -93,6 +93,8 @@ class Settings:
         The share of requests (0..1) whose inputs are written down too; all else is written of every request.
     log_queue_rows : int
         Rows that may wait to be written; what comes beyond that is answered, counted and not written.
+    log_format : str
+        How the server writes its lines on standard error: "text", or "json", an object a line.
     lease_s : float
         How long a step's lease lasts without renewal, in seconds.
     tensorboard : bool
@@ -155,6 +157,7 @@ class Settings:
     log_requests: bool = True
     log_sample: float = 1.0
     log_queue_rows: int = 50_000
+    log_format: str = "text"
     lease_s: float = 30.0
     tensorboard: bool = False
     gc_grace_days: float = 7.0
@@ -171,7 +174,7 @@ class Settings:
     notify_from: str = "headrace@localhost"
 
     def __post_init__(self) -> None:
-        for name in (*_LIMITS, "notify", "notify_on"):
+        for name in (*_LIMITS, "notify", "notify_on", "log_format"):
             _check(name, getattr(self, name), "Settings")
         check_records(self.records, "Settings")
 
@@ -221,6 +224,7 @@ _WORDS = {
     "Path": "a path",
     "tuple[str, ...]": "a list of texts",
 }
+_FORMATS = ("text", "json")
 _ENDS = ("failed", "rejected", "waiting", "recovered", "succeeded", "cancelled")
 _CHANNELS = ("https://", "http://", "mailto:")
 # Variables that are no settings, beside HEADRACE_KILL_*, which proofs use.
@@ -235,6 +239,8 @@ def _check(name: str, value: Any, where: str) -> None:
         low, high = _LIMITS[name]
         if not low <= value <= high:
             raise InvalidInput(f"setting {name} = {value!r} is out of range", where=where, expected=f"{low} to {high}")
+    if name == "log_format" and value not in _FORMATS:
+        raise UnknownName("format of lines", value, _FORMATS, where=f"{where}, setting log_format")
     for number, item in enumerate(value if name in ("notify", "notify_on") else (), 1):
         if name == "notify_on" and item not in _ENDS:
             raise UnknownName("end of a run", item, _ENDS, where=f"{where}, setting notify_on")
@@ -330,6 +336,7 @@ def _convert(name: str, value: Any, where: str) -> Any:
                 raise ValueError
             if name == "records":
                 check_records(value, where)
+            _check(name, value, where)
             return value
         if kind.startswith("tuple"):
             items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -1,7 +1,10 @@
 """The HTTP door: what is refused, and how."""
 
+import asyncio
 import os
 
+from headrace.serving.core import Serving
+from headrace.serving.http import Door
 from tests.serving.conftest import running
 
 
@@ -56,3 +59,28 @@ def test_token_is_needed_when_set(pushed):
         assert client.get("/v1/models/late", headers={"authorization": "Bearer wrong"}).status_code == 401
         assert client.get("/v1/models/late", headers={"authorization": "Bearer s3cret"}).status_code == 200
     assert "HEADRACE_TOKEN" not in os.environ
+
+
+def test_a_crowd_takes_turns():
+    """Requests of a crowd are let through in their order, one a round of the loop, so that a newcomer waits for one."""
+
+    async def work():
+        door = Door(Serving(), body_bytes=1, hosts=None, token="", protocols=[])
+        door.capacity._each_ns = 1e9
+        order, rounds = [], []
+
+        async def one(number):
+            await door._turn()
+            order.append(number)
+
+        async def newcomer():
+            while len(order) < 5:
+                rounds.append(len(order))
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*map(one, range(5)), newcomer())
+        return order, rounds
+
+    order, rounds = asyncio.run(work())
+    assert order == [0, 1, 2, 3, 4]
+    assert set(rounds) == {0, 1, 2, 3, 4}, "the loop did not come round between two of them"

@@ -28,6 +28,8 @@ _BLOCK = 16
 _BLOCK_NS = 100_000_000
 # What a request takes that is not seen from here: the HTTP server's own part.
 _OUTSIDE_NS = 40_000
+_CROWDED_NS = 10_000_000
+_TURN_NS = 2_000_000
 
 
 class Capacity:
@@ -89,6 +91,16 @@ class Capacity:
             self._blocks = [*self._blocks[-4:], self.busy_ns / self._num_in_block + _OUTSIDE_NS]
             self._each_ns = sorted(self._blocks)[len(self._blocks) // 2]
             self.busy_ns = self._num_in_block = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether what is under way takes so long that it is to take turns, for newcomers to hear soon of a full house."""
+        return self.num_running > _ALWAYS and self.num_running * self._each_ns > _CROWDED_NS
+
+    @property
+    def num_at_once(self) -> int:
+        """How many may have their turn before the loop looks for newcomers."""
+        return max(1, int(_TURN_NS / max(1.0, self._each_ns)))
 
     @property
     def wait_s(self) -> float:

@@ -27,9 +27,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter_ns
@@ -40,6 +40,7 @@ import orjson
 from headrace.access import Person
 from headrace.errors import DeadlineExceeded, InvalidInput, NotAccepted, TooManyRequests, UnknownName
 from headrace.lookup import find, names
+from headrace.progress import say
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving._credentials import EVERYBODY, Credentials, Forbidden, view_of
 from headrace.serving._patience import Overdue, Patience
@@ -145,6 +146,7 @@ class Door:
         self.is_draining = False
         self.capacity = capacity or Capacity(most_requests=1 << 30, most_bytes=1 << 50, most_wait_s=1e9)
         self._is_metrics_open = is_metrics_open
+        self._turns: deque[asyncio.Future[None]] = deque()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -175,7 +177,10 @@ class Door:
                 coding = headers.get("content-encoding")
                 is_small = is_known and size <= _SMALL_BODY_BYTES
                 if is_small and coding is None:
-                    answer = self.translate(request._replace(body=await self.patience.read(protocol())))
+                    body = await self.patience.read(protocol())
+                    if capacity.is_crowded:
+                        await self._turn()
+                    answer = self.translate(request._replace(body=body))
                 else:
                     answer = await self._answer_large(protocol, announced, request)
                 if type(answer) is not Answer:
@@ -203,6 +208,27 @@ class Door:
     def num_answered(self) -> int:
         """How many were answered."""
         return self.capacity.num_answered
+
+    def _turn(self) -> asyncio.Future[None]:
+        """Done when those that came before have had their turn, and the loop has looked for newcomers in between.
+
+        Without it all that wait would be answered in one go, and whoever comes meanwhile would wait for the end of that
+        to hear that there is no room.
+        """
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        if not self._turns:
+            loop.call_soon(self._next_turn, loop)
+        self._turns.append(turn)
+        return turn
+
+    def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        for _ in range(min(len(self._turns), self.capacity.num_at_once)):
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+        if self._turns:
+            loop.call_soon(self._next_turn, loop)
 
     def _turn_away(self, reason: str) -> Answer:
         self.capacity.turned_away[reason] += 1
@@ -347,8 +373,7 @@ class Door:
             return _refusal(error.status, str(error))._replace(headers=(("retry-after", seconds),))
         # The boundary between the caller's fault and ours: the caller gets an id, the log everything else.
         number = uuid.uuid4().hex[:12]
-        sys.stderr.write(f"request {number} failed\n{''.join(traceback.format_exception(error))}")
-        sys.stderr.flush()
+        say(f"request {number} failed", request_id=number, details="".join(traceback.format_exception(error)))
         return _refusal(500, f"internal error {number}; the server's log has the details")
 
 

@@ -16,6 +16,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from headrace.errors import DeadlineExceeded, InvalidInput
+from headrace.progress import say
 from headrace.serving.core import Served, Serving
 from headrace.serving.enforcing import read_allowed
 from headrace.serving.exchange import Asking, Reply
@@ -92,8 +93,8 @@ def _ask(serving: Serving, route: Route, outcome: Outcome, lanes: Any, begun_ns:
 
 
 def _tell(served: Served, details: str) -> None:
-    sys.stderr.write(f"version {served.version} of endpoint {served.endpoint} failed\n{details}")
-    sys.stderr.flush()
+    facts = {"endpoint": served.endpoint, "version": str(served.version)}
+    say(f"version {served.version} of endpoint {served.endpoint} failed", **facts, details=details)
 
 
 class Shadowing:

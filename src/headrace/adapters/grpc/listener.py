@@ -23,7 +23,6 @@ over, by the time a thread has time for it, is dropped.
 
 from __future__ import annotations
 
-import sys
 import traceback
 import uuid
 from collections.abc import Callable
@@ -37,6 +36,7 @@ import grpc
 from headrace.adapters.grpc.inference import parse, parse_infer, read_infer, write_infer
 from headrace.adapters.grpc.messages import HEALTH, INFERENCE, message
 from headrace.errors import DeadlineExceeded, InvalidInput, NotAccepted, StoreError, TooManyRequests, UnknownName
+from headrace.progress import say
 from headrace.serving._contract import Listener
 from headrace.serving._credentials import EVERYBODY, Forbidden, view_of
 from headrace.serving.answering import ask
@@ -237,8 +237,7 @@ def _guarded(answer: Callable[[bytes, Any, Serving], bytes], serving: Serving) -
             if context.code() is not None:  # ended on purpose
                 raise
             number = uuid.uuid4().hex[:12]
-            sys.stderr.write(f"request {number} failed\n{traceback.format_exc()}")
-            sys.stderr.flush()
+            say(f"request {number} failed", request_id=number, details=traceback.format_exc())
             code, said = _CODES.INTERNAL, f"internal error {number}; the server's log has the details"
         context.abort(code, said)
         return b""
