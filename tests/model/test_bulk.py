@@ -104,3 +104,21 @@ def test_what_cannot_be_answered_says_where(model):
     named = rows.append_column("prediction", rows["id"])
     with pytest.raises(InvalidInput, match="name of an answer"):
         hr.predict(model, hr.Dataset.from_arrow(named, key=["id"]), keep=["prediction"])
+
+
+def test_of_several_classes_each_has_a_column():
+    """The likeliest class, and the probability of each, as the file that `headrace predict` writes."""
+    rows = table(120).append_column("kind", pa.array(["abc"[i % 3] for i in range(120)]))
+    dataset = hr.Dataset.from_arrow(rows, label="kind", key=["id"])
+    graph = hr.transform(lambda x: {"delay": x.delay}, dataset)
+    model = hr.train(hr.XGBoost(n_estimators=3, max_depth=2), graph, dataset)
+    found = hr.predict(model, dataset).to_arrow()
+    assert found.column_names == ["id", "predicted_class", "prediction_a", "prediction_b", "prediction_c"]
+    expected = model.predict(rows)
+    assert found["predicted_class"].equals(expected["predicted_class"])
+    shares = np.stack([found[f"prediction_{one}"].to_numpy() for one in "abc"], axis=1)
+    assert shares.tobytes() == model(rows).tobytes()
+    told = model.explain(rows.slice(0, 2))
+    assert (told.method, told.contributions.shape) == ("tree_shap", (2, 1, 3))
+    whole = told.base + told.contributions.sum(axis=1)
+    assert whole == pytest.approx(told.outputs, rel=1e-6)  # that is rounded to float32

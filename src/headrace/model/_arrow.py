@@ -30,7 +30,8 @@ def _plain(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 def _valid(array: pa.Array) -> npt.NDArray[np.bool_]:
     if array.null_count == 0:
         return np.ones(len(array), np.bool_)
-    return _plain(array.is_valid().cast(pa.uint8()), np.uint8).view(np.bool_)
+    bitmap = np.frombuffer(array.buffers()[0], np.uint8)
+    return np.unpackbits(bitmap, count=array.offset + len(array), bitorder="little")[array.offset :].view(np.bool_)
 
 
 def _refuse(column: InputColumn, row: int, what: str) -> InvalidInput:
@@ -47,7 +48,10 @@ def _texts(array: pa.Array, column: InputColumn) -> npt.NDArray[np.object_]:
         raise InvalidInput(
             "a text is not valid UTF-8", where=f"column {show(column.name)}", fix="decode it where it is read"
         ) from None
-    codes = _plain(array.indices.cast(pa.int64()).fill_null(len(distinct)), np.int64)
+    indices = array.indices
+    if indices.type != pa.int32():  # as a client's dictionary may have them
+        indices = indices.cast(pa.int32())
+    codes = _plain(indices.fill_null(len(distinct)) if indices.null_count else indices, np.int32)
     lookup = np.empty(len(distinct) + 1, np.object_)
     lookup[:-1] = distinct
     lookup[-1] = NULL_TEXT
@@ -123,13 +127,17 @@ def read_numbers(batch: Any, column: InputColumn) -> tuple[npt.NDArray[Any], npt
     if not column.is_nullable:
         _refuse_nulls(column, valid)
     if column.kind == "number":
-        numbers = canonical_array(array, name=column.name).cast(pa.float64(), safe=False)
+        numbers = canonical_array(array, name=column.name)
+        if numbers.type != pa.float64():
+            numbers = numbers.cast(pa.float64(), safe=False)
         values = _plain(numbers.fill_null(np.nan) if numbers.null_count else numbers, np.float64)
         is_nan = np.isnan(values)
         if is_nan.any():
             values = np.where(is_nan, np.nan, values)  # one NaN: others would show in the features' bytes
     else:
-        whole = canonical_array(array, name=column.name).cast(pa.int64())
+        whole = canonical_array(array, name=column.name)
+        if whole.type != pa.int64():
+            whole = whole.cast(pa.int64())
         values = _plain(whole.fill_null(0) if whole.null_count else whole, np.int64)
     if column.refuses_nan and np.isnan(values).any():
         raise _refuse(column, int(np.flatnonzero(np.isnan(values))[0]), "NaN where none is allowed")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from headrace import progress
@@ -19,6 +20,7 @@ from headrace.dataset.reading import FragmentReader
 from headrace.dataset.temporary import TemporaryReader
 from headrace.errors import InvalidInput, UnknownName
 from headrace.model._model import Model
+from headrace.model.asking import Asked
 
 __all__ = ["predict"]
 
@@ -46,7 +48,8 @@ def predict(model: Model, dataset: Dataset, *, keep: Sequence[str] = ()) -> Data
     -------
     Dataset
         The key's columns (without a key `row`, int64, the row's place in its span), those kept, `prediction` float32,
-        and `margin` float32 where the model has one; of several classes a column for each, `prediction_0` and on.
+        and `margin` float32 where the model has one; of several classes `predicted_class`, and the probability of
+        each, `prediction_AA`.
         Roles are those of the columns that are there. Rows with a null label are answered as all others.
 
     Raises UnknownName for a column that is missing, InvalidInput naming span and rows for a value that the model does
@@ -59,8 +62,8 @@ def predict(model: Model, dataset: Dataset, *, keep: Sequence[str] = ()) -> Data
     for name in keep:
         if name not in dataset.column_names:
             raise UnknownName("column", name, dataset.column_names, where="keep")
-    outputs = _output_names(model)
-    own = [*([] if dataset.roles.key else [_ROW]), *(name for names in outputs.values() for name in names)]
+    outputs = {name: array.type for name, array in _outputs(model).items()}
+    own = [*([] if dataset.roles.key else [_ROW]), *outputs]
     taken = [name for name in passed if name in own]
     if taken:
         raise InvalidInput(
@@ -70,7 +73,7 @@ def predict(model: Model, dataset: Dataset, *, keep: Sequence[str] = ()) -> Data
         [
             *([] if dataset.roles.key else [pa.field(_ROW, pa.int64())]),
             *(dataset.shared_schema.field(name) for name in passed),
-            *(pa.field(name, pa.float32()) for names in outputs.values() for name in names),
+            *(pa.field(name, kind) for name, kind in outputs.items()),
         ]
     )
     spans: list[Span] = []
@@ -79,7 +82,7 @@ def predict(model: Model, dataset: Dataset, *, keep: Sequence[str] = ()) -> Data
         first = 0
         fragments: list[Fragment] = []
         for part in dataset.parts(None, [span.name]):
-            reader = TemporaryReader(_answers(model, dataset, part, passed, outputs, schema, first), schema)
+            reader = TemporaryReader(_answers(model, dataset, part, passed, schema, first), schema)
             number = sum(reader.piece_rows)
             readers[span.name, part.fragment_index] = reader
             fragments.append(Fragment("parquet", reader.name, number))
@@ -88,14 +91,13 @@ def predict(model: Model, dataset: Dataset, *, keep: Sequence[str] = ()) -> Data
     return Dataset(tuple(spans), _roles(dataset.roles, schema.names), dataset.split, _readers=readers)
 
 
-def _output_names(model: Model) -> dict[str, list[str]]:
-    """Output -> the columns that it becomes."""
-    found = {}
-    for name in model.signature.outputs:
-        if name in _OUTPUTS:
-            classes = getattr(model.signature, "classes", ())
-            found[name] = [f"{name}_{place}" for place in range(len(classes))] if classes else [name]
-    return found
+def _outputs(model: Model, answers: dict[str, npt.NDArray[np.float32]] | None = None) -> dict[str, pa.Array]:
+    """The columns that answers become, as `headrace predict` writes them; without answers of no rows."""
+    classes = model.signature.classes
+    names = ["prediction"] if classes else [name for name in model.signature.outputs if name in _OUTPUTS]
+    shape = (0, len(classes)) if classes else (0,)
+    found = answers or {name: np.zeros(shape, np.float32) for name in names}
+    return Asked(0, {}, {name: found[name] for name in names}, classes).columns()
 
 
 def _roles(roles: Roles, names: Sequence[str]) -> Roles:
@@ -121,7 +123,6 @@ def _answers(
     dataset: Dataset,
     part: Part,
     passed: Sequence[str],
-    outputs: dict[str, list[str]],
     schema: pa.Schema,
     first: int,
 ) -> Iterator[pa.RecordBatch]:
@@ -130,24 +131,19 @@ def _answers(
     for rows in dataset.read(part, columns, batch_rows=_BATCH_ROWS):
         batch = rows.batch
         try:
-            answers = model.predict_lanes(model.codec.from_batch(batch), list(outputs))
+            lanes = model.codec.from_batch(batch)
         except InvalidInput as error:
             where = f"span {part.span}, rows from {first:,}" + (f": {error.where}" if error.where else "")
             raise type(error)(error.what, where=where, expected=error.expected, fix=error.fix) from None
+        answers = model.predict_lanes(lanes, [name for name in _OUTPUTS if name in model.signature.outputs])
         found: list[Any] = []
         if not dataset.roles.key:
-            found.append(_column(np.arange(first, first + batch.num_rows, dtype=np.int64), pa.int64()))
+            places = np.arange(first, first + batch.num_rows, dtype=np.int64)
+            found.append(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
         found += [_plain(batch.column(name), schema.field(name).type) for name in passed]
-        for name in outputs:
-            values = answers[name].reshape(batch.num_rows, -1)
-            found += [_column(values[:, place], pa.float32()) for place in range(values.shape[1])]
+        found += _outputs(model, answers).values()
         yield pa.RecordBatch.from_arrays(found, schema=schema)
         first += batch.num_rows
-
-
-def _column(values: Any, kind: pa.DataType) -> pa.Array:
-    """An array by its buffer (`pa.array` of an ndarray would import pandas)."""
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _plain(array: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -31,6 +31,7 @@ __all__ = ["Explainer", "Explanations"]
 
 _BACKGROUND_ROWS = 100
 _OCCLUSION_ROWS = 32
+_MOST_CELLS = 4_000_000  # of rows that are made up at a time: 32 MB
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,9 @@ class Explainer:
         outputs = _wide(answers[self._output]).astype(np.float64)
         if self._trees is None:
             by_feature = np.zeros((len(outputs), 0, outputs.shape[1]))
-            contributions = np.stack([self._occlude(lanes, row, outputs[row]) for row in range(len(outputs))])
+            contributions = np.empty((len(outputs), len(self._columns), outputs.shape[1]))
+            for row in range(len(outputs)):
+                contributions[row] = self._occlude(lanes, row, outputs[row])
             features: tuple[str, ...] = ()
         else:
             by_feature = self._trees.explain(answers["features"])
@@ -185,20 +188,23 @@ class Explainer:
     def _occlude(self, lanes: Lanes, row: int, output: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """float64[num_columns, num_outputs]: the output less its mean with each column from the background."""
         number = len(next(iter(self._lanes.values())))
-        whole = {
-            name: np.repeat(lane[row : row + 1], number * len(self._places), axis=0) for name, lane in lanes.items()
-        }
-        for place, parts in enumerate(self._places):
-            mine = slice(place * number, (place + 1) * number)
-            for name, columns in parts.items():
-                whole[name][mine, columns] = self._lanes[name][:, columns]
-        found = self._ask(whole).reshape(len(self._places), number, -1)
-        lost: npt.NDArray[np.float64] = output - found.mean(axis=1)
+        width = sum(lane.shape[1] for lane in lanes.values())
+        step = max(1, _MOST_CELLS // (number * width))
+        found = np.empty((len(self._places), len(output)))
+        for first in range(0, len(self._places), step):
+            places = self._places[first : first + step]
+            whole = {name: np.repeat(lane[row : row + 1], number * len(places), axis=0) for name, lane in lanes.items()}
+            for place, parts in enumerate(places):
+                mine = slice(place * number, (place + 1) * number)
+                for name, columns in parts.items():
+                    whole[name][mine, columns] = self._lanes[name][:, columns]
+            found[first : first + step] = self._ask(whole).reshape(len(places), number, -1).mean(axis=1)
+        lost: npt.NDArray[np.float64] = output - found
         return lost
 
 
 def _wide(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return values.reshape(len(values), -1)
+    return values if values.ndim == 2 else values[:, np.newaxis]
 
 
 def _places_of(column: InputColumn, columns: Sequence[InputColumn]) -> dict[str, list[int]]:

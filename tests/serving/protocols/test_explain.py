@@ -63,3 +63,11 @@ def test_other_ways_to_ask(server, pushed):
     assert client.get(EXPLAIN).status_code == 405
     assert client.post("/v1/models/early:explain", json={"instances": pushed.rows()[:1]}).status_code == 404
     assert client.post("/v1/models/late/versions/9:explain", json={"instances": pushed.rows()[:1]}).status_code == 404
+
+
+def test_time_is_kept(server, pushed):
+    """What cannot be explained in the caller's time is given up, with status 504."""
+    client, _ = server
+    answer = client.post(EXPLAIN, json={"instances": pushed.rows()[:100]}, headers={"headrace-timeout-ms": "1"})
+    assert answer.status_code == 504, answer.text
+    assert "of 100 rows" in answer.json()["error"]

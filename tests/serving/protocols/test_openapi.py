@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import headrace as hr
+from headrace.access import Tokens
 from headrace.serving import Request, Serving
 from headrace.serving.loading import make
 from headrace.serving.protocols.openapi import OpenApi
@@ -142,9 +143,14 @@ def test_the_page_has_a_labelled_field_a_column(guarded):
         assert f"{tag}-src 'sha256-{digest}'" in policy
 
 
-def test_the_page_is_guarded_as_everything_is(pushed):
-    """401 without the token, 404 for an endpoint there is not, 405 for another method."""
-    with running(pushed.home, environment={"HEADRACE_TOKEN": "s3cret"}) as (client, _):
+def test_the_page_is_guarded_as_everything_is(home):
+    """401 without the token, 404 for an endpoint there is not, 405 for another method; of no endpoint but one's own."""
+    _, other = Tokens(home).add("shop", "client", asks=["other"])
+    with running(home, environment={"HEADRACE_TOKEN": "s3cret"}) as (client, _):
+        stranger = {"authorization": f"Bearer {other}"}
+        assert "late" not in client.get("/openapi.json", headers=stranger).text
+        assert "/try/late" not in client.get("/try", headers=stranger).text
+        assert client.get("/try/late", headers=stranger).status_code == 403
         for path in ("/openapi.json", "/try", "/try/late"):
             assert client.get(path).status_code == 401
             assert client.get(path, headers={"authorization": "Bearer s3cret"}).status_code == 200

@@ -6,7 +6,8 @@
 
 `/versions/N` and `/labels/LABEL` after the name explain that version; without them it is the one that serves, also
 where traffic is divided (the header `headrace-version` says which it was). The body is that of `:predict`, in JSON or,
-with its content-type, an Arrow stream, of at most 100 rows, because a row takes a hundred times as long as its answer.
+with its content-type, an Arrow stream, of at most 100 rows, because a row takes a hundred times as long as its answer;
+a request counts in quotas as one for predictions does, and what is not done within the caller's time is given up.
 
 An explanation has `method`, `output`, `base`, `contributions` by raw column, `rest`, the output under its name
 (`margin` for trees) and `prediction`; for trees also `features`. What these are says `headrace.model.explaining`. It is
@@ -17,11 +18,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
 from typing import Any, ClassVar
 
 import orjson
 
-from headrace.errors import InvalidInput, InvalidRequest
+from headrace.errors import DeadlineExceeded, InvalidRequest
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving.address import MODELS, address_of
 from headrace.serving.bodies import PredictBody
@@ -33,6 +35,8 @@ __all__ = ["Explain"]
 
 _VERB = ":explain"
 _MOST_ROWS = 100
+_AT_A_TIME = 5  # rows between two looks at the clock
+_MOST_NS = 30_000_000_000  # where the caller does not say how long it waits
 
 
 class Explain(Protocol):
@@ -51,6 +55,8 @@ class Explain(Protocol):
         if address is None:
             return None
         served = serving.find(address.endpoint, address.version, address.label)
+        if serving.quotas is not None:
+            serving.quotas.take(served.endpoint, request.person.name)
         if request.method != "POST":
             told = {"error": f"only POST is answered here, with the body of {MODELS}{served.endpoint}:predict"}
             return Answer(405, orjson.dumps(told), headers=(("allow", "POST"),))
@@ -60,11 +66,17 @@ class Explain(Protocol):
             raise InvalidRequest("no row is asked about", expected="at least one row")
         check_rows(num_rows, _MOST_ROWS)
 
+        deadline_ns = request.deadline_ns or request.started_ns + _MOST_NS
+
         def explain() -> Answer:
-            try:
-                found = served.model.explainer.explain(lanes).to_plain()
-            except InvalidInput as error:
-                return Answer(400, orjson.dumps({"error": str(error)}), headers=served.headers)
+            found: list[dict[str, Any]] = []
+            for first in range(0, num_rows, _AT_A_TIME):
+                if request.started_ns and perf_counter_ns() > deadline_ns:
+                    raise DeadlineExceeded(
+                        f"{len(found)} of {num_rows} rows were explained in the time there was", fix="ask for fewer"
+                    )
+                some = {name: lane[first : first + _AT_A_TIME] for name, lane in lanes.items()}
+                found += served.model.explainer.explain(some).to_plain()
             return Answer(200, orjson.dumps({"explanations": found}), headers=served.headers)
 
         return _beside(explain)
