@@ -94,6 +94,6 @@ def test_foreign_predictions_are_refused(found, make_model, dataset, tmp_path):
 
 def test_a_later_format_is_named(tmp_path):
     """A file of a later format asks for a newer headrace."""
-    (tmp_path / "evaluation.json").write_bytes(to_canonical({"format": 3}))
+    (tmp_path / "evaluation.json").write_bytes(to_canonical({"format": 4}))
     with pytest.raises(StoreTooNew):
         Evaluation.load(tmp_path)

@@ -80,10 +80,11 @@ def test_means_and_ratios_have_the_textbooks_error(drawn):
         mean_error = squares.std(ddof=1) / np.sqrt(len(y))
         assert spread(brier, label, predictions, groups).std_error[0][group] == pytest.approx(mean_error, rel=1e-6)
         called = p >= 0.5
-        share, rows = y[called].mean(), called.sum()
-        expected = np.sqrt(share * (1 - share) / rows * len(y) / (len(y) - 1))
+        rows = called.sum()
+        share = (y[called].sum() + 1.0) / (rows + 2.0)  # one row more on either side
+        expected = np.sqrt(share * (1 - share) / rows)
         found = spread(precision, label, predictions, groups)
-        assert found.std_error[0][group] == pytest.approx(expected, rel=1e-5)
+        assert found.std_error[0][group] == pytest.approx(expected, rel=1.0 / len(y))
         assert found.support[0][group] == rows
         of_root = mean_error / (2.0 * np.sqrt(squares.mean()))
         assert spread(root, label, predictions, groups).std_error[0][group] == pytest.approx(of_root, rel=1e-5)
@@ -135,7 +136,37 @@ def test_edges():
         assert np.isnan(found.std_error[0]).all()
         spread(metric, np.ones(5), (np.full(5, np.nan),), np.zeros(5, np.int32))
         perfect = spread(metric, np.ones(5), (np.ones(5),), np.zeros(5, np.int32)).std_error[0]
-        assert np.isnan(perfect[0]) or perfect[0] == pytest.approx(0.0, abs=1e-6)
+        if metric.name == "precision":  # five right of five are not surely right for ever
+            assert 0.1 < perfect[0] < 0.5
+        else:
+            assert np.isnan(perfect[0]) or perfect[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_handful_of_rows_of_a_class_is_not_sure():
+    """Five right of five: the interval of what they decide has a width, also of the difference from another model."""
+    label = np.array([1.0] * 5 + [0.0] * 500)
+    one = np.where(label == 1.0, 0.9, 0.1)
+    other = np.where(label == 1.0, 0.8, 0.1)  # decides the same, by other predictions
+    for name in ("balanced_accuracy", "f1", "recall", "matthews_corrcoef"):
+        (metric,) = make_metrics([name])
+        groups = np.zeros(len(label), np.int32)
+        found = spread(metric, label, (one, other, one), groups)
+        assert found.std_error[0][0] > 0.05
+        apart = found.std_error[0] ** 2 + found.std_error[1] ** 2 - 2.0 * found.covariance[1]
+        assert apart[0] > 0.005
+        same = found.std_error[0] ** 2 + found.std_error[2] ** 2 - 2.0 * found.covariance[2]
+        assert same[0] == pytest.approx(0.0, abs=1e-9)  # the same predictions: nothing is left to chance
+
+
+def test_freedom_is_that_of_the_rows_that_count():
+    """All rows where their terms are normal, few where few rows move the metric."""
+    generator = np.random.default_rng(0)
+    label = generator.standard_normal(4000)
+    (metric,) = make_metrics(["mean_bias"])
+    even = spread(metric, np.zeros(4000), (label,), np.zeros(4000, np.int32))
+    assert even.freedom[0][0] == pytest.approx(4000, rel=0.1)
+    few = spread(metric, np.zeros(4000), (np.where(np.arange(4000) < 8, label, 0.0) * 100,), np.zeros(4000, np.int32))
+    assert 2.0 < few.freedom[0][0] < 20.0
 
 
 @pytest.mark.parametrize("name", CLASS_METRICS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headrace.fold._fixed_point import sum_cells, to_float
-from headrace.fold.kernels.by_group import add_products, class_rows, find_keys, score_keys, slope_rows
+from headrace.fold.kernels.by_group import add_moments, class_rows, find_keys, score_keys, slope_rows
 from headrace.fold.kernels.native import library, without_native
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernels here: the twins are all there is")
@@ -68,9 +68,9 @@ def test_what_rows_move_is_the_same(rows):
         assert found.tobytes() == twin.tobytes()
 
     def products():
-        sums = np.zeros(7)
-        add_products(sums, columns[1], columns[2], groups)
-        add_products(sums, columns[2], columns[2], groups)
+        sums = np.zeros((5, 7))
+        add_moments(sums, columns[1], columns[2], groups)
+        add_moments(sums, columns[2], None, groups)
         return sums
 
     found, twin = both(products)

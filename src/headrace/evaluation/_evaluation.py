@@ -23,7 +23,7 @@ from headrace.rules import Measurements, Value
 
 __all__ = ["Evaluation"]
 
-_FORMAT = 2  # 2: intervals
+_FORMAT = 3  # 2: intervals; 3: what standard errors rest on, and weak slices
 _FILE = "evaluation.json"
 _PREDICTIONS = "predictions.parquet"
 

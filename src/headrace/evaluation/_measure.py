@@ -218,6 +218,10 @@ def _values(
                     limits=limits,
                     with_champion=float(spread.covariance[1][index]) if place == 0 and last > 1 else None,
                     with_baseline=float(spread.covariance[last][index]) if place == 0 else None,
+                    centre=float(spread.centre[place][index]),
+                    freedom=float(spread.freedom[place][index]),
+                    champion_freedom=float(spread.apart_freedom[1][index]) if place == 0 and last > 1 else None,
+                    baseline_freedom=float(spread.apart_freedom[last][index]) if place == 0 else None,
                 )
             )
             continue

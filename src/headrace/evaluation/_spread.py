@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.evaluation._contract import Metric, SumMetric, fold_of
+from headrace.evaluation._threshold import PSEUDO_CELLS, PSEUDO_ROWS, ThresholdMetric
 from headrace.fold import Rows
-from headrace.fold.kernels.by_group import add_products, slope_rows
+from headrace.fold.kernels.by_group import add_moments, slope_rows
 from headrace.fold.replicates import poisson_counts
 
 __all__ = ["BLOCK_ROWS", "Cut", "Judged", "Spread", "spread_of", "spreads_of"]
@@ -92,11 +93,38 @@ class Spread:
         Of the first model with each.
     support : tuple of float64[num_groups]
         By model, the rows its value is a share of.
+    centre : tuple of float64[num_groups]
+        By model, the value at which the standard error was found.
+    freedom : tuple of float64[num_groups]
+        By model, how many rows the standard error rests on, less one.
+    apart_freedom : tuple of float64[num_groups]
+        The same of the first model's difference from each.
     """
 
     std_error: tuple[Floats, ...]
     covariance: tuple[Floats, ...]
     support: tuple[Floats, ...]
+    centre: tuple[Floats, ...]
+    freedom: tuple[Floats, ...]
+    apart_freedom: tuple[Floats, ...]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What rows move, summed up by group: by model, each float64[num_groups].
+
+    Parameters
+    ----------
+    variance, covariance : list
+        Of the metric, and with the first model's.
+    freedom, apart_freedom : list
+        As in `Spread`.
+    """
+
+    variance: list[Floats]
+    covariance: list[Floats]
+    freedom: list[Floats]
+    apart_freedom: list[Floats]
 
 
 class Cut:
@@ -114,23 +142,48 @@ class Cut:
 
     def __init__(self, groups: Groups, num_groups: int, row_id: npt.NDArray[np.uint64] | None) -> None:
         self.groups, self.num_groups = groups, num_groups
+        self._differs: dict[int, npt.NDArray[np.bool_]] = {}
         self.witnesses, self.at = _witnesses(row_id, groups)
-        count = np.bincount(self.at, minlength=num_groups)
+        self.count = np.bincount(self.at, minlength=num_groups)
         # One witness says nothing about how far others would be from it.
-        self.correction = np.where(count > 1, count / np.maximum(count - 1, 1), np.nan)
+        self.correction = np.where(self.count > 1, self.count / np.maximum(self.count - 1, 1), np.nan)
 
-    def products(self, moved: Sequence[Floats]) -> tuple[list[Floats], list[Floats]]:
-        """By model, the sums over witnesses of what they move, squared, and times what they move of the first."""
+    def differs(self, judged: Judged, model: int) -> npt.NDArray[np.bool_]:
+        """bool[num_groups]: whether a model says anything else of any row than the first does."""
+        if model not in self._differs:
+            rows = judged.predictions[model] != judged.predictions[0]
+            self._differs[model] = np.bincount(self.groups[rows], minlength=self.num_groups) > 0
+        return self._differs[model]
+
+    def moments(self, moved: Sequence[Floats]) -> Moments:
+        """Of what rows move, by model."""
         if self.witnesses is not None:
             size = len(self.at)
             moved = [np.bincount(self.witnesses, weights=one, minlength=size).astype(np.float64) for one in moved]
-        sums = [np.zeros((2, self.num_groups)) for _ in moved]
+        sums = [np.zeros((5, self.num_groups)) for _ in moved]
         _add(sums, moved, self.at)
-        return self.corrected(sums)
+        return self.told(sums)
 
-    def corrected(self, sums: Sequence[Floats]) -> tuple[list[Floats], list[Floats]]:
-        """(variances, covariances) by model, from sums [2, num_groups] of squares and of products."""
-        return [self.correction * squares for squares, _ in sums], [self.correction * shared for _, shared in sums]
+    def told(self, sums: Sequence[Floats]) -> Moments:
+        """Moments of sums as `add_moments` makes them."""
+        return Moments(
+            [self.correction * one[0] for one in sums],
+            [self.correction * one[2] for one in sums],
+            [self.freedom(one[0], one[1]) for one in sums],
+            [self.freedom(one[3], one[4]) for one in sums],
+        )
+
+    def freedom(self, square: Floats, fourth: Floats) -> Floats:
+        """How many rows the sum of squares rests on, less one, float64[num_groups].
+
+        As many as the squares of so many normal values would vary as much: where few rows move a metric much, few.
+
+        Source: Satterthwaite, "An approximate distribution of estimates of variance components" (1946).
+        """
+        with np.errstate(all="ignore"):
+            excess = np.maximum(self.count * fourth / np.square(square) - 1.0, 2.0)
+            told = np.where(square > 0.0, 2.0 * self.count / excess, np.inf)
+        return np.asarray(np.minimum(told, np.maximum(self.count - 1.0, 0.0)), np.float64)
 
 
 def spread_of(metric: Metric, judged: Judged, groups: Groups, results: Sequence[Any]) -> Spread:
@@ -156,32 +209,106 @@ def spreads_of(metric: Metric, judged: Judged, cuts: Sequence[Cut], results: Seq
 
     Cost: about 10 ns a row, cut and model, 50 ns for metrics of curves; 200 passes for one that has no `influence`.
     """
+    nears = [[_near(metric, one, found[0].num_rows) for one in found] for found in results]
     is_plain = isinstance(metric, SumMetric) and type(metric).influence is SumMetric.influence
     if is_plain and all(cut.witnesses is None for cut in cuts):
         assert isinstance(metric, SumMetric)
-        products = _by_slopes(metric, judged, cuts, results)
+        told = _by_slopes(metric, judged, cuts, nears)
     else:
-        products = [_by_influence(metric, judged, cut, found) for cut, found in zip(cuts, results, strict=True)]
-    spreads = []
-    for (variances, covariances), found in zip(products, results, strict=True):
-        support = []
-        num_rows = np.maximum(found[0].num_rows, 1)  # of a constant two weighted rows stand for a group's
-        for result in found:
-            mean_weight = np.where(result.weight > 0.0, result.weight, np.nan) / num_rows
-            support.append(np.asarray(metric.support(result), np.float64) / mean_weight)
-        errors = tuple(np.sqrt(np.maximum(one, 0.0)) for one in variances)
-        spreads.append(Spread(errors, tuple(covariances), tuple(support)))
-    return spreads
+        told = [_by_influence(metric, judged, cut, found) for cut, found in zip(cuts, nears, strict=True)]
+    return [_finished(metric, judged, *one) for one in zip(cuts, told, results, nears, strict=True)]
+
+
+def _near(metric: Metric, result: Any, num_rows: npt.NDArray[np.int64]) -> Any:
+    """The result at which rows are asked what they move: with a few rows more, where the metric is one of decisions."""
+    return metric.with_pseudo_rows(result, num_rows) if isinstance(metric, ThresholdMetric) else result
+
+
+def _finished(
+    metric: Metric, judged: Judged, cut: Cut, told: Moments, results: Sequence[Any], nears: Sequence[Any]
+) -> Spread:
+    num_rows = np.maximum(results[0].num_rows, 1)  # of a constant two weighted rows stand for a group's
+    support, centres, errors = [], [], []
+    variances, covariances = told.variance, told.covariance
+    freedoms, apart = told.freedom, told.apart_freedom
+    if isinstance(metric, ThresholdMetric):
+        apart = [np.maximum(cut.count - 1.0, 0.0)] * len(results)
+        variances, covariances = _with_pseudo_rows(metric, judged, cut, told, nears)
+    factors: list[Floats] = []
+    for result, near, variance in zip(results, nears, variances, strict=True):
+        mean_weight = np.where(result.weight > 0.0, result.weight, np.nan) / num_rows
+        supported = np.asarray(metric.support(result), np.float64)
+        support.append(supported / mean_weight)
+        with np.errstate(all="ignore"):
+            # Rows that were not there count for nothing.
+            more = (
+                np.ones(len(variance)) if near is result else np.asarray(metric.support(near), np.float64) / supported
+            )
+            factors.append(np.where(np.isfinite(more), more, 1.0))
+            errors.append(np.sqrt(np.maximum(variance * factors[-1], 0.0)))
+            centres.append(np.asarray(metric.value(near), np.float64))
+    covariances = [one * np.sqrt(factors[0] * more) for one, more in zip(covariances, factors, strict=True)]
+    if isinstance(metric, ThresholdMetric):
+        # Of a plain share the value itself says how it varies: no row has to tell how far rows are apart.
+        every = np.maximum(cut.count - 1.0, 0.0)
+        freedoms = [
+            np.where(_is_plain(metric, cut, *one), every, free)
+            for *one, free in zip(centres, errors, support, freedoms, strict=True)
+        ]
+    return Spread(
+        tuple(errors),
+        tuple(covariances),
+        tuple(support),
+        tuple(centres),
+        tuple(freedoms),
+        tuple(apart),
+    )
+
+
+def _is_plain(metric: Metric, cut: Cut, centre: Floats, error: Floats, support: Floats) -> npt.NDArray[np.bool_]:
+    """Whether a value varies as the share of its support does."""
+    low, high = metric.limits
+    with np.errstate(all="ignore"):
+        binomial = (centre - low) * (high - centre) / np.square(error)
+        return np.asarray(np.abs(binomial / support - 1.0) < 3.0 / cut.count, np.bool_)
+
+
+def _with_pseudo_rows(
+    metric: ThresholdMetric, judged: Judged, cut: Cut, told: Moments, nears: Sequence[Any]
+) -> tuple[list[Floats], list[Floats]]:
+    """Variances and covariances with what the pseudo rows add: of no group is it 0 where a row more could tell.
+
+    Where two models differ in any prediction, one more row of each class is decided differently by them, half a row
+    either way.
+    """
+    with np.errstate(all="ignore"):
+        slopes = [metric.slopes(near) for near in nears]
+        weight = metric.pseudo_weight(nears[0], cut.count)
+        cells = [[weight * _moved(one, *cell) for cell in PSEUDO_CELLS] for one in slopes]
+        variances, covariances = [], []
+        for model, own in enumerate(cells):
+            added = PSEUDO_ROWS * sum(np.square(cell) for cell in own)
+            shared = PSEUDO_ROWS * sum(first * cell for first, cell in zip(cells[0], own, strict=True))
+            apart = 0.5 * sum(np.square(cells[0][one] - own[other]) for one, other in ((0, 1), (1, 0), (2, 3), (3, 2)))
+            variances.append(told.variance[model] + added)
+            is_other = cut.differs(judged, model)
+            covariances.append(told.covariance[model] + shared - np.where(is_other, 0.5 * apart, 0.0))
+    return variances, covariances
+
+
+def _moved(slopes: Sequence[Floats], label: float, called: float) -> Floats:
+    """What a row of this label and decision moves, by group: its weight, its label, its two terms."""
+    return slopes[0] + label * slopes[1] + called * slopes[2] + called * label * slopes[3]
 
 
 def _by_slopes(
     metric: SumMetric, judged: Judged, cuts: Sequence[Cut], results: Sequence[Sequence[Any]]
-) -> list[tuple[list[Floats], list[Floats]]]:
+) -> list[Moments]:
     """Of a metric of sums: what rows add is the same however they are cut, and asked for once a block of rows."""
     models = range(len(judged.predictions))
     with np.errstate(all="ignore"):
         slopes = [[metric.slopes(result) for result in found] for found in results]
-    sums = [[np.zeros((2, cut.num_groups)) for _ in models] for cut in cuts]
+    sums = [[np.zeros((5, cut.num_groups)) for _ in models] for cut in cuts]
     for start in range(0, len(judged.label), BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         label, weight = judged.label[rows], None if judged.weight is None else judged.weight[rows]
@@ -192,29 +319,27 @@ def _by_slopes(
             groups = cut.groups[rows]
             moved = [slope_rows(terms[model], by_model[model], groups, weight) for model in models]
             _add(into, moved, groups)
-    return [cut.corrected(into) for cut, into in zip(cuts, sums, strict=True)]
+    return [cut.told(into) for cut, into in zip(cuts, sums, strict=True)]
 
 
 def _add(sums: Sequence[Floats], moved: Sequence[Floats], groups: Groups) -> None:
-    """Add each row to its group's sums: by model, squares and products with the first."""
-    for model, (one, (squares, shared)) in enumerate(zip(moved, sums, strict=True)):
-        add_products(squares, one, one, groups)
-        if model:
-            add_products(shared, moved[0], one, groups)
-    sums[0][1] = sums[0][0]
+    """Add each row to its group's sums, by model; the first is its own other."""
+    for model, (one, into) in enumerate(zip(moved, sums, strict=True)):
+        add_moments(into, one, moved[0] if model else None, groups)
+    sums[0][2] = sums[0][0]
 
 
-def _by_influence(
-    metric: Metric, judged: Judged, cut: Cut, results: Sequence[Any]
-) -> tuple[list[Floats], list[Floats]]:
+def _by_influence(metric: Metric, judged: Judged, cut: Cut, results: Sequence[Any]) -> Moments:
     moved = [
         metric.influence(judged.label, prediction, cut.groups, result)
         for prediction, result in zip(judged.predictions, results, strict=True)
     ]
     known = [one for one in moved if one is not None]
     if len(known) < len(moved):
-        return _resampled(metric, judged, cut.groups, cut.num_groups)
-    return cut.products(known if judged.weight is None else [one * judged.weight for one in known])
+        variances, covariances = _resampled(metric, judged, cut.groups, cut.num_groups)
+        every = [np.maximum(cut.count - 1.0, 0.0)] * len(moved)
+        return Moments(variances, covariances, every, every)
+    return cut.moments(known if judged.weight is None else [one * judged.weight for one in known])
 
 
 def _witnesses(row_id: npt.NDArray[np.uint64] | None, groups: Groups) -> tuple[npt.NDArray[np.int64] | None, Groups]:

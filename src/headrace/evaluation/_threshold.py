@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +14,11 @@ from headrace.errors import InvalidInput
 from headrace.evaluation._contract import SumMetric
 from headrace.fold.sums import SumsResult
 
-__all__ = ["Confusion", "ThresholdMetric"]
+__all__ = ["PSEUDO_CELLS", "PSEUDO_ROWS", "Confusion", "ThresholdMetric"]
+
+# Rows that are thought of in each cell of the confusion matrix: (label, decision), positive ones first.
+PSEUDO_ROWS = 1.0
+PSEUDO_CELLS = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,6 +64,26 @@ class ThresholdMetric(SumMetric):
         """Two arrays: which rows are predicted positive, and which of them rightly."""
         called = prediction >= self.threshold
         return [called, called & (label == 1.0)]
+
+    def with_pseudo_rows(self, result: SumsResult, num_rows: npt.NDArray[np.int64]) -> SumsResult:
+        """The result with a few rows more in each cell: what is 0 of 5 in these rows is not surely 0 of the next 5.
+
+        Source: Agresti and Coull, "Approximate is better than 'exact' for interval estimation of binomial proportions"
+        (1998), who add as many to both sides of a share.
+        """
+        more = PSEUDO_ROWS * self.pseudo_weight(result, num_rows)
+        called, tp = result.totals
+        return dataclasses.replace(
+            result,
+            weight=result.weight + 4.0 * more,
+            positive=result.positive + 2.0 * more,
+            totals=(called + 2.0 * more, tp + more),
+        )
+
+    @staticmethod
+    def pseudo_weight(result: SumsResult, num_rows: npt.NDArray[np.int64]) -> Floats:
+        """What one row more weighs: the mean."""
+        return np.asarray(result.weight / np.maximum(num_rows, 1), np.float64)
 
     @staticmethod
     def confusion(result: SumsResult) -> Confusion:

@@ -31,7 +31,11 @@ def _quantile(confidence: float) -> float:
 
 
 def interval_of_share(
-    value: float, effective_rows: float, limits: tuple[float, float] = (0.0, 1.0), confidence: float = CONFIDENCE
+    value: float,
+    effective_rows: float,
+    limits: tuple[float, float] = (0.0, 1.0),
+    confidence: float = CONFIDENCE,
+    freedom: float = math.inf,
 ) -> tuple[float, float]:
     """Wilson's score interval of a value between two ends; never beyond them, never of no width.
 
@@ -45,6 +49,8 @@ def interval_of_share(
         The smallest and the largest value the metric can have.
     confidence : float
         0..1, of both sides together.
+    freedom : float
+        How many rows the number of effective rows itself rests on: few make Student's quantile of the normal one.
 
     >>> [round(end, 4) for end in interval_of_share(1.0, 20)]
     [0.8389, 1.0]
@@ -53,7 +59,7 @@ def interval_of_share(
     """
     low, high = limits
     share = (value - low) / (high - low)
-    z = _quantile(confidence)
+    z = _t(_quantile(confidence), freedom)
     weight = z * z / effective_rows
     centre = (share + weight / 2.0) / (1.0 + weight)
     half = (
@@ -63,19 +69,25 @@ def interval_of_share(
     return low + ends[0] * (high - low), low + ends[1] * (high - low)
 
 
-def z_of_share(value: float, allowed: float, effective_rows: float, limits: tuple[float, float] = (0.0, 1.0)) -> float:
+def z_of_share(
+    value: float,
+    allowed: float,
+    effective_rows: float,
+    limits: tuple[float, float] = (0.0, 1.0),
+    freedom: float = math.inf,
+) -> float:
     """How many standard errors a share is above what is allowed, as they would be if it were just that."""
     low, high = limits
     share, held = (value - low) / (high - low), (allowed - low) / (high - low)
     if not 0.0 < held < 1.0:  # every value is on one side of it, or on it
         return math.inf if share > held else -math.inf if share < held else 0.0
-    return (share - held) * math.sqrt(effective_rows / (held * (1.0 - held)))
+    return _normal((share - held) * math.sqrt(effective_rows / (held * (1.0 - held))), freedom)
 
 
 def interval_of_mean(
     value: float,
     std_error: float,
-    num_rows: int,
+    num_rows: float,
     limits: tuple[float, float] = (-math.inf, math.inf),
     confidence: float = CONFIDENCE,
 ) -> tuple[float, float]:
@@ -90,18 +102,26 @@ def interval_of_mean(
     return max(value - half, limits[0]), min(value + half, limits[1])
 
 
-def z_of_mean(difference: float, std_error: float, num_rows: int) -> float:
+def z_of_mean(difference: float, std_error: float, num_rows: float) -> float:
     """A difference in standard errors, as the normal value that is as unlikely as Student's t of it."""
     if std_error == 0.0:
         return math.copysign(math.inf, difference) if difference else 0.0
-    t, freedom = difference / std_error, num_rows - 1
+    return _normal(difference / std_error, num_rows - 1)
+
+
+def _normal(t: float, freedom: float) -> float:
+    """The normal value that is as unlikely as Student's t."""
     if freedom < 1:
         return 0.0
+    if math.isinf(freedom):
+        return t
     return math.copysign(math.sqrt(freedom * math.log1p(t * t / freedom)) * (8 * freedom + 1) / (8 * freedom + 3), t)
 
 
-def _t(z: float, freedom: int) -> float:
+def _t(z: float, freedom: float) -> float:
     if freedom < 1:
         return math.inf
+    if math.isinf(freedom):
+        return z
     scaled = z * (8 * freedom + 3) / (8 * freedom + 1)
     return math.sqrt(freedom * math.expm1(min(scaled * scaled / freedom, 600.0)))

@@ -63,9 +63,10 @@ def compare(rule: Rule, value: Value, allowed: float, reference: Value | None, *
     holds = margin >= 0.0 if rule.op.endswith("=") else margin > 0.0
     if reference is None:
         if value.effective_rows is not None and value.limits is not None:
-            z = z_of_share(value.value, allowed, value.effective_rows, value.limits)
+            freedom = math.inf if value.freedom is None else value.freedom
+            z = z_of_share(value.value, allowed, value.effective_rows, value.limits, freedom)
         else:
-            z = z_of_mean(value.value - allowed, value.std_error, value.num_rows)
+            z = z_of_mean(value.value - allowed, value.std_error, _rows(value, value.freedom))
         return Comparison(holds, probability_above(z if is_up else -z), value.lower, value.upper)
     factor = rule.amount if rule.adjustment == "*" else 1.0
     shared = value.with_champion if rule.reference == "champion" else value.with_baseline
@@ -73,11 +74,18 @@ def compare(rule: Rule, value: Value, allowed: float, reference: Value | None, *
     variance = own + other - 2.0 * factor * (shared or 0.0 if is_same_slice else 0.0)
     std_error = math.sqrt(variance) if variance > 1e-12 * (own + other) else 0.0
     difference = value.value - reference.value
-    lower, upper = interval_of_mean(difference, std_error, value.num_rows)
+    rows = _rows(value, value.champion_freedom if rule.reference == "champion" else value.baseline_freedom)
+    if not is_same_slice:
+        rows = min(rows, _rows(value, value.freedom), _rows(reference, reference.freedom))
+    lower, upper = interval_of_mean(difference, std_error, rows)
     if std_error == 0.0:
         return Comparison(holds, None, lower, upper)
-    z = z_of_mean(margin, std_error, value.num_rows)
+    z = z_of_mean(margin, std_error, rows)
     return Comparison(holds, probability_above(z), lower, upper)
+
+
+def _rows(value: Value, freedom: float | None) -> float:
+    return value.num_rows if freedom is None else freedom + 1.0
 
 
 def holm(chances: Sequence[float]) -> list[float]:

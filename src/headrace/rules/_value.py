@@ -32,6 +32,10 @@ class Value:
         Those ends.
     with_champion, with_baseline : float or None
         The covariance with the champion's (baseline's) value on the same rows.
+    freedom : float or None
+        How many rows the standard error itself rests on, less one: few where few rows move the metric much. None = all.
+    champion_freedom, baseline_freedom : float or None
+        The same of the difference from the champion (baseline).
     """
 
     value: float
@@ -44,6 +48,9 @@ class Value:
     limits: tuple[float, float] | None = None
     with_champion: float | None = None
     with_baseline: float | None = None
+    freedom: float | None = None
+    champion_freedom: float | None = None
+    baseline_freedom: float | None = None
 
     @classmethod
     def measured(
@@ -56,25 +63,30 @@ class Value:
         limits: tuple[float, float],
         with_champion: float | None,
         with_baseline: float | None,
+        centre: float | None = None,
+        freedom: float | None = None,
+        champion_freedom: float | None = None,
+        baseline_freedom: float | None = None,
     ) -> Value:
         """A value with its interval; without one where its standard error is not known.
 
         `support` is the number of rows that a value between two ends is a share of: what it is worth where no row
-        contradicts it, and the standard error is 0.
+        contradicts it, and the standard error is 0. `centre` is the value at which the standard error was found, where
+        that is another one.
         """
         if not (math.isfinite(value) and math.isfinite(std_error)):
             return cls(value, num_rows)
         is_share = math.isfinite(limits[0]) and math.isfinite(limits[1])
         rows = None
         if is_share:
-            share = (value - limits[0]) / (limits[1] - limits[0])
+            share = ((value if centre is None else centre) - limits[0]) / (limits[1] - limits[0])
             spread = std_error / (limits[1] - limits[0])
             rows = share * (1.0 - share) / spread**2 if spread > 0.0 and 0.0 < share < 1.0 else support
             if not (math.isfinite(rows) and rows > 0.0):
                 return cls(value, num_rows)
-            lower, upper = interval_of_share(value, rows, limits)
+            lower, upper = interval_of_share(value, rows, limits, freedom=math.inf if freedom is None else freedom)
         else:
-            lower, upper = interval_of_mean(value, std_error, num_rows, limits)
+            lower, upper = interval_of_mean(value, std_error, num_rows if freedom is None else freedom + 1.0, limits)
         return cls(
             value,
             num_rows,
@@ -85,4 +97,7 @@ class Value:
             limits=limits if is_share else None,
             with_champion=with_champion,
             with_baseline=with_baseline,
+            freedom=freedom,
+            champion_freedom=champion_freedom,
+            baseline_freedom=baseline_freedom,
         )

@@ -57,16 +57,23 @@ API void hr_slope_rows(const double *const *terms, const double *const *slopes, 
   }
 }
 
-/* sums[group] += left[row] * right[row]. */
-API void hr_add_products(const double *left, const double *right, const int32_t *groups, int64_t num_rows,
-                         double *sums) {
-  if (!groups) {
-    double sum = sums[0];
-    for (int64_t row = 0; row < num_rows; row++) sum += left[row] * right[row];
-    sums[0] = sum;
-    return;
+/* By group, in tables of num_groups: the squares of moved, and its fourth powers; and where there is a first, products
+   with it, and squares and fourth powers of the difference. */
+API void hr_add_moments(const double *moved, const double *first, const int32_t *groups, int64_t num_rows,
+                        int64_t num_groups, double *sums) {
+  double *square = sums, *fourth = sums + num_groups, *shared = sums + 2 * num_groups;
+  double *apart = sums + 3 * num_groups, *apart_fourth = sums + 4 * num_groups;
+  for (int64_t row = 0; row < num_rows; row++) {
+    int64_t group = groups[row];
+    double m = moved[row], mm = m * m;
+    square[group] += mm;
+    fourth[group] += mm * mm;
+    if (!first) continue;
+    double d = first[row] - m, dd = d * d;
+    shared[group] += first[row] * m;
+    apart[group] += dd;
+    apart_fourth[group] += dd * dd;
   }
-  for (int64_t row = 0; row < num_rows; row++) sums[groups[row]] += left[row] * right[row];
 }
 
 /* Rows of two classes: told[row] = of_class[run] * factor_class[group], the class by label == 1. */

@@ -58,7 +58,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_tf_column": (_INTEGER, [*[_POINTER] * 3, *[_INTEGER] * 2, *[_POINTER] * 4]),
     "hr_sum_cells": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
     "hr_slope_rows": (None, [*[_POINTER] * 2, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
-    "hr_add_products": (None, [*[_POINTER] * 3, _INTEGER, _POINTER]),
+    "hr_add_moments": (None, [*[_POINTER] * 3, *[_INTEGER] * 2, _POINTER]),
     "hr_class_rows": (None, [*[_POINTER] * 3, _INTEGER, *[_POINTER] * 5]),
     "hr_find_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
     "hr_score_keys": (_INTEGER, [*[_POINTER] * 2, _INTEGER, _POINTER]),
