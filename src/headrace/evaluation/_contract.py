@@ -162,7 +162,7 @@ class SumMetric(Metric):
         name, parameters = member_name(type(self)), tuple(self.parameters.items())
         return ClassSums(name, parameters, label, prediction, num_classes=num_classes)
 
-    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats:
+    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats | None:
         """The slopes of `value` at the group's sums, times what the row adds to each sum.
 
         Source: Hampel, "The influence curve and its role in robust estimation" (1974).
