@@ -87,20 +87,24 @@ from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as
 from headrace.evaluation.metrics.mean_absolute_percentage_error import (
     MeanAbsolutePercentageError as MeanAbsolutePercentageError,
 )
+from headrace.evaluation.metrics.mean_average_precision import MeanAveragePrecision as MeanAveragePrecision
 from headrace.evaluation.metrics.mean_bias import MeanBias as MeanBias
 from headrace.evaluation.metrics.mean_gamma_deviance import MeanGammaDeviance as MeanGammaDeviance
 from headrace.evaluation.metrics.mean_label import MeanLabel as MeanLabel
 from headrace.evaluation.metrics.mean_pinball_loss import MeanPinballLoss as MeanPinballLoss
 from headrace.evaluation.metrics.mean_poisson_deviance import MeanPoissonDeviance as MeanPoissonDeviance
 from headrace.evaluation.metrics.mean_prediction import MeanPrediction as MeanPrediction
+from headrace.evaluation.metrics.mean_reciprocal_rank import MeanReciprocalRank as MeanReciprocalRank
 from headrace.evaluation.metrics.mean_squared_error import MeanSquaredError as MeanSquaredError
 from headrace.evaluation.metrics.mean_squared_log_error import MeanSquaredLogError as MeanSquaredLogError
 from headrace.evaluation.metrics.mean_tweedie_deviance import MeanTweedieDeviance as MeanTweedieDeviance
+from headrace.evaluation.metrics.ndcg import Ndcg as Ndcg
 from headrace.evaluation.metrics.negative_likelihood_ratio import NegativeLikelihoodRatio as NegativeLikelihoodRatio
 from headrace.evaluation.metrics.negative_predictive_value import NegativePredictiveValue as NegativePredictiveValue
 from headrace.evaluation.metrics.positive_likelihood_ratio import PositiveLikelihoodRatio as PositiveLikelihoodRatio
 from headrace.evaluation.metrics.positive_rate import PositiveRate as PositiveRate
 from headrace.evaluation.metrics.precision import Precision as Precision
+from headrace.evaluation.metrics.precision_at_k import PrecisionAtK as PrecisionAtK
 from headrace.evaluation.metrics.precision_macro import PrecisionMacro as PrecisionMacro
 from headrace.evaluation.metrics.precision_micro import PrecisionMicro as PrecisionMicro
 from headrace.evaluation.metrics.precision_weighted import PrecisionWeighted as PrecisionWeighted
@@ -108,6 +112,7 @@ from headrace.evaluation.metrics.prevalence import Prevalence as Prevalence
 from headrace.evaluation.metrics.quantile_coverage import QuantileCoverage as QuantileCoverage
 from headrace.evaluation.metrics.r2 import R2 as R2
 from headrace.evaluation.metrics.recall import Recall as Recall
+from headrace.evaluation.metrics.recall_at_k import RecallAtK as RecallAtK
 from headrace.evaluation.metrics.recall_macro import RecallMacro as RecallMacro
 from headrace.evaluation.metrics.recall_micro import RecallMicro as RecallMicro
 from headrace.evaluation.metrics.recall_weighted import RecallWeighted as RecallWeighted
