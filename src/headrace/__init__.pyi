@@ -76,10 +76,12 @@ from headrace.evaluation.metrics.false_omission_rate import FalseOmissionRate as
 from headrace.evaluation.metrics.false_positive_rate import FalsePositiveRate as FalsePositiveRate
 from headrace.evaluation.metrics.fbeta import Fbeta as Fbeta
 from headrace.evaluation.metrics.fowlkes_mallows import FowlkesMallows as FowlkesMallows
+from headrace.evaluation.metrics.gain import Gain as Gain
 from headrace.evaluation.metrics.geometric_mean import GeometricMean as GeometricMean
 from headrace.evaluation.metrics.informedness import Informedness as Informedness
 from headrace.evaluation.metrics.jaccard import Jaccard as Jaccard
 from headrace.evaluation.metrics.kolmogorov_smirnov import KolmogorovSmirnov as KolmogorovSmirnov
+from headrace.evaluation.metrics.lift import Lift as Lift
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
 from headrace.evaluation.metrics.markedness import Markedness as Markedness
 from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
