@@ -34,8 +34,8 @@ class CostWeightedError(SumMetric):
         A prediction at or above it is positive.
     matrix : tuple of tuples of float
         Of several classes: what a row of each class (a row of the matrix) costs that is called each class (a column),
-        in the order of the model's classes; below 0 where it earns. () = an error costs 1. A label that is no class has no
-        cost, and makes its group NaN.
+        in the order of the model's classes; below 0 where it earns. () = an error costs 1. A label that is no class has
+        no cost, and makes its group NaN.
 
     Raises InvalidInput for a cost that is none, or a matrix that is not square, or of other classes.
 
