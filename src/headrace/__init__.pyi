@@ -53,36 +53,68 @@ from headrace.evaluation.metrics.accuracy import Accuracy as Accuracy
 from headrace.evaluation.metrics.average_precision import AveragePrecision as AveragePrecision
 from headrace.evaluation.metrics.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
 from headrace.evaluation.metrics.brier import Brier as Brier
+from headrace.evaluation.metrics.brier_skill import BrierSkill as BrierSkill
 from headrace.evaluation.metrics.calibration_ratio import CalibrationRatio as CalibrationRatio
+from headrace.evaluation.metrics.calibration_slope import CalibrationSlope as CalibrationSlope
+from headrace.evaluation.metrics.coefficient_of_discrimination import (
+    CoefficientOfDiscrimination as CoefficientOfDiscrimination,
+)
 from headrace.evaluation.metrics.cohen_kappa import CohenKappa as CohenKappa
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
+from headrace.evaluation.metrics.d2_log_loss import D2LogLoss as D2LogLoss
+from headrace.evaluation.metrics.diagnostic_odds_ratio import DiagnosticOddsRatio as DiagnosticOddsRatio
 from headrace.evaluation.metrics.expected_calibration_error import ExpectedCalibrationError as ExpectedCalibrationError
 from headrace.evaluation.metrics.expected_profit import ExpectedProfit as ExpectedProfit
+from headrace.evaluation.metrics.explained_variance import ExplainedVariance as ExplainedVariance
 from headrace.evaluation.metrics.f1 import F1 as F1
 from headrace.evaluation.metrics.f1_macro import F1Macro as F1Macro
 from headrace.evaluation.metrics.f1_micro import F1Micro as F1Micro
 from headrace.evaluation.metrics.f1_weighted import F1Weighted as F1Weighted
+from headrace.evaluation.metrics.false_discovery_rate import FalseDiscoveryRate as FalseDiscoveryRate
 from headrace.evaluation.metrics.false_negative_rate import FalseNegativeRate as FalseNegativeRate
+from headrace.evaluation.metrics.false_omission_rate import FalseOmissionRate as FalseOmissionRate
 from headrace.evaluation.metrics.false_positive_rate import FalsePositiveRate as FalsePositiveRate
+from headrace.evaluation.metrics.fbeta import Fbeta as Fbeta
+from headrace.evaluation.metrics.fowlkes_mallows import FowlkesMallows as FowlkesMallows
+from headrace.evaluation.metrics.gain import Gain as Gain
+from headrace.evaluation.metrics.geometric_mean import GeometricMean as GeometricMean
+from headrace.evaluation.metrics.informedness import Informedness as Informedness
 from headrace.evaluation.metrics.jaccard import Jaccard as Jaccard
 from headrace.evaluation.metrics.kolmogorov_smirnov import KolmogorovSmirnov as KolmogorovSmirnov
+from headrace.evaluation.metrics.lift import Lift as Lift
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
+from headrace.evaluation.metrics.markedness import Markedness as Markedness
 from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
 from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from headrace.evaluation.metrics.mean_absolute_percentage_error import (
     MeanAbsolutePercentageError as MeanAbsolutePercentageError,
 )
+from headrace.evaluation.metrics.mean_average_precision import MeanAveragePrecision as MeanAveragePrecision
 from headrace.evaluation.metrics.mean_bias import MeanBias as MeanBias
+from headrace.evaluation.metrics.mean_gamma_deviance import MeanGammaDeviance as MeanGammaDeviance
+from headrace.evaluation.metrics.mean_label import MeanLabel as MeanLabel
 from headrace.evaluation.metrics.mean_pinball_loss import MeanPinballLoss as MeanPinballLoss
+from headrace.evaluation.metrics.mean_poisson_deviance import MeanPoissonDeviance as MeanPoissonDeviance
+from headrace.evaluation.metrics.mean_prediction import MeanPrediction as MeanPrediction
+from headrace.evaluation.metrics.mean_reciprocal_rank import MeanReciprocalRank as MeanReciprocalRank
+from headrace.evaluation.metrics.mean_squared_error import MeanSquaredError as MeanSquaredError
 from headrace.evaluation.metrics.mean_squared_log_error import MeanSquaredLogError as MeanSquaredLogError
+from headrace.evaluation.metrics.mean_tweedie_deviance import MeanTweedieDeviance as MeanTweedieDeviance
+from headrace.evaluation.metrics.ndcg import Ndcg as Ndcg
+from headrace.evaluation.metrics.negative_likelihood_ratio import NegativeLikelihoodRatio as NegativeLikelihoodRatio
+from headrace.evaluation.metrics.negative_predictive_value import NegativePredictiveValue as NegativePredictiveValue
+from headrace.evaluation.metrics.positive_likelihood_ratio import PositiveLikelihoodRatio as PositiveLikelihoodRatio
 from headrace.evaluation.metrics.positive_rate import PositiveRate as PositiveRate
 from headrace.evaluation.metrics.precision import Precision as Precision
+from headrace.evaluation.metrics.precision_at_k import PrecisionAtK as PrecisionAtK
 from headrace.evaluation.metrics.precision_macro import PrecisionMacro as PrecisionMacro
 from headrace.evaluation.metrics.precision_micro import PrecisionMicro as PrecisionMicro
 from headrace.evaluation.metrics.precision_weighted import PrecisionWeighted as PrecisionWeighted
+from headrace.evaluation.metrics.prevalence import Prevalence as Prevalence
 from headrace.evaluation.metrics.quantile_coverage import QuantileCoverage as QuantileCoverage
 from headrace.evaluation.metrics.r2 import R2 as R2
 from headrace.evaluation.metrics.recall import Recall as Recall
+from headrace.evaluation.metrics.recall_at_k import RecallAtK as RecallAtK
 from headrace.evaluation.metrics.recall_macro import RecallMacro as RecallMacro
 from headrace.evaluation.metrics.recall_micro import RecallMicro as RecallMicro
 from headrace.evaluation.metrics.recall_weighted import RecallWeighted as RecallWeighted
@@ -92,6 +124,7 @@ from headrace.evaluation.metrics.roc_auc_ovr import RocAucOvr as RocAucOvr
 from headrace.evaluation.metrics.roc_auc_ovr_weighted import RocAucOvrWeighted as RocAucOvrWeighted
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
 from headrace.evaluation.metrics.specificity import Specificity as Specificity
+from headrace.evaluation.metrics.squared_pearson import SquaredPearson as SquaredPearson
 from headrace.evaluation.metrics.top_k_accuracy import TopKAccuracy as TopKAccuracy
 from headrace.ingestion.sources.csv import Csv as Csv
 from headrace.ingestion.sources.files import Files as Files

@@ -108,3 +108,13 @@ def test_predictions_alone():
         evaluate_predictions(table, label="n", prediction="n", classes=["a", "b", "c"], metrics=["accuracy"])
     with pytest.raises(InvalidInput, match="whole numbers, as 0 is"):
         evaluate_predictions(table, label="y", prediction="p", metrics=["accuracy"])
+
+
+def test_weak_slices_are_found(table, model):
+    """On the rows of one carrier the labels are shuffled: that is where the model is worse."""
+    generator = np.random.default_rng(5)
+    carrier, names = np.array(table["carrier"].to_pylist()), np.array(table["kind"].to_pylist(), dtype=object)
+    names[carrier == "AA"] = generator.permutation(names[carrier == "AA"])
+    spoiled = table.set_column(3, "kind", pa.array(names.tolist()))
+    found = hr.evaluate(model, dataset(spoiled), metrics=["accuracy"], find_slices=["carrier"])
+    assert [one.condition for one in found.weak_slices] == ["carrier == AA"]

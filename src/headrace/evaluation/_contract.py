@@ -78,16 +78,17 @@ class Metric(Checked, ABC):
         What it is called in results and rules; by default the name of its file.
 
     `higher_is_better` says which way is up; `is_binary` that labels must be 0 or 1 (other rows are invalid, and the
-    group NaN); `has_classes` that it judges models of several classes, by `needs_classes`; `has_numbers` that it judges
-    one number a row, by `needs` (one of the two it must); `limits` between which values it always lies, `class_limits`
-    of several classes where that differs; `undefined` why `value` may be NaN although there are
-    rows, as a person says it.
+    group NaN). It judges one number a row (`has_numbers`, by `needs`), models of several classes (`has_classes`, by
+    `needs_classes`) or both, or it ranks the rows of each query (`has_queries`). `limits` are between which values it
+    always lies, `class_limits` of several classes where that differs; `undefined` says why `value` may be NaN although
+    there are rows, as a person says it.
     """
 
     higher_is_better: ClassVar[bool]
     is_binary: ClassVar[bool] = True
     has_classes: ClassVar[bool] = False
     has_numbers: ClassVar[bool] = True
+    has_queries: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     class_limits: ClassVar[tuple[float, float] | None] = None
     undefined: ClassVar[str] = "not defined for these rows"
@@ -162,7 +163,7 @@ class SumMetric(Metric):
         name, parameters = member_name(type(self)), tuple(self.parameters.items())
         return ClassSums(name, parameters, label, prediction, num_classes=num_classes)
 
-    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats:
+    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats | None:
         """The slopes of `value` at the group's sums, times what the row adds to each sum.
 
         Source: Hampel, "The influence curve and its role in robust estimation" (1974).
@@ -203,11 +204,13 @@ def fold_of(metric: Metric, label: str, prediction: str, num_classes: int) -> Fo
     return metric.needs_classes(label, prediction, num_classes) if num_classes else metric.needs(label, prediction)
 
 
-def make_metrics(metrics: Sequence[str | Metric], *, num_classes: int = 0) -> tuple[Metric, ...]:
+def make_metrics(
+    metrics: Sequence[str | Metric], *, num_classes: int = 0, has_queries: bool = False
+) -> tuple[Metric, ...]:
     """Metrics from names ("roc_auc") and instances, in the order given.
 
     Raises UnknownName with the nearest name; InvalidInput when there are none, or two of one name; Misuse for one that
-    does not judge predictions of so many classes (0 = one number a row).
+    does not judge predictions of so many classes (0 = one number a row), or ranks queries where there are none.
     """
     if isinstance(metrics, (str, Metric)):
         metrics = [metrics]
@@ -220,7 +223,13 @@ def make_metrics(metrics: Sequence[str | Metric], *, num_classes: int = 0) -> tu
             raise InvalidInput(
                 f"two metrics are called {metric.name!r}", fix=f"give one another name, as in name='{metric.name}_2'"
             )
-        if not (metric.has_classes if num_classes else metric.has_numbers):
+        if metric.has_queries and not has_queries:
+            raise Misuse(
+                f"metric {metric.name!r} ranks the rows of each query",
+                where="metrics",
+                fix="take evaluate_predictions, and name their column, as in query='session'",
+            )
+        if not (metric.has_classes if num_classes else metric.has_numbers or metric.has_queries):
             fitting = [name for name in lookup.names("metric") if _fits(name, num_classes)]
             raise Misuse(
                 f"metric {metric.name!r} does not judge " + ("several classes" if num_classes else "one number a row"),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.dataset import Dataset, Part
+from headrace.dataset.hashing import row_ids
 from headrace.dataset.manifest import part_name
 from headrace.dataset.rows import as_classes, as_floats, as_weights, from_bools
 from headrace.dataset.tables import as_table
@@ -19,6 +20,8 @@ from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._measure import CONSTANT, judged_rows, measure, one_chunk, to_array
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
+from headrace.evaluation._queries import QUERY
+from headrace.evaluation._shares import of_own
 from headrace.evaluation._weak_slices import WeakSlice, WeakSlices, find_weak_slices
 from headrace.fold import ROW_ID
 from headrace.model import Model
@@ -27,7 +30,7 @@ from headrace.slicing import SliceSpec, Written, parse_slices
 __all__ = ["evaluate", "evaluate_predictions"]
 
 _PREDICTION, _CHAMPION = "@prediction", "@champion"
-_OWN = (LABEL, _PREDICTION, _CHAMPION, CONSTANT, WEIGHT)
+_OWN = (LABEL, _PREDICTION, _CHAMPION, CONSTANT, WEIGHT, QUERY)
 
 Slices = Sequence[Written]
 FindSlices = bool | Sequence[str] | WeakSlices
@@ -130,6 +133,7 @@ def evaluate_predictions(
     slices: Slices = (),
     find_slices: FindSlices = False,
     classes: Sequence[str | int] | None = None,
+    query: str | None = None,
     engine: Engine | None = None,
 ) -> Evaluation:
     """How good predictions made elsewhere are, overall and on slices.
@@ -145,6 +149,8 @@ def evaluate_predictions(
         row without a label is left out and counted; one without a prediction makes the metrics of its slices NaN.
     classes : sequence of str or of int, optional
         The label's values in the order of the lists; 0, 1, 2 ... when left out.
+    query : str, optional
+        A column whose equal values are one ranked list, for metrics such as `ndcg`; intervals then draw whole queries.
     metrics, slices, find_slices, engine
         As for `evaluate`.
 
@@ -161,13 +167,13 @@ def evaluate_predictions(
     (1.0, 'needs both positive and negative rows')
     """
     table = as_table(table, "evaluate_predictions")
-    for name in (label, prediction, weight):
+    for name in (label, prediction, weight, query):
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
     known = _classes_of(table[prediction], prediction, classes)
-    chosen = make_metrics(metrics, num_classes=len(known))
-    looking = _looking(find_slices, table.column_names, (label, prediction, weight))
+    chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None)
+    looking = _looking(find_slices, table.column_names, (label, prediction, weight, query))
     if known:
         labels = as_classes(one_chunk(table[label]), label, known, "the table of predictions")
     else:
@@ -182,6 +188,8 @@ def evaluate_predictions(
     columns = {LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
     if weight is not None:
         columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
+    if query is not None:
+        columns[QUERY] = to_array(row_ids(kept.select([query]), [query]))
     columns.update({name: kept[name] for spec in specs for name in _read(spec)})
     columns.update({name: kept[name] for name in (looking[1] if looking else ())})
     num_dropped = table.num_rows - kept.num_rows
@@ -349,8 +357,10 @@ def _look(
 ) -> tuple[WeakSlice, ...]:
     rows = judged_rows(table, LABEL, [_PREDICTION], weight, row_id)
     settings, names = looking
-    found = table.select(list(names))
-    return find_weak_slices(found, rows.label, rows.predictions[0], settings, weight=rows.weight, row_id=rows.row_id)
+    found, label, prediction = table.select(list(names)), rows.label, rows.predictions[0]
+    if rows.num_classes:  # what a row loses is told by the probability that its own class was given
+        label, prediction = np.ones(len(label)), of_own(label, prediction)
+    return find_weak_slices(found, label, prediction, settings, weight=rows.weight, row_id=rows.row_id)
 
 
 def _describe(metric: Metric) -> dict[str, Any]:

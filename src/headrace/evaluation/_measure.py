@@ -14,6 +14,7 @@ from headrace.engine import Engine
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import Metric, MetricResult, fold_of
 from headrace.evaluation._cuts import Cuts
+from headrace.evaluation._queries import QUERY
 from headrace.evaluation._results import Plain, Results, SliceResults
 from headrace.evaluation._spread import Judged, Spread, spreads_of
 from headrace.fold import ClassTotals, ClassTotalsResult, Rows
@@ -112,7 +113,13 @@ def judged_rows(
         whole = one_chunk(row_id)  # by its buffer: to_numpy imports pandas where that is installed
         ids = np.frombuffer(whole.buffers()[1], np.uint64, count=whole.offset + len(whole))[whole.offset :]
     weights = None if weight is None else floats(weight)
-    return Judged(floats(label), tuple(_numbers(table[name], name) for name in predictions), weights, ids)
+    query = None
+    if QUERY in table.column_names:
+        whole = one_chunk(table[QUERY])
+        query = np.frombuffer(whole.buffers()[1], np.uint64, count=whole.offset + len(whole))[whole.offset :]
+        ids = query  # rows of one query are one witness
+    told = tuple(_numbers(table[name], name) for name in predictions)
+    return Judged(floats(label), told, weights, ids, query)
 
 
 def _numbers(column: pa.ChunkedArray, name: str) -> Floats:
@@ -140,7 +147,8 @@ def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: st
         return {}
     told = np.full((table.num_rows, num_classes), mean, np.float32) if num_classes else None
     constant = to_array(np.full(table.num_rows, mean)) if told is None else to_column(told)
-    results = rows.on(table.select([label]).append_column(CONSTANT, constant)).fold(
+    kept = [name for name in (label, QUERY) if name in table.column_names]
+    results = rows.on(table.select(kept).append_column(CONSTANT, constant)).fold(
         [fold_of(metrics[place], label, CONSTANT, num_classes) for place in chosen]
     )
     return {place: [found[turn] for found in results] for turn, place in enumerate(chosen)}

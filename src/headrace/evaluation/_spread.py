@@ -47,12 +47,15 @@ class Judged:
         None where every row counts once.
     row_id : uint64[num_rows] or None
         Equal ids are one witness; None where every row is one.
+    query : uint64[num_rows] or None
+        Rows of one number are ranked among each other.
     """
 
     label: Floats
     predictions: tuple[Floats, ...]
     weight: Floats | None
     row_id: npt.NDArray[np.uint64] | None
+    query: npt.NDArray[np.uint64] | None = None
 
     @property
     def has_repeats(self) -> bool:
@@ -70,7 +73,7 @@ class Judged:
     def with_constant(self, value: Any) -> Judged:
         """The same rows with one more model, which says this of every row."""
         constant = np.full((len(self.label), *np.shape(value)), value, np.float64)
-        return Judged(self.label, (*self.predictions, constant), self.weight, self.row_id)
+        return Judged(self.label, (*self.predictions, constant), self.weight, self.row_id, self.query)
 
     def batch(self, index: int) -> pa.RecordBatch:
         """Label and prediction of one model, as a metric's fold reads them."""
@@ -78,7 +81,11 @@ class Judged:
         arrays = [pa.Array.from_buffers(pa.float64(), len(one), [None, pa.py_buffer(one)]) for one in columns]
         if self.num_classes:
             arrays[1] = pa.FixedSizeListArray.from_arrays(arrays[1], self.num_classes)
-        return pa.RecordBatch.from_arrays(arrays, ["label", "prediction"])
+        names = ["label", "prediction"]
+        if self.query is not None:
+            arrays.append(pa.Array.from_buffers(pa.uint64(), len(self.query), [None, pa.py_buffer(self.query)]))
+            names.append("@query")
+        return pa.RecordBatch.from_arrays(arrays, names)
 
 
 @dataclass(frozen=True)

@@ -379,6 +379,8 @@ def evaluate_predictions(
     metrics: Sequence[Any],
     slices: Sequence[Any] = (),
     find_slices: Any = False,
+    classes: Sequence[str | int] | None = None,
+    query: str | None = None,
     engine: Any = None,
 ) -> Any:
     """Measure predictions made elsewhere; see `headrace.evaluation.evaluate_predictions`."""

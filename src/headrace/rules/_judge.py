@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace.rules._rule import Rule, quote
+from headrace.rules._rule import AMONG_SLICES, Rule, quote
 from headrace.rules._sure import LEVEL, Comparison, compare, holm
 from headrace.rules._value import Value
 
@@ -48,6 +48,8 @@ class Measurements:
     has_intervals : bool, optional
         Whether values come with intervals: one without is then not sure. By default whether any has one; where they
         were looked for, that none has one (a single row, a single positive) means that none is sure.
+    among : the same
+        The slice that a rule holds the others to, where it does; rules find it themselves.
     """
 
     values: Values
@@ -55,6 +57,7 @@ class Measurements:
     baseline: Values = field(default_factory=dict)
     champion_reason: str = ""
     has_intervals: bool | None = None
+    among: Values = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.has_intervals is None:
@@ -158,6 +161,8 @@ def judge(rule: Rule, measurements: Measurements) -> list[Finding]:
     slices at Holm's levels; on the value alone where the rule says "by value", or nothing has an interval.
 
     `worst` compares the worst slice with the number, or with the champion's (baseline's) worst among the same slices.
+    `overall`, `highest` and `lowest` hold each slice to the model's own value on all rows, or on the slice of the same
+    columns (with rows enough) that has the highest or lowest; that slice itself is held to it by value.
 
     >>> values = {(): {"roc_auc": Value(0.9, 100)}}
     >>> [finding.ok for finding in judge(Rule("roc_auc", ">=", number=0.85), Measurements(values))]
@@ -178,6 +183,8 @@ def judge(rule: Rule, measurements: Measurements) -> list[Finding]:
             findings.append(_finding(rule, pairs, value, ok=True, reason=reason, is_judged=False))
         else:
             judged.append(pairs)
+    if rule.reference in AMONG_SLICES:
+        measurements = _among_slices(rule, measurements)
     if not judged:
         return [*findings, _problem(rule, f"nothing left to judge: no slice has {rule.min_rows} rows")]
     if rule.scope == "worst":
@@ -289,7 +296,13 @@ def _compare(rule: Rule, pairs: Slice, references: list[Slice], measurements: Me
         shown = "missing" if value is None else str(value.value)
         return _Compared(pairs, value, f"{rule.metric} is {shown}{why}")
     bound, reference, place = rule.number, None, pairs
-    if rule.reference != "number":
+    if rule.reference in AMONG_SLICES:
+        for item, metrics in measurements.among.items():
+            place, reference = item, metrics[rule.metric]
+        if reference is None:
+            return _Compared(pairs, value, f"there is no {rule.reference} {rule.metric} to compare with")
+        bound = reference.value
+    elif rule.reference != "number":
         table = measurements.champion if rule.reference == "champion" else measurements.baseline
         if table is None:
             return _Compared(pairs, value, measurements.without_champion, is_first=True)
@@ -301,7 +314,8 @@ def _compare(rule: Rule, pairs: Slice, references: list[Slice], measurements: Me
         place = next(item for item, one in known.items() if one.value == bound)
         reference = known[place]
     allowed = _adjust(rule, bound)
-    if rule.by_value or not measurements.has_intervals or not math.isfinite(allowed):
+    is_itself = rule.reference in AMONG_SLICES and place == pairs
+    if rule.by_value or is_itself or not measurements.has_intervals or not math.isfinite(allowed):
         return _Compared(pairs, value, bound=bound, allowed=allowed)
     if value.std_error is None:
         reason = f"{rule.metric} is {value.value:.6g}, and {value.num_rows} rows cannot say how sure that is"
@@ -348,6 +362,24 @@ def _reason(rule: Rule, comparison: Comparison, reason: str, *, ok: bool, num_ju
         return reason
     among = f" among {num_judged} slices" if num_judged > 1 else ""
     return f'{reason}: not sure enough{among}; more rows, a wider margin, or "by value"'
+
+
+def _among_slices(rule: Rule, measurements: Measurements) -> Measurements:
+    """The one slice that the others are held to, as `among`; empty where none has a value."""
+    wanted = frozenset(rule.columns)
+    candidates: list[Slice] = [()]
+    if rule.reference != "overall":
+        candidates = [pairs for pairs in measurements.values if pairs and _columns(pairs) == wanted]
+    known: list[tuple[float, Slice, Value]] = []
+    for pairs in candidates:
+        value = measurements.values.get(pairs, {}).get(rule.metric)
+        if value is not None and math.isfinite(value.value) and (not pairs or value.num_rows >= rule.min_rows):
+            known.append((value.value, pairs, value))
+    if not known:
+        return dataclasses.replace(measurements, among={})
+    pick = min if rule.reference == "lowest" else max
+    _, place, found = pick(known, key=lambda one: one[0])
+    return dataclasses.replace(measurements, among={place: {rule.metric: found}})
 
 
 def _worst(rule: Rule) -> Callable[[Iterable[float]], float]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
 from headrace.errors import InvalidInput
-from headrace.rules._rule import BARE, NAME, OPERATORS, Rule
+from headrace.rules._rule import AMONG_SLICES, BARE, NAME, OPERATORS, Rule
 
 __all__ = ["parse_rule"]
 
@@ -31,9 +31,10 @@ def parse_rule(text: str) -> Rule:
     Parameters
     ----------
     text : str
-        `<metric> <op> <number | champion | baseline> [+-* number] [on overall | every C | worst C | C=v] [with N rows]
-        [by value]`. C may be several columns, `carrier,origin` (`carrier=AA,origin=JFK`). Columns and values with
-        spaces, commas, quotes or = are written as JSON strings; null, bare, is the slice of rows without a value.
+        `<metric> <op> <number | champion | baseline | overall | highest | lowest> [+-* number]
+        [on overall | every C | worst C | C=v] [with N rows] [by value]`. C may be several columns, `carrier,origin`
+        (`carrier=AA,origin=JFK`). Columns and values with spaces, commas, quotes or = are written as JSON strings;
+        null, bare, is the slice of rows without a value.
 
     Raises InvalidInput that points at the character, says what was expected there, and proposes the nearest; its
     `position` is the 0-based character.
@@ -142,13 +143,13 @@ class _Parser:
 
     def _bound(self) -> dict[str, Any]:
         parts: dict[str, Any] = {}
-        reference = self._word("champion", "baseline")
+        reference = self._word("champion", "baseline", *AMONG_SLICES)
         if reference:
             parts["reference"] = reference
         elif _NUMBER.match(self.text, self.position):
             parts["number"] = self._finite()
         else:
-            self._fail("a number, champion or baseline", ["champion", "baseline"])
+            self._fail("a number, champion or baseline", ["champion", "baseline", *AMONG_SLICES])
         adjustment = self._take(re.compile(r"[+*-]"))
         if adjustment:
             parts["adjustment"], parts["amount"] = adjustment, self._finite()

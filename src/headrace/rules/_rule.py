@@ -10,15 +10,16 @@ from typing import Literal, get_args
 
 from headrace.errors import InvalidInput
 
-__all__ = ["ADJUSTMENTS", "BARE", "NAME", "OPERATORS", "REFERENCES", "Rule", "quote"]
+__all__ = ["ADJUSTMENTS", "AMONG_SLICES", "BARE", "NAME", "OPERATORS", "REFERENCES", "Rule", "quote"]
 
 Operator = Literal[">=", ">", "<=", "<"]
-Reference = Literal["number", "champion", "baseline"]
+Reference = Literal["number", "champion", "baseline", "overall", "highest", "lowest"]
 Adjustment = Literal["", "+", "-", "*"]
 Scope = Literal["overall", "every", "worst", "slice"]
 
 OPERATORS: tuple[str, ...] = get_args(Operator)
 REFERENCES: tuple[str, ...] = get_args(Reference)
+AMONG_SLICES = ("overall", "highest", "lowest")  # references that hold slices of one model to each other
 ADJUSTMENTS: tuple[str, ...] = get_args(Adjustment)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -45,8 +46,8 @@ def _number(value: float) -> str:
 class Rule:
     """What must hold of one metric.
 
-    `<metric> <op> <number | champion | baseline> [+-* number] [on overall | every C | worst C | C=v] [with N rows]
-    [by value]`; made by `parse_rule`, written by `str`.
+    `<metric> <op> <number | champion | baseline | overall | highest | lowest> [+-* number]
+    [on overall | every C | worst C | C=v] [with N rows] [by value]`; made by `parse_rule`, written by `str`.
 
     Parameters
     ----------
@@ -54,8 +55,9 @@ class Rule:
         The metric's name in the evaluation.
     op : ">=", ">", "<=" or "<"
         How the measured value must stand to what is allowed.
-    reference : "number", "champion" or "baseline"
-        What it is compared with: a number; the served model on the same rows; the best constant prediction.
+    reference : "number", "champion", "baseline", "overall", "highest" or "lowest"
+        What it is compared with: a number; the served model on the same rows; the best constant prediction; the same
+        model on all rows, or on the slice of the same columns where the metric is highest or lowest.
     number : float
         The number, where that is the reference; else 0.
     adjustment, amount : "", "+", "-" or "*", and float
@@ -107,6 +109,12 @@ class Rule:
             raise InvalidInput("a number of a rule has no place in its text", where="rule")
         if len(set(self.columns)) != len(self.columns):
             raise InvalidInput("a column is named twice", where="rule")
+        if self.reference in AMONG_SLICES and self.scope == "overall":
+            raise InvalidInput(
+                f"{self.reference!r} compares slices, and the rule is of all rows",
+                where="rule",
+                expected="slices, as in 'positive_rate >= highest * 0.8 on every sex'",
+            )
         if self.min_rows < 0:
             raise InvalidInput(f"min_rows = {self.min_rows}", where="rule", expected="at least 0")
 

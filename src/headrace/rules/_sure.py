@@ -72,6 +72,8 @@ def compare(rule: Rule, value: Value, allowed: float, reference: Value | None, *
     shared = value.with_champion if rule.reference == "champion" else value.with_baseline
     own, other = value.std_error**2, (factor * (reference.std_error or 0.0)) ** 2
     variance = own + other - 2.0 * factor * (shared or 0.0 if is_same_slice else 0.0)
+    if rule.reference == "overall":  # the slice is part of all rows: the widest that sharing them could make it
+        variance = (math.sqrt(own) + math.sqrt(other)) ** 2
     std_error = math.sqrt(variance) if variance > 1e-12 * (own + other) else 0.0
     difference = value.value - reference.value
     rows = _rows(value, value.champion_freedom if rule.reference == "champion" else value.baseline_freedom)

@@ -1,0 +1,26 @@
+"""calibration_slope: NumPy's."""
+
+import numpy as np
+import pytest
+
+from headrace.evaluation.metrics.calibration_slope import CalibrationSlope
+from headrace.testing.metric_cases import MetricCases
+
+
+@pytest.mark.parametrize("has_weight", [False, True])
+@pytest.mark.parametrize("num_rows", [40, 3000])
+def test_it_is_numpys(num_rows, has_weight):
+    """With and without weights, on rows with ties."""
+    label, prediction, weight = MetricCases.rows(num_rows, num_rows)
+    label = 3.0 * label + prediction + 0.5
+    prediction = prediction + 1.0
+    weights = weight if has_weight else None
+    times = weight if has_weight else np.ones(num_rows)
+    found = MetricCases.value(CalibrationSlope(), label, prediction, weights)[0]
+    assert found == pytest.approx(np.polyfit(prediction, label, 1, w=np.sqrt(times))[0], rel=1e-9, abs=1e-10)
+
+
+def test_by_hand():
+    """Labels move half as much."""
+    found = MetricCases.value(CalibrationSlope(), np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 4.0]))
+    np.testing.assert_allclose(found, [0.5], atol=1e-9)

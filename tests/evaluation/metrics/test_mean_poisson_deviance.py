@@ -1,0 +1,26 @@
+"""mean_poisson_deviance: scikit-learn's."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import mean_poisson_deviance
+
+from headrace.evaluation.metrics.mean_poisson_deviance import MeanPoissonDeviance
+from headrace.testing.metric_cases import MetricCases
+
+
+@pytest.mark.parametrize("has_weight", [False, True])
+@pytest.mark.parametrize("num_rows", [40, 3000])
+def test_it_is_scikit_learns(num_rows, has_weight):
+    """With and without weights, on rows with ties."""
+    label, prediction, weight = MetricCases.rows(num_rows, num_rows)
+    label = 3.0 * label + prediction + 0.5
+    prediction = prediction + 1.0
+    weights = weight if has_weight else None
+    found = MetricCases.value(MeanPoissonDeviance(), label, prediction, weights)[0]
+    assert found == pytest.approx(mean_poisson_deviance(label, prediction, sample_weight=weights), rel=1e-9, abs=1e-10)
+
+
+def test_by_hand():
+    """Twice as much happened, as much, twice as much."""
+    found = MetricCases.value(MeanPoissonDeviance(), np.array([2.0, 1.0, 4.0]), np.array([1.0, 1.0, 2.0]))
+    np.testing.assert_allclose(found, [(2 * (2 * np.log(2) - 1) + 0 + 2 * (4 * np.log(2) - 2)) / 3], atol=1e-9)
