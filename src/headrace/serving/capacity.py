@@ -94,7 +94,7 @@ class Capacity:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether what is under way takes so long that it is to take turns, for newcomers to hear soon of a full house."""
+        """Whether what is under way takes so long that it takes turns: newcomers hear soon that the house is full."""
         return self.num_running > _ALWAYS and self.num_running * self._each_ns > _CROWDED_NS
 
     @property
