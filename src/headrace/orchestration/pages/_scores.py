@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.report import Cell, Column, Content, Curve, Html, Row, curves, explorer, histogram, legend, table, tag
-from headrace.report.figures import aligned, figure, share
+from headrace.report.figures import NOTHING, aligned, figure, share
 
 __all__ = ["Scores"]
 
@@ -212,7 +212,10 @@ class Scores:
         for index, threshold in enumerate(_THRESHOLDS):
             said, *others = found[index]
             row: list[Content | Cell] = [Cell(figure(threshold), threshold), Cell(share(said), said)]
-            row += [Cell(texts[place][index], value) for place, value in enumerate(others, 1)]
+            row += [
+                Cell(NOTHING, None) if math.isnan(value) else Cell(texts[place][index], value)
+                for place, value in enumerate(others, 1)
+            ]
             rows.append(row)
         few = table("This model at a few thresholds", columns, rows)
         return explorer(ranked.points(), ranked.num_positive / total, few)
