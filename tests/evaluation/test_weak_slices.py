@@ -44,6 +44,24 @@ def test_what_is_planted_is_found(table):
     assert first.chance < 1e-6 and 0.0 < first.contribution < 0.5
 
 
+def test_the_narrowest_that_is_all_there_is_to_it():
+    """A third of a carrier is all that is wrong with it: that third is named; where all of it is, the carrier is."""
+    generator = np.random.default_rng(8)
+    size = 20_000
+    carrier = np.array(["AA", "DL", "UA", "WN"])[generator.integers(0, 4, size)]
+    origin = np.array(["JFK", "LGA", "EWR"])[generator.integers(0, 3, size)]
+    p = generator.beta(1.2, 3.0, size)
+    late = generator.random(size) < p
+    columns = {"late": late, "carrier": carrier.tolist(), "origin": origin.tolist()}
+    for is_wrong, name in (
+        ((carrier == "UA") & (origin == "LGA"), "carrier == UA and origin == LGA"),
+        (carrier == "UA", "carrier == UA"),
+    ):
+        shown = np.where(is_wrong, np.clip(p + 0.35, 0.0, 1.0), p).astype(np.float32)
+        (found,) = look(pa.table({**columns, "p": shown})).weak_slices
+        assert found.condition == name
+
+
 def test_a_weak_slice_is_a_slice_and_a_rule(table):
     """Its condition is taken by slices=, its rows are the same, and a rule about it is judged."""
     (first,) = look(table).weak_slices

@@ -30,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Parts = tuple[tuple[int, int], ...]
 
+_SURE = 1.96
 _NUM_KEPT = 60  # by score; what is left of them beside each other is chosen from
 
 
@@ -91,8 +92,8 @@ class _Losses:
         ]
         return _Sums(count, *found)
 
-    def scores(self, sums: _Sums) -> Floats:
-        """What each surely adds; -inf where that cannot be told."""
+    def differences(self, sums: _Sums) -> tuple[Floats, Floats]:
+        """How much larger the mean loss is inside than outside, and the variance of that; NaN where nobody can tell."""
         whole = self.whole
         with np.errstate(all="ignore"):
             variance = np.zeros(len(sums.rows))
@@ -111,7 +112,13 @@ class _Losses:
                 spread = np.maximum(second / weight - mean * mean, 0.0) * rows / (rows - 1.0)
                 variance = variance + spread * square / (weight * weight)
                 means.append(mean)
-            found = sums.weight * (means[0] - means[1] - self.surely * np.sqrt(variance))
+            return means[0] - means[1], variance
+
+    def scores(self, sums: _Sums) -> Floats:
+        """What each surely adds; -inf where that cannot be told."""
+        with np.errstate(all="ignore"):
+            difference, variance = self.differences(sums)
+            found = sums.weight * (difference - self.surely * np.sqrt(variance))
         return np.where(np.isfinite(found), found, -np.inf)
 
     def bounds(self, above: Floats, weight: Floats) -> Floats:
@@ -237,7 +244,7 @@ def _cross(
 def _beside(
     found: Sequence[Parts], encoded: Sequence[Encoded], losses: _Losses, fewest: float, most: int
 ) -> list[Candidate]:
-    """The best, then whichever adds most in the rows that the ones before it do not hold."""
+    """The best, then what adds most in the rows that those before it do not hold; of each all there is to it."""
     left = {parts: Candidate(parts).mask(encoded) for parts in found}
     chosen: list[Candidate] = []
     free = np.ones(len(encoded[0].codes), np.bool_)
@@ -250,7 +257,25 @@ def _beside(
         best = max(left, key=lambda parts: scores[parts])
         if scores[best] <= 0.0:
             break
+        best = _narrowed(best, left, losses, free)
         free &= ~left.pop(best)
         chosen.append(Candidate(best))
         left = {parts: mask for parts, mask in left.items() if scores[parts] > 0.0}
     return chosen
+
+
+def _narrowed(parts: Parts, known: dict[Parts, Bools], losses: _Losses, free: Bools) -> Parts:
+    """The narrowest slice within this one that is all there is to it: the rest is surely not half as weak."""
+
+    def weakness(mask: Bools) -> tuple[float, float]:
+        rows = np.flatnonzero(mask & free)
+        difference, variance = losses.differences(losses.sums(np.zeros(len(rows), np.int64), 1, rows))
+        return float(difference[0]), float(np.sqrt(variance[0]))
+
+    whole, _ = weakness(known[parts])
+    for other, mask in known.items():  # the best first
+        if len(other) > len(parts) and set(parts) < set(other):
+            rest, error = weakness(known[parts] & ~mask)
+            if rest + _SURE * error < 0.5 * whole:
+                return _narrowed(other, known, losses, free)
+    return parts
