@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -105,14 +106,14 @@ def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 def mutate_json(plain: Any, draw: random.Random) -> bytes:
     """The text of a document in which one to three values are others, gone, doubled, or under another name."""
     made = json.loads(json.dumps(plain))
-    for _ in range(draw.choice((1, 1, 2, 3))):
+    for number in range(draw.choice((1, 1, 2, 3))):
         places = _places(made, [])
         if not places:
             break
         into, key = draw.choice(places)
         kind = draw.randrange(6)
         if kind == 0:
-            into[key] = draw.choice(_VALUES)
+            into[key] = copy.deepcopy(draw.choice(_VALUES))
         elif kind == 1:
             into[key] = draw.choice(_WORDS)
         elif kind == 2:
@@ -122,7 +123,7 @@ def mutate_json(plain: Any, draw: random.Random) -> bytes:
         elif kind == 4 and isinstance(into, list):
             into += into[key:]
         else:
-            into[key] = [into[key]] * draw.choice((1, 2, 50))
+            into[key] = [into[key]] * (draw.choice((1, 2, 50)) if number == 0 else 1)
     text = json.dumps(made)
     if draw.random() < 0.05:
         text = text.replace("[", "[" * draw.choice((10, 2000)), 1)

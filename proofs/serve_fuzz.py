@@ -178,13 +178,13 @@ def in_process(pushed: Pushed) -> Callable[[Good], tuple[Any, str]]:
     serving.rewards = SimpleNamespace(take=lambda rows: Answer(200, orjson.dumps({"recorded": len(rows)})))
     door = Door(serving, body_bytes=BODY_BYTES, hosts=None, token="")
     listener = Grpc(door, host="127.0.0.1", port=free_port(), body_bytes=BODY_BYTES)
-    infer = listener.handler(INFER, ()).unary_unary
+    infer = listener.handler(INFER, ()).stream_unary
 
     def ask(good: Good) -> tuple[Any, str]:
         if not good.path:
             context = Context()
             try:
-                data = infer(good.body, context)
+                data = infer(iter([good.body]), context)
             except Ended:
                 return context.ended.name, "" if context.ended is not grpc.StatusCode.INTERNAL else "INTERNAL"
             message("ModelInferResponse").FromString(data)

@@ -112,9 +112,9 @@ class Protocol(ABC):
 class Listener(ABC):
     """Another server in each worker, beside HTTP and over the same endpoints, for what HTTP's door cannot carry.
 
-    It is made with the worker's door, `host`, `port`, `body_bytes` and `tls` (the files of certificate, key and
-    clients' authority, or None), answers on threads of its own, and lets nobody call a method, but those that say
-    whether it is alive and ready, whom the door's `credentials` does not admit.
+    It is made with the worker's door, `host`, `port`, `body_bytes`, `timeout_s` (how long a message may take to come)
+    and `tls` (the files of certificate, key and clients' authority, or None), answers on threads of its own, and lets
+    nobody call a method, but those that say whether it is alive and ready, whom the door's `credentials` do not know.
     """
 
     @abstractmethod

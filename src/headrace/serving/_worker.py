@@ -299,6 +299,7 @@ class _Worker:
                 host=self.options["host"],
                 port=self.options["grpc_port"],
                 body_bytes=self.options["body_bytes"],
+                timeout_s=self.options["client_timeout_s"],
                 tls=self.options["tls"],
             )
             self.listener.start()

@@ -1,6 +1,7 @@
 """gRPC: the evaluated predictions, raw and in contents; every wrong call has its code; nothing is open but health."""
 
 import socket
+import threading
 import zlib
 
 import numpy as np
@@ -197,6 +198,26 @@ def test_a_compressed_bomb_is_refused(caller):
     assert len(zlib.compress(request.SerializeToString())) < BODY_BYTES
     code, _ = caller.code("ModelInfer", request, compression=grpc.Compression.Gzip)
     assert code is CODES.RESOURCE_EXHAUSTED
+
+
+def test_a_message_that_never_comes_holds_nothing(caller):
+    """Calls without a message are ended in time, and others are answered meanwhile."""
+    port = free_port()
+    door = Door(Serving(), body_bytes=BODY_BYTES, hosts=None, token="")
+    listener = Grpc(door, host="127.0.0.1", port=port, body_bytes=BODY_BYTES, timeout_s=1.0)
+    listener.start()
+    over = threading.Event()
+
+    def never():
+        over.wait(60)
+        yield b""
+
+    slow = Caller(f"127.0.0.1:{port}").channel.stream_unary(SERVICE + "ServerMetadata")
+    silent = [slow.future(never(), wait_for_ready=True) for _ in range(10)]
+    assert Caller(f"127.0.0.1:{port}").call("ServerLive", answer="ServerLiveResponse").live
+    assert {one.exception(timeout=50).code() for one in silent} <= {CODES.CANCELLED, CODES.UNKNOWN}
+    over.set()
+    listener.stop(1.0)
 
 
 def test_server_with_a_token(pushed, tmp_path):  # noqa: F811

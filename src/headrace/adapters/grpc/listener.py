@@ -16,13 +16,16 @@
 | UNIMPLEMENTED | shared memory, repositories, streams, Health/Watch: by design |
 | INTERNAL | our fault; the message carries an id, the log the details |
 
-Calls are answered on a few threads: a call costs half the processor time that it costs on the worker's own loop
-(measured with grpcio 1.85: 122 us to 244 us for one that does nothing). One whose caller is gone, or whose deadline is
-over, by the time a thread has time for it, is dropped.
+Calls are answered on threads, a few at a time: a call costs half the processor time that it costs on the worker's own
+loop (measured with grpcio 1.85: 122 us to 244 us for one that does nothing). One whose caller is gone, or whose
+deadline is over, by the time a thread has time for it, is dropped; one whose message does not come within
+client_timeout_s is ended, and who may not call is not listened to.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 import traceback
 import uuid
 from collections.abc import Callable
@@ -50,7 +53,8 @@ __all__ = ["Grpc"]
 _SERVICE = f"/{INFERENCE}.GRPCInferenceService/"
 _HEALTH = f"/{HEALTH}.Health/"
 _OPEN = (f"{_SERVICE}ServerLive", f"{_SERVICE}ServerReady", f"{_HEALTH}Check")
-_THREADS = 4
+_THREADS = 64  # most of which wait, for a message or for one of those that run
+_RUNNING = threading.BoundedSemaphore(4)
 _MOST_CALLS = 1024
 _CODES = grpc.StatusCode
 
@@ -68,6 +72,8 @@ class Grpc(Listener):
         The TCP port, which other workers bind too.
     body_bytes : int
         The largest message that is read.
+    timeout_s : float
+        How long a message may take to come.
     tls : list of str, optional
         The files of certificate, key, and of the certificates that clients' are signed by ("" = none is asked for);
         without it the port speaks no TLS.
@@ -75,8 +81,17 @@ class Grpc(Listener):
     Who may ask what is for the door to say, as over HTTP. Raises StoreError where the port cannot be bound.
     """
 
-    def __init__(self, door: Door, *, host: str, port: int, body_bytes: int, tls: list[str] | None = None) -> None:
-        self._door = door
+    def __init__(
+        self,
+        door: Door,
+        *,
+        host: str,
+        port: int,
+        body_bytes: int,
+        timeout_s: float = 30.0,
+        tls: list[str] | None = None,
+    ) -> None:
+        self._door, self._patience = door, _Patience(timeout_s)
         self._methods: dict[str, Callable[[bytes, Any, Serving], bytes]] = {
             f"{_SERVICE}ServerLive": self._server_live,
             f"{_SERVICE}ServerReady": self._server_ready,
@@ -111,11 +126,13 @@ class Grpc(Listener):
 
     def start(self) -> None:
         """Take calls from now on."""
+        self._patience.start()
         self._server.start()
 
     def stop(self, grace_s: float) -> None:
         """Take no new call, finish those that run, for at most that long, and end."""
         self._server.stop(grace_s).wait()
+        self._patience.stop()
 
     def handler(self, method: str, metadata: Any) -> Any:
         """What answers a call of a method: deny by default."""
@@ -124,12 +141,16 @@ class Grpc(Listener):
             given = next((value for key, value in metadata if key == "authorization"), None)
             admitted = self._door.credentials.admit(given if isinstance(given, str) else None)
             if admitted is None:
-                return grpc.unary_unary_rpc_method_handler(_deny)
+                return grpc.stream_unary_rpc_method_handler(_deny)
             person = admitted
         found = self._methods.get(method)
         if found is None:
             return None  # UNIMPLEMENTED
-        return grpc.unary_unary_rpc_method_handler(_guarded(found, view_of(self._door.serving, person)))
+        # As a stream of one message, which is the same on the wire: grpcio would read it whole before it asks us, and
+        # who may not call need not be listened to, nor anybody for ever.
+        listens = method not in _OPEN[:2]  # whether it is alive needs no message
+        guarded = _guarded(found, view_of(self._door.serving, person), self._patience if listens else None)
+        return grpc.stream_unary_rpc_method_handler(guarded)
 
     def _is_ready(self) -> bool:
         door = self._door
@@ -201,9 +222,43 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no 
         return self._listener.handler(handler_call_details.method, handler_call_details.invocation_metadata)
 
 
-def _deny(_data: bytes, context: Any) -> bytes:
+def _deny(_requests: Any, context: Any) -> bytes:
     context.abort(_CODES.UNAUTHENTICATED, "a token is needed: authorization: Bearer ...")
     return b""
+
+
+class _Patience:
+    """Ends calls whose message does not come in time: a thread waits for each, and there are not endlessly many."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._waiting: dict[int, tuple[float, Any]] = {}
+        self._is_over = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="grpc-patience", daemon=True).start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(min(1.0, self._timeout_s / 4)):
+            now = time.monotonic()
+            for key, (until, context) in list(self._waiting.items()):
+                if until < now and self._waiting.pop(key, None) is not None:
+                    context.cancel()
+
+    def read(self, requests: Any, context: Any) -> bytes | None:
+        """The message; None where none came, or its caller is gone. Cost: 1 us."""
+        key = id(context)
+        self._waiting[key] = (time.monotonic() + self._timeout_s, context)
+        try:
+            data: bytes | None = next(requests, None)
+        except Exception:  # grpcio raises its bare class where the call was ended meanwhile
+            return None
+        finally:
+            self._waiting.pop(key, None)
+        return data
 
 
 def _credentials(cert: str, key: str, client_ca: str) -> Any:
@@ -213,14 +268,18 @@ def _credentials(cert: str, key: str, client_ca: str) -> Any:
     return grpc.ssl_server_credentials([pair], authority, require_client_auth=bool(client_ca))
 
 
-def _guarded(answer: Callable[[bytes, Any, Serving], bytes], serving: Serving) -> Callable[[bytes, Any], bytes]:
+def _guarded(
+    answer: Callable[[bytes, Any, Serving], bytes], serving: Serving, patience: _Patience | None
+) -> Callable[[Any, Any], bytes]:
     """The boundary between the caller's fault and ours, around a method."""
 
-    def guarded(data: bytes, context: Any) -> bytes:
-        if not context.is_active():  # its caller is gone, or its time is over
+    def guarded(requests: Any, context: Any) -> bytes:
+        data = b"" if patience is None else patience.read(requests, context)
+        if data is None or not context.is_active():  # its caller is gone, or its time is over
             return b""
         try:
-            return answer(data, context, serving)
+            with _RUNNING:
+                return answer(data, context, serving)
         except Forbidden as error:
             code, said = _CODES.PERMISSION_DENIED, str(error)
         except UnknownName as error:
