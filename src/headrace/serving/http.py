@@ -170,12 +170,13 @@ class Door:
             if answer is None:
                 is_known = announced is not None and announced.isdigit() and len(announced) < 16
                 size = min(int(announced), self._body_bytes) if is_known else 0
-                reason = capacity.why_not(size)
+                reason = "" if method == "GET" else capacity.why_not(size)  # /metrics is read when it is full
                 if reason:
-                    if _UNREAD_BYTES < size <= _SMALL_BODY_BYTES:
+                    unread, size = size, 0
+                    if _UNREAD_BYTES < unread <= _SMALL_BODY_BYTES:
                         # With more than that unread the connection would end, perhaps before the answer was read.
                         await self.patience.read(protocol())
-                    size, answer = 0, self._turn_away(reason)
+                    answer = self._turn_away(reason)
             if answer is None:
                 capacity.num_bytes += size
                 coding = headers.get("content-encoding")
