@@ -69,7 +69,8 @@ def ours(home: Path, workers: int = 1) -> Iterator[tuple[str, list[int]]]:
     """`headrace serve`: its address, and the workers' process ids."""
     process = subprocess.Popen(
         [sys.executable, "-m", "headrace.cli", "serve", "--port", "0", "--workers", str(workers), "-o", "json"],
-        env={**os.environ, "HEADRACE_HOME": str(home)},
+        # As the loop, which turns nobody away however many wait.
+        env={**os.environ, "HEADRACE_HOME": str(home), "HEADRACE_QUEUE_WAIT_MS": "60000"},
         cwd=home,
         stdout=subprocess.PIPE,
         text=True,

@@ -66,7 +66,8 @@ class Settings:
     queue_mb : int
         What the bodies of these may take, in MiB.
     queue_wait_ms : int
-        How long a request may be expected to wait before it is answered, in milliseconds; longer: 503 at once.
+        How long a request may be expected to wait before it is answered, in milliseconds; longer: 503 at once. Where
+        at most 64 are under way in a worker, ten times as long.
     quotas : list of str
         Requests a second, "late: 100" for an endpoint, "token reports: 20" for a caller; beyond it: 429.
     enforce : list of str

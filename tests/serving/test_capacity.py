@@ -20,8 +20,16 @@ def test_each_bound_is_named():
     for _ in range(3 * 16):
         capacity.busy_ns += 2_000_000  # each 2 ms: ten of them wait 20 ms
         capacity.answered()
-    assert capacity.why_not(1) == "time"
     assert 0.02 <= capacity.wait_s < 0.03
+    assert capacity.why_not(1) == "", "ten are no crowd"
+    crowd = Capacity(most_requests=1000, most_bytes=1000, most_wait_s=0.1)
+    for _ in range(16):
+        crowd.busy_ns += 2_000_000
+        crowd.answered()
+    crowd.num_running = 64
+    assert crowd.why_not(1) == ""
+    crowd.num_running = 65
+    assert crowd.why_not(1) == "time"
 
 
 def test_a_stall_is_not_a_slow_model():

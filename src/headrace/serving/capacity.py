@@ -24,11 +24,13 @@ from headrace.errors import InvalidInput, TooManyRequests
 __all__ = ["Capacity", "Quotas", "read_quota"]
 
 _ALWAYS = 8  # so many are let in whatever they are thought to take: an estimate must not close the door for ever
+# Some clients with large requests each are no crowd: up to so many may wait so many times as long.
+_FEW, _PATIENCE = 64, 10.0
 _BLOCK = 16
 _BLOCK_NS = 100_000_000
 # What a request takes that is not seen from here: the HTTP server's own part.
 _OUTSIDE_NS = 40_000
-_CROWDED_NS = 10_000_000
+_CROWDED_NS = 25_000_000
 _TURN_NS = 2_000_000
 
 
@@ -42,7 +44,7 @@ class Capacity:
     most_bytes : int
         Of the bodies of these.
     most_wait_s : float
-        The longest that a request may be expected to wait.
+        The longest that a request may be expected to wait; ten times that where at most 64 are under way.
 
     >>> capacity = Capacity(most_requests=1, most_bytes=1 << 20, most_wait_s=0.1)
     >>> capacity.num_running = 2
@@ -80,9 +82,10 @@ class Capacity:
             return "requests"
         if self.num_bytes + num_bytes > self._most_bytes:
             return "bytes"
-        if running > _ALWAYS and running * self._each_ns > self._most_wait_ns:
-            return "time"
-        return ""
+        if running <= _ALWAYS:
+            return ""
+        most_ns = self._most_wait_ns if running > _FEW else _PATIENCE * self._most_wait_ns
+        return "time" if running * self._each_ns > most_ns else ""
 
     def answered(self) -> None:
         """One was answered. Cost: 0.1 us, and a microsecond every 16 of them."""

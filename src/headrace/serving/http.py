@@ -55,6 +55,7 @@ _LIVE = ("/health/live", "/v2/health/live")
 _READY = ("/health/ready", "/v2/health/ready")
 # A body above this is parsed and run on a thread, so that small requests are not held up behind it.
 _SMALL_BODY_BYTES = 128 * 1024
+_UNREAD_BYTES = 16 * 1024
 
 
 def _refusal(status: int, message: str) -> Answer:
@@ -169,9 +170,13 @@ class Door:
             if answer is None:
                 is_known = announced is not None and announced.isdigit() and len(announced) < 16
                 size = min(int(announced), self._body_bytes) if is_known else 0
-                reason = capacity.why_not(size)
+                reason = "" if method == "GET" else capacity.why_not(size)  # /metrics is read when it is full
                 if reason:
-                    size, answer = 0, self._turn_away(reason)
+                    unread, size = size, 0
+                    if _UNREAD_BYTES < unread <= _SMALL_BODY_BYTES:
+                        # With more than that unread the connection would end, perhaps before the answer was read.
+                        await self.patience.read(protocol())
+                    answer = self._turn_away(reason)
             if answer is None:
                 capacity.num_bytes += size
                 coding = headers.get("content-encoding")
@@ -306,13 +311,20 @@ class Door:
             return _refusal(415, f"a body compressed by {coding[:30]!r} is not read; gzip and deflate are")
         work = self.translate if coding == "identity" else self._inflate
         gone = asyncio.ensure_future(_gone(protocol))
+        turn = asyncio.ensure_future(self._threads.acquire())
+        gone.add_done_callback(lambda _: turn.cancel())
         try:
-            async with self._threads:
-                if gone.done():
-                    return self._failed(CallerGone())
-                return await asyncio.get_running_loop().run_in_executor(None, work, request)
+            await turn
+        except asyncio.CancelledError:
+            if not gone.done():
+                raise
+            return self._failed(CallerGone())
         finally:
             gone.cancel()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, work, request)
+        finally:
+            self._threads.release()
 
     def _inflate(self, request: Request) -> Any:
         """The answer to a request whose body is compressed."""
