@@ -128,5 +128,14 @@ def test_a_trainer_that_knows_no_classes_makes_no_model(table):
         def fit(self, train, validation, *, params, group, journal):
             return Zero()
 
+    class Narrow(Zero):
+        task = "multiclass"
+
+    class Wrong(Old):
+        def fit(self, train, validation, *, params, group, journal):
+            return Narrow()
+
     with pytest.raises(InvalidInput, match="a label of 4 classes, and a predictor of task 'regression'"):
         fitted(table, "kind", Old())
+    with pytest.raises(InvalidInput, match=r"answers 2 numbers a row.*4: one for each class"):
+        fitted(table, "kind", Wrong())

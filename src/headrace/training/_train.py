@@ -13,6 +13,7 @@ from headrace import progress
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.model import GraphBuilder, Model, Signature
+from headrace.model.answers import read_column
 from headrace.training._contract import Features, Group, Journal, Predictor, Trainer
 from headrace.training._materialise import Materialised, materialise
 from headrace.training._ranks import check_workers, fit_on_ranks
@@ -96,7 +97,15 @@ def assemble(
     files = predictor.native_files()
     if history is not None and history.curves:
         files = {**files, HISTORY: history.to_bytes()}
-    return Model(builder.finish(outputs), signature, native_files=files, sample=sample)
+    model = Model(builder.finish(outputs), signature, native_files=files, sample=sample)
+    found = read_column(model.golden["@output.prediction"]).reshape(model.golden.num_rows, -1).shape[1]
+    if found != width:
+        raise InvalidInput(
+            f"the predictor answers {found} numbers a row",
+            where=str((trainer or {}).get("trainer", "assemble")),
+            expected=f"{width}: one for each class" if classes else "one",
+        )
+    return model
 
 
 def train(

@@ -171,3 +171,12 @@ def test_the_process_is_left_as_it_was():
     fit(Torch(f"{NETWORKS}:Rich", epochs=1, fill=0.0))
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads and not torch.are_deterministic_algorithms_enabled()
+
+
+def test_several_classes_are_refused():
+    """Its modules answer one number a row; the error says which trainers learn classes."""
+    trainer = Torch("tests.adapters.torch.networks:Small", epochs=1)
+    with pytest.raises(InvalidInput, match=r"4 classes, and Torch learns one number a row.*XGBoost"):
+        trainer.fit(
+            random_features(50, classes=("a", "b", "c", "d")), None, params={}, group=Group(), journal=Journal()
+        )

@@ -221,6 +221,13 @@ class Torch(Trainer):
         from headrace.adapters.torch.parallel import spread_module
 
         wanted = _LOSSES.get(self.loss, self.task) if isinstance(self.loss, str) else self.task
+        if train.classes:
+            raise InvalidInput(
+                f"the label has {len(train.classes)} classes, and Torch learns one number a row",
+                where="Torch",
+                expected="a label of numbers, or of two values",
+                fix="take XGBoost, LightGBM or a classifier of scikit-learn, or name a positive value",
+            )
         task = task_of(train, wanted, "Torch")  # type: ignore[arg-type]  # checked when the trainer was made
         for features in (train, validation):
             if features is not None:
