@@ -209,7 +209,9 @@ def spreads_of(metric: Metric, judged: Judged, cuts: Sequence[Cut], results: Seq
 
     Cost: about 10 ns a row, cut and model, 50 ns for metrics of curves; 200 passes for one that has no `influence`.
     """
-    nears = [[_near(metric, one, found[0].num_rows) for one in found] for found in results]
+    nears = results
+    if isinstance(metric, ThresholdMetric) and not judged.num_classes:
+        nears = [[metric.with_pseudo_rows(one, found[0].num_rows) for one in found] for found in results]
     is_plain = isinstance(metric, SumMetric) and type(metric).influence is SumMetric.influence
     if is_plain and all(cut.witnesses is None for cut in cuts):
         assert isinstance(metric, SumMetric)
@@ -219,11 +221,6 @@ def spreads_of(metric: Metric, judged: Judged, cuts: Sequence[Cut], results: Seq
     return [_finished(metric, judged, *one) for one in zip(cuts, told, results, nears, strict=True)]
 
 
-def _near(metric: Metric, result: Any, num_rows: npt.NDArray[np.int64]) -> Any:
-    """The result at which rows are asked what they move: with a few rows more, where the metric is one of decisions."""
-    return metric.with_pseudo_rows(result, num_rows) if isinstance(metric, ThresholdMetric) else result
-
-
 def _finished(
     metric: Metric, judged: Judged, cut: Cut, told: Moments, results: Sequence[Any], nears: Sequence[Any]
 ) -> Spread:
@@ -231,7 +228,7 @@ def _finished(
     support, centres, errors = [], [], []
     variances, covariances = told.variance, told.covariance
     freedoms, apart = told.freedom, told.apart_freedom
-    if isinstance(metric, ThresholdMetric):
+    if isinstance(metric, ThresholdMetric) and nears is not results:
         apart = [np.maximum(cut.count - 1.0, 0.0)] * len(results)
         variances, covariances = _with_pseudo_rows(metric, judged, cut, told, nears)
     factors: list[Floats] = []
@@ -248,7 +245,7 @@ def _finished(
             errors.append(np.sqrt(np.maximum(variance * factors[-1], 0.0)))
             centres.append(np.asarray(metric.value(near), np.float64))
     covariances = [one * np.sqrt(factors[0] * more) for one, more in zip(covariances, factors, strict=True)]
-    if isinstance(metric, ThresholdMetric):
+    if isinstance(metric, ThresholdMetric) and nears is not results:
         # Of a plain share the value itself says how it varies: no row has to tell how far rows are apart.
         every = np.maximum(cut.count - 1.0, 0.0)
         freedoms = [
