@@ -202,7 +202,7 @@ def reduce_entries(parts: list[Entries], num_groups: int) -> tuple[npt.NDArray[n
                 np.add.at(table, keys - low, counts)
                 seen = np.flatnonzero(table)
                 return _offsets(None, len(seen), num_groups), seen + low, table[seen]
-        order = np.argsort(keys) if groups is None else np.lexsort((keys, groups))
+        order = _order(keys, groups)
         keys, counts = keys[order], counts[order]
         groups = None if groups is None else groups[order]
         first, sums = _sum_runs(groups, keys, counts)
@@ -216,6 +216,17 @@ def reduce_entries(parts: list[Entries], num_groups: int) -> tuple[npt.NDArray[n
     ranks = rank[_numpy_of(encoded.indices, np.int32)]
     found, seen, sums = _weigh_pairs(ranks, len(texts), groups, counts)
     return _offsets(found, len(seen), num_groups), texts.take(arrow_of(sorted_texts[seen])), sums
+
+
+def _order(keys: npt.NDArray[Any], groups: npt.NDArray[np.int32] | None) -> npt.NDArray[np.int64]:
+    """Where the entries go by (group, value); of equal ones in any order, because their counts add up."""
+    if groups is None:
+        return np.argsort(keys)
+    if keys.dtype == np.int64 and len(keys):
+        low = int(keys.min())
+        if int(keys.max()) - low < 1 << 32:  # both in one word: a third of the time
+            return np.argsort(groups.astype(np.int64) << 32 | keys - low)
+    return np.lexsort((keys, groups))
 
 
 def _weigh_pairs(
