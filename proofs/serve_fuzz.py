@@ -214,13 +214,18 @@ def by_sockets(url: str, place: str) -> Callable[[Good], tuple[Any, str]]:
         headers = {
             key: "".join(one if " " <= one <= "~" else "?" for one in value) for key, value in good.headers.items()
         }
-        try:
-            connection.request("POST" if good.body else "GET", path, good.body, headers)
-            answer = connection.getresponse()
-            return answer.status, told(answer.status, answer.read(), good)
-        except BaseException:
-            connection.close()  # the next one is asked on a connection of its own
-            raise
+        for is_again in (False, True):
+            try:
+                connection.request("POST" if good.body else "GET", path, good.body, headers)
+                answer = connection.getresponse()
+                return answer.status, told(answer.status, answer.read(), good)
+            except BaseException as error:
+                connection.close()
+                # A server that refused the request before without waiting for its body has closed the connection, as
+                # HTTP lets it: this one is asked on a new one, and must be answered there.
+                if is_again or not isinstance(error, ConnectionError):
+                    raise
+        raise AssertionError
 
     return ask
 
