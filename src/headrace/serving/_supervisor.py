@@ -8,6 +8,7 @@ traffic is divided, a process beside them, the dealer, makes the tables, and the
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import selectors
@@ -153,9 +154,6 @@ class Supervisor:
         self.port = int(self.holder.getsockname()[1])
         self.grpc_holder = reserve(settings.host, settings.grpc_port) if settings.grpc_port >= 0 else None
         self.grpc_port = None if self.grpc_holder is None else int(self.grpc_holder.getsockname()[1])
-        # In memory where that is a file system: nobody wants counters back after the server has ended.
-        memory = "/dev/shm"  # noqa: S108  # a folder of a name nobody knows is made in it
-        self.counters = Path(tempfile.mkdtemp(prefix="headrace-", dir=memory if os.access(memory, os.W_OK) else None))
         self.selector = selectors.DefaultSelector()
         self.workers: list[_Worker] = []
         self.flips = Flips(lambda: [worker.member for worker in self.workers], say)
@@ -170,6 +168,12 @@ class Supervisor:
         self._dealer: subprocess.Popen[bytes] | None = None
         self._dealt = b""
         self._deal_at = 0.0
+
+    @functools.cached_property
+    def counters(self) -> Path:
+        """The folder of the workers' counters: in memory where that is a file system; it goes when the server ends."""
+        memory = "/dev/shm"  # noqa: S108  # a folder of a name nobody knows is made in it
+        return Path(tempfile.mkdtemp(prefix="headrace-", dir=memory if os.access(memory, os.W_OK) else None))
 
     def start_worker(self, number: int) -> None:
         """Start one; it loads what the others serve."""
@@ -415,7 +419,8 @@ class Supervisor:
         if self.grpc_holder is not None:
             self.grpc_holder.close()
         self.selector.close()
-        shutil.rmtree(self.counters, ignore_errors=True)
+        if "counters" in self.__dict__:
+            shutil.rmtree(self.counters, ignore_errors=True)
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._keeper.wait(_SETTLE_S)

@@ -30,6 +30,7 @@ import asyncio
 import gc
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -311,7 +312,8 @@ class _Worker:
 
         def read() -> None:
             data = os.read(0, 65536)
-            if not data:  # the supervisor is gone
+            if not data:  # the supervisor is gone: nobody else clears up after it
+                shutil.rmtree(self.options["counters"], ignore_errors=True)
                 loop.remove_reader(0)
                 stop()
                 return

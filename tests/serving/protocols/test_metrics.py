@@ -23,7 +23,7 @@ def test_figures_of_all_workers(pushed):
             assert now == number > before
             before = now
         assert value(answer.text, "headrace_workers") == 2
-        assert value(answer.text, "headrace_model_runs_total", **one) == 12
+        assert value(answer.text, "headrace_model_runs_total", endpoint="late", version="1") == 12
         bad = client.post("/v1/models/late:predict", json={"instances": [{"delay": "5"}]})
         assert bad.status_code == 400
         assert value(client.get("/metrics").text, "headrace_requests_total", **one, status="400") == 1

@@ -91,17 +91,24 @@ def _answers(sums: list[tuple[tuple[str, str, str], list[int]]]) -> Iterator[str
         for place, status in enumerate((*STATUSES, "other")):
             if cells[place]:
                 yield _series("headrace_requests_total", (*labels, ("status", str(status))), cells[place])
-    for name, place, words in (
-        ("headrace_rows_total", counting.ROWS, "Rows answered or refused."),
-        ("headrace_model_runs_total", counting.RUNS, "Runs of the model; requests that are there together share one."),
+    name = "headrace_rows_total"
+    yield from _head(name, "counter", "Rows answered or refused.")
+    for labels, cells in named:
+        yield _series(name, labels, cells[counting.ROWS])
+    # A run may be of requests of several arms: it is the version's.
+    for name, place, unit, words in (
+        (
+            "headrace_model_runs_total",
+            counting.RUNS,
+            1,
+            "Runs of the model; requests that are there together share one.",
+        ),
+        ("headrace_model_seconds_total", counting.MODEL_NS, 1e9, "Time spent in the model."),
     ):
         yield from _head(name, "counter", words)
         for labels, cells in named:
-            yield _series(name, labels, cells[place])
-    name = "headrace_model_seconds_total"
-    yield from _head(name, "counter", "Time spent in the model.")
-    for labels, cells in named:
-        yield _series(name, labels, cells[counting.MODEL_NS] / 1e9)
+            if not labels[2][1]:
+                yield _series(name, labels[:2], cells[place] / unit if unit > 1 else cells[place])
     name = "headrace_request_seconds"
     yield from _head(name, "histogram", "From a request's arrival to its answer.")
     for labels, cells in named:
