@@ -120,8 +120,7 @@ class TreeShap:
 
     `TreeShap.of` says whether a graph can be explained so. Memory: 30 bytes a leaf and test of its path, and 20 bytes a
     leaf and different way in which the background meets them; 40 MB for 200 trees of 64 leaves and 100 rows, 200 MB
-    and 30 ms a row for 1,000 trees of 60 leaves and eight tests each. Safe to
-    share by threads.
+    and 30 ms a row for 1,000 trees of 60 leaves, eight tests deep. Safe to share by threads.
     """
 
     def __init__(self, ensemble: _Ensemble, background: npt.NDArray[np.float32]) -> None:
