@@ -1,9 +1,9 @@
 """Explaining: what each raw column of a row adds to a model's answer, beside rows of the data it was fitted on.
 
 A model whose answer is one sum of trees is explained exactly (`headrace.model.shapley`): the contributions of a row and
-the base add up to its margin. Any other model is explained by occlusion: what the answer loses, on average, when one
-column is given the values of background rows; where columns act together these do not add up, and `rest` says by how
-much.
+the base add up to its margin. Any other model, and one of more than a million tests on its trees' paths, is explained
+by occlusion: what the answer loses, on average, when one column is given the values of background rows; where columns
+act together these do not add up, and `rest` says by how much.
 
 Features are traced back to raw columns (`headrace.model.provenance`), and what one column's features add, one-hot ones
 among them, is one number. A feature of several columns, such as a crossed one, is named by all of them, `origin x
