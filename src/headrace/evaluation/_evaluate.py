@@ -185,7 +185,7 @@ def evaluate_predictions(
         scores = _as_lists(scores, prediction, len(known))
     elif scores.type not in (pa.float32(), pa.float64()):
         scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
-    columns = {LABEL: to_array(labels[is_labelled]), _PREDICTION: scores}
+    columns = {LABEL: to_array(labels if kept is table else labels[is_labelled]), _PREDICTION: scores}
     if weight is not None:
         columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
     if query is not None:

@@ -72,12 +72,13 @@ class Judged:
 
     def with_constant(self, value: Any) -> Judged:
         """The same rows with one more model, which says this of every row."""
-        constant = np.full((len(self.label), *np.shape(value)), value, np.float64)
+        # One value seen as many: it takes no memory.
+        constant = np.broadcast_to(np.asarray(value, np.float64), (len(self.label), *np.shape(value)))
         return Judged(self.label, (*self.predictions, constant), self.weight, self.row_id, self.query)
 
     def batch(self, index: int) -> pa.RecordBatch:
         """Label and prediction of one model, as a metric's fold reads them."""
-        columns = [self.label, self.predictions[index].reshape(-1)]
+        columns = [self.label, np.ascontiguousarray(self.predictions[index]).reshape(-1)]
         arrays = [pa.Array.from_buffers(pa.float64(), len(one), [None, pa.py_buffer(one)]) for one in columns]
         if self.num_classes:
             arrays[1] = pa.FixedSizeListArray.from_arrays(arrays[1], self.num_classes)
