@@ -44,6 +44,7 @@ def answer(folder, request, endpoint):
         ("breast_cancer", [], True),
         ("diabetes", [], False),
         ("iris", ["--positive", "virginica"], True),
+        ("iris", [], None),
         ("customers", ["--label", "churned"], True),
         ("oddities", ["--label", "status"], True),
     ],
@@ -62,6 +63,9 @@ def test_from_a_table_to_an_answer(tmp_path, name, options, is_probability):
         run = json.loads(out)
         assert (run["state"], run["num_cached"]) == ("succeeded", expected)
     (prediction,) = answer(tmp_path, proposal["request"], proposal["endpoint"])
+    if is_probability is None:
+        assert len(prediction) == 3 and abs(sum(prediction) - 1.0) < 1e-5
+        return
     assert (0.0 < prediction < 1.0) if is_probability else (20.0 < prediction < 400.0)
 
 
@@ -112,7 +116,7 @@ def test_what_is_said(tmp_path):
 def test_what_cannot_be_told_is_asked_for(tmp_path):
     """Exit code 2, one line that says what to type, and no file."""
     pq.write_table(customers(), tmp_path / "churn.parquet")
-    pq.write_table(bundled("iris"), tmp_path / "iris.parquet")
+    pq.write_table(pa.table({"x": range(90), "target": [0, 1, 2] * 30}), tmp_path / "places.parquet")
     pq.write_table(pa.table({"a": pa.array([], pa.int64()), "y": pa.array([], pa.bool_())}), tmp_path / "no.parquet")
     twice = pa.Table.from_arrays([pa.array([1, 2])] * 2, names=["a", "a"])
     pq.write_table(twice, tmp_path / "twice.parquet")
@@ -123,7 +127,7 @@ def test_what_cannot_be_told_is_asked_for(tmp_path):
         ("churn.parquet", ["--label", "churned", "--key", "id"], "no column named 'id'"),
         ("churn.parquet", ["--label", "churned", "--name", "a b"], "not a Python name"),
         ("churn.parquet", ["--label", "churned", "--endpoint", "a b"], "not an endpoint's name"),
-        ("iris.parquet", [], r"--positive setosa"),
+        ("places.parquet", [], r"names of classes, or a quantity.*--positive 2"),
         ("no.parquet", [], "null in every row|no row"),
         ("twice.parquet", [], "two columns are named 'a'"),
         ("text.parquet", [], "text.parquet"),

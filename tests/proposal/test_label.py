@@ -93,10 +93,16 @@ def test_quantities(values, as_quantity):
     assert (found.task, found.positive, found.share) == ("regression", None, None)
 
 
+def test_text_of_several_values_is_classes():
+    """With ten rows a class; one value against all others is still to be had."""
+    found = choose_label(statistics(x=NUMBERS, t=["a", "b", "c"] * 10), "t")
+    assert (found.task, found.positive, found.share) == ("multiclass", None, None)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["a", "b", "c'd"] * 10, "3 values, .*--positive a"),
+        (["a", "b", "c'd", "a", "e"] * 6, "4 values in 30 rows, .*at most 1,000 classes, with 10 rows.*--positive a"),
         ([0, 1, 2] * 10, "names of classes, or a quantity.*--positive 2; .*--quantity"),
         ([0.0, 1.0, 2.0] * 10, "names of classes, or a quantity"),
         ([1] * 30, "one value in all rows"),

@@ -141,7 +141,7 @@ def _body(proposal: Proposal) -> Iterator[str]:
     yield f"    schema = hr.load_schema({quoted(proposal.schema_file)}, otherwise=hr.infer_schema(hr.analyze(raw)))"
     yield "    examples = hr.validate(raw, schema, previous=hr.previous(raw)).accepted"
     yield "    graph = hr.transform(features, examples)"
-    objective = "" if label.task == "binary" else ', objective="reg:squarederror"'
+    objective = ', objective="reg:squarederror"' if label.task == "regression" else ""
     yield f"    model = hr.train(hr.XGBoost(max_depth=max_depth{objective}), graph, examples)"
     judged = ["model", "examples", f"metrics={_list(proposal.metrics)}"]
     if proposal.slices:

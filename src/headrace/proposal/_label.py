@@ -182,15 +182,21 @@ def _two_valued(seen: FeatureStatistics, num_rows: int, reason: str) -> Label:
     return Label(seen.name, "binary", seen.max, share, num_rows, f"{reason}; 1 is {seen.max:g}, the larger value")
 
 
+_MOST_CLASSES = 1_000
+_ROWS_A_CLASS = 10
+
+
 def _many_valued(seen: FeatureStatistics, num_rows: int, reason: str) -> Label:
     assert seen.num_distinct is not None
     one_of = "predict one value against all others"
     if seen.type == "text":
+        if seen.num_distinct <= _MOST_CLASSES and seen.num_distinct * _ROWS_A_CLASS <= num_rows:
+            return Label(seen.name, "multiclass", None, None, num_rows, reason)
         texts = [text for text, _ in seen.top_values[:3]]
         raise InvalidInput(
-            f"the label has {seen.num_distinct:,} values, {', '.join(map(repr, texts))} among them",
+            f"the label has {seen.num_distinct:,} values in {num_rows:,} rows, {', '.join(map(repr, texts))} ...",
             where=f"label {seen.name!r}",
-            expected="two values, or a quantity: a model answers with one number",
+            expected=f"at most {_MOST_CLASSES:,} classes, with {_ROWS_A_CLASS} rows a class",
             fix=f"{one_of}, as in --positive {_typed(texts[0])}",
         )
     # Few whole numbers are names as often as quantities: which, only the person knows.
@@ -199,7 +205,7 @@ def _many_valued(seen: FeatureStatistics, num_rows: int, reason: str) -> Label:
             f"the label has {seen.num_distinct} values from {_plain(seen.min):g} to {_plain(seen.max):g}: "
             "names of classes, or a quantity?",
             where=f"label {seen.name!r}",
-            expected="two values, or a quantity: a model answers with one number",
+            expected="two values, a quantity, or classes as text",
             fix=f"{one_of}: --positive {_plain(seen.max):g}; or predict the quantity: --quantity",
         )
     return Label(seen.name, "regression", None, None, num_rows, reason)

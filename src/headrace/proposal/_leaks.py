@@ -60,7 +60,13 @@ def find_leaks(rows: pa.Table, label: Label) -> tuple[str, ...]:
         target = _floats(known[label.name])
         return tuple(name for name in _others(known, label) if _is_line(known[name], target))
     values = known[label.name]
-    if label.positive is None:
+    if label.task == "multiclass":  # what tells every class tells the most frequent one
+        counts = pc.value_counts(values)
+        most = (
+            counts.field("values")[int(np.argmax(counts.field("counts").to_numpy()))].as_py() if len(counts) else None
+        )
+        is_positive = np.array(values.to_pylist(), dtype=object) == most
+    elif label.positive is None:
         is_positive = _floats(values) > 0
     elif pa.types.is_large_string(values.type) or pa.types.is_boolean(values.type):
         is_positive = np.array(values.to_pylist(), dtype=object) == label.positive

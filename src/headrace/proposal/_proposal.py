@@ -102,6 +102,13 @@ class Proposal:
         return tuple(found)
 
 
+_METRICS = {
+    "binary": ("roc_auc", "log_loss"),
+    "multiclass": ("accuracy", "f1_macro", "log_loss"),
+    "regression": ("root_mean_squared_error", "mean_absolute_error"),
+}
+
+
 def propose(
     statistics: Statistics,
     label: Label,
@@ -153,8 +160,8 @@ def propose(
         raise InvalidInput(
             "there is no column to predict from", where=f"label {label.name!r}", expected=reasons or "another column"
         )
-    is_binary = label.task == "binary"
-    metric = "roc_auc" if is_binary else "root_mean_squared_error"
+    is_up = label.task != "regression"
+    metric, *others = _METRICS[label.task]
     return Proposal(
         name=name,
         pattern=pattern,
@@ -171,11 +178,11 @@ def propose(
         features=features,
         left_out=left_out,
         split={"train": 8, "eval": 2} if label.num_rows >= _SMALL else {"train": 7, "eval": 3},
-        metrics=("roc_auc", "log_loss") if is_binary else (metric, "mean_absolute_error"),
+        metrics=(metric, *others),
         # Far enough from a coin (a constant) that noise rarely gets there, near enough that a first model does; and no
         # worse than what serves by more than two looks at other rows differ.
         rules=(f"{metric} >= baseline + 0.05", f"{metric} >= champion - 0.02")
-        if is_binary
+        if is_up
         else (f"{metric} <= baseline * 0.95", f"{metric} <= champion * 1.05"),
         share_copies=share_copies,
         request={column: _typical(statistics[column]) for column in dict.fromkeys(item.column for item in features)},

@@ -143,7 +143,7 @@ def _lines(proposal: Proposal, file: str, num_lines: int, num_spans: int) -> lis
     rows = f"{proposal.num_rows:,} rows, {proposal.num_columns} columns"
     spans = f", {num_spans} spans" if proposal.has_spans else ""
     shares = "" if label.share is None else f"; {100 * label.share:.3g} % of the rows are"
-    task = "a quantity" if label.task == "regression" else "one of two values"
+    task = {"regression": "a quantity", "multiclass": "one of several classes"}.get(label.task, "one of two values")
     missing = proposal.num_rows - label.num_rows
     found = [
         ("looked at", f"{proposal.pattern}: {rows}{spans}"),
@@ -165,6 +165,8 @@ def _lines(proposal: Proposal, file: str, num_lines: int, num_spans: int) -> lis
     meaning = f"the value of {label.name}"
     if label.task == "binary":
         meaning = f"the probability that {label.name} is {positive}"
+    if label.task == "multiclass":
+        meaning = f"[the probability of each value of {label.name}]"
     found.append(("answers", f'{{"predictions":[{meaning}]}}'))
     return found
 
