@@ -136,7 +136,16 @@ def test_the_setting_bounds_it(monkeypatch):
     spilling._memory_mb.cache_clear()
     try:
         assert settings.load_settings().memory_mb == 64
+        monkeypatch.setattr(spilling, "_large", set())
         assert spilling.spill_limit_bytes() == (64 << 20) // 12 // 4
+        states = [Counts("x", "text").create(1) for _ in range(6)]
+        for state in states:
+            spilling.watch_size(state, 2 << 20)
+            spilling.watch_size(state, 3 << 20)
+        assert spilling.spill_limit_bytes() == (64 << 20) // 12 // 6, "six large states share it"
+        spilling.watch_size(Counts("x", "text").create(1), 1000)
+        del state, states[1:]
+        assert spilling.spill_limit_bytes() == (64 << 20) // 12 // 4, "those that are gone leave it to the others"
     finally:
         spilling._memory_mb.cache_clear()
 

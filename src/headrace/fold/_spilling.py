@@ -6,6 +6,7 @@ spread over runs cannot be seen in what is read back: equal (group, value) are o
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import threading
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 from headrace.fold.kernels.entries import Entries, arrow_of, reduce_entries
 from headrace.settings import load_settings
 
-__all__ = ["Spill", "entries_of", "spill_limit_bytes"]
+__all__ = ["Spill", "entries_of", "spill_limit_bytes", "watch_size"]
 
 _PIECE_ROWS = 1 << 14  # what is held of each run while all are merged
 _MOST_RUNS = 48
@@ -38,11 +39,25 @@ def _memory_mb(directory: Path, *said: str | None) -> tuple[int, int]:
     return settings.memory_mb, settings.workers or len(os.sched_getaffinity(0))
 
 
+_LARGE_BYTES = 1 << 20
+_large: set[int] = set()  # the states that have grown so large, by a number of their own
+_numbers = itertools.count()
+
+
+def watch_size(state: Any, held_bytes: int) -> None:
+    """Count a state among those that share memory, until it is gone, once it holds more than 1 MiB."""
+    if held_bytes > _LARGE_BYTES and not getattr(state, "_is_watched", False):
+        state._is_watched = True
+        number = next(_numbers)
+        _large.add(number)
+        weakref.finalize(state, _large.discard, number)
+
+
 def spill_limit_bytes() -> int:
-    """What one state may hold, so that those of all threads stay within the setting `memory_mb`."""
+    """What one state may hold, so that all large ones, of every fold and thread, stay within `memory_mb` together."""
     said = (os.environ.get(name) for name in ("HEADRACE_MEMORY_MB", "HEADRACE_WORKERS", "HEADRACE_PROFILE"))
     memory_mb, workers = _memory_mb(Path.cwd(), *said)
-    return (memory_mb << 20) // (_SHARE * max(1, workers))
+    return (memory_mb << 20) // (_SHARE * max(1, workers, len(_large)))
 
 
 def entries_of(offsets: npt.NDArray[np.int64], values: Any, counts: npt.NDArray[np.int64]) -> Entries:

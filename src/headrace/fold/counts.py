@@ -13,7 +13,7 @@ import pyarrow as pa
 from headrace.errors import InvalidInput
 from headrace.fold._column import read_column, value_type
 from headrace.fold._contract import Fold, Groups, Rows, State
-from headrace.fold._spilling import Spill, entries_of, spill_limit_bytes
+from headrace.fold._spilling import Spill, entries_of, spill_limit_bytes, watch_size
 from headrace.fold.kernels.entries import Entries, arrow_of
 from headrace.fold.tally import Tally
 from headrace.fold.value_table import ValueTable
@@ -58,7 +58,9 @@ class CountsState(State):
 
     def settle(self) -> None:
         """Write the table to disk where it has grown too large."""
-        if self.table.held_bytes() > spill_limit_bytes():
+        held_bytes = self.table.held_bytes()
+        watch_size(self, held_bytes)
+        if held_bytes > spill_limit_bytes():
             self._write()
 
     def _write(self) -> None:
