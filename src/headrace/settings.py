@@ -80,8 +80,10 @@ class Settings:
         seconds.
     connections : int
         How many connections a server process holds open; further ones wait.
-    tls_cert, tls_key : str
-        Files of the server's certificate with its chain and of its private key, in PEM: it then speaks TLS alone.
+    tls_cert : str
+        File of the server's certificate with its chain, in PEM: with it and the key the server speaks TLS alone.
+    tls_key : str
+        File of the certificate's private key, in PEM.
     tls_client_ca : str
         File of the certificates that clients' must be signed by, in PEM: whoever has none is refused by TLS itself.
     allocate_s : float

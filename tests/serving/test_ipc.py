@@ -1,6 +1,7 @@
 """Arrow streams from clients: equal to what was written, or refused; never a crash, never more memory than said."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 
 from headrace.errors import HeadraceError, InvalidRequest
 from headrace.model import Codec, InputColumn
-from headrace.serving.ipc import read_stream, write_stream
+from headrace.serving.ipc import read_lanes, read_stream, write_stream
 
 COLUMNS = [
     InputColumn("a", "number"),
@@ -124,3 +125,14 @@ def test_damaged_streams_are_refused_or_read_but_never_crash():
             continue
         num_read += 1
     assert 0 < num_read < 1_500
+
+
+def test_a_zone_that_is_no_text_is_refused():
+    """The zone of a timestamp is a text of the client's too; Arrow looks at it late."""
+    table = pa.table({"when": pa.array([0], pa.timestamp("us", tz="Europe/Zurich"))})
+    body = write_stream(table)
+    assert body.count(b"Europe/Zurich") == 1
+    model = SimpleNamespace(columns=(column := InputColumn("when", "timestamp"),), codec=Codec([column]))
+    assert read_lanes(body, model, 10)["integer"].tolist() == [[0]]
+    with pytest.raises(InvalidRequest, match="not UTF-8"):
+        read_lanes(body.replace(b"Europe/Zurich", b"Europe/Zuri\xff\xb1"), model, 10)

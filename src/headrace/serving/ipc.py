@@ -78,6 +78,8 @@ def read_lanes(body: bytes, model: Any, max_rows: int) -> Any:
         return model.codec.from_batch(table)
     except UnknownName as error:  # of a column: status 404 is for endpoints
         raise InvalidRequest(str(error)) from None
+    except UnicodeDecodeError:  # Arrow reads the zone of a timestamp only when it is asked for
+        raise InvalidRequest("the stream's schema holds a text that is not UTF-8", expected=_SHAPE) from None
     except InvalidSchema as error:
         raise InvalidRequest(error.what, where=error.where, expected=error.expected, fix=error.fix) from None
 
