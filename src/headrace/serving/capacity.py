@@ -163,7 +163,8 @@ class Quotas:
         Among whom the rates are shared out.
 
     >>> quotas = Quotas(["late: 1"], num_workers=1)
-    >>> quotas.take("late"), quotas.take("early")
+    >>> quotas.take("late")
+    >>> quotas.take("early")
     >>> quotas.take("late")
     Traceback (most recent call last):
         ...
