@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -217,6 +218,7 @@ def _values(
     for index, value in enumerate(_evaluate(metric, result).tolist()):
         num_rows, num_invalid = int(of_model.num_rows[index]), int(result.num_invalid[index])
         if value == value:
+            centre = float(spread.centre[place][index])
             made.append(
                 Value.measured(
                     value,
@@ -226,7 +228,7 @@ def _values(
                     limits=limits,
                     with_champion=float(spread.covariance[1][index]) if place == 0 and last > 1 else None,
                     with_baseline=float(spread.covariance[last][index]) if place == 0 else None,
-                    centre=float(spread.centre[place][index]),
+                    centre=centre if math.isfinite(centre) else None,
                     freedom=float(spread.freedom[place][index]),
                     champion_freedom=float(spread.apart_freedom[1][index]) if place == 0 and last > 1 else None,
                     baseline_freedom=float(spread.apart_freedom[last][index]) if place == 0 else None,

@@ -102,7 +102,7 @@ class Spread:
     support : tuple of float64[num_groups]
         By model, the rows its value is a share of.
     centre : tuple of float64[num_groups]
-        By model, the value at which the standard error was found.
+        By model, the value at which the standard error was found; NaN where it is the value itself.
     freedom : tuple of float64[num_groups]
         By model, how many rows the standard error rests on, less one.
     apart_freedom : tuple of float64[num_groups]
@@ -259,7 +259,8 @@ def _finished(
             )
             factors.append(np.where(np.isfinite(more), more, 1.0))
             errors.append(np.sqrt(np.maximum(variance * factors[-1], 0.0)))
-            centres.append(np.asarray(metric.value(near), np.float64))
+            nowhere = np.full(len(variance), np.nan)
+            centres.append(nowhere if near is result else np.asarray(metric.value(near), np.float64))
     covariances = [one * np.sqrt(factors[0] * more) for one, more in zip(covariances, factors, strict=True)]
     if _decides(metric, judged):
         # Of a plain share the value itself says how it varies: no row has to tell how far rows are apart.
