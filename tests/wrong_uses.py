@@ -287,7 +287,8 @@ EAGER: list[tuple[str, str, str]] = [
         feature("x.carrier.lower()"),
         "no method of an expression named 'lower' (LINE); did you mean 'str.lower'? (there are: cast, clip, dt.at,"
         " dt.day, dt.day_of_week, dt.day_of_year, dt.hour, dt.minute, dt.month, dt.quarter, dt.second, dt.year,"
-        " fill_null, is_between, is_in, is_null, str.contains, str.length, str.lower, str.matches, str.ngrams,"
+        " fill_null, is_between, is_in, is_null, list.contains, list.first, list.get, list.join, list.length, list.max,"
+        " list.mean, list.min, list.sum, str.contains, str.length, str.lower, str.matches, str.ngrams, str.parse_date,"
         " str.replace, str.slice, str.split, str.strip, str.upper)",
     ),
     (

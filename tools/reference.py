@@ -67,10 +67,20 @@ _NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
             "headrace.evaluation:Evaluation",
             "headrace.evaluation:SliceResults",
             "headrace.evaluation:Limits",
+            "headrace.evaluation:WeakSlices",
+            "headrace.evaluation:WeakSlice",
             "headrace.rules:Value",
             "headrace.rules:Verdict",
             "headrace.rules:Finding",
         ),
+    ),
+    "inspection": (
+        "Inspections",
+        ("headrace.inspection:Inspection", "headrace.inspection:Importance", "headrace.inspection:Dependence"),
+    ),
+    "client": (
+        "Clients",
+        ("headrace.client:Client", "headrace.client:AsyncClient", "headrace.client:Predictions"),
     ),
     "routing": (
         "Traffic and allocation",
