@@ -25,6 +25,7 @@ from headrace.validation._search import Fault, look, marks
 from headrace.validation._season import in_season
 from headrace.validation._since import find_since
 from headrace.validation._span_signature import SpanChange, SpanSignature
+from headrace.validation.signatures.mixture import has_moved
 
 __all__ = ["find_drift", "new_spans"]
 
@@ -163,7 +164,7 @@ class _Judged:
         self.slices = {
             name: {column: cells for (column,), cells in by_slice[name].items() if column != name} for name in suspects
         }
-        self.faults = _alone({name: self._faults(name) for name in suspects})
+        self.faults = _alone({name: self._unmixed(name, self._faults(name)) for name in suspects})
         self.explained: set[str] = set()
         spans_own = self._of_the_span()
         self.located = spans_own + [
@@ -233,6 +234,13 @@ class _Judged:
             inner = self._look_into(name, fault) if fault.key and fault.num_moved < PART * fault.num_rows else []
             answer += inner or [fault]
         return [one for one in answer if name not in self.new or one.code == "nulls"]
+
+    def _unmixed(self, name: str, faults: list[Fault]) -> list[Fault]:
+        """Without those that a slice shows beside the others only, where the others are another mixture than before."""
+        if not any(one.sign.is_measured for one in faults):
+            return faults
+        is_mixed = any(has_moved(self.whole[column]) for column in self.columns if column != name)
+        return [one for one in faults if not (is_mixed and one.sign.is_measured)]
 
     def _look_into(self, name: str, fault: Fault) -> list[Fault]:
         """The parts of the fault's slice that explain it better, [] where none do."""

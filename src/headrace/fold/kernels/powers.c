@@ -137,7 +137,9 @@ WIDE static void limb_sums(const uint64_t *values, int64_t num_values, uint64_t 
       sums[i + 1] = _mm512_add_epi64(sums[i + 1], _mm512_srli_epi64(sums[i], 52));
       sums[i] = _mm512_and_si512(sums[i], low);
     }
-    limbs[i] = (uint64_t)_mm512_reduce_add_epi64(sums[i]);
+    uint64_t lanes[8]; /* the reduction that compilers bring along adds signed numbers, which must not pass 2^63 */
+    _mm512_storeu_si512(lanes, sums[i]);
+    limbs[i] = lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
   }
 }
 

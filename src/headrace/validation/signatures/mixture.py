@@ -15,7 +15,7 @@ from headrace.validation._search import Fault
 from headrace.validation._signature import Sign, shown
 from headrace.validation._span_signature import SpanChange, SpanFault, SpanSignature
 
-__all__ = ["Mixture"]
+__all__ = ["Mixture", "has_moved"]
 
 RATE = 1e-5
 LEFT = 0.3  # of a distance: what may be left when shares are put as they are now
@@ -39,7 +39,7 @@ class Mixture(SpanSignature):
         candidates = [
             name
             for name in change.columns
-            if _has_moved(change.whole[name]) and not any(_is_own(one) for one in change.faults.get(name, ()))
+            if has_moved(change.whole[name]) and not any(_is_own(one) for one in change.faults.get(name, ()))
         ]
         measured = {name: distances(cell.before, cell.after, RATE) for name, cell in change.whole.items()}
         follows = {
@@ -67,7 +67,8 @@ def _is_own(fault: Fault) -> bool:
     return fault.sign.is_plain or fault.sign.is_measured or fault.code == "missing"
 
 
-def _has_moved(cell: Cell) -> bool:
+def has_moved(cell: Cell) -> bool:
+    """Whether the shares of a column's values have drifted, without new values or nulls."""
     measured = distances(cell.before, cell.after, RATE)
     moved = any(one.measure == "jensen_shannon" and one.has_drifted for one in measured)
     return moved and not any(one.measure in ("never_seen", "nulls") and one.has_drifted for one in measured)
