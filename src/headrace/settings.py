@@ -42,7 +42,7 @@ class Settings:
     workers : int
         How many steps, and how many threads inside one, run at once; 0 = one for each core.
     memory_mb : int
-        What one fold or join may hold in memory before it spills, in MiB.
+        What one join, or all large counts of values together, may hold in memory before they spill, in MiB.
     states_mb : int
         How much may be kept of what was worked out about rows, in MiB; what was used longest ago goes. 0 = nothing.
     host : str
