@@ -110,7 +110,7 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
     Cost: one pass over the needed columns for each level of `levels`.
     """
     nodes = program.expressions.nodes
-    decimals = {item.name for item in dataset.arrow_schema if kind_of(item.type) == "decimal"}
+    decimals = {item.name for item in dataset.shared_schema if kind_of(item.type) == "decimal"}
     given = {index: found for index, op in enumerate(program.ops) if op is not None and (found := op.given())}
     given |= {index: dict(node.parameters[PINNED]) for index, node in enumerate(nodes) if PINNED in node.parameters}
     program = replace(program, constants={**program.constants, **given})
