@@ -22,7 +22,9 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml setup.py requirements/dev.txt tools/setup.sh
+KERNELS := $(wildcard src/headrace/*/kernels/*.c)
+
+$(STAMP): pyproject.toml setup.py requirements/dev.txt tools/setup.sh $(KERNELS)
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 	@touch $@
 
