@@ -293,8 +293,7 @@ def flip_under_load(folder: Path, num_flips: int, *, is_whole: bool) -> dict[str
     wrong = [*problems[:5]]
     if code:
         wrong.append(f"the client ended with {code}")
-    # One thread is started when a request first brings a run that is too long for the loop, and stays.
-    if growth["threads"] > 1 or growth["descriptors"] > 1 or growth["rss_mb"] > MAX_GROWTH_MB:
+    if growth["threads"] > 0 or growth["descriptors"] > 1 or growth["rss_mb"] > MAX_GROWTH_MB:
         wrong.append(f"the workers grew: {growth}")
     ratio = float(np.quantile(latency[moving], 0.999) / np.quantile(latency[quiet], 0.999))
     if is_whole and ratio > MAX_P999_RATIO:

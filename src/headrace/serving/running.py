@@ -187,6 +187,7 @@ class Runner:
         self._own = self._line()
         self._waiting: list[_Waiting] = []
         self._pool = ThreadPoolExecutor(1, "runs")
+        self._pool.submit(int)  # its thread is there from the start: no request waits for it, and none counts as growth
         self.num_apart = 0
         threading.Thread(target=self._look, name="deadlines", daemon=True).start()
 
