@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from headrace.errors import InvalidInput
 from headrace.fold import Rows
 from headrace.schema import kind_of
 
-__all__ = ["as_classes", "as_floats", "as_labels", "as_weights", "filter_rows", "from_bools", "to_bools"]
+__all__ = ["as_classes", "as_floats", "as_labels", "as_weights", "filter_rows", "from_bools", "to_array", "to_bools"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -24,6 +25,13 @@ def from_bools(mask: Mask) -> pa.Array:
     """A NumPy bool array as an Arrow one, without the detour of `pa.array` that imports pandas."""
     packed = np.packbits(mask, bitorder="little")
     return pa.Array.from_buffers(pa.bool_(), len(mask), [None, pa.py_buffer(packed)])
+
+
+def to_array(values: npt.NDArray[Any]) -> pa.Array:
+    """A NumPy array as an Arrow one, without `pa.array`, which imports pandas where that is installed."""
+    values = np.ascontiguousarray(values)
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
 def to_bools(array: pa.Array) -> Mask:

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from headrace.dataset import Dataset, Part
 from headrace.dataset.hashing import row_ids
 from headrace.dataset.manifest import part_name
-from headrace.dataset.rows import as_classes, as_floats, as_weights, from_bools
+from headrace.dataset.rows import as_classes, as_floats, as_weights, from_bools, to_array
 from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
-from headrace.evaluation._measure import CONSTANT, judged_rows, measure, one_chunk, to_array
+from headrace.evaluation._measure import CONSTANT, judged_rows, measure, one_chunk
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._shares import of_own

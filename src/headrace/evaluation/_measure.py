@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace.dataset.rows import as_floats
+from headrace.dataset.rows import as_floats, to_array
 from headrace.engine import Engine
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import Metric, MetricResult, fold_of
@@ -24,19 +24,12 @@ from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
 
-__all__ = ["CONSTANT", "Columns", "judged_rows", "measure", "one_chunk", "to_array"]
+__all__ = ["CONSTANT", "Columns", "judged_rows", "measure", "one_chunk"]
 
 Floats = npt.NDArray[np.float64]
 Columns = Sequence[str]
 
 CONSTANT = "@constant"
-
-
-def to_array(values: npt.NDArray[Any]) -> pa.Array:
-    """A NumPy array as an Arrow one, without `pa.array`, which imports pandas where that is installed."""
-    values = np.ascontiguousarray(values)
-    kind = pa.from_numpy_dtype(values.dtype)
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
 def measure(

@@ -15,12 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Part
-from headrace.dataset.rows import as_classes, as_labels, filter_rows
+from headrace.dataset.rows import as_classes, as_labels, filter_rows, to_array
 from headrace.engine import Engine, Work
 from headrace.engine.keeping import Unit, units_of
 from headrace.engine.states import versions
 from headrace.errors import InvalidInput
-from headrace.evaluation._measure import to_array
 from headrace.fold import ROW_ID, Rows
 from headrace.model import Model
 from headrace.model.answers import column_type

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.calls import Checked
+from headrace.dataset.rows import to_array
 from headrace.errors import InvalidInput, UnknownName
 from headrace.evaluation._contract import Metric, SumMetric, make_metrics
-from headrace.evaluation._measure import to_array
 from headrace.evaluation._slice_encoding import CUT_KINDS, Encoded, Term, encode_column
 from headrace.evaluation._slice_search import Candidate, search
 from headrace.fold.kernels.hashing import combine, hash_text, mix

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from headrace.dataset import Dataset
 from headrace.dataset.hashing import keyed_uniform
-from headrace.dataset.rows import as_classes, as_labels, filter_rows
+from headrace.dataset.rows import as_classes, as_labels, filter_rows, to_array
 from headrace.engine import Engine, LocalEngine, Work
 from headrace.errors import InvalidInput, Misuse
 from headrace.evaluation import Metric, fold_of, make_metrics
@@ -118,12 +118,6 @@ def inspect(
     )
 
 
-def _array(values: npt.NDArray[Any]) -> pa.Array:
-    """A NumPy array as an Arrow one, without `pa.array`, which imports pandas where that is installed."""
-    values = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
-
-
 @dataclass(frozen=True)
 class _Judged:
     """A metric's value, and each row's part in its error: weight x influence."""
@@ -156,7 +150,7 @@ class _Draw(Work):
         kept = ~np.isnan(labels) & (keyed_uniform(rows.row_id, "inspect") <= np.uint64(self.bound))
         rows = filter_rows(rows, kept)
         found = {name: canonical_array(rows.batch.column(name), name=name) for name in self.names}
-        found[_LABEL] = _array(labels[kept])
+        found[_LABEL] = to_array(labels[kept])
         return Rows(pa.RecordBatch.from_arrays(list(found.values()), list(found)), rows.row_id, rows.weight)
 
 
@@ -176,8 +170,8 @@ class _Drawn:
         """The metric over all rows."""
         num_classes = prediction.shape[1] if prediction.ndim > 1 else 0
         fold = fold_of(metric, _LABEL, "@prediction", num_classes)
-        told = to_column(prediction.astype(np.float32)) if num_classes else _array(prediction)
-        batch = pa.RecordBatch.from_arrays([_array(self.label), told], [_LABEL, "@prediction"])
+        told = to_column(prediction.astype(np.float32)) if num_classes else to_array(prediction)
+        batch = pa.RecordBatch.from_arrays([to_array(self.label), told], [_LABEL, "@prediction"])
         result = fold.extract(fold.add(fold.create(1), Rows(batch, self.row_id, self.weight), None))
         groups = np.zeros(len(self.label), np.int32)
         moves = metric.influence(self.label, prediction, groups, result)
@@ -187,7 +181,7 @@ class _Drawn:
 
     def few(self) -> pa.Table:
         order = np.argsort(keyed_uniform(self.row_id, "inspect few"), kind="stable")[:_MOST_ASKED]
-        return self.table.take(_array(np.sort(order)))
+        return self.table.take(to_array(np.sort(order)))
 
 
 def _draw(model: Model, dataset: Dataset, max_rows: int, engine: Engine) -> _Drawn:
@@ -232,7 +226,7 @@ def _importance(model: Model, drawn: _Drawn, metric: Metric, column: InputColumn
         to, source = (np.argsort(keyed_uniform(drawn.row_id, f"{salt} {end}"), kind="stable") for end in "ab")
         order = np.empty(len(to), np.int64)
         order[to] = source
-        dealt = drawn.table.set_column(place, column.name, values.take(_array(order)))
+        dealt = drawn.table.set_column(place, column.name, values.take(to_array(order)))
         again = drawn.judge(metric, drawn.ask(model, dealt))
         drops.append(_worse(metric, judged.value, again.value))
         if judged.moves is not None and again.moves is not None:

@@ -21,9 +21,9 @@ from headrace import disk
 from headrace.canonical import from_canonical, to_canonical
 from headrace.dataset import Dataset
 from headrace.dataset.hashing import keyed_uniform
+from headrace.dataset.rows import to_array
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.evaluation import Metric, fold_of, make_metrics
-from headrace.evaluation._measure import to_array
 from headrace.fold import Rows
 from headrace.model import GraphBuilder, InputColumn
 from headrace.model.answers import to_column
