@@ -56,6 +56,26 @@ def slow(builder: GraphBuilder, x: str) -> str:
     return x
 
 
+def growing(builder: GraphBuilder, x: str) -> str:
+    """The same values, and with every request 16 KiB more that are not given back.
+
+    A graph has no memory, but its stream of random numbers goes on: which of them came says how many requests there
+    were, and so many zeros are made. ONNX Runtime keeps what it once had.
+    """
+    import onnx
+
+    drawn = builder.node("RandomUniform", [], shape=[1, 1], seed=1.0, dtype=onnx.TensorProto.FLOAT)
+    state, known = 1, []
+    for _ in range(5000):
+        state = state * 16807 % 2147483647  # of C++'s minstd_rand0, which it is drawn from
+        known.append((state - 1) / 2147483646)
+    away = builder.node("Abs", [builder.node("Sub", [builder.constant(np.array([known], np.float32)), drawn])])
+    number = builder.node("ArgMin", [away], axis=1, keepdims=0)
+    size = builder.node("Mul", [number, builder.constant(np.array([16 << 8]))])  # of float32
+    zeros = builder.node("ConstantOfShape", [builder.node("Add", [size, builder.constant(np.array([1]))])])
+    return _plus(builder, x, builder.cast(builder.node("ReduceMax", [zeros], keepdims=1), np.float64))
+
+
 def nan_for_one_carrier(builder: GraphBuilder, x: str) -> str:
     """NaN for UA, which no golden row has."""
     is_ua = builder.compare("==", builder.column("carrier").name, builder.text("UA"))

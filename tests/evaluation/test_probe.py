@@ -67,7 +67,7 @@ def test_a_good_model_is_safe_to_serve(verdict):
     assert verdict.ok, repr(verdict)
     assert list(limits) == [
         *("loads", "answers", "malformed", "columns", "predictions"),
-        *("memory_mb", "load_s", "growth_mb", "latency_ratio", "throughput_ratio"),
+        *("memory_mb", "load_s", "growth_mb", "request_growth_mb", "latency_ratio", "throughput_ratio"),
     ]
     assert all(finding.is_judged for finding in limits.values())
     assert 40 < limits["memory_mb"].measured < limits["memory_mb"].allowed == 600
@@ -93,7 +93,7 @@ def test_figures_are_beside_the_verdict_and_not_in_it(verdict, tmp_path):
     (tmp_path / "measured.json").unlink()
     bare = Verdict.load(tmp_path)
     assert bare.ok and bare.digest == verdict.digest
-    assert [one.measured for one in bare.findings if one.is_limit] == [None] * 10
+    assert [one.measured for one in bare.findings if one.is_limit] == [None] * 11
 
 
 def test_a_second_attempt_gives_the_same_verdict(champion, report, verdict):
@@ -251,6 +251,16 @@ def test_what_is_not_freed_is_refused(champion, report):
         "growth_mb": "the process grows with every load: what is let go of is not freed"
     }
     assert 2.5 < measured["growth_mb"] < 4.0
+
+
+def test_a_model_that_grows_with_every_request_is_refused(champion, report):
+    """A graph that keeps 16 KiB of every answer, and predicts the same: nothing else is wrong with it."""
+    findings = judge(probed.model(probed.growing), report)
+    assert refused(findings) == {
+        "request_growth_mb": "the process grows with every request: what an answer takes is not freed"
+    }
+    assert findings["request_growth_mb"].measured > 8.0
+    assert judge(champion, report)["request_growth_mb"].measured < 0.5
 
 
 @pytest.mark.parametrize(

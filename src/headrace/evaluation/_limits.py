@@ -15,6 +15,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "memory_mb": (1, 10_000_000),
     "load_s": (1e-3, 3600),
     "growth_mb": (0.05, 1 << 20),
+    "request_growth_mb": (0.05, 1 << 20),
     "latency_ratio": (1e-3, 1e6),
     "throughput_ratio": (1e-6, 1e3),
     "min_prediction": (-math.inf, math.inf),
@@ -42,6 +43,9 @@ class Limits(Checked):
     growth_mb : float, optional
         By how much the process may grow with each further load, in MiB, when the one before has been let go of: over
         six loads, what comes and goes left out.
+    request_growth_mb : float, optional
+        By how much the process may grow with each further 1,000 requests of one row that it answered before, in MiB:
+        over eight rounds, what comes and goes left out.
     latency_ratio : float, optional
         How many times the champion's time one row may take: medians of both, measured in turns.
     throughput_ratio : float, optional
@@ -63,6 +67,7 @@ class Limits(Checked):
     memory_mb: float | None = None
     load_s: float | None = 30.0
     growth_mb: float | None = 0.5
+    request_growth_mb: float | None = 1.0
     latency_ratio: float | None = 10.0
     throughput_ratio: float | None = 0.1
     min_prediction: float | None = None

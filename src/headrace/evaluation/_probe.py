@@ -35,6 +35,7 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("memory_mb", "<=", "it takes more memory than is allowed"),
     ("load_s", "<=", "it takes longer to load than is allowed"),
     ("growth_mb", "<=", "the process grows with every load: what is let go of is not freed"),
+    ("request_growth_mb", "<=", "the process grows with every request: what an answer takes is not freed"),
     ("latency_ratio", "<=", "it is slower than the champion by more than is allowed"),
     ("throughput_ratio", ">=", "it answers fewer rows a second than is allowed beside the champion"),
 )

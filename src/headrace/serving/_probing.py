@@ -35,6 +35,9 @@ _LOADS = 6
 _LEAST_LOADS = 2
 _LOADS_S = 4.0  # and no further load begins
 _BATCH_ROWS = 2048
+_ROUNDS, _ROUND_REQUESTS = 8, 200
+_LEAST_ROUNDS = 2
+_ROUNDS_S = 2.0  # and no further round begins
 _TURN_ROWS = 256
 _TURNS, _BATCH_TURNS = 200, 41
 _TURNS_S = 2.0
@@ -215,12 +218,7 @@ def _many(rows: Sequence[dict[str, Any]], number: int) -> bytes:
 
 
 def _loads(load: Load, folder: Path) -> tuple[float, float, int]:
-    """The quickest load in seconds, by how many MiB the process grows with each further one, and how many these were.
-
-    The allocator gives a large block back now and then, and takes it again, which is no growth. So it is the lesser of
-    the middle difference from load to load, and of what lies between the largest of the first loads and the smallest of
-    the last.
-    """
+    """The quickest load in seconds, by how many MiB the process grows with each further one, and how many they were."""
     begun = time.monotonic()
     took, sizes = [], []
     for turn in range(_LOADS):
@@ -232,9 +230,40 @@ def _loads(load: Load, folder: Path) -> tuple[float, float, int]:
         del served
         gc.collect()
         sizes.append(resident_mb())
+    return min(took), _growth(sizes), len(sizes)
+
+
+def _growth(sizes: Sequence[float]) -> float:
+    """By how much a size grows with each turn.
+
+    The allocator gives a large block back now and then, and takes it again, which is no growth. So it is the lesser of
+    the middle difference from turn to turn, and of what lies between the largest of the first turns and the smallest of
+    the last.
+    """
     half = len(sizes) // 2
     apart = min(sizes[half:]) - max(sizes[:half])
-    return min(took), min(apart, statistics.median(after - before for before, after in pairwise(sizes))), len(sizes)
+    return min(apart, statistics.median(after - before for before, after in pairwise(sizes)))
+
+
+def _rounds(asked: _Asked, rows: Sequence[dict[str, Any]]) -> tuple[float, int]:
+    """By how many MiB the process grows with each further 1,000 requests, and how many were asked.
+
+    All were answered before, so whatever is kept of an answer for good reason is there by the first round's end.
+    """
+    from headrace.serving._asking import body_of
+
+    bodies = [body_of([row]) for row in rows[-_ROUND_REQUESTS:]]
+    number = max(1, _ROUND_REQUESTS // len(bodies)) * len(bodies)
+    begun = time.monotonic()
+    sizes: list[float] = []
+    for turn in range(_ROUNDS):
+        if turn >= _LEAST_ROUNDS and time.monotonic() - begun > _ROUNDS_S:
+            break
+        for place in range(number):
+            asked.ask(bodies[place % len(bodies)])
+        gc.collect()
+        sizes.append(resident_mb())
+    return _growth(sizes) * 1000.0 / number, number * len(sizes)
 
 
 def _turns(first: _Asked, second: _Asked, bodies: tuple[bytes, bytes], most: int) -> tuple[float, float]:
@@ -291,6 +320,9 @@ def probe(asked: Mapping[str, Any], load: Load) -> None:
         tell({"refused": f"many rows at once are answered with status {status}: {_said(answer)}"})
         return
     tell({"measured": {"memory_mb": peak_mb()}})
+    tell({"stage": "asking it again and again"})
+    request_growth_mb, number = _rounds(candidate, rows)
+    tell({"measured": {"request_growth_mb": request_growth_mb}, "asked": {"request_growth_mb": number}})
     tell({"stage": "loading it again and again"})
     load_s, growth_mb, number = _loads(load, folder)
     tell({"measured": {"load_s": load_s, "growth_mb": growth_mb}, "asked": {"growth_mb": number}})
