@@ -59,7 +59,8 @@ def test_a_number_is_held_against_the_bound(text, value, ok, words):
     ("text", "ok", "words"),
     [
         ("accuracy >= champion - 0.02", True, "the difference is -0.009959 to 0.009959 at 95 %"),
-        ("accuracy >= champion", False, "not sure enough"),
+        ("accuracy >= champion", False, 'or "by value"'),  # a margin of 0 tells nothing of an equal one
+        ("accuracy >= champion - 0.004", False, "on 900 rows one equal to the champion is refused in 88%"),
         ("accuracy >= champion + 0.02", False, "is not >="),
         ("accuracy >= champion * 0.97", True, "0.9 is >= 0.873"),
         ("accuracy >= baseline + 0.2", True, "0.9 is >= 0.8"),

@@ -11,7 +11,15 @@ from __future__ import annotations
 import math
 import statistics
 
-__all__ = ["CONFIDENCE", "interval_of_mean", "interval_of_share", "probability_above", "z_of_mean", "z_of_share"]
+__all__ = [
+    "CONFIDENCE",
+    "interval_of_mean",
+    "interval_of_share",
+    "probability_above",
+    "quantile_of_mean",
+    "z_of_mean",
+    "z_of_share",
+]
 
 CONFIDENCE = 0.95
 _NORMAL = statistics.NormalDist()
@@ -100,6 +108,15 @@ def interval_of_mean(
     """
     half = _t(_quantile(confidence), num_rows - 1) * std_error if std_error else 0.0
     return max(value - half, limits[0]), min(value + half, limits[1])
+
+
+def quantile_of_mean(confidence: float, freedom: float) -> float:
+    """How many standard errors either end of Student's interval is away.
+
+    >>> round(quantile_of_mean(0.95, 9), 3)
+    2.263
+    """
+    return _t(_quantile(confidence), freedom)
 
 
 def z_of_mean(difference: float, std_error: float, num_rows: float) -> float:

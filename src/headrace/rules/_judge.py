@@ -11,6 +11,7 @@ from typing import Any
 
 from headrace.rules._rule import AMONG_SLICES, Rule, quote
 from headrace.rules._sure import LEVEL, Comparison, compare, holm
+from headrace.rules._telling import told_of
 from headrace.rules._value import Value
 
 __all__ = ["Finding", "Measurements", "Slice", "judge", "judge_all", "slice_text"]
@@ -342,26 +343,11 @@ def _findings(rule: Rule, compared: Sequence[_Compared]) -> list[Finding]:
         reason = f"{one.value.value:.6g} is {'' if holds else 'not '}{rule.op} {one.allowed:.6g}"
         finding = _finding(rule, one.pairs, one.value, ok=ok, reason=reason, bound=one.bound, allowed=one.allowed)
         if one.comparison is not None:
-            reason = _reason(rule, one.comparison, reason, ok=ok, num_judged=len(told))
+            reason = told_of(rule, one.comparison, reason, ok=ok, num_judged=len(told), num_rows=one.value.num_rows)
             lower, upper = one.comparison.lower, one.comparison.upper
             finding = dataclasses.replace(finding, reason=reason, by_value=False, lower=lower, upper=upper)
         findings.append(finding)
     return findings
-
-
-def _reason(rule: Rule, comparison: Comparison, reason: str, *, ok: bool, num_judged: int) -> str:
-    """What was judged, in words: the interval, and why it was not enough."""
-    between = f"{comparison.lower:.4g} to {comparison.upper:.4g}"
-    if rule.reference == "number":
-        reason += f"; 95 % interval {between}"
-    elif comparison.chance is None:
-        return f"{reason}; both predict the same"
-    else:
-        reason += f"; the difference is {between} at 95 %"
-    if ok or not comparison.holds:
-        return reason
-    among = f" among {num_judged} slices" if num_judged > 1 else ""
-    return f'{reason}: not sure enough{among}; more rows, a wider margin, or "by value"'
 
 
 def _among_slices(rule: Rule, measurements: Measurements) -> Measurements:

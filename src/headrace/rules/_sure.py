@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.rules._interval import CONFIDENCE, interval_of_mean, probability_above, z_of_mean, z_of_share
 from headrace.rules._rule import Rule
@@ -33,12 +33,24 @@ class Comparison:
         predictions, and nothing is left to chance.
     lower, upper : float
         The 95 % interval of the value, or of its difference from the reference.
+    margin : float
+        By how much the value is better than what is allowed.
+    slack : float
+        The same of a value that is the reference's; 0 where that is a number.
+    std_error : float
+        Of what was judged.
+    freedom : float
+        How many rows that rests on, less one.
     """
 
     holds: bool
     chance: float | None
     lower: float
     upper: float
+    margin: float = 0.0
+    slack: float = 0.0
+    std_error: float = 0.0
+    freedom: float = math.inf
 
 
 def compare(rule: Rule, value: Value, allowed: float, reference: Value | None, *, is_same_slice: bool) -> Comparison:
@@ -67,7 +79,8 @@ def compare(rule: Rule, value: Value, allowed: float, reference: Value | None, *
             z = z_of_share(value.value, allowed, value.effective_rows, value.limits, freedom)
         else:
             z = z_of_mean(value.value - allowed, value.std_error, _rows(value, value.freedom))
-        return Comparison(holds, probability_above(z if is_up else -z), value.lower, value.upper)
+        found = Comparison(holds, probability_above(z if is_up else -z), value.lower, value.upper)
+        return replace(found, margin=margin, std_error=value.std_error, freedom=_rows(value, value.freedom) - 1.0)
     factor = rule.amount if rule.adjustment == "*" else 1.0
     shared = value.with_champion if rule.reference == "champion" else value.with_baseline
     own, other = value.std_error**2, (factor * (reference.std_error or 0.0)) ** 2
@@ -82,8 +95,9 @@ def compare(rule: Rule, value: Value, allowed: float, reference: Value | None, *
     lower, upper = interval_of_mean(difference, std_error, rows)
     if std_error == 0.0:
         return Comparison(holds, None, lower, upper)
-    z = z_of_mean(margin, std_error, rows)
-    return Comparison(holds, probability_above(z), lower, upper)
+    slack = reference.value - allowed if is_up else allowed - reference.value
+    chance = probability_above(z_of_mean(margin, std_error, rows))
+    return Comparison(holds, chance, lower, upper, margin, slack, std_error, rows - 1.0)
 
 
 def _rows(value: Value, freedom: float | None) -> float:
