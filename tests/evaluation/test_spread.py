@@ -7,7 +7,8 @@ import pytest
 
 from headrace import lookup
 from headrace.evaluation import Metric, make_metrics
-from headrace.evaluation._spread import Judged, spread_of
+from headrace.evaluation._judged import Judged
+from headrace.evaluation._spread import spread_of
 from headrace.evaluation.metrics.roc_auc import RocAuc
 from headrace.fold import Rows
 from headrace.testing.class_metric_cases import CLASS_METRICS

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from headrace.fold._fixed_point import sum_cells, to_float
-from headrace.fold.kernels.by_group import add_moments, class_rows, find_keys, score_keys, slope_rows
+from headrace.fold.kernels.by_group import (
+    add_moments,
+    class_moments,
+    class_rows,
+    count_codes,
+    find_keys,
+    score_keys,
+    slope_moments,
+    slope_rows,
+)
 from headrace.fold.kernels.native import library, without_native
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernels here: the twins are all there is")
@@ -86,6 +95,70 @@ def test_classes_are_told_apart(rows):
     for runs, of_classes in ((None, (columns[1], columns[2])), (groups.astype(np.int64), by_run)):
         found, twin = both(lambda r=runs, o=of_classes: class_rows(label, groups, r, o, factors))
         assert found.tobytes() == twin.tobytes()
+
+
+def test_moments_of_several_models_are_those_of_each(rows):
+    """One pass gives the bits of one kernel after the other, with and without weights; a table stands for terms."""
+    groups, columns = rows
+    label = (columns[0] > 0.0).astype(float)
+    slopes = np.linspace(-1.0, 1.0, 7 * 2 * 3).reshape(7, 2, 3) / 3.0
+    table = np.linspace(-1.0, 1.0, 14).reshape(7, 2) / 7.0
+    terms = [[None, label, columns[1] > 0.0], [None, label, columns[2]]]
+    for tables in ([None, None], [None, table]):
+        for weight in (None, np.abs(columns[2])):
+
+            def moments(tables=tables, weight=weight):
+                sums = np.zeros((7, 2, 5))
+                own = [terms[0], [] if tables[1] is not None else terms[1]]
+                slope_moments(sums, own, slopes, tables, label, groups, weight)
+                return sums
+
+            found, twin = both(moments)
+            assert found.tobytes() == twin.tobytes()
+            moved = [slope_rows(one, list(slopes[:, at].T), groups, weight) for at, one in enumerate(terms)]
+            if tables[1] is not None:
+                moved[1] = table[groups, label.astype(int)] * (1.0 if weight is None else weight)
+            for model in (0, 1):
+                sums = np.zeros((5, 7))
+                add_moments(sums, moved[model], moved[0] if model else None, groups)
+                assert sums.tobytes() == np.ascontiguousarray(found[:, model].T).tobytes()
+
+
+def test_moments_of_classes_are_those_of_each(rows):
+    """One pass over runs gives the bits of `class_rows` and `add_moments`."""
+    groups, columns = rows
+    label = (columns[0] > 0.0).astype(float)
+    factors = np.linspace(1.0, 3.0, 14).reshape(7, 2)
+    runs = [(np.arange(len(groups)) % 5).astype(np.int32), groups]
+    of_classes = [(np.linspace(-1.0, 1.0, size), np.linspace(0.5, -0.5, size) / 3.0) for size in (5, 7)]
+    for weight in (None, np.abs(columns[2])):
+
+        def moments(weight=weight):
+            sums = np.zeros((7, 2, 5))
+            class_moments(sums, label, groups, runs, of_classes, factors, weight)
+            return sums
+
+        found, twin = both(moments)
+        assert found.tobytes() == twin.tobytes()
+        moved = [
+            class_rows(label, groups, run.astype(np.int64), own, tuple(factors.T.copy()))
+            * (1.0 if weight is None else weight)
+            for run, own in zip(runs, of_classes, strict=True)
+        ]
+        for model in (0, 1):
+            sums = np.zeros((5, 7))
+            add_moments(sums, moved[model], moved[0] if model else None, groups)
+            assert sums.tobytes() == np.ascontiguousarray(found[:, model].T).tobytes()
+
+
+def test_codes_are_counted(rows):
+    """By group and code."""
+    groups, columns = rows
+    codes = (columns[0] > 0.0).view(np.uint8) | (columns[1] > 0.0).view(np.uint8) << np.uint8(1)
+    found, twin = both(lambda: count_codes(codes, groups, 7, 4))
+    assert np.array_equal(found, twin)
+    assert found.sum() == len(groups)
+    assert found[3, 2] == ((groups == 3) & (codes == 2)).sum()
 
 
 def test_scores_are_found(rows):

@@ -12,7 +12,7 @@ from headrace.evaluation._contract import Metric
 from headrace.fold.kernels.by_group import class_rows
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 
-__all__ = ["CurveMetric", "by_class"]
+__all__ = ["CurveMetric", "by_class", "class_factors"]
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int32]
@@ -20,11 +20,31 @@ Groups = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, kw_only=True)
 class CurveMetric(Metric):
-    """A metric of ranks: write `value`, and `influence` so that its interval costs one pass (`by_class` helps)."""
+    """A metric of ranks: write `value`, and `by_run` so that its interval costs one pass.
+
+    Where what a row moves is not told by its class and its score alone, write `influence` instead (`by_class` helps).
+    """
 
     def needs(self, label: str, prediction: str) -> ScoreCurve:
         """The exact score curve."""
         return ScoreCurve(label, prediction)
+
+    def by_run(self, result: ScoreCurveResult) -> tuple[Floats, Floats] | None:
+        """What a negative and a positive row of each run move the metric, (float64[num_runs], float64[num_runs]).
+
+        Each a mean over its class. None, the default, where `influence` says it, or only resampling can.
+        """
+        return None
+
+    def influence(self, label: Floats, prediction: Floats, groups: Groups, result: ScoreCurveResult) -> Floats | None:
+        """What `by_run` says of each row's run and class."""
+        told = self.by_run(result)
+        if told is None:
+            return None
+        if not len(result.score):
+            return np.zeros(len(label))
+        runs = result.find(groups, prediction)
+        return by_class(label, groups, len(result.num_rows), told[1], told[0], runs)
 
     def support(self, result: ScoreCurveResult) -> Floats:
         """The rows of the rarer class."""
@@ -48,8 +68,13 @@ def by_class(
 
     Source: DeLong, DeLong and Clarke-Pearson (1988), whose variances divide by n - 1 in each class.
     """
+    of_classes = np.asarray(of_negative, np.float64), np.asarray(of_positive, np.float64)
+    return class_rows(label, groups, runs, of_classes, class_factors(label, groups, num_groups))
+
+
+def class_factors(label: Floats, groups: Groups, num_groups: int) -> tuple[Floats, Floats]:
+    """What makes good that squares underestimate, for negative and positive rows: each float64[num_groups]."""
     every = np.bincount(groups, minlength=num_groups)
     positive = np.bincount(groups, weights=label == 1.0, minlength=num_groups).astype(np.int64)
     factors = [np.sqrt(np.where(num > 1, num / np.maximum(num - 1, 1), np.nan)) for num in (every - positive, positive)]
-    of_classes = np.asarray(of_negative, np.float64), np.asarray(of_positive, np.float64)
-    return class_rows(label, groups, runs, of_classes, (factors[0], factors[1]))
+    return factors[0], factors[1]

@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from headrace.engine import Engine
 from headrace.engine.grouping import GroupTable
-from headrace.evaluation._spread import Cut, Judged
-from headrace.fold import Fold, Rows
+from headrace.evaluation._judged import Cut, Judged
+from headrace.fold import Fold, Groups, Rows
 from headrace.settings import load_settings
 from headrace.slicing import SliceSpec
 
-__all__ = ["Cuts"]
+__all__ = ["Cuts", "one_chunk"]
 
 _BATCH_ROWS = 1 << 17
 
@@ -85,8 +85,12 @@ class Cuts:
         Rows are read once for all cuts. Memory: the states, and a batch a thread.
         """
         unique = list(dict.fromkeys(folds))
+        whole = self._whole(unique)
 
-        def run(fold: Fold[Any, Any]) -> list[Any]:
+        def run(fold: Fold[Any, Any]) -> Callable[[Groups, int], Any] | list[Any]:
+            once = None if type(fold).at_once is Fold.at_once else fold.at_once(whole)
+            if once is not None:
+                return once
             states = [fold.create(cut.num_groups) for cut in self.cuts]
             start = 0
             for batch in self.table.select(list(fold.columns)).to_batches(max_chunksize=_BATCH_ROWS):
@@ -97,7 +101,22 @@ class Cuts:
             return [fold.extract(state.canonical()) for state in states]
 
         found = dict(zip(unique, self.each(run, unique), strict=True))
-        return [[found[fold][number] for fold in folds] for number in range(len(self.cuts))]
+        asked = [(fold, cut) for fold, once in found.items() if callable(once) for cut in self.cuts]
+        told = iter(self.each(lambda one: found[one[0]](one[1].groups, one[1].num_groups), asked))  # type: ignore[operator]
+        by_cut = {fold: [next(told) for _ in self.cuts] if callable(one) else one for fold, one in found.items()}
+        return [[by_cut[fold][number] for fold in folds] for number in range(len(self.cuts))]
+
+    def _whole(self, folds: Sequence[Fold[Any, Any]]) -> Rows:
+        """The columns of those folds that answer at once, in one batch."""
+        names = dict.fromkeys(name for fold in folds if type(fold).at_once is not Fold.at_once for name in fold.columns)
+        columns = [one_chunk(self.table[name]) for name in names]
+        return Rows(pa.RecordBatch.from_arrays(columns, list(names)), None, self.weight)
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _columns_of(spec: SliceSpec, table: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -17,8 +17,9 @@ from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
+from headrace.evaluation._cuts import one_chunk
 from headrace.evaluation._evaluation import Evaluation
-from headrace.evaluation._measure import CONSTANT, judged_rows, measure, one_chunk
+from headrace.evaluation._measure import CONSTANT, judged_rows, measure
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._shares import of_own

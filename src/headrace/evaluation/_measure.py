@@ -14,17 +14,18 @@ from headrace.dataset.rows import as_floats, to_array
 from headrace.engine import Engine
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import Metric, MetricResult, fold_of
-from headrace.evaluation._cuts import Cuts
+from headrace.evaluation._cuts import Cuts, one_chunk
+from headrace.evaluation._judged import Judged
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._results import Plain, Results, SliceResults
-from headrace.evaluation._spread import Judged, Spread, spreads_of
+from headrace.evaluation._spread import Spread, is_of_all_cuts, spreads_of
 from headrace.fold import ClassTotals, ClassTotalsResult, Rows
 from headrace.model.answers import read_column, to_column
 from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
 from headrace.slicing import SliceSpec
 
-__all__ = ["CONSTANT", "Columns", "judged_rows", "measure", "one_chunk"]
+__all__ = ["CONSTANT", "Columns", "judged_rows", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Columns = Sequence[str]
@@ -66,16 +67,17 @@ def measure(
         for is_binary in {metric.is_binary for metric in metrics}
     }
 
-    def of_metric(index: int) -> list[list[list[Value]]]:
-        """Values by cut, model and group."""
-        metric = metrics[index]
-        by_cut = []
-        for number, of_cut in enumerate(results):
-            by_model = of_cut[index : len(folds) : len(metrics)]
+    def of_cuts(asked: tuple[int, Sequence[int]]) -> list[list[list[Value]]]:
+        """Values of a metric by cut, model and group."""
+        index, numbers = asked
+        metric, by_cut = metrics[index], []
+        for number in numbers:
+            by_model = results[number][index : len(folds) : len(metrics)]
             is_told = metric.is_binary and not num_classes  # by the weights of the two classes alone
             made = _of_constant(metric, by_model[0], share) if is_told else constants[index][number]
             by_cut.append([*by_model, made])
-        spreads = spreads_of(metric, with_constant[metric.is_binary], rows.cuts, by_cut)
+        cuts = [rows.cuts[number] for number in numbers]
+        spreads = spreads_of(metric, with_constant[metric.is_binary], cuts, by_cut)
         last = len(predictions)
         return [
             [
@@ -85,13 +87,20 @@ def measure(
             for found, spread in zip(by_cut, spreads, strict=True)
         ]
 
-    values = rows.each(of_metric, range(len(metrics)))
+    every = range(len(rows.cuts))
+    asked: list[tuple[int, Sequence[int]]] = []
+    for index, metric in enumerate(metrics):
+        together = is_of_all_cuts(metric, with_constant[metric.is_binary], rows.cuts)
+        asked += [(index, every)] if together else [(index, (number,)) for number in every]
+    values: list[list[list[list[Value]]]] = [[] for _ in metrics]
+    for (index, _), found in zip(asked, rows.each(of_cuts, asked), strict=True):
+        values[index] += found
     cells: list[list[SliceResults]] = [[] for _ in range(len(predictions) + 1)]
     for number, keys in enumerate(rows.keys):
         names = _slices(keys, rows.cuts[number].num_groups)
-        for model, found in enumerate(cells):
-            found += _cells(names, metrics, [of_one[number][model] for of_one in values])
-    return [Results(tuple(found)) for found in cells[:-1]], Results(tuple(cells[-1]))
+        for model, of_model_cells in enumerate(cells):
+            of_model_cells += _cells(names, metrics, [of_one[number][model] for of_one in values])
+    return [Results(tuple(one)) for one in cells[:-1]], Results(tuple(cells[-1]))
 
 
 def judged_rows(
@@ -121,12 +130,6 @@ def _numbers(column: pa.ChunkedArray, name: str) -> Floats:
     if pa.types.is_fixed_size_list(column.type):
         return read_column(column).astype(np.float64) + 0.0
     return as_floats(one_chunk(column), name) + 0.0
-
-
-def one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array."""
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: str, mean: Any) -> dict[int, list[Any]]:

@@ -16,77 +16,22 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from headrace.evaluation._contract import Metric, SumMetric, fold_of
+from headrace.evaluation._curve import CurveMetric
+from headrace.evaluation._judged import Cut, Judged, Moments
 from headrace.evaluation._threshold import PSEUDO_CELLS, PSEUDO_ROWS, ThresholdMetric
 from headrace.fold import Rows
-from headrace.fold.kernels.by_group import add_moments, slope_rows
+from headrace.fold.kernels.by_group import class_moments, slope_moments, slope_rows
 from headrace.fold.replicates import poisson_counts
 
-__all__ = ["BLOCK_ROWS", "Cut", "Judged", "Spread", "spread_of", "spreads_of"]
+__all__ = ["BLOCK_ROWS", "Spread", "is_of_all_cuts", "spread_of", "spreads_of"]
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int32]
 
 NUM_REPLICATES = 200
 BLOCK_ROWS = 1 << 16  # what is worked out about so many rows stays in the cache
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The rows of an evaluation, as arrays.
-
-    Parameters
-    ----------
-    label : float64[num_rows]
-        Never NaN.
-    predictions : tuple of float64[num_rows], of several classes [num_rows, num_classes]
-        One for each model; the first is the one that others are compared with.
-    weight : float64[num_rows] or None
-        None where every row counts once.
-    row_id : uint64[num_rows] or None
-        Equal ids are one witness; None where every row is one.
-    query : uint64[num_rows] or None
-        Rows of one number are ranked among each other.
-    """
-
-    label: Floats
-    predictions: tuple[Floats, ...]
-    weight: Floats | None
-    row_id: npt.NDArray[np.uint64] | None
-    query: npt.NDArray[np.uint64] | None = None
-
-    @property
-    def has_repeats(self) -> bool:
-        """Whether two rows have one id."""
-        if self.row_id is None or len(self.row_id) < 2:
-            return False
-        ids = np.sort(self.row_id)
-        return bool((ids[1:] == ids[:-1]).any())
-
-    @property
-    def num_classes(self) -> int:
-        """Of the predictions; 0 where they are one number a row."""
-        return self.predictions[0].shape[1] if self.predictions[0].ndim > 1 else 0
-
-    def with_constant(self, value: Any) -> Judged:
-        """The same rows with one more model, which says this of every row."""
-        # One value seen as many: it takes no memory.
-        constant = np.broadcast_to(np.asarray(value, np.float64), (len(self.label), *np.shape(value)))
-        return Judged(self.label, (*self.predictions, constant), self.weight, self.row_id, self.query)
-
-    def batch(self, index: int) -> pa.RecordBatch:
-        """Label and prediction of one model, as a metric's fold reads them."""
-        columns = [self.label, np.ascontiguousarray(self.predictions[index]).reshape(-1)]
-        arrays = [pa.Array.from_buffers(pa.float64(), len(one), [None, pa.py_buffer(one)]) for one in columns]
-        if self.num_classes:
-            arrays[1] = pa.FixedSizeListArray.from_arrays(arrays[1], self.num_classes)
-        names = ["label", "prediction"]
-        if self.query is not None:
-            arrays.append(pa.Array.from_buffers(pa.uint64(), len(self.query), [None, pa.py_buffer(self.query)]))
-            names.append("@query")
-        return pa.RecordBatch.from_arrays(arrays, names)
 
 
 @dataclass(frozen=True)
@@ -117,83 +62,6 @@ class Spread:
     apart_freedom: tuple[Floats, ...]
 
 
-@dataclass(frozen=True)
-class Moments:
-    """What rows move, summed up by group: by model, each float64[num_groups].
-
-    Parameters
-    ----------
-    variance, covariance : list
-        Of the metric, and with the first model's.
-    freedom, apart_freedom : list
-        As in `Spread`.
-    """
-
-    variance: list[Floats]
-    covariance: list[Floats]
-    freedom: list[Floats]
-    apart_freedom: list[Floats]
-
-
-class Cut:
-    """The groups that rows are cut into, and who is a witness in each.
-
-    Parameters
-    ----------
-    groups : int32[num_rows]
-        The group of each row, none negative.
-    num_groups : int
-        How many there are.
-    row_id : uint64[num_rows] or None
-        As in `Judged`; None as well where no two rows have one id.
-    """
-
-    def __init__(self, groups: Groups, num_groups: int, row_id: npt.NDArray[np.uint64] | None) -> None:
-        self.groups, self.num_groups = groups, num_groups
-        self._differs: dict[int, npt.NDArray[np.bool_]] = {}
-        self.witnesses, self.at = _witnesses(row_id, groups)
-        self.count = np.bincount(self.at, minlength=num_groups)
-        # One witness says nothing about how far others would be from it.
-        self.correction = np.where(self.count > 1, self.count / np.maximum(self.count - 1, 1), np.nan)
-
-    def differs(self, judged: Judged, model: int) -> npt.NDArray[np.bool_]:
-        """bool[num_groups]: whether a model says anything else of any row than the first does."""
-        if model not in self._differs:
-            rows = judged.predictions[model] != judged.predictions[0]
-            self._differs[model] = np.bincount(self.groups[rows], minlength=self.num_groups) > 0
-        return self._differs[model]
-
-    def moments(self, moved: Sequence[Floats]) -> Moments:
-        """Of what rows move, by model."""
-        if self.witnesses is not None:
-            size = len(self.at)
-            moved = [np.bincount(self.witnesses, weights=one, minlength=size).astype(np.float64) for one in moved]
-        sums = [np.zeros((5, self.num_groups)) for _ in moved]
-        _add(sums, moved, self.at)
-        return self.told(sums)
-
-    def told(self, sums: Sequence[Floats]) -> Moments:
-        """Moments of sums as `add_moments` makes them."""
-        return Moments(
-            [self.correction * one[0] for one in sums],
-            [self.correction * one[2] for one in sums],
-            [self.freedom(one[0], one[1]) for one in sums],
-            [self.freedom(one[3], one[4]) for one in sums],
-        )
-
-    def freedom(self, square: Floats, fourth: Floats) -> Floats:
-        """How many rows the sum of squares rests on, less one, float64[num_groups].
-
-        As many as the squares of so many normal values would vary as much: where few rows move a metric much, few.
-
-        Source: Satterthwaite, "An approximate distribution of estimates of variance components" (1946).
-        """
-        with np.errstate(all="ignore"):
-            excess = np.maximum(self.count * fourth / np.square(square) - 1.0, 2.0)
-            told = np.where(square > 0.0, 2.0 * self.count / excess, np.inf)
-        return np.asarray(np.minimum(told, np.maximum(self.count - 1.0, 0.0)), np.float64)
-
-
 def spread_of(metric: Metric, judged: Judged, groups: Groups, results: Sequence[Any]) -> Spread:
     """The spread of a metric in every group of one cut; see `spreads_of`."""
     row_id = judged.row_id if judged.has_repeats else None
@@ -218,13 +86,20 @@ def spreads_of(metric: Metric, judged: Judged, cuts: Sequence[Cut], results: Seq
     Cost: about 10 ns a row, cut and model, 50 ns for metrics of curves; 200 passes for one that has no `influence`.
     """
     nears = [[_near(metric, judged, one, found[0].num_rows) for one in found] for found in results]
-    is_plain = isinstance(metric, SumMetric) and type(metric).influence is SumMetric.influence
-    if is_plain and all(cut.witnesses is None for cut in cuts):
-        assert isinstance(metric, SumMetric)
+    if is_of_all_cuts(metric, judged, cuts):
         told = _by_slopes(metric, judged, cuts, nears)
     else:
-        told = [_by_influence(metric, judged, cut, found) for cut, found in zip(cuts, nears, strict=True)]
+        told = [
+            _by_runs(metric, judged, cut, found) or _by_influence(metric, judged, cut, found)
+            for cut, found in zip(cuts, nears, strict=True)
+        ]
     return [_finished(metric, judged, *one) for one in zip(cuts, told, results, nears, strict=True)]
+
+
+def is_of_all_cuts(metric: Metric, judged: Judged, cuts: Sequence[Cut]) -> TypeGuard[SumMetric]:
+    """Whether what rows add to the metric is asked for once for all cuts, so that these are best given together."""
+    is_plain = isinstance(metric, SumMetric) and type(metric).influence is SumMetric.influence
+    return is_plain and all(cut.witnesses is None for cut in cuts)
 
 
 def _decides(metric: Metric, judged: Judged) -> TypeGuard[ThresholdMetric]:
@@ -322,25 +197,68 @@ def _by_slopes(
     models = range(len(judged.predictions))
     with np.errstate(all="ignore"):
         slopes = [[metric.slopes(result) for result in found] for found in results]
-    sums = [[np.zeros((5, cut.num_groups)) for _ in models] for cut in cuts]
+    tables = [[_of_labels(metric, judged, model, one[model]) for model in models] for one in slopes]
+    # Of each group one after the other: [num_groups, num_models, num_terms].
+    steep = [np.ascontiguousarray(np.moveaxis(np.array(one, np.float64), 2, 0)) for one in slopes]
+    sums = [np.zeros((cut.num_groups, len(models), 5)) for cut in cuts]
+    is_told = [table is not None for table in tables[0]]
     for start in range(0, len(judged.label), BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         label, weight = judged.label[rows], None if judged.weight is None else judged.weight[rows]
         with np.errstate(all="ignore"):
             told = metric.class_terms if judged.num_classes else metric.terms
-            terms = [[None, label, *told(label, one[rows])] for one in judged.predictions]
-        for cut, by_model, into in zip(cuts, slopes, sums, strict=True):
-            groups = cut.groups[rows]
-            moved = [slope_rows(terms[model], by_model[model], groups, weight) for model in models]
-            _add(into, moved, groups)
-    return [cut.told(into) for cut, into in zip(cuts, sums, strict=True)]
+            terms: list[list[Any]] = [
+                [] if known else [None, label, *(np.asarray(term, np.float64) for term in told(label, one[rows]))]
+                for known, one in zip(is_told, judged.predictions, strict=True)
+            ]
+        for cut, by_model, table, into in zip(cuts, steep, tables, sums, strict=True):
+            slope_moments(into, terms, by_model, table, label, cut.groups[rows], weight)
+    return [cut.told([into[:, model].T for model in models]) for cut, into in zip(cuts, sums, strict=True)]
 
 
-def _add(sums: Sequence[Floats], moved: Sequence[Floats], groups: Groups) -> None:
-    """Add each row to its group's sums, by model; the first is its own other."""
-    for model, (one, into) in enumerate(zip(moved, sums, strict=True)):
-        add_moments(into, one, moved[0] if model else None, groups)
-    sums[0][2] = sums[0][0]
+def _of_labels(metric: SumMetric, judged: Judged, model: int, slopes: Sequence[Floats]) -> Floats | None:
+    """What a row of label 0 and of label 1 moves, float64[num_groups, 2], of a model that says the same of every row.
+
+    None of any other, and where there are more labels.
+    """
+    prediction = judged.predictions[model]
+    if not metric.is_binary or judged.num_classes or prediction.strides[0] or not len(prediction):
+        return None
+    num_groups = len(slopes[0])
+    label = np.tile([0.0, 1.0], num_groups)
+    with np.errstate(all="ignore"):
+        terms = [None, label, *metric.terms(label, np.full(len(label), prediction[0]))]
+        groups = np.repeat(np.arange(num_groups, dtype=np.int32), 2)
+        return slope_rows(terms, slopes, groups).reshape(num_groups, 2)
+
+
+def _by_runs(metric: Metric, judged: Judged, cut: Cut, results: Sequence[Any]) -> Moments | None:
+    """Of a metric of ranks: what rows move is told by the run they are in, and which run that is may be known."""
+    if not isinstance(metric, CurveMetric) or type(metric).influence is not CurveMetric.influence:
+        return None
+    if cut.witnesses is not None or judged.num_classes:
+        return None
+    runs, moves = [], []
+    for prediction, result in zip(judged.predictions, results, strict=True):
+        told = metric.by_run(result)
+        if told is None:
+            return None
+        if not len(result.score):  # no row counts, and no group has a value
+            told = np.zeros(cut.num_groups), np.zeros(cut.num_groups)
+            run = cut.groups
+        elif result.run is not None:
+            run = result.run
+        elif prediction.strides[0] == 0:  # one run a group
+            placed = np.zeros((2, cut.num_groups))
+            placed[:, result.group] = told
+            told, run = (placed[0], placed[1]), cut.groups
+        else:
+            run = result.find(cut.groups, prediction).astype(np.int32)
+        runs.append(run)
+        moves.append(told)
+    sums = np.zeros((cut.num_groups, len(runs), 5))
+    class_moments(sums, judged.label, cut.groups, runs, moves, cut.factors(judged), judged.weight)
+    return cut.told([sums[:, model].T for model in range(len(runs))])
 
 
 def _by_influence(metric: Metric, judged: Judged, cut: Cut, results: Sequence[Any]) -> Moments:
@@ -354,18 +272,6 @@ def _by_influence(metric: Metric, judged: Judged, cut: Cut, results: Sequence[An
         every = [np.maximum(cut.count - 1.0, 0.0)] * len(moved)
         return Moments(variances, covariances, every, every)
     return cut.moments(known if judged.weight is None else [one * judged.weight for one in known])
-
-
-def _witnesses(row_id: npt.NDArray[np.uint64] | None, groups: Groups) -> tuple[npt.NDArray[np.int64] | None, Groups]:
-    """The number of each row's witness and each witness's group; None where every row is one."""
-    if row_id is None:
-        return None, groups
-    order = np.lexsort((groups, row_id))
-    ids, placed = row_id[order], groups[order]
-    is_new = np.concatenate([[True], (ids[1:] != ids[:-1]) | (placed[1:] != placed[:-1])])
-    number = np.empty(len(ids), np.int64)
-    number[order] = np.cumsum(is_new) - 1
-    return number, placed[is_new]
 
 
 def _resampled(metric: Metric, judged: Judged, groups: Groups, num_groups: int) -> tuple[list[Floats], list[Floats]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import SumMetric
-from headrace.fold.sums import SumsResult
+from headrace.fold.sums import Sums, SumsResult
 
 __all__ = ["PSEUDO_CELLS", "PSEUDO_ROWS", "Confusion", "ThresholdMetric"]
 
@@ -59,6 +59,12 @@ class ThresholdMetric(SumMetric):
         if not math.isfinite(self.threshold):
             where = type(self).__module__.rpartition(".")[2]
             raise InvalidInput(f"threshold = {self.threshold}", where=where, expected="a finite number")
+
+    def needs(self, label: str, prediction: str) -> Sums:
+        """Exact sums of the two terms: all metrics of one threshold share them."""
+        if type(self).terms is not ThresholdMetric.terms:
+            return super().needs(label, prediction)
+        return Sums("positive_rate", (("threshold", self.threshold),), label, prediction)
 
     def terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[np.bool_]]:
         """Two arrays: which rows are predicted positive, and which of them rightly."""

@@ -22,6 +22,7 @@ import io
 import math
 import typing
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -124,6 +125,14 @@ class Fold(ABC, Generic[StateT, ResultT]):
     @abstractmethod
     def extract(self, state: StateT) -> ResultT:
         """The answer: a dataclass of arrays of [num_groups] (or whatever the fold's docstring says)."""
+
+    def at_once(self, rows: Rows) -> Callable[[Groups, int], ResultT] | None:
+        """What answers for one cut of these rows after another, (groups, num_groups) -> result; None: nothing does.
+
+        For rows that are all in memory and cut in several ways: what does not depend on the cut is worked out once. The
+        answer is the one that `add` and `extract` give; no group is negative. Several threads may call the function.
+        """
+        return None
 
 
 def grow(fold: Fold[StateT, Any], state: StateT, num_groups: int) -> StateT:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from headrace.fold.kernels.native import library, pointer
 
-__all__ = ["TERM_LIMIT", "add_words", "add_words_at", "sum_by_group", "sum_cells", "to_float"]
+__all__ = ["TERM_LIMIT", "add_words", "add_words_at", "sum_by_group", "sum_cells", "to_float", "words_of_counts"]
 
 High = npt.NDArray[np.int64]
 Low = npt.NDArray[np.uint64]
@@ -127,6 +127,11 @@ def _add_shifted(high: High, low: Low, sums: High, shift: int) -> None:
     more_low = sums.view(np.uint64) << np.uint64(shift)
     more_high = sums >> np.int64(64 - shift if shift else 63)
     add_words(high, low, slice(None), more_high, more_low)
+
+
+def words_of_counts(counts: npt.NDArray[np.int64]) -> tuple[High, Low]:
+    """Counts, at least 0, as words."""
+    return counts >> np.int64(24), counts.view(np.uint64) << np.uint64(40)
 
 
 def to_float(high: High, low: Low) -> npt.NDArray[np.float64]:

@@ -5,6 +5,7 @@ All that ranks rows by score (ROC, precision-recall, KS, the best threshold) fol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from headrace.errors import InvalidInput
 from headrace.fold._contract import Fold, Groups, Rows, State
 from headrace.fold._scored import Floats, Scored, read_scored
 from headrace.fold.kernels.by_group import find_keys, score_keys
+from headrace.fold.kernels.curves import fill_runs, order_scores, place_runs
 from headrace.fold.kernels.native import library, pointer
 
 __all__ = ["ScoreCurve", "ScoreCurveResult", "ScoreCurveState"]
@@ -25,6 +27,7 @@ _FRACTION_BITS = 40
 _FRACTION_MASK = (1 << _FRACTION_BITS) - 1
 # Rows wait unsorted until there are this many, or as many as there are runs: sorting costs n log n in all.
 _WAITING_ROWS = 1 << 20
+_MOST_ROWS = (1 << 31) - 1  # that can be put in order at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class ScoreCurveResult:
         The weight of the negative and of the positive rows with this score.
     negative_below, positive_below : float64[num_runs]
         The weight of those of the group with a lower score.
+    run : int32[num_rows] or None
+        The run of each row, where the answer is of rows that are all in memory; any of one that is in none.
     """
 
     num_rows: Counts
@@ -124,6 +129,7 @@ class ScoreCurveResult:
     run_positive: Floats
     negative_below: Floats
     positive_below: Floats
+    run: Groups | None = None
 
     def through(self, values: Floats) -> Floats:
         """Sums over the runs of a group up to each one, itself included, float64[num_runs]."""
@@ -321,3 +327,39 @@ class ScoreCurve(Fold[ScoreCurveState, ScoreCurveResult]):
             runs.score,
             *(np.ascontiguousarray(column) for column in (*weights.T, *below.T)),
         )
+
+    def at_once(self, rows: Rows) -> Callable[[Groups, int], ScoreCurveResult] | None:
+        """The curves of one cut after another, of rows without weights: these are put in order once.
+
+        Cost: 20 ns a row with float32 scores, 100 ns otherwise; 15 ns and 44 bytes a row and cut.
+        """
+        scored = read_scored(rows, self.label, self.prediction, None, is_binary=True)
+        if scored.weight is not None or not 0 < scored.num_rows <= _MOST_ROWS:
+            return None
+        labelled, valid = scored.index, scored.is_valid
+        if valid is not None:
+            scored = scored.select(valid)
+        order = order_scores(scored.prediction)
+
+        def curve(groups: Groups, num_groups: int) -> ScoreCurveResult:
+            with_label = groups if labelled is None else groups[labelled]
+            num_rows = np.bincount(with_label, minlength=num_groups)
+            num_invalid = np.zeros(num_groups, np.int64)
+            if valid is not None:
+                num_invalid += np.bincount(with_label[~valid], minlength=num_groups)
+            runs = place_runs(order, groups if scored.index is None else groups[scored.index], num_groups)
+            of_run, (score, *counts) = fill_runs(order, runs, scored.prediction, scored.label)
+            totals = np.zeros((2, num_groups))
+            filled = np.diff(runs.offsets) > 0
+            last = runs.offsets[1:][filled] - 1
+            totals[:, filled] = counts[0][last] + counts[2][last], counts[1][last] + counts[3][last]
+            totals[:, num_invalid > 0] = np.nan
+            run = runs.run
+            if scored.index is not None:
+                run = np.zeros(len(groups), np.int32)
+                run[scored.index] = runs.run
+            return ScoreCurveResult(
+                num_rows, num_invalid, totals[0] + totals[1], totals[1].copy(), of_run, score, *counts, run
+            )
+
+        return curve

@@ -8,23 +8,27 @@ axis: each row counts Poisson(1) times in each replicate, drawn from its row id 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace import lookup
 from headrace.fold._contract import ROW_ID, Fold, Groups, Rows, State
-from headrace.fold._fixed_point import TERM_LIMIT, add_words, add_words_at, sum_cells, to_float
+from headrace.fold._fixed_point import TERM_LIMIT, add_words, add_words_at, sum_cells, to_float, words_of_counts
 from headrace.fold._scored import Floats, Scored, read_scored
+from headrace.fold.kernels.by_group import count_codes
 from headrace.fold.replicates import poisson_counts
 
 __all__ = ["Sums", "SumsResult", "SumsState", "Terms"]
 
 Plain = bool | int | float | str | None | tuple[Any, ...]
 Pairs = tuple[tuple[str, Plain], ...]
+Made = TypeVar("Made")
+
+_MOST_BITS = 7
 
 
 def _frozen(value: Any) -> Any:
@@ -110,6 +114,16 @@ class _Cells:
     is_valid: npt.NDArray[np.bool_] | None  # None = all are
 
 
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """The cells of rows without weights: those that are 0 or 1 as bits of one code, which need only be counted."""
+
+    bits: tuple[int, ...]  # by bit the cell
+    codes: npt.NDArray[np.uint8]
+    floats: dict[int, Floats]
+    is_valid: npt.NDArray[np.bool_] | None
+
+
 def _cells(member: Terms, scored: Scored) -> _Cells:
     terms = member.terms(scored.label, scored.prediction)
     cells = [np.ones(scored.num_rows), scored.label, *(np.asarray(term, np.float64) for term in terms)]
@@ -125,6 +139,31 @@ def _cells(member: Terms, scored: Scored) -> _Cells:
     if valid.all():
         return _Cells(cells, is_whole, None)
     return _Cells([np.where(valid, cell, 0.0) for cell in cells], is_whole, valid)
+
+
+def _plain(member: Terms, scored: Scored) -> _Plain:
+    valid = scored.is_valid
+    cells = [scored.label, *map(np.asarray, member.terms(scored.label, scored.prediction))]
+    if cells[0].max(initial=0.0) <= 1.0 and member.is_binary:  # at least 0, and whole
+        cells[0] = cells[0] == 1.0
+    floats = {place: np.asarray(cell, np.float64) for place, cell in enumerate(cells, 1) if cell.dtype != np.bool_}
+    whole = {place: cell for place, cell in enumerate(cells, 1) if cell.dtype == np.bool_}
+    while len(whole) > _MOST_BITS:
+        place, cell = whole.popitem()
+        floats[place] = cell.astype(np.float64)
+    for cell in floats.values():
+        fits = np.abs(cell) < TERM_LIMIT
+        if not fits.all():  # False for NaN
+            valid = fits if valid is None else valid & fits
+    if valid is not None and valid.all():
+        valid = None
+    if valid is not None:
+        floats = {place: np.where(valid, cell, 0.0) for place, cell in floats.items()}
+        whole = {0: valid, **{place: cell & valid for place, cell in whole.items()}}
+    codes = np.zeros(scored.num_rows, np.uint8)
+    for bit, cell in enumerate(whole.values()):
+        codes |= cell.view(np.uint8) << np.uint8(bit)
+    return _Plain(tuple(whole), codes, floats, valid)
 
 
 @dataclass(frozen=True)
@@ -189,8 +228,10 @@ class Sums(Fold[SumsState, SumsResult]):
         scored = self._scored(rows, groups, member)
         if not scored.num_rows:
             return state
-        cells = self._cells(rows, member, scored)
         num_groups = state.num_groups
+        if scored.weight is None and not self.replicates:
+            return self._add_plain(state, self._kept(_plain, rows, member, scored), scored.groups)
+        cells = self._kept(_cells, rows, member, scored)
         state.num_rows += np.bincount(scored.groups, minlength=num_groups)
         if cells.is_valid is not None:
             state.num_invalid += np.bincount(scored.groups[~cells.is_valid], minlength=num_groups)
@@ -204,15 +245,34 @@ class Sums(Fold[SumsState, SumsResult]):
             add_words(state.high, state.low, (slice(None), slice(None), replicate), *words)
         return state
 
-    def _cells(self, rows: Rows, member: Terms, scored: Scored) -> _Cells:
+    def _kept(self, make: Callable[[Terms, Scored], Made], rows: Rows, member: Terms, scored: Scored) -> Made:
         """The cells of these rows, worked out once for all the ways in which they are cut."""
         if scored.num_rows < rows.num_rows:  # some may be in no group: which, the cut says
-            return _cells(member, scored)
-        key = ("cells", self.metric, self.parameters, self.label, self.prediction)
-        found: _Cells | None = rows.kept.get(key)
+            return make(member, scored)
+        key = (make, self.metric, self.parameters, self.label, self.prediction)
+        found: Made | None = rows.kept.get(key)
         if found is None:
-            found = rows.kept[key] = _cells(member, scored)
+            found = rows.kept[key] = make(member, scored)
         return found
+
+    @staticmethod
+    def _add_plain(state: SumsState, cells: _Plain, groups: Groups) -> SumsState:
+        num_groups = state.num_groups
+        counts = count_codes(cells.codes, groups, num_groups, 1 << len(cells.bits))
+        num_rows = counts.sum(axis=1)
+        state.num_rows += num_rows
+        has_bit = np.arange(counts.shape[1])
+        whole = {cell: counts[:, (has_bit >> bit & 1) == 1].sum(axis=1) for bit, cell in enumerate(cells.bits)}
+        if cells.is_valid is None:
+            whole[0] = num_rows
+        state.num_invalid += num_rows - whole[0]
+        for cell, found in whole.items():
+            add_words(state.high, state.low, (slice(None), cell, 0), *words_of_counts(found))
+        if cells.floats:
+            floats = list(cells.floats.values())
+            words = sum_cells(floats, groups, num_groups, is_whole=[False] * len(floats))
+            add_words(state.high, state.low, (slice(None), list(cells.floats), 0), *words)
+        return state
 
     def merge(self, left: SumsState, right: SumsState, groups: Groups) -> SumsState:
         """Join right's group i into left's group groups[i]; changes `left`."""

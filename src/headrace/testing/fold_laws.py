@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from headrace.errors import InvalidInput
 from headrace.fold import Fold, Rows, State, decode, encode, grow
+from headrace.fold.kernels.native import without_native
 
 __all__ = ["FoldLaws", "slice_rows", "take_rows"]
 
@@ -133,6 +136,28 @@ class FoldLaws:
                 alone = self._folded(fold, take_rows(rows, np.flatnonzero(groups == group)))
                 merged = fold.merge(merged, alone, np.array([group], np.int32))
             assert self._bytes(fold, merged) == self._bytes(fold, grouped), f"{fold}: groups"
+
+    @_SETTINGS
+    @given(data=st.data())
+    def test_answering_at_once_is_answering(self, data: st.DataObject) -> None:
+        """What `at_once` says of a cut is what `add` and `extract` say of it, compiled or not; it may say more."""
+        folds = [fold for fold in self.folds if type(fold).at_once is not Fold.at_once]
+        if not folds:
+            return
+        rows = data.draw(self.rows)
+        num_groups = data.draw(st.integers(1, 4))
+        drawn = st.lists(st.integers(0, num_groups - 1), min_size=rows.num_rows, max_size=rows.num_rows)
+        groups = np.array(data.draw(drawn), np.int32)
+        for fold in folds:
+            expected = fold.extract(self._folded(fold, rows, num_groups, groups))
+            for switch in (contextlib.nullcontext, without_native):
+                with switch():
+                    once = fold.at_once(Rows(rows.batch, rows.row_id, rows.weight))
+                    found = None if once is None else once(groups, num_groups)
+                for item in dataclasses.fields(expected) if found is not None else ():
+                    one, other = getattr(expected, item.name), getattr(found, item.name)
+                    if one is not None:
+                        assert np.asarray(one).tobytes() == np.asarray(other).tobytes(), f"{fold}: {item.name}"
 
     @_SETTINGS
     @given(data=st.data())

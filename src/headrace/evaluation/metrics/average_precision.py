@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.evaluation._contract import ratio
-from headrace.evaluation._curve import CurveMetric, by_class
+from headrace.evaluation._curve import CurveMetric
 from headrace.fold.score_curve import ScoreCurveResult
 
 __all__ = ["AveragePrecision"]
@@ -34,16 +34,10 @@ class AveragePrecision(CurveMetric):
         """The positive rows."""
         return result.positive
 
-    def influence(
-        self,
-        label: npt.NDArray[np.float64],
-        prediction: npt.NDArray[np.float64],
-        groups: npt.NDArray[np.int32],
-        result: ScoreCurveResult,
-    ) -> npt.NDArray[np.float64]:
+    def by_run(self, result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """A positive row adds a precision and lifts those of the scores below it; a negative one lowers them."""
         if not len(result.score):
-            return np.zeros(len(label))
+            return np.zeros(0), np.zeros(0)
         found, called = self._called(result)
         taken = found + called
         precision = np.nan_to_num(ratio(found, taken))
@@ -51,9 +45,7 @@ class AveragePrecision(CurveMetric):
         lifted, lowered = result.through(share * (1.0 - precision)), result.through(share * precision)
         positive = result.positive[result.group]
         of_positive = ratio(precision - self.value(result)[result.group] + lifted, positive)
-        of_negative = ratio(-lowered, positive)
-        runs = result.find(groups, prediction)
-        return by_class(label, groups, len(result.num_rows), of_positive, of_negative, runs)
+        return ratio(-lowered, positive), of_positive
 
     @staticmethod
     def _called(result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -76,6 +76,69 @@ API void hr_add_moments(const double *moved, const double *first, const int32_t 
   }
 }
 
+/* What a row moves each model goes into the row's group of sums [num_groups][num_models][5]. */
+static inline void add_row(double *into, double moved, double first, int is_first) {
+  double square = moved * moved;
+  into[0] += square;
+  into[1] += square * square;
+  if (is_first) return;
+  double apart = first - moved, apart_square = apart * apart;
+  into[2] += first * moved;
+  into[3] += apart_square;
+  into[4] += apart_square * apart_square;
+}
+
+/* hr_slope_rows and hr_add_moments of several models at once. `terms` [num_models][num_terms], a term that is NULL is 1;
+   slopes [num_groups][num_models][num_terms]. Where a model has a table [num_groups][2], that says what its rows of
+   label 0 and 1 move. */
+API void hr_slope_moments(const double *const *terms, const double *slopes, int64_t num_models, int64_t num_terms,
+                          const double *const *tables, const double *label, const int32_t *groups, int64_t num_rows,
+                          const double *weight, double *sums) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    int64_t group = groups[row];
+    double first = 0.0;
+    for (int64_t model = 0; model < num_models; model++) {
+      double moved;
+      if (tables[model]) {
+        moved = tables[model][2 * group + (label[row] == 1.0)];
+      } else {
+        const double *slope = slopes + (group * num_models + model) * num_terms;
+        const double *const *term = terms + model * num_terms;
+        moved = 0.0;
+        for (int64_t i = 0; i < num_terms; i++) moved += term[i] ? slope[i] * term[i][row] : slope[i];
+      }
+      if (weight) moved *= weight[row];
+      if (!model) first = moved;
+      add_row(sums + (group * num_models + model) * 5, moved, first, !model);
+    }
+  }
+}
+
+/* hr_class_rows and hr_add_moments of several models at once: of each the run of every row, and what a negative and a
+   positive row of a run moves; factors [num_groups][2] by group and class. */
+API void hr_class_moments(const double *label, const int32_t *groups, int64_t num_rows, const int32_t *const *runs,
+                          int64_t num_models, const double *const *of_negative, const double *const *of_positive,
+                          const double *factors, const double *weight, double *sums) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    int64_t group = groups[row];
+    int is_positive = label[row] == 1.0;
+    double factor = factors[2 * group + is_positive], first = 0.0;
+    for (int64_t model = 0; model < num_models; model++) {
+      int64_t run = runs[model][row];
+      double moved = (is_positive ? of_positive[model][run] : of_negative[model][run]) * factor;
+      if (weight) moved *= weight[row];
+      if (!model) first = moved;
+      add_row(sums + (group * num_models + model) * 5, moved, first, !model);
+    }
+  }
+}
+
+/* table[group][code] += 1 for every row. */
+API void hr_count_codes(const uint8_t *codes, const int32_t *groups, int64_t num_rows, int64_t num_codes,
+                        int64_t *table) {
+  for (int64_t row = 0; row < num_rows; row++) table[groups[row] * num_codes + codes[row]]++;
+}
+
 /* Rows of two classes: told[row] = of_class[run] * factor_class[group], the class by label == 1. */
 API void hr_class_rows(const double *label, const int32_t *groups, const int64_t *runs, int64_t num_rows,
                        const double *of_positive, const double *of_negative, const double *positive_factor,

@@ -13,7 +13,16 @@ import numpy.typing as npt
 
 from headrace.fold.kernels.native import library, pointer
 
-__all__ = ["add_moments", "class_rows", "find_keys", "score_keys", "slope_rows"]
+__all__ = [
+    "add_moments",
+    "class_moments",
+    "class_rows",
+    "count_codes",
+    "find_keys",
+    "score_keys",
+    "slope_moments",
+    "slope_rows",
+]
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int32]
@@ -82,6 +91,139 @@ def add_moments(sums: Floats, moved: Floats, first: Floats | None, groups: Group
             np.add.at(sums[2], groups, first * moved)
             np.add.at(sums[3], groups, apart)
             np.add.at(sums[4], groups, apart * apart)
+
+
+def _add(sums: Floats, moved: Sequence[Floats], groups: Groups) -> None:
+    """The twin of what the two kernels below add: each row's moments to sums float64[num_groups, num_models, 5]."""
+    for model, one in enumerate(moved):
+        into = np.zeros((5, len(sums)))
+        into[:] = sums[:, model].T
+        add_moments(into, one, moved[0] if model else None, groups)
+        sums[:, model] = into.T
+
+
+def slope_moments(
+    sums: Floats,
+    terms: Sequence[Sequence[npt.NDArray[Any] | None]],
+    slopes: Floats,
+    tables: Sequence[Floats | None],
+    label: Floats,
+    groups: Groups,
+    weight: Floats | None,
+) -> None:
+    """`slope_rows` and `add_moments` of several models in one pass over the rows, in place.
+
+    Parameters
+    ----------
+    sums : float64[num_groups, num_models, 5]
+        What `add_moments` makes, by model; `first` is the first model's.
+    terms : by model, sequence of arrays of [num_rows]
+        As of `slope_rows`.
+    slopes : float64[num_groups, num_models, num_terms]
+        Of each group.
+    tables : by model, float64[num_groups, 2] or None
+        What a row of label 0 and 1 moves, of a model that says the same of all rows: no terms are read.
+    label, weight : float64[num_rows]
+        Of the rows.
+
+    Cost: about 4 ns a row and model.
+    """
+    native = library()
+    if native is not None:
+        num_terms = slopes.shape[2]
+        held = [[None if term is None else _double(term) for term in own] or [None] * num_terms for own in terms]
+        told = [None if table is None else _double(table) for table in tables]
+        label, groups = _double(label), np.ascontiguousarray(groups, np.int32)
+        factor = None if weight is None else _double(weight)
+        at = _pointers([term for own in held for term in own]), _pointers(told)
+        native.hr_slope_moments(
+            pointer(at[0]),
+            pointer(slopes),
+            len(terms),
+            num_terms,
+            pointer(at[1]),
+            pointer(label),
+            pointer(groups),
+            len(groups),
+            0 if factor is None else pointer(factor),
+            pointer(sums),
+        )
+        return
+    moved = []
+    for model, (own, table) in enumerate(zip(terms, tables, strict=True)):
+        if table is None:
+            moved.append(slope_rows(own, list(slopes[:, model].T), groups, weight))
+        else:
+            found = table[groups, (label == 1.0).astype(np.int64)]
+            moved.append(found if weight is None else found * weight)
+    _add(sums, moved, groups)
+
+
+def class_moments(
+    sums: Floats,
+    label: Floats,
+    groups: Groups,
+    runs: Sequence[Groups],
+    of_classes: Sequence[tuple[Floats, Floats]],
+    factors: Floats,
+    weight: Floats | None,
+) -> None:
+    """`class_rows` and `add_moments` of several models in one pass over the rows, in place.
+
+    Parameters
+    ----------
+    sums : float64[num_groups, num_models, 5]
+        As of `slope_moments`.
+    label, weight : float64[num_rows]
+        Of the rows.
+    runs : by model, int32[num_rows]
+        The run of each row.
+    of_classes : by model, (float64[num_runs], float64[num_runs])
+        What a negative and a positive row of the run moves.
+    factors : float64[num_groups, 2]
+        By group and class.
+
+    Cost: about 5 ns a row and model.
+    """
+    native = library()
+    if native is not None:
+        label, groups = _double(label), np.ascontiguousarray(groups, np.int32)
+        held = [np.ascontiguousarray(one, np.int32) for one in runs]
+        told = [[_double(one[place]) for one in of_classes] for place in (0, 1)]
+        factors = _double(factors)
+        factor = None if weight is None else _double(weight)
+        at = np.array([pointer(one) for one in held], np.uintp), _pointers(told[0]), _pointers(told[1])
+        native.hr_class_moments(
+            pointer(label),
+            pointer(groups),
+            len(groups),
+            pointer(at[0]),
+            len(held),
+            pointer(at[1]),
+            pointer(at[2]),
+            pointer(factors),
+            0 if factor is None else pointer(factor),
+            pointer(sums),
+        )
+        return
+    by_class = np.ascontiguousarray(factors[:, 0]), np.ascontiguousarray(factors[:, 1])
+    moved = [
+        class_rows(label, groups, run.astype(np.int64), own, by_class)
+        for run, own in zip(runs, of_classes, strict=True)
+    ]
+    _add(sums, moved if weight is None else [one * weight for one in moved], groups)
+
+
+def count_codes(codes: npt.NDArray[np.uint8], groups: Groups, num_groups: int, num_codes: int) -> npt.NDArray[np.int64]:
+    """How many rows of each group have each code, int64[num_groups, num_codes]. Cost: about 1 ns a row."""
+    native = library()
+    if native is None:
+        places = groups.astype(np.int64) * num_codes + codes
+        return np.bincount(places, minlength=num_groups * num_codes).reshape(num_groups, num_codes).astype(np.int64)
+    codes, groups = np.ascontiguousarray(codes), np.ascontiguousarray(groups, np.int32)
+    table = np.zeros((num_groups, num_codes), np.int64)
+    native.hr_count_codes(pointer(codes), pointer(groups), len(codes), num_codes, pointer(table))
+    return table
 
 
 def class_rows(

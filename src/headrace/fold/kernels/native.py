@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 6
+_VERSION = 7
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
@@ -59,10 +59,18 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_sum_cells": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
     "hr_slope_rows": (None, [*[_POINTER] * 2, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
     "hr_add_moments": (None, [*[_POINTER] * 3, *[_INTEGER] * 2, _POINTER]),
+    "hr_slope_moments": (None, [*[_POINTER] * 2, *[_INTEGER] * 2, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2]),
+    "hr_class_moments": (None, [*[_POINTER] * 2, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 5]),
+    "hr_count_codes": (None, [*[_POINTER] * 2, *[_INTEGER] * 2, _POINTER]),
     "hr_class_rows": (None, [*[_POINTER] * 3, _INTEGER, *[_POINTER] * 5]),
     "hr_find_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
     "hr_score_keys": (_INTEGER, [*[_POINTER] * 2, _INTEGER, _POINTER]),
     "hr_runs": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 3]),
+    "hr_order_scores": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 2]),
+    "hr_place_runs": (_INTEGER, [*[_POINTER] * 3, *[_INTEGER] * 2, *[_POINTER] * 4]),
+    "hr_fill_runs": (None, [*[_POINTER] * 4, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 6]),
+    "hr_ranked_pairs": (None, [*[_POINTER] * 4, _INTEGER, _POINTER]),
+    "hr_ranked_shares": (None, [*[_POINTER] * 5, _INTEGER, *[_POINTER] * 5]),
     "hr_power_sums_f64": (None, [_POINTER, _POINTER, _INTEGER, _POINTER]),
     "hr_power_sums_i64": (None, [_POINTER, _POINTER, _INTEGER, _POINTER]),
 }
