@@ -24,6 +24,8 @@ from headrace.places import is_url, open_to_read
 __all__ = ["ArrowReader", "FragmentReader", "ParquetReader", "RenamedReader", "as_logical", "find_files", "nearby"]
 
 PIECE_ROWS = 1 << 17
+_FEW_PIECES, _LEAST_ROWS = 8, 1 << 15  # so that a thread seldom waits for another's last piece
+_JOINED_ROWS = 1 << 15  # chunks below this, on average, are joined
 _MOST_NAMED = 8
 _BUFFER_BYTES = 1 << 18  # of each column that is read
 
@@ -108,19 +110,22 @@ def _logical_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 class ArrowReader:
-    """A table in memory, in pieces of 131,072 rows."""
+    """A table in memory, in equal pieces of at most 131,072 rows; at least 8 of them, down to 32,768 rows."""
 
     def __init__(self, table: pa.Table, name: str) -> None:
         self.name = name
         self._table = table
         self.arrow_schema = logical_schema(table.schema, name)
-        full, rest = divmod(table.num_rows, PIECE_ROWS)
-        self.piece_rows = (PIECE_ROWS,) * full + ((rest,) if rest else ())
+        at_least = -(-table.num_rows // PIECE_ROWS)
+        number = max(at_least, min(_FEW_PIECES, -(-table.num_rows // _LEAST_ROWS)))
+        self._starts = [table.num_rows * place // number for place in range(number)] if number else []
+        ends = [*self._starts[1:], table.num_rows]
+        self.piece_rows = tuple(end - start for start, end in zip(self._starts, ends, strict=False))
 
     def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-        """A slice of the table; thousands of tiny chunks are joined first."""
-        table = self._table.slice(piece * PIECE_ROWS, self.piece_rows[piece]).select(list(columns))
-        if any(column.num_chunks > 1 + table.num_rows // 4096 for column in table.columns):
+        """A slice of the table; its chunks are joined, because what a batch costs is more than a copy."""
+        table = self._table.select(list(columns)).slice(self._starts[piece], self.piece_rows[piece])
+        if any(column.num_chunks > 1 + table.num_rows // _JOINED_ROWS for column in table.columns):
             table = table.combine_chunks()
         for batch in table.to_batches(max_chunksize=batch_rows):
             if batch.num_rows:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from headrace.errors import InvalidInput, InvalidSchema, UnknownName
 from headrace.fold.kernels.encoding import encode_texts
 from headrace.model._rows import Lanes
-from headrace.model._values import EXPECTED, is_bad_text, show
+from headrace.model._values import EXPECTED, show
 from headrace.model.columns import NULL_TEXT, InputColumn, Layout
 from headrace.schema import canonical_array, kind_of
 
@@ -55,12 +55,12 @@ def _texts(array: pa.Array, column: InputColumn) -> npt.NDArray[np.object_]:
     lookup = np.empty(len(distinct) + 1, np.object_)
     lookup[:-1] = distinct
     lookup[-1] = NULL_TEXT
-    for code, text in enumerate(distinct):
-        if text is None:  # a dictionary may hold null as a value
-            lookup[code] = NULL_TEXT
-        elif is_bad_text(text) and (codes == code).any():
+    if array.dictionary.null_count:  # a dictionary may hold null as a value
+        lookup[:-1][[text is None for text in distinct]] = NULL_TEXT
+    for code in [code for code, text in enumerate(distinct) if text is not None and text[:1] == NULL_TEXT[:1]]:
+        if (codes == code).any():
             row = int(np.flatnonzero(codes == code)[0])
-            raise _refuse(column, row, f"{show(text)} begins with U+0000")
+            raise _refuse(column, row, f"{show(distinct[code])} begins with U+0000")
     found: npt.NDArray[np.object_] = lookup[codes]
     return found
 

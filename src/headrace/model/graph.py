@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.model._spans import widen_constants
 from headrace.model.checks import refuse_size
 from headrace.model.columns import LANES, NULL_TEXT, InputColumn, layout_of
 from headrace.schema import Kind
@@ -313,8 +314,11 @@ class GraphBuilder:
             node.output.extend(renamed.get(name, name) for name in names)
             nodes.append(node)
         nodes += copies
+        wide = widen_constants(nodes, self._initializers, [*inputs, *self._own_inputs])
+        read = {name for part in nodes for name in part.input}
+        tensors = [*(tensor for name, tensor in self._initializers.items() if name in read), *wide]
         sizes = [(int(part.ByteSize()), part.output[0]) for part in nodes]
-        sizes += [(int(tensor.ByteSize()), name) for name, tensor in self._initializers.items() if name in needed]
+        sizes += [(int(tensor.ByteSize()), tensor.name) for tensor in tensors]
         largest = ", ".join(f"{name} {size:,}" for size, name in sorted(sizes, reverse=True)[:3])
         refuse_size(sum(size for size, _ in sizes), "the graph", f"; the largest of its parts are {largest}")
         graph = onnx.helper.make_graph(
@@ -333,7 +337,7 @@ class GraphBuilder:
                 onnx.helper.make_tensor_value_info(name, _element_type(dtype), ["N", width])
                 for name, (_, dtype, width) in outputs.items()
             ],
-            [tensor for name, tensor in self._initializers.items() if name in needed],
+            tensors,
         )
         domains = {node.domain for node in nodes}
         model = onnx.helper.make_model(

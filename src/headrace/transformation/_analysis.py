@@ -149,5 +149,5 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
             assert op is not None
             result = fold.extract(states[fold])[0]
             constants[index] = program.at(index, functools.partial(op.constants, result))
-        program = replace(program, constants=constants)
+        program = program.with_constants(constants)
     return program

@@ -287,11 +287,11 @@ class CutGraph:
         Raises TooWide, and what `Codec.from_batch` raises, though of distinct texts for rows.
         """
         heads = self._run_heads(table, run)
-        batches = [batch for batch in table.to_batches(max_chunksize=4 * _BATCH_ROWS) if batch.num_rows]
-        starts = np.cumsum([0, *(batch.num_rows for batch in batches)]).tolist()
+        step = 4 * _BATCH_ROWS
 
         def work(at: int) -> None:
-            batch, start = batches[at], starts[at]
+            start = at * step
+            batch = table.slice(start, step)
             stop = start + batch.num_rows
             for index, place in zip(self._wanted, places, strict=True):
                 if index in self._head_of:
@@ -310,7 +310,7 @@ class CutGraph:
                         rows = slice(start + first, start + first + len(found[index]))
                         out[rows, place : place + found[index].shape[1]] = found[index]
 
-        run(work, len(batches))
+        run(work, -(-table.num_rows // step))
 
     def values(self, batch: pa.RecordBatch) -> dict[int, pa.Array]:
         """The wanted nodes' values, null where null; texts that texts alone decide by a dictionary."""

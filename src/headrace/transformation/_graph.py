@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import itertools
 import os
@@ -204,7 +203,7 @@ class TransformGraph(Shown):
                 index: dict(op.without_part(found, part)) if (op := program.ops[index]) is not None else found
                 for index, found in program.constants.items()
             }
-            graphs.append(TransformGraph(dataclasses.replace(program, constants=constants)))
+            graphs.append(TransformGraph(program.with_constants(constants)))
         return tuple(graphs)
 
     def training_matrix(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -71,6 +72,12 @@ class Program:
             if isinstance(made, PreludeOp):
                 self.at(index, lambda index=index: self.steps_of(index))  # type: ignore[misc]
 
+    def with_constants(self, constants: Constants) -> Program:
+        """The same, fitted otherwise; types and ops, which constants do not change, are not made again."""
+        made = copy.copy(self)
+        object.__setattr__(made, "constants", constants)
+        return made
+
     types: tuple[ValueType, ...] = field(init=False, compare=False, repr=False)
     ops: tuple[Op | None, ...] = field(init=False, compare=False, repr=False)
 
@@ -127,7 +134,7 @@ class Program:
         columns = tuple(
             dataclasses.replace(column, derived=tuple(found.get(column.name, ()))) for column in self.columns
         )
-        return dataclasses.replace(self, columns=columns)
+        return self if columns == self.columns else dataclasses.replace(self, columns=columns)
 
     def has_value(self, index: int) -> bool:
         """Whether the graph holds the node: not so for a list, and for a step that only other steps read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from headrace.errors import InvalidInput, UnknownName
@@ -59,7 +59,7 @@ def transform(
         expressions = Expressions.from_plain(features)
     else:
         expressions = trace(features, dataset.column_names)
-    schema = dataset.schema or Schema.from_arrow(dataset.arrow_schema)
+    schema = dataset.schema or Schema.from_arrow(_those_of(dataset.arrow_schema, expressions.column_names))
     roles = dataset.roles
     for name in expressions.column_names:
         if name not in schema and name in dataset.column_names:
@@ -87,3 +87,11 @@ def transform(
         if graph.matrix_names.count(name) > 1:
             raise InvalidInput(f"two columns of the matrix are called {name!r}", fix="call one of the features else")
     return graph
+
+
+def _those_of(schema: Any, names: Collection[str]) -> Any:
+    """The columns of an Arrow schema that are named; all of them where one is not there, for the error to list."""
+    import pyarrow as pa
+
+    chosen = [item for item in schema if item.name in names]
+    return pa.schema(chosen) if len(chosen) == len(names) else schema
