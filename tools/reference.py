@@ -121,6 +121,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "page": ("Report pages", "What `headrace show` and a notebook show of an artifact, by its kind."),
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
     "listener": ("Listeners", "What a server has beside HTTP: `headrace serve --grpc-port 8602`."),
+    "tracer": ("Tracers", "Whom a server tells of its requests: the setting `otel`."),
     "semantic": (
         "Semantic types",
         "What a column's values may be about: `statistics[name].semantic`, with the evidence.",

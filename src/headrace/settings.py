@@ -53,6 +53,11 @@ class Settings:
         The port at which the server speaks gRPC too; 0 = any free one, -1 = none.
     serve_workers : int
         Server processes.
+    worker_mb : int
+        How much memory each of them may take, in MiB, on Linux; a request that would take more is answered 503. 0 = its
+        share of four fifths of the machine's, or container's, and 1 GiB at least; -1 = no bound.
+    otel : bool
+        Whether the server sends a span of each request to the collector that OpenTelemetry's own variables name.
     poll_s : float
         How often the server looks at its endpoints, and `headrace up` at its files, in seconds.
     body_mb : int
@@ -140,6 +145,8 @@ class Settings:
     port: int = 8600
     grpc_port: int = -1
     serve_workers: int = 1
+    worker_mb: int = 0
+    otel: bool = False
     poll_s: float = 0.5
     body_mb: int = 16
     body_rows: int = 100_000
@@ -198,6 +205,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "port": (0, 65535),
     "grpc_port": (-1, 65535),
     "serve_workers": (1, 256),
+    "worker_mb": (-1, 1 << 24),
     "poll_s": (0.01, 3600.0),
     "body_mb": (1, 4096),
     "body_rows": (1, 100_000_000),

@@ -66,7 +66,7 @@ def test_a_crowd_takes_turns():
 
     async def work():
         door = Door(Serving(), body_bytes=1, hosts=None, token="", protocols=[])
-        door.capacity._each_ns = 1e9
+        door.capacity._requests.each_ns = 1e9
         order, rounds = [], []
 
         async def one(number):

@@ -13,7 +13,8 @@ from headrace.errors import DeadlineExceeded
 from headrace.model.session import open_session
 from headrace.serving.capacity import Capacity
 from headrace.serving.core import Served
-from headrace.serving.running import APART_NS, CallerGone, Cost, Runner, measure
+from headrace.serving.cost import Cost, measure
+from headrace.serving.running import APART_NS, CallerGone, Runner
 
 LOTS = Capacity(most_requests=1 << 30, most_bytes=1 << 50, most_wait_s=1e9)
 

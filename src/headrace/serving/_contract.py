@@ -19,8 +19,9 @@ from headrace.access import Person
 from headrace.errors import InvalidRequest
 from headrace.serving._credentials import EVERYBODY
 from headrace.serving.core import Serving
+from headrace.serving.tracing import Trace
 
-__all__ = ["Answer", "Headers", "Listener", "Protocol", "Request"]
+__all__ = ["Answer", "Headers", "Listener", "Protocol", "Request", "Tracer"]
 
 
 class Headers(Protocol_):
@@ -52,6 +53,8 @@ class Request(NamedTuple):
         The headers, asked for by their names in lower case.
     person : Person
         Who sent it; the door has seen to it that the Serving handed over with it holds only what they may ask.
+    trace : Trace, optional
+        Where it is noted what is done for it.
     """
 
     method: str
@@ -60,6 +63,15 @@ class Request(NamedTuple):
     started_ns: int = 0
     headers: Headers = _NO_HEADERS
     person: Person = EVERYBODY
+    trace: Trace | None = None
+
+    @property
+    def who(self) -> tuple[int, str, Trace | None]:
+        """The last of what an `Asking` holds: until when its caller waits, who that is, and where it is noted.
+
+        Raises as `deadline_ns` does.
+        """
+        return self.deadline_ns, self.person.name, self.trace
 
     @property
     def unit(self) -> str:
@@ -124,3 +136,19 @@ class Listener(ABC):
     @abstractmethod
     def stop(self, grace_s: float) -> None:
         """Take no new call, finish those that run, for at most that long, and end."""
+
+
+class Tracer(ABC):
+    """Tells somebody outside of the requests of one worker.
+
+    It is made, without arguments but `worker`, the worker's number, on the thread of the worker's loop, where the
+    setting `otel` asks for it.
+    """
+
+    @abstractmethod
+    def take(self, trace: Trace) -> None:
+        """Take one request that is answered. It never blocks and never raises: what it has no room for is dropped."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Tell what is left, within two seconds, and end."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.errors import HeadraceError
+from headrace.serving._memory import is_out_of_memory
 from headrace.serving.core import Served
 from headrace.serving.loading import load, make
 
@@ -145,5 +146,5 @@ def refusal(fact: dict[str, Any], error: Exception) -> dict[str, Any]:
     """What the supervisor is told: for clients what is wrong, for the log where too, and whether to try again."""
     reason = error.what if isinstance(error, HeadraceError) else type(error).__name__
     # A store or disk that fails may be back in a second; a damaged model or another kind of host stays what it is.
-    is_final = not isinstance(error, (OSError, MemoryError)) and not isinstance(error.__cause__, OSError)
+    is_final = not (isinstance(error, OSError) or isinstance(error.__cause__, OSError) or is_out_of_memory(error))
     return {"refused": fact, "reason": reason, "details": str(error), "is_final": is_final}

@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from headrace.errors import HeadraceError
 
-__all__ = ["NotEnoughMemory", "available_mb", "check_memory", "needed_mb"]
+__all__ = [
+    "NotEnoughMemory",
+    "available_mb",
+    "bound_memory",
+    "check_memory",
+    "is_out_of_memory",
+    "needed_mb",
+    "total_mb",
+]
 
 _MIB = float(1 << 20)
 # Of the graph's bytes, beside these themselves: what ONNX Runtime makes of them, and the copy it makes that of.
 # Measured with a table of 95 MiB (peak 304 MiB) and 150 trees of 3.3 MiB (20 MiB beside the files).
 _OF_TREES, _OF_OTHERS = 6.0, 2.2
 _FIXED_MB = 32.0
+# Of the machine's memory, what its workers may take together where the setting says nothing; each at least so much.
+_SHARE, _LEAST_MB = 0.8, 1024.0
+_STACK_MB = 8.0
+
+
+# What ONNX Runtime 1.32 says when it is given no memory, or asks for more than there are addresses; its classes share
+# no base, and none is for this alone.
+_NO_MEMORY = (
+    "Failed to allocate memory",
+    "bad_alloc",
+    "bad allocation",
+    "storage size overflowed",
+    "SafeIntOnOverflow",
+)
 
 
 class NotEnoughMemory(HeadraceError, MemoryError):
-    """A version does not fit now; it may later."""
+    """A version, or what a request has it do, does not fit now; it may later."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether something failed because there was no memory for it.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(ValueError("Failed to allocate memory for 7 bytes"))
+    (True, True)
+    """
+    return isinstance(error, MemoryError) or any(word in str(error) for word in _NO_MEMORY)
 
 
 def needed_mb(folder: Path) -> float:
@@ -70,6 +102,53 @@ def _field(path: str, name: str) -> float | None:
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
     return None
+
+
+def bound_memory(worker_mb: int, num_workers: int, num_threads: int) -> float | None:
+    """Have the system refuse this process memory beyond a bound: what asks for it fails, not the machine.
+
+    A graph decides while it runs how much it takes, by what it is asked: no look at it beforehand can tell. The bound
+    is RLIMIT_DATA, which counts what is written to and belongs to this process alone, whether it was written to yet or
+    not; what is reserved today and not used, and stacks of threads to come, are allowed beside it.
+
+    Parameters
+    ----------
+    worker_mb : int
+        As the setting says: 0 = by what the machine has, -1 = no bound.
+    num_workers : int
+        Among whom that is shared out.
+    num_threads : int
+        That may be started later.
+
+    Returns the bound in MiB; None where there is none, as on every system but Linux.
+    """
+    total = total_mb()
+    if worker_mb < 0 or sys.platform != "linux" or (worker_mb == 0 and total is None):
+        return None
+    import resource
+
+    bound = float(worker_mb) if worker_mb else max(_LEAST_MB, _SHARE * (total or 0.0) / num_workers)
+    taken, used = _field("/proc/self/status", "VmData:"), _field("/proc/self/status", "RssAnon:")
+    reserved = 0.0 if taken is None or used is None else max(0.0, taken - used) / 1024.0
+    stack, hard = resource.getrlimit(resource.RLIMIT_STACK)[0], resource.getrlimit(resource.RLIMIT_DATA)[1]
+    stacks = num_threads * (_STACK_MB if stack == resource.RLIM_INFINITY else stack / _MIB)
+    limit = int((bound + reserved + stacks) * _MIB)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    return bound
+
+
+def total_mb() -> float | None:
+    """The memory of the machine, or of its container where that has less, in MiB; None where nobody says."""
+    found = []
+    total_kib = _field("/proc/meminfo", "MemTotal:")
+    if total_kib is not None:
+        found.append(total_kib / 1024.0)
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        limit = _number(path)
+        if limit is not None:
+            found.append(limit / _MIB)
+    return min(found, default=None)
 
 
 def check_memory(folder: Path, what: str, num_workers: int, available: float | None) -> None:

@@ -187,6 +187,8 @@ class Supervisor:
         options = {
             "number": number,
             "workers": settings.serve_workers,
+            "worker_mb": settings.worker_mb,
+            "otel": settings.otel and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true",
             "host": settings.host,
             "port": self.port,
             "grpc_port": self.grpc_port,

@@ -46,6 +46,7 @@ from headrace.serving._beside import Beside
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
 from headrace.serving._listening import HEAD_BYTES, allow_connections, granian_options
 from headrace.serving._loader import Loader, refusal
+from headrace.serving._memory import bound_memory
 from headrace.serving._segments import settle
 from headrace.serving.capacity import Capacity, Quotas
 from headrace.serving.core import Refusal, Served, Serving
@@ -65,6 +66,8 @@ _IDLE_S = 0.5
 _DRAIN_S = 8.0
 _DEAF_S = 0.2
 _TOGETHER_S = 0.05
+# Threads that a worker may start once it is ready, and those of a listener: each has a stack.
+_THREADS, _CALL_THREADS = 48, 80
 
 
 def _fact(served: Served) -> dict[str, Any]:
@@ -109,6 +112,8 @@ class _Worker:
             is_metrics_open=limits["metrics_open"],
         )
         self.listener: Any = None
+        if options["otel"]:
+            self.serving.tracer = find("tracer", "otel")(worker=options["number"])
         self._report = options["report"]
         os.set_blocking(self._report, False)
         self._unsent = b""
@@ -133,6 +138,11 @@ class _Worker:
             pass
         except BrokenPipeError:
             self._unsent = b""
+
+    def bound(self) -> None:
+        """Bound what the worker may take; again once it is ready, by what is reserved then."""
+        threads = _THREADS if self.options["grpc_port"] is None else _THREADS + _CALL_THREADS
+        bound_memory(self.options["worker_mb"], self.options["workers"], threads)
 
     def load_first(self) -> None:
         """Load what is to be served from the start: of each endpoint the first version that can be."""
@@ -265,6 +275,7 @@ class _Worker:
 
         timeout_s = self.options["limits"]["request_timeout_s"]
         self.serving.runner = Runner(loop, timeout_s=timeout_s, capacity=capacity, count=count)
+        self.bound()
         self.load_first()
 
         def tell(message: dict[str, Any]) -> None:
@@ -325,7 +336,7 @@ class _Worker:
             self.tell({"beat": True})
             self.door.patience.sweep()
             num_dropped = 0 if self.log is None else self.log.num_dropped
-            counters.beat(num_running=capacity.num_running, num_dropped=num_dropped, turned_away=capacity.turned_away)
+            counters.beat(num_running=capacity.num_under_way, num_dropped=num_dropped, turned_away=capacity.turned_away)
             for endpoint, gauges in self.gauges.items():
                 for version, gauge in gauges.items():
                     counted = gauge.read()
@@ -334,6 +345,7 @@ class _Worker:
             loop.call_later(_BEAT_S, beat)
 
         def ready() -> None:
+            self.bound()
             self.door.is_ready = True
             self.tell({"ready": {name: _fact(served) for name, served in self.serving.endpoints.items()}})
             beat()
@@ -349,6 +361,8 @@ class _Worker:
         loop.call_later(0.01, ready)
         await server.serve()
         self.serving.rewards.close()
+        if self.serving.tracer is not None:
+            self.serving.tracer.close()
         if self.log is not None:
             self.log.close()
             with suppress(HeadraceError, OSError):  # who starts next does it

@@ -8,14 +8,16 @@ what is written to the request log, and when the model runs, is settled here, th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
 from typing import Any, TypeVar
 
-from headrace.errors import DeadlineExceeded, InvalidInput
+from headrace.errors import InvalidInput
 from headrace.serving.core import Served, Serving
 from headrace.serving.enforcing import read_allowed
 from headrace.serving.exchange import Asking, Reply
 from headrace.serving.routed import ask_routed
-from headrace.serving.running import APART_NS, MOST_ROWS, CallerGone
+from headrace.serving.running import status_of
+from headrace.serving.tracing import Trace
 
 __all__ = ["ask"]
 
@@ -34,9 +36,12 @@ def ask(serving: Serving, asking: Asking, write: Callable[[Reply], T]) -> T | Aw
     served = serving.find(asking.endpoint, asking.version, asking.label) if is_chosen else serving.get(asking.endpoint)
     if serving.quotas is not None:  # only now: whoever may not ask an endpoint must not use up its quota
         serving.quotas.take(asking.endpoint, asking.caller)
+    trace = asking.trace
+    if trace is not None:
+        trace.endpoint, write = served.endpoint, trace.writing(write)
     route = None if is_chosen else serving.routes.get(served.endpoint)
     if route is not None:
-        return write(ask_routed(serving, route, asking))
+        return ask_routed(serving, route, asking, write)
     try:
         lanes = read_allowed(serving, asking, served)
     except InvalidInput as error:
@@ -47,22 +52,31 @@ def ask(serving: Serving, asking: Asking, write: Callable[[Reply], T]) -> T | Aw
     runner = serving.runner
     if runner is not None:
         num_rows = len(next(iter(lanes.values())))
-        is_long = served.cost.of(num_rows) > APART_NS
-        is_joined = num_rows <= MOST_ROWS and served.cost.is_better_together and serving.num_others() > 0
-        if (is_long or is_joined) and runner.is_on_loop:
-            return _later(serving, served, asking, lanes, num_rows, write, is_long=is_long)
-    return _finish(serving, served, asking, lanes, write, serving.run)
+        way = runner.way(served, num_rows, serving.num_others)
+        if way is not None:
+            return _later(way, serving, served, asking, lanes, num_rows, write)
+    return _finish(serving, served, asking, lanes, write, serving.run if trace is None else _traced(serving, trace))
+
+
+def _traced(serving: Serving, trace: Trace) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        begun_ns = perf_counter_ns()
+        try:
+            return serving.run(*arguments)
+        finally:
+            trace.mark("run", begun_ns)
+
+    return run
 
 
 def _later(
+    way: Callable[[Any], Any],
     serving: Serving,
     served: Served,
     asking: Asking,
     lanes: Any,
     num_rows: int,
     write: Callable[[Reply], T],
-    *,
-    is_long: bool,
 ) -> Awaitable[T]:
     """Have it run with others, or on the thread."""
 
@@ -74,8 +88,10 @@ def _later(
 
         return _finish(serving, served, asking, lanes, write, given)
 
-    waiting = (served, lanes, num_rows, asking.deadline_ns, done)
-    found: Awaitable[T] = serving.runner.apart(waiting) if is_long else serving.runner.join(waiting)
+    waiting: tuple[Any, ...] = (served, lanes, num_rows, asking.deadline_ns, done)
+    if asking.trace is not None:
+        waiting = (*waiting, asking.trace.heard(perf_counter_ns()))
+    found: Awaitable[T] = way(waiting)
     return found
 
 
@@ -88,8 +104,7 @@ def _finish(
     except InvalidInput as error:
         return write(_reply(serving, served, asking, 400, None, None, error))
     except BaseException as error:
-        status = 504 if isinstance(error, DeadlineExceeded) else 499 if isinstance(error, CallerGone) else 500
-        serving.note(served, asking.started_ns, status, lanes)
+        serving.note(served, asking.started_ns, status_of(error), lanes)
         raise
     return write(_reply(serving, served, asking, 200, lanes, prediction, None))
 

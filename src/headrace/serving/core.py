@@ -9,8 +9,8 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 from headrace.errors import InvalidRequest, NotAccepted, UnknownName
+from headrace.serving.cost import UNKNOWN_COST, Cost
 from headrace.serving.identity import prefix_of
-from headrace.serving.running import UNKNOWN_COST, Cost
 
 __all__ = ["MAX_ROWS", "Journal", "Refusal", "Served", "Serving"]
 
@@ -111,6 +111,7 @@ class Serving:
         self.counters: Any = None
         self.counters_folder: Any = None
         self.quotas: Any = None
+        self.tracer: Any = None  # told of every request, where somebody wants to know
         self.enforcement: Any = None  # what is done with rows outside their range; without it they are refused
         self.num_others: Any = None  # how many requests are under way beside the one that asks
         self.shadowing: Any = None

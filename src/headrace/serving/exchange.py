@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from headrace.errors import InvalidInput, InvalidRequest
 from headrace.serving.core import Served
+from headrace.serving.tracing import Trace
 
 __all__ = ["Asking", "Reply", "read_some"]
 
@@ -33,6 +34,8 @@ class Asking(NamedTuple):
         When its caller no longer waits, by `time.perf_counter_ns`; 0 = as the setting request_timeout_s says.
     caller : str
         Whose token it came with, for quotas; "" = nobody's.
+    trace : Trace, optional
+        Where it is noted what is done for it; see `headrace.serving.tracing`.
     """
 
     endpoint: str
@@ -43,6 +46,7 @@ class Asking(NamedTuple):
     label: str = ""
     deadline_ns: int = 0
     caller: str = ""
+    trace: Trace | None = None
 
 
 class Reply(NamedTuple):

@@ -19,16 +19,14 @@ that it is for; a body over the limit is refused before it is read, one that doe
 | 421 | the Host header names another host |
 | 429 | the endpoint's or the caller's quota is used up; `retry-after` says in how many seconds to come back |
 | 500 | our fault; the answer carries an id, the log the details |
-| 503 | no version of the endpoint can be served, more waits than may (with `retry-after`), or the server is not ready |
+| 503 | no version can be served, more waits than may (with `retry-after`), or the request takes too much memory |
+| 503 | of /health/ready: the server is not ready |
 | 504 | the request was not answered in time: its run was stopped, or not begun |
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import traceback
-import uuid
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,16 +36,17 @@ from typing import Any
 import orjson
 
 from headrace.access import Person
-from headrace.errors import DeadlineExceeded, InvalidInput, NotAccepted, TooManyRequests, UnknownName
+from headrace.errors import InvalidInput
 from headrace.lookup import find, names
-from headrace.progress import say
 from headrace.serving._contract import Answer, Protocol, Request
 from headrace.serving._credentials import EVERYBODY, Credentials, Forbidden, view_of
 from headrace.serving._patience import Overdue, Patience
+from headrace.serving._refusals import FULL, TOO_SLOW, UNKNOWN, failed, refusal
 from headrace.serving.capacity import Capacity
 from headrace.serving.compression import CODINGS, compress, inflate, wanted_coding
 from headrace.serving.core import Serving
 from headrace.serving.running import Apart, CallerGone
+from headrace.serving.tracing import Trace
 
 __all__ = ["Door"]
 
@@ -58,10 +57,6 @@ _SMALL_BODY_BYTES = 128 * 1024
 _UNREAD_BYTES = 16 * 1024
 
 
-def _refusal(status: int, message: str) -> Answer:
-    return Answer(status, orjson.dumps({"error": message}))
-
-
 def _compressed(answer: Answer, headers: Any, told: list[tuple[str, str]]) -> Answer:
     """The answer in the coding that was asked for, if one was."""
     coding = wanted_coding(headers.get("accept-encoding") or "")
@@ -70,23 +65,6 @@ def _compressed(answer: Answer, headers: Any, told: list[tuple[str, str]]) -> An
         return answer
     told += [("content-encoding", coding), ("vary", "accept-encoding")]
     return answer._replace(body=body)
-
-
-_UNKNOWN = _refusal(401, "a token is needed: Authorization: Bearer ...")._replace(
-    headers=(("www-authenticate", "Bearer"),)
-)
-_STATUS_OF: dict[type[Exception], int] = {
-    Forbidden: 403,
-    UnknownName: 404,
-    NotAccepted: 503,
-    InvalidInput: 400,
-    DeadlineExceeded: 504,
-    CallerGone: 499,
-}
-_FULL = _refusal(503, "more requests wait than can be answered soon; come back in a second")._replace(
-    headers=(("retry-after", "1"),)
-)
-_TOO_SLOW = orjson.dumps({"error": "the body did not come in time; see the setting client_timeout_s"})
 
 
 class Door:
@@ -154,19 +132,23 @@ class Door:
         started_ns = perf_counter_ns()
         capacity = self.capacity
         capacity.num_running += 1
-        size = 0
+        size, status = 0, 499
+        trace: Trace | None = None
         try:
             path, method, headers = scope.path, scope.method, scope.headers
             announced = headers.get("content-length")
             answer: Any = self._refuse(scope, headers, path)
             if answer is None:
+                if self.serving.tracer is not None:
+                    parent, state = headers.get("traceparent") or "", headers.get("tracestate") or ""
+                    trace = Trace("http", method, path, parent, state, started_ns)
                 person: Person | None = None
                 if self._is_metrics_open and path == "/metrics":
                     person = EVERYBODY
                 else:
                     person = self.credentials.admit(headers.get("authorization"))
-                request = Request(method, path, b"", started_ns, headers, person or EVERYBODY)
-                answer = _UNKNOWN if person is None else self._route(request)
+                request = Request(method, path, b"", started_ns, headers, person or EVERYBODY, trace)
+                answer = UNKNOWN if person is None else self._route(request)
             if answer is None:
                 is_known = announced is not None and announced.isdigit() and len(announced) < 16
                 size = min(int(announced), self._body_bytes) if is_known else 0
@@ -183,8 +165,13 @@ class Door:
                 is_small = is_known and size <= _SMALL_BODY_BYTES
                 if is_small and coding is None:
                     body = await self.patience.read(protocol())
+                    if trace is not None:
+                        trace.mark("receive", started_ns)
                     if capacity.is_crowded:
+                        waiting_ns = perf_counter_ns()
                         await self._turn()
+                        if trace is not None:
+                            trace.mark("queue", waiting_ns)
                     answer = self.translate(request._replace(body=body))
                 else:
                     answer = await self._answer_large(protocol, announced, request)
@@ -196,13 +183,18 @@ class Door:
                 answer = _compressed(answer, headers, told)
             if self.is_draining:
                 told.append(("connection", "close"))
-            protocol.response_bytes(answer.status, told, answer.body)
+            status = answer.status
+            protocol.response_bytes(status, told, answer.body)
         except Overdue:
-            protocol.response_bytes(408, [("content-type", "application/json"), ("connection", "close")], _TOO_SLOW)
+            status = 408
+            protocol.response_bytes(status, [("content-type", "application/json"), ("connection", "close")], TOO_SLOW)
         finally:
             capacity.num_bytes -= size
             capacity.num_running -= 1
             capacity.num_answered += 1
+            if trace is not None:
+                trace.status, trace.ended_ns = status, perf_counter_ns()
+                self.serving.tracer.take(trace)
 
     @property
     def num_running(self) -> int:
@@ -236,8 +228,8 @@ class Door:
             loop.call_soon(self._next_turn, loop)
 
     def _turn_away(self, reason: str) -> Answer:
-        self.capacity.turned_away[reason] += 1
-        return _FULL
+        self.capacity.turn_away(reason)
+        return FULL
 
     async def _wait(self, protocol: Any, answer: Any) -> Answer:
         """What is answered in a moment, or by another thread: nothing is run for a caller that is gone."""
@@ -254,17 +246,17 @@ class Door:
                     gone.cancel()
             return found
         except Exception as error:
-            return self._failed(error)
+            return failed(error, self.capacity)
 
     def _refuse(self, scope: Any, headers: Any, path: str) -> Answer | None:
         """What can be said to anybody, before it matters who asks."""
         if self._hosts is not None:
             host = scope.authority or headers.get("host") or ""
             if host not in self._known_hosts and not self._is_ours(host):
-                return _refusal(421, "this server answers only to its own name; see the setting host")
+                return refusal(421, "this server answers only to its own name; see the setting host")
         origin = headers.get("origin")
         if origin is not None and origin.rpartition("//")[2] != (scope.authority or headers.get("host") or ""):
-            return _refusal(403, "this server answers no page of another origin")
+            return refusal(403, "this server answers no page of another origin")
         if path in _LIVE:
             return self._live
         if path in _READY:
@@ -275,7 +267,7 @@ class Door:
     def _route(self, request: Request) -> Answer | None:
         """What can be said to who may ask before the body is read."""
         if request.method not in ("GET", "POST"):
-            return _refusal(405, f"{request.method[:20]} is not answered here; GET and POST are")._replace(
+            return refusal(405, f"{request.method[:20]} is not answered here; GET and POST are")._replace(
                 headers=(("allow", "GET, POST"),)
             )
         if request.path == "/" and request.method == "GET":
@@ -301,6 +293,9 @@ class Door:
         body: bytes | None = b""
         if request.method != "GET":
             body = await self._read(protocol, announced)
+        received_ns, trace = perf_counter_ns(), request.trace
+        if trace is not None:
+            trace.mark("receive", request.started_ns, received_ns)
         if body is None:
             return self._too_large()
         coding = (request.headers.get("content-encoding") or "identity").strip().lower()
@@ -308,7 +303,7 @@ class Door:
         if coding == "identity" and len(body) <= _SMALL_BODY_BYTES:
             return self.translate(request)
         if coding not in ("identity", *CODINGS):
-            return _refusal(415, f"a body compressed by {coding[:30]!r} is not read; gzip and deflate are")
+            return refusal(415, f"a body compressed by {coding[:30]!r} is not read; gzip and deflate are")
         work = self.translate if coding == "identity" else self._inflate
         gone = asyncio.ensure_future(_gone(protocol))
         turn = asyncio.ensure_future(self._threads.acquire())
@@ -318,9 +313,11 @@ class Door:
         except asyncio.CancelledError:
             if not gone.done():
                 raise
-            return self._failed(CallerGone())
+            return failed(CallerGone(), self.capacity)
         finally:
             gone.cancel()
+        if trace is not None:
+            trace.mark("queue", received_ns)
         try:
             return await asyncio.get_running_loop().run_in_executor(None, work, request)
         finally:
@@ -332,13 +329,13 @@ class Door:
         try:
             body = inflate(request.body, coding, self._body_bytes)
         except InvalidInput as error:
-            return _refusal(400, str(error))
+            return refusal(400, str(error))
         if body is None:
             return self._too_large()
         return self.translate(request._replace(body=body))
 
     def _too_large(self) -> Answer:
-        return _refusal(413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb")
+        return refusal(413, f"the body is larger than {self._body_bytes:,} bytes; send fewer rows, or raise body_mb")
 
     async def _read(self, protocol: Any, announced: str | None) -> bytes | None:
         """The body; None where it is larger than is allowed: of that nothing more is read."""
@@ -369,24 +366,9 @@ class Door:
                         return answer
             return self._no_route()
         except Exception as error:
-            return self._failed(error)
+            return failed(error, self.capacity)
         finally:
             self.capacity.busy_ns += perf_counter_ns() - begun_ns
-
-    def _failed(self, error: Exception) -> Answer:
-        """What a client is told of an error."""
-        for kind, status in _STATUS_OF.items():
-            if isinstance(error, kind):
-                return _refusal(status, str(error))
-        if isinstance(error, TooManyRequests):
-            if error.status == 429:
-                self.capacity.turned_away["quota"] += 1
-            seconds = str(max(1, math.ceil(error.retry_after_s)))
-            return _refusal(error.status, str(error))._replace(headers=(("retry-after", seconds),))
-        # The boundary between the caller's fault and ours: the caller gets an id, the log everything else.
-        number = uuid.uuid4().hex[:12]
-        say(f"request {number} failed", request_id=number, details="".join(traceback.format_exception(error)))
-        return _refusal(500, f"internal error {number}; the server's log has the details")
 
 
 async def _gone(protocol: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from headrace.errors import InvalidInput
 from headrace.serving._memory import available_mb, check_memory
 from headrace.serving.core import Served
-from headrace.serving.running import UNKNOWN_COST, Cost, measure
+from headrace.serving.cost import UNKNOWN_COST, Cost, measure
 
 __all__ = ["load", "load_folder", "make", "warm"]
 

@@ -1,5 +1,6 @@
 """Answering where traffic is divided: choose a version, answer with it, and write down the choice.
 
+Requests that are there together are run together by version, as those of an endpoint that is not divided are.
 A version that fails is not the caller's trouble: the champion answers instead, and the failure is counted and logged as
 that version's own. Shadows are asked afterwards, on a thread of their own that drops what it cannot keep up with.
 """
@@ -11,26 +12,44 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from headrace.errors import DeadlineExceeded, InvalidInput
 from headrace.progress import say
 from headrace.serving.core import Served, Serving
 from headrace.serving.enforcing import read_allowed
 from headrace.serving.exchange import Asking, Reply
-from headrace.serving.route import NUM_BUCKETS, Outcome, Route
+from headrace.serving.route import NUM_BUCKETS, Gauge, Outcome, Route
+from headrace.serving.running import CallerGone, status_of
 
 __all__ = ["Shadowing", "ask_routed"]
 
 _QUEUE = 64
 
 
-def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
-    """Answer one request. Cost beside one version alone: about 3 us."""
+T = TypeVar("T")
+
+
+class _Choice(NamedTuple):
+    """What was chosen for one request."""
+
+    request_id: str
+    unit: str
+    segment: str
+    outcome: Outcome
+    begun_ns: int
+
+
+def ask_routed(serving: Serving, route: Route, asking: Asking, write: Callable[[Reply], T]) -> T | Awaitable[T]:
+    """Answer one request; what is run with others of its version, or apart, is awaited.
+
+    Raises DeadlineExceeded, and what the champion raises. Cost beside one version alone: about 3 us.
+    """
     request_id = serving.identify(route.endpoint)
-    champion, lanes, outcome, unit, started_ns = route.champion, None, None, asking.unit, asking.started_ns
+    champion, lanes, outcome, unit = route.champion, None, None, asking.unit
     begun_ns = perf_counter_ns()
     try:
         segment = "all"
@@ -41,54 +60,125 @@ def ask_routed(serving: Serving, route: Route, asking: Asking) -> Reply:
         outcome = route.choose(unit or request_id, segment)
         if lanes is None or not outcome.has_same_columns:
             lanes = read_allowed(serving, asking, outcome.served)
-        prediction = _ask(serving, route, outcome, lanes, begun_ns, asking.deadline_ns)
-        served, propensity, headers = outcome.served, outcome.propensity, outcome.headers
+    except InvalidInput as error:
+        return write(_refused(serving, champion if outcome is None else outcome.served, asking, request_id, error))
+    choice = _Choice(request_id, unit, segment, outcome, begun_ns)
+    runner = serving.runner
+    if runner is not None:
+        num_rows = len(next(iter(lanes.values())))
+        way = runner.way(outcome.served, num_rows, serving.num_others)
+        if way is not None:
+            return _later(way, serving, route, asking, choice, lanes, num_rows, write)
+    prediction, failure, run_ns = None, None, perf_counter_ns()
+    try:
+        prediction = serving.run(outcome.served, lanes, asking.deadline_ns)
+    except Exception as raised:
+        failure = raised
+    ended_ns = perf_counter_ns()
+    if asking.trace is not None:
+        asking.trace.mark("run", run_ns, ended_ns)
+    return write(_settle(serving, route, asking, choice, lanes, prediction, failure, ended_ns - begun_ns))
+
+
+def _later(
+    way: Callable[[Any], Any],
+    serving: Serving,
+    route: Route,
+    asking: Asking,
+    choice: _Choice,
+    lanes: Any,
+    num_rows: int,
+    write: Callable[[Reply], T],
+) -> Awaitable[T]:
+    """Have it run with others of its version, or on the thread."""
+    waiting_ns = perf_counter_ns()
+    note = None if asking.trace is None else asking.trace.heard(waiting_ns)
+    took_ns = waiting_ns - choice.begun_ns
+
+    def heard(run_ns: int, ended_ns: int, num_together: int) -> None:
+        # Without waiting, and without what the rows of others took: how long a version takes must not depend on how
+        # many are given to it, or the one that is asked most would look slow.
+        nonlocal took_ns
+        run_took_ns = ended_ns - run_ns
+        others_ns = choice.outcome.served.cost.row_ns * (num_together - num_rows)
+        took_ns += max(run_took_ns * num_rows // max(1, num_together), run_took_ns - others_ns)
+        if note is not None:
+            note(run_ns, ended_ns, num_together)
+
+    def done(prediction: Any, error: BaseException | None) -> T:
+        if error is not None and not isinstance(error, Exception):
+            raise error
+        return write(_settle(serving, route, asking, choice, lanes, prediction, error, took_ns))
+
+    found: Awaitable[T] = way((choice.outcome.served, lanes, num_rows, asking.deadline_ns, done, heard))
+    return found
+
+
+def _settle(
+    serving: Serving,
+    route: Route,
+    asking: Asking,
+    choice: _Choice,
+    lanes: Any,
+    prediction: Any,
+    error: Exception | None,
+    took_ns: int,
+) -> Reply:
+    """The answer of what came of running the version that was chosen, counted and written down."""
+    request_id, unit, segment, outcome, _ = choice
+    champion, served, headers, started_ns = route.champion, outcome.served, outcome.headers, asking.started_ns
+    if isinstance(error, CallerGone):  # no fault of the version's
+        serving.note(served, started_ns, 499, request_id=request_id)
+        raise error
+    chosen: Any = (outcome.arm, outcome.propensity, unit or None)
+    prediction = _judged(route, served, outcome.gauge, prediction, error, took_ns)
+    try:
         if prediction is None:
+            if served is champion and isinstance(error, (DeadlineExceeded, MemoryError)):
+                raise error
             # It failed: the champion answers, and the choice is written as the failure of who failed.
-            failed = (outcome.arm, outcome.propensity, unit or None)
-            serving.note(outcome.served, started_ns, 500, request_id=request_id, chosen=failed)
+            serving.note(served, started_ns, 500, request_id=request_id, chosen=chosen)
             if served is champion:
                 raise RuntimeError(f"version {served.version} of endpoint {route.endpoint} failed")
             lanes = lanes if outcome.has_same_columns else read_allowed(serving, asking, champion)
             prediction = serving.run(champion, lanes, asking.deadline_ns)
-            served, headers = champion, champion.headers
-            chosen: Any = None
-        else:
-            chosen = (outcome.arm, propensity, unit or None)
-    except DeadlineExceeded:
-        serving.note(champion if outcome is None else outcome.served, started_ns, 504, request_id=request_id)
+            served, headers, chosen = champion, champion.headers, None
+    except (DeadlineExceeded, MemoryError) as raised:
+        serving.note(outcome.served, started_ns, status_of(raised), request_id=request_id)
         raise
-    except InvalidInput as error:
-        served = champion if outcome is None else outcome.served
-        serving.note(served, started_ns, 400, request_id=request_id)
-        return Reply(served, None, (*served.headers, ("headrace-request-id", request_id)), error)
+    except InvalidInput as problem:
+        return _refused(serving, outcome.served, asking, request_id, problem)
     serving.note(served, started_ns, 200, lanes, prediction, request_id=request_id, chosen=chosen)
     for shadow in route.shadows:
         arm = f"{route.table_id}/{segment}"
-        Shadowing.of(serving).ask(route, shadow, asking, (arm, 0.0, unit or None), request_id)
+        Shadowing.of(serving).ask(route, shadow, asking._replace(trace=None), (arm, 0.0, unit or None), request_id)
     return Reply(served, prediction, (*headers, ("headrace-request-id", request_id)))
 
 
-def _ask(serving: Serving, route: Route, outcome: Outcome, lanes: Any, begun_ns: int, deadline_ns: int = 0) -> Any:
-    """The prediction, counted; None where the version raised or said what is none."""
-    gauge = outcome.gauge
+def _refused(serving: Serving, served: Served, asking: Asking, request_id: str, problem: InvalidInput) -> Reply:
+    serving.note(served, asking.started_ns, 400, request_id=request_id)
+    return Reply(served, None, (*served.headers, ("headrace-request-id", request_id)), problem)
+
+
+def _judged(
+    route: Route, served: Served, gauge: Gauge, prediction: Any, error: BaseException | None, took_ns: int
+) -> Any:
+    """The prediction, counted; None where the version raised, or said what is none and is not the champion."""
     gauge.num += 1
-    try:
-        prediction = serving.run(outcome.served, lanes, deadline_ns)
-    except Exception:
+    if error is not None:
         gauge.num_failed += 1
         if not gauge.is_told:
             gauge.is_told = True
-            _tell(outcome.served, traceback.format_exc())
+            _tell(served, "".join(traceback.format_exception(error)))
         return None
-    gauge.busy_ns[min(NUM_BUCKETS - 1, (perf_counter_ns() - begun_ns).bit_length())] += 1
+    gauge.busy_ns[min(NUM_BUCKETS - 1, took_ns.bit_length())] += 1
     if prediction.shape == (1,):
         is_fit = route.low <= float(prediction[0]) <= route.high  # NaN is neither
     else:
         is_fit = bool(((prediction >= route.low) & (prediction <= route.high)).all())
     if not is_fit:
         gauge.num_malformed += 1
-        return prediction if outcome.served is route.champion else None
+        return prediction if served is route.champion else None
     return prediction
 
 
@@ -137,8 +227,12 @@ class Shadowing:
             status, lanes, prediction = 200, None, None
             try:
                 lanes = read_allowed(self._serving, asking, served)
-                outcome = Outcome(served, chosen[0], 0.0, (), has_same_columns=False, gauge=gauge)
-                prediction = _ask(self._serving, route, outcome, lanes, begun_ns)
+                error = None
+                try:
+                    prediction = self._serving.run(served, lanes)
+                except Exception as raised:
+                    error = raised
+                prediction = _judged(route, served, gauge, prediction, error, perf_counter_ns() - begun_ns)
                 status, lanes = (500, None) if prediction is None else (200, lanes)
             except InvalidInput:
                 status, lanes = 400, None

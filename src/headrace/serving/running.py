@@ -1,6 +1,7 @@
 """Running models in a worker: on its loop, together where that is quicker, apart where it takes long; ending runs.
 
-What runs how is decided by what was measured when the version was warmed up, on this machine (`Cost`):
+What runs how is decided by what was measured when the version was warmed up, on this machine
+(`headrace.serving.cost`):
 
 - a short run is made where the request is, on the loop: to hand it to a thread costs more than it takes;
 - requests that came while others were answered are run **together**, where a run of one row is mostly what every run
@@ -27,83 +28,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headrace.errors import DeadlineExceeded
+from headrace.serving._memory import NotEnoughMemory, is_out_of_memory
 from headrace.serving.capacity import Capacity
 
-__all__ = ["APART_NS", "MOST_ROWS", "UNKNOWN_COST", "Apart", "CallerGone", "Cost", "Runner", "measure"]
+__all__ = ["APART_NS", "MOST_ROWS", "Apart", "CallerGone", "Runner", "late", "status_of"]
 
 _LOOK_S = 0.02
 APART_NS = 2_000_000
-# A future, and cutting the rows apart again, cost a request this much; see docs/why.md.
-_TOGETHER_NS = 8_000
 MOST_ROWS = 32
 _PIECE_NS = 20_000_000
 _FEWEST_ROWS = 256
 
 
-class Cost(NamedTuple):
-    """What running a version takes here.
-
-    Parameters
-    ----------
-    base_ns : int
-        Of every run, whatever its rows.
-    row_ns : int
-        Of each row.
-    """
-
-    base_ns: int = 0
-    row_ns: int = 0
-
-    def of(self, num_rows: int) -> int:
-        """What a run of so many rows takes, in nanoseconds.
-
-        >>> Cost(20_000, 2_000).of(10)
-        40000
-        """
-        return self.base_ns + self.row_ns * num_rows
-
-    @property
-    def is_better_together(self) -> bool:
-        """Whether requests that are there at the same time are answered sooner by one run.
-
-        >>> Cost(20_000, 2_000).is_better_together, Cost(3_000, 40_000).is_better_together
-        (True, False)
-        """
-        return self.base_ns > _TOGETHER_NS
-
-
-UNKNOWN_COST = Cost()
-
-
-def measure(run: Callable[[Any], Any], lanes: Any, *, turns: int = 5) -> Cost:
-    """What a run costs, by the quickest of some: of one row, and of 16 equal to it.
-
-    Parameters
-    ----------
-    run : callable
-        Runs the model with lanes.
-    lanes : dict of str to ndarray [1, width]
-        Of one row.
-
-    Cost: 10 runs, fewer where one takes more than 20 ms.
-    """
-    many = {name: np.repeat(lane, 16, axis=0) for name, lane in lanes.items()}
-    took = []
-    for asked in (lanes, many):
-        best = 1 << 62
-        for _ in range(turns):
-            start = perf_counter_ns()
-            run(asked)
-            best = min(best, perf_counter_ns() - start)
-            if best > 20_000_000:
-                break
-        took.append(best)
-    row_ns = max(0, took[1] - took[0]) // 15
-    return Cost(max(0, took[0] - row_ns), row_ns)
-
-
 class CallerGone(Exception):
     """Nobody waits for the answer any more."""
+
+
+def status_of(error: BaseException) -> int:
+    """Under which of HTTP's statuses a request whose run failed is counted and logged."""
+    if isinstance(error, DeadlineExceeded):
+        return 504
+    if isinstance(error, CallerGone):
+        return 499
+    return 503 if isinstance(error, MemoryError) else 500
 
 
 class _Line:
@@ -133,8 +80,15 @@ class _Waiting(NamedTuple):
     lanes: Any
     num_rows: int
     deadline_ns: int
-    done: Callable[[Any, Exception | None], Any]
+    done: Callable[[Any, BaseException | None], Any]
+    heard: Callable[[int, int, int], None] | None
     future: asyncio.Future[Any]
+
+    @classmethod
+    def of(cls, waiting: Any, future: asyncio.Future[Any]) -> _Waiting:
+        """What `join` and `apart` take."""
+        served, lanes, num_rows, deadline_ns, done, *heard = waiting
+        return cls(served, lanes, num_rows, deadline_ns, done, heard[0] if heard else None, future)
 
 
 class Apart(Awaitable[Any]):
@@ -206,10 +160,25 @@ class Runner:
             self._lines.append(line)
         return line
 
-    @property
-    def is_on_loop(self) -> bool:
-        """Whether the caller is the loop's thread."""
-        return threading.get_ident() == self._thread
+    def way(self, served: Any, num_rows: int, num_others: Callable[[], int]) -> Callable[[Any], Awaitable[Any]] | None:
+        """How a request is run that came over the loop: `join`, `apart`, or None = here and now.
+
+        Parameters
+        ----------
+        served, num_rows : Served, int
+            What is asked of which version.
+        num_others : callable
+            Says how many requests are under way beside it.
+
+        Cost: 0.3 us.
+        """
+        if threading.get_ident() != self._thread:
+            return None
+        if served.cost.of(num_rows) > APART_NS:
+            return self.apart
+        if num_rows <= MOST_ROWS and served.cost.is_better_together and num_others() > 0:
+            return self.join
+        return None
 
     def run(self, served: Any, lanes: Any, deadline_ns: int = 0) -> Any:
         """Run it here and now, on whatever thread this is.
@@ -223,8 +192,8 @@ class Runner:
         deadline_ns : int
             When it must have ended, by `time.perf_counter_ns`; 0 = as the setting says.
 
-        Returns float32[num_rows, ...]. Raises DeadlineExceeded, and what the model raises. Cost beside the model's
-        own: about 1 us.
+        Returns float32[num_rows, ...]. Raises DeadlineExceeded, NotEnoughMemory, and what the model raises. Cost
+        beside the model's own: about 1 us.
         """
         line = self._own if threading.get_ident() == self._thread else self._line()
         return self._run(line, served, lanes, deadline_ns)
@@ -259,8 +228,14 @@ class Runner:
                 line.until_ns = until_ns
             try:
                 return served.model.predict_lanes(lanes, options=line.options)["prediction"]
-            except Exception:
+            except Exception as error:
                 if not line.is_stopped:
+                    if is_out_of_memory(error):
+                        raise NotEnoughMemory(
+                            f"endpoint {served.endpoint}, version {served.version}, takes more memory for this request"
+                            " than the worker may have",
+                            fix="ask fewer rows at once; see the setting worker_mb",
+                        ) from None
                     raise
                 line.renew()
                 if line.until_ns == 1:
@@ -279,12 +254,13 @@ class Runner:
         ----------
         waiting : tuple
             (version, lanes, number of rows, deadline, done): `done(prediction, error)` makes the future's result.
+            Where one more is there, `heard(begin, end, num_rows)` is told of the run before: by
+            `time.perf_counter_ns`, and how many rows it had.
         """
         future = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._drain)
-        served, lanes, num_rows, deadline_ns, done = waiting
-        self._waiting.append(_Waiting(served, lanes, num_rows, deadline_ns, done, future))
+        self._waiting.append(_Waiting.of(waiting, future))
         return future
 
     def _drain(self) -> None:
@@ -317,30 +293,34 @@ class Runner:
             return
         parts = [one.lanes for one in together]
         lanes = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        begun_ns = perf_counter_ns()
         try:
             prediction = self._run(self._own, served, lanes, min(deadlines, default=0))
         except Exception:  # whose fault it is shows when each is asked alone
             for one in together:
                 self._run_alone(one)
             return
-        at = 0
+        at, ended_ns = 0, perf_counter_ns()
         for one in together:
+            if one.heard is not None:
+                one.heard(begun_ns, ended_ns, len(prediction))
             _give(one, prediction[at : at + one.num_rows], None)
             at += one.num_rows
 
     def _run_alone(self, one: _Waiting) -> None:
+        prediction, error, begun_ns = None, None, perf_counter_ns()
         try:
             prediction = self._run(self._own, one.served, one.lanes, one.deadline_ns)
-        except Exception as error:
-            _give(one, None, error)
-        else:
-            _give(one, prediction, None)
+        except Exception as raised:
+            error = raised
+        if one.heard is not None:
+            one.heard(begun_ns, perf_counter_ns(), one.num_rows)
+        _give(one, prediction, error)
 
     def apart(self, waiting: Any) -> Apart:
         """Run it on the thread, after those that were sent there before; `waiting` as for `join`."""
-        served, lanes, _, deadline_ns, done = waiting
         future = self._loop.create_future()
-        apart = Apart(future)
+        one, apart = _Waiting.of(waiting, future), Apart(future)
         self.num_apart += 1
 
         def work() -> None:
@@ -349,17 +329,20 @@ class Runner:
                 if apart.is_dropped:
                     raise CallerGone
                 line = apart.line = self._line()
-                prediction = self._run(line, served, lanes, deadline_ns)
+                prediction = self._run(line, one.served, one.lanes, one.deadline_ns)
             except BaseException as raised:
                 error = raised
             finally:
                 apart.line = None
-                self._capacity.busy_ns += perf_counter_ns() - begun_ns
-            self._loop.call_soon_threadsafe(finish, prediction, error)
+                ended_ns = perf_counter_ns()
+                self._capacity.busy_ns += ended_ns - begun_ns
+            self._loop.call_soon_threadsafe(finish, prediction, error, begun_ns, ended_ns)
 
-        def finish(prediction: Any, error: Any) -> None:
+        def finish(prediction: Any, error: Any, begun_ns: int, ended_ns: int) -> None:
             self.num_apart -= 1
-            _give(_Waiting(served, lanes, 0, 0, done, future), prediction, error)
+            if one.heard is not None:
+                one.heard(begun_ns, ended_ns, one.num_rows)
+            _give(one, prediction, error)
 
         self._pool.submit(work)
         return apart

@@ -53,9 +53,9 @@ def serve(
     Parameters
     ----------
     settings : Settings
-        home, host, port, grpc_port, serve_workers, poll_s, body_mb, body_rows, client_timeout_s, connections,
-        keep_previous_s, request_timeout_s, quotas, enforce, metrics_open and the queue_*, tls_* and log_* settings are
-        read.
+        home, host, port, grpc_port, serve_workers, worker_mb, otel, poll_s, body_mb, body_rows, client_timeout_s,
+        connections, keep_previous_s, request_timeout_s, quotas, enforce, metrics_open and the queue_*, tls_* and log_*
+        settings are read.
     endpoints : list of str, optional
         Only these; all by default. One that does not exist is an error; without any the server starts, is not
         ready, and takes up the first that is pushed.
@@ -71,6 +71,8 @@ def serve(
     check_listening(settings, has_secret=bool(os.environ.get("HEADRACE_TOKEN")))
     if settings.grpc_port >= 0:
         find("listener", "grpc")  # says what is not installed before anything is started
+    if settings.otel:
+        find("tracer", "otel")
     Quotas(settings.quotas, num_workers=1)  # what is wrong with them is said before anything starts
     Enforcement(settings.enforce)
     os.environ["HEADRACE_LOG_FORMAT"] = settings.log_format  # for `say`, here and in every process of the server

@@ -63,8 +63,7 @@ class Arrow(Protocol):
                 return read_lanes(body, served.model, most)
 
         write = _write_arrow if not is_asked or _wants_arrow(headers) else _write_json
-        who = (request.deadline_ns, request.person.name)
-        asking = Asking(address.endpoint, read, request.started_ns, unit, address.version, address.label, *who)
+        asking = Asking(address.endpoint, read, request.started_ns, unit, address.version, address.label, *request.who)
         return ask(serving, asking, write)
 
 

@@ -154,6 +154,5 @@ def _ask(serving: Serving, request: Request, address: Address) -> Answer | Await
         return Answer(400, orjson.dumps({"error": str(problem)}), headers=reply.headers)
 
     unit = request.unit if serving.routes else ""
-    who = (request.deadline_ns, request.person.name)
-    asking = Asking(address.endpoint, read, request.started_ns, unit, address.version, address.label, *who)
+    asking = Asking(address.endpoint, read, request.started_ns, unit, address.version, address.label, *request.who)
     return ask(serving, asking, answer)

@@ -96,8 +96,7 @@ def _infer(serving: Serving, name: str, version: str, request: Request) -> Answe
         return _write(inference, reply)
 
     unit = request.unit if serving.routes else ""
-    who = (request.deadline_ns, request.person.name)
-    return ask(serving, Asking(name, inference.lanes, request.started_ns, unit, number, label, *who), write)
+    return ask(serving, Asking(name, inference.lanes, request.started_ns, unit, number, label, *request.who), write)
 
 
 def _write(inference: Inference, reply: Reply) -> Answer:
