@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Fact", "Flips", "Member"]
+from headrace.serving._retries import Retries
 
-_FIRST_RETRY_S = 1.0
-_LAST_RETRY_S = 60.0
+__all__ = ["Fact", "Flips", "Member"]
 
 
 class Fact(NamedTuple):
@@ -70,13 +69,11 @@ class Flips:
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._members, self._say, self._clock = members, say, clock
+        self._members, self._say = members, say
         self.good: dict[str, Fact] = {}
         self.targets: dict[str, Fact] = {}
         self.refused: dict[Fact, str] = {}
-        self._final: set[Fact] = set()
-        self._tries: dict[Fact, int] = {}
-        self._retry_at: dict[Fact, float] = {}
+        self._retries: Retries[Fact] = Retries(clock)
 
     def want(self, current: Mapping[str, Fact]) -> None:
         """What the store says now."""
@@ -87,7 +84,7 @@ class Flips:
                 for other in [one for one in self.refused if one.endpoint == endpoint]:
                     del self.refused[other]  # went back: nobody waits for the other any more
                     self._tell_all({"note": other._asdict(), "reason": ""})
-            elif fact not in self._final and self._retry_at.get(fact, 0.0) <= self._clock() and fact != target:
+            elif fact != target and self._retries.may(fact):
                 self._abandon(endpoint)
                 self.targets[endpoint] = fact
         self._move()
@@ -112,14 +109,9 @@ class Flips:
         """A worker cannot serve a version: no other does, and it is said once. One that is not final is tried again."""
         is_served = self.good.get(fact.endpoint) == fact  # by the others: this worker alone must try again
         is_final = is_final and not is_served
-        if not is_final:
-            tries = self._tries[fact] = self._tries.get(fact, 0) + 1
-            self._retry_at[fact] = self._clock() + min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** (tries - 1))
-        if fact not in self._final and (is_final or self._tries[fact] == 1):
+        if self._retries.fail(fact, is_final=is_final):
             later = "" if is_final else "; it is tried again"
             self._say(f"endpoint {fact.endpoint}: version {fact.version} is not served: {details or reason}{later}")
-        if is_final:
-            self._final.add(fact)
         if self.targets.get(fact.endpoint) == fact:
             self._abandon(fact.endpoint)
         if not is_served:
@@ -157,7 +149,7 @@ class Flips:
             behind = [member for member in live if member.serving.get(endpoint) != fact]
             if not is_target and endpoint in self.targets:
                 continue
-            if not is_target and self._retry_at.get(fact, 0.0) > self._clock():
+            if not is_target and not self._retries.is_due(fact):
                 continue
             for member in behind:
                 if fact not in member.asked:
@@ -176,5 +168,5 @@ class Flips:
                 self.good[endpoint] = self.targets.pop(endpoint)
                 was = "" if before is None else f", it was {before.version}"
                 self._say(f"endpoint {endpoint}: serves version {fact.version} now{was}")
-                self._tries.pop(fact, None)
+                self._retries.succeed(fact)
                 self.refused.pop(fact, None)

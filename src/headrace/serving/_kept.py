@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from headrace.serving._flips import Fact, Member
+from headrace.serving._retries import Retries
 
 __all__ = ["Kept", "Wanted"]
-
-_FIRST_RETRY_S = 1.0
-_LAST_RETRY_S = 60.0
 
 
 class Wanted(NamedTuple):
@@ -44,11 +42,9 @@ class Kept:
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._members, self._say, self._clock = members, say, clock
+        self._members, self._say = members, say
         self._wanted: dict[str, Wanted] = {}
-        self._final: set[Fact] = set()
-        self._tries: dict[Fact, int] = {}
-        self._retry_at: dict[Fact, float] = {}
+        self._retries: Retries[Fact] = Retries(clock)
 
     def want(self, wanted: Mapping[str, Wanted]) -> None:
         """What the store says now."""
@@ -61,25 +57,20 @@ class Kept:
         if fact in member.keeping:
             member.keeping.discard(fact)
             member.kept.add(fact)
-            self._tries.pop(fact, None)
+            self._retries.succeed(fact)
 
     def refuse(self, member: Member, fact: Fact, reason: str, details: str = "", *, is_final: bool) -> bool:
         """Whether a worker was to load this to keep it; it cannot."""
         if fact not in member.keeping:
             return False
         member.keeping.discard(fact)
-        tries = self._tries[fact] = self._tries.get(fact, 0) + 1
-        self._retry_at[fact] = self._clock() + min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** (tries - 1))
-        if fact not in self._final and (is_final or tries == 1):
+        if self._retries.fail(fact, is_final=is_final):
             later = "" if is_final else "; it is tried again"
             self._say(f"endpoint {fact.endpoint}: version {fact.version} is not kept: {details or reason}{later}")
-        if is_final:
-            self._final.add(fact)
         return True
 
     def move(self) -> None:
         """Tell workers what is wanted where that changed, and ask for what is missing."""
-        now = self._clock()
         for member in self._members():
             if not member.is_ready:
                 continue
@@ -91,8 +82,6 @@ class Kept:
                     member.told[endpoint] = wanted
                     member.kept = {one for one in member.kept if one.endpoint != endpoint or one in wanted.facts}
                 for fact in wanted.facts:
-                    if fact in member.kept or fact in member.keeping or fact in self._final:
-                        continue
-                    if self._retry_at.get(fact, now) <= now:
+                    if fact not in member.kept and fact not in member.keeping and self._retries.may(fact):
                         member.keeping.add(fact)
                         member.send({"hold": fact._asdict(), "why": "keep"})
