@@ -10,29 +10,17 @@ import ssl
 import time
 from typing import Any, Self, TypeVar
 
+from headrace.client import _calls
+from headrace.client._asking import PIECE_BYTES, Asking, drop, heard
 from headrace.client._attempts import Attempts
-from headrace.client._calls import (
-    Call,
-    Endpoint,
-    Predictions,
-    columns_call,
-    endpoints_call,
-    explain_call,
-    headers_of,
-    needs_columns,
-    predict_call,
-    reward_call,
-    token_of,
-)
-from headrace.client._wire import Answer, Place, Reading, write_request
+from headrace.client._calls import Call, Endpoint, Predictions
+from headrace.client._wire import Answer, Reading, write_request
 from headrace.errors import HeadraceError
 from headrace.model import Codec
 
 __all__ = ["Client"]
 
 T = TypeVar("T")
-
-_PIECE_BYTES = 256 * 1024
 
 
 class _Line:
@@ -46,7 +34,7 @@ class _Line:
             self.socket.close()
 
 
-class Client:
+class Client(Asking[_Line]):
     """Ask a headrace server.
 
     Parameters
@@ -88,18 +76,11 @@ class Client:
         retries: int = 3,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._place, self._token = Place.of(url), token_of(token)
-        self._timeout_s, self._retries = timeout_s, retries
-        self._context = self._place.context(ssl_context)
-        self._idle: list[_Line] = []
-        self._codecs: dict[str, Codec] = {}
-
-    def __repr__(self) -> str:
-        return f"<Client of {self._place.authority}>"
+        super().__init__(url, token=token, timeout_s=timeout_s, retries=retries, ssl_context=ssl_context)
 
     def endpoints(self) -> list[Endpoint]:
         """The endpoints there are, by name."""
-        return self._ask(endpoints_call())
+        return self._ask(_calls.endpoints_call())
 
     def predict(self, endpoint: str, rows: Any, *, unit: str = "", timeout_s: float | None = None) -> Predictions:
         """What an endpoint says of rows, in their order, all of it from one version.
@@ -116,13 +97,13 @@ class Client:
         timeout_s : float, optional
             Instead of the client's.
         """
-        codec = self._codec(endpoint) if needs_columns(rows) else None
-        return self._ask(predict_call(endpoint, rows, unit, codec), timeout_s)
+        codec = self._codec(endpoint) if _calls.needs_columns(rows) else None
+        return self._ask(_calls.predict_call(endpoint, rows, unit, codec), timeout_s)
 
     def explain(self, endpoint: str, rows: Any, *, timeout_s: float | None = None) -> list[dict[str, Any]]:
         """Why an endpoint says what it does: for each row what its columns contribute, as `Model.explain` says it."""
-        codec = self._codec(endpoint) if needs_columns(rows) else None
-        return self._ask(explain_call(endpoint, rows, codec), timeout_s)
+        codec = self._codec(endpoint) if _calls.needs_columns(rows) else None
+        return self._ask(_calls.explain_call(endpoint, rows, codec), timeout_s)
 
     def reward(self, request_id: str, value: float, *, time: datetime.datetime | None = None) -> None:
         """Tell what an answer was worth, once that is known; telling the same twice changes nothing.
@@ -136,7 +117,7 @@ class Client:
         time : datetime, optional
             When it came about; without a zone it is UTC.
         """
-        self._ask(reward_call(request_id, value, time))
+        self._ask(_calls.reward_call(request_id, value, time))
 
     def close(self) -> None:
         """Close the connections that are not in use; the client can be used again."""
@@ -152,11 +133,11 @@ class Client:
     def _codec(self, endpoint: str) -> Codec:
         found = self._codecs.get(endpoint)
         if found is None:
-            found = self._codecs[endpoint] = self._ask(columns_call(endpoint))
+            found = self._codecs[endpoint] = self._ask(_calls.columns_call(endpoint))
         return found
 
     def _ask(self, call: Call[T], timeout_s: float | None = None) -> T:
-        attempts = Attempts(self._timeout_s if timeout_s is None else timeout_s, self._retries)
+        attempts = self._attempts(timeout_s)
         while True:
             line = self._take()  # back when it has answered, so that none is kept half read
             reading = Reading()
@@ -165,24 +146,18 @@ class Client:
                     line = self._open(attempts)
                 answer = self._exchange(line, call, attempts, reading)
             except TimeoutError:
-                _drop(line)
+                drop(line)
                 raise attempts.over() from None
             except HeadraceError:
-                _drop(line)
+                drop(line)
                 raise
             except (OSError, EOFError) as error:
-                was_used = line is not None and line.was_used
-                _drop(line)
-                wait: float | None = attempts.after_break(error, reading.num_bytes, was_used=was_used)
+                wait: float | None = self._after_break(line, error, attempts, reading)
             except BaseException:
-                _drop(line)
+                drop(line)
                 raise
             else:
-                if reading.keeps:
-                    line.was_used = True
-                    self._idle.append(line)
-                else:
-                    line.close()
+                self._keep(line, reading)
                 wait = attempts.after_answer(answer)
                 if wait is None:
                     return call.result(answer)
@@ -213,20 +188,12 @@ class Client:
     def _exchange(self, line: _Line, call: Call[Any], attempts: Attempts, reading: Reading) -> Answer:
         left = attempts.left_s()
         line.socket.settimeout(left)
-        headers = headers_of(call, self._token, left)
+        headers = _calls.headers_of(call, self._token, left)
         # A server that will not read a body answers, and closes: what it said may be there all the same.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             line.socket.sendall(write_request(self._place, call.method, call.path, headers, call.body))
         while True:
             line.socket.settimeout(attempts.left_s())
-            data = line.socket.recv(_PIECE_BYTES)
-            answer = reading.feed(data) if data else reading.end()
+            answer = heard(line.socket.recv(PIECE_BYTES), reading)
             if answer is not None:
                 return answer
-            if not data:
-                raise EOFError("the connection was closed")
-
-
-def _drop(line: _Line | None) -> None:
-    if line is not None:
-        line.close()
