@@ -58,9 +58,13 @@ def test_from_request_to_what_watches(kinds):
         assert body["classes"] == ["ash", "elm", "oak"] and body["task"] == "multiclass"
         answer = client.post("/v1/models/kind:predict", json={"instances": asked}).json()["predictions"]
         one = client.post("/v1/models/kind:predict", json={"instances": asked[:1]}).json()["predictions"]
+        why = client.post("/v1/models/kind:explain", json={"instances": asked[:2]}).json()["explanations"]
         assert client.post("/v1/models/kind:predict", json={"instances": [{"a": "x"}]}).status_code == 400
     assert np.array(answer, np.float32).tobytes() == model(table).tobytes()
     assert one == answer[:1]
+    for told, said in zip(why, answer, strict=False):
+        assert told["classes"] == ["ash", "elm", "oak"] and np.allclose(told["prediction"], said)
+        assert all(len(values) == 3 for values in told["contributions"].values())
     logged = json.loads(command(home, "requests", "ls", "-n", "400", "-o", "json"))
     good = [row for row in logged if row["request_status"] == 200]
     assert {type(row["prediction"]) for row in good} == {list}

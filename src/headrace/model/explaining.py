@@ -58,6 +58,8 @@ class Explanations:
         The features' names; () for occlusion.
     by_feature : float64[num_rows, num_features, num_outputs]
         What each feature adds; without features for occlusion.
+    classes : tuple of str or of int
+        Of several classes whose each output is, in order; () for one output.
 
     `num_outputs` is 1, or one for each class.
     """
@@ -71,15 +73,17 @@ class Explanations:
     predictions: npt.NDArray[np.float32]
     features: tuple[str, ...]
     by_feature: npt.NDArray[np.float64]
+    classes: tuple[str | int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.outputs)
 
     def to_plain(self) -> list[dict[str, Any]]:
-        """A record a row, as `:explain` answers: a number each, or a list with one for each class.
+        """A record a row, as `:explain` answers: a number each, or a list with one for each of `classes`.
 
-        `method`, `output`, `base`, `contributions` by column, `rest` (what they do not add up to; for trees that is the
-        margin's rounding), the output under its name, `prediction`, and for trees `features`, what each adds.
+        `method`, `output`, `classes` (where there are several), `base`, `contributions` by column, `rest` (what they
+        do not add up to; for trees that is the margin's rounding), the output under its name, `prediction`, and for
+        trees `features`, what each adds.
         """
         found = []
         for row in range(len(self)):
@@ -87,6 +91,7 @@ class Explanations:
             one = {
                 "method": self.method,
                 "output": self.output,
+                **({"classes": list(self.classes)} if self.classes else {}),
                 "base": _plain(self.base),
                 "contributions": {name: _plain(values) for name, values in zip(self.columns, parts, strict=True)},
                 "rest": _plain(self.outputs[row] - self.base - parts.sum(axis=0)),
@@ -180,6 +185,7 @@ class Explainer:
             predictions,
             features,
             by_feature,
+            model.signature.classes,
         )
 
     def _ask(self, lanes: Lanes) -> npt.NDArray[np.float64]:

@@ -158,6 +158,8 @@ def _reason(told: Mapping[str, Any]) -> None:
     how = "exact Shapley values" if told["method"] == "tree_shap" else "occlusion, which need not add up"
     base, output = _said(told["base"]), _said(told[told["output"]])
     sys.stdout.write(f"\n{told['output']} {output} = {base} and what each column adds ({how})\n")
+    if told.get("classes"):
+        sys.stdout.write(f"each of {', '.join(map(str, told['classes']))}\n")
 
     def size(value: Any) -> float:
         values = value if isinstance(value, list) else [value]

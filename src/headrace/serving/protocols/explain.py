@@ -10,8 +10,9 @@ with its content-type, an Arrow stream, of at most 100 rows, because a row takes
 a request counts in quotas as one for predictions does, and what is not done within the caller's time is given up.
 
 An explanation has `method`, `output`, `base`, `contributions` by raw column, `rest`, the output under its name
-(`margin` for trees) and `prediction`; for trees also `features`. What these are says `headrace.model.explaining`. It is
-computed beside the requests that are answered, and is nothing that was answered: the request log does not have it.
+(`margin` for trees) and `prediction`; for trees also `features`; for several classes `classes`, in whose order each
+list of numbers is. What these are says `headrace.model.explaining`. It is computed beside the requests that are
+answered, and is nothing that was answered: the request log does not have it.
 """
 
 from __future__ import annotations
