@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput, UnknownName
-from headrace.model._spans import widen_constants
+from headrace.model._lean import gather_lone_pieces, widen_constants
 from headrace.model.checks import refuse_size
 from headrace.model.columns import LANES, NULL_TEXT, InputColumn, layout_of
 from headrace.schema import Kind
@@ -99,6 +99,8 @@ class GraphBuilder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._initializers: dict[str, Any] = {}
         self._pieces: dict[str, dict[str, str]] = {}
+        self._splits: set[str] = set()  # first outputs
+        self._choices: dict[str, tuple[str, str, str]] = {}  # output of a Where: its inputs
         self._column_of: dict[str, InputColumn] = {}
         self._own_inputs: dict[str, tuple[npt.DTypeLike, int]] = {}
 
@@ -167,11 +169,18 @@ class GraphBuilder:
 
     def cast(self, name: str, dtype: npt.DTypeLike) -> str:
         """Convert a tensor: to bool = not zero, float to int64 truncates (mask NaN and infinities before)."""
+        if name in self._choices and np.dtype(dtype) == np.float64:
+            condition, *either = self._choices[name]
+            values = [self.constant_value(item) for item in either]
+            if all(value is not None and value.dtype == np.int64 for value in values):  # a choice of numbers, at once
+                return self.where(condition, *(self.constant(np.asarray(value, np.float64)) for value in values))
         return self.node("Cast", [name], to=_element_type(dtype))
 
     def where(self, condition: str, chosen: str, otherwise: str) -> str:
         """`chosen` where the bool tensor is True, else `otherwise`: both float64, int64 or string."""
-        return self.node("Where", [condition, chosen, otherwise])
+        found = self.node("Where", [condition, chosen, otherwise])
+        self._choices[found] = condition, chosen, otherwise
+        return found
 
     def compare(self, operator: str, left: str, right: str) -> str:
         """A bool tensor: `operator` is one of == != < <= > >=; != is the negation, so NaN != NaN is True."""
@@ -265,6 +274,7 @@ class GraphBuilder:
     def _split(self, group: str, tensor: str, names: Sequence[str]) -> None:
         width = len(names)
         pieces = [tensor] if width == 1 else self.nodes("Split", [tensor], width, axis=1, num_outputs=width)
+        self._splits.update(pieces[:1])
         self._pieces[group] = dict(zip(names, pieces, strict=True))
 
     # --- the result
@@ -314,7 +324,8 @@ class GraphBuilder:
             node.output.extend(renamed.get(name, name) for name in names)
             nodes.append(node)
         nodes += copies
-        wide = widen_constants(nodes, self._initializers, [*inputs, *self._own_inputs])
+        wide = gather_lone_pieces(nodes, {renamed.get(name, name) for name in self._splits}, outputs)
+        wide += widen_constants(nodes, self._initializers, [*inputs, *self._own_inputs])
         read = {name for part in nodes for name in part.input}
         tensors = [*(tensor for name, tensor in self._initializers.items() if name in read), *wide]
         sizes = [(int(part.ByteSize()), part.output[0]) for part in nodes]
