@@ -130,7 +130,7 @@ def test_moments_of_classes_are_those_of_each(rows):
     label = (columns[0] > 0.0).astype(float)
     factors = np.linspace(1.0, 3.0, 14).reshape(7, 2)
     runs = [(np.arange(len(groups)) % 5).astype(np.int32), groups]
-    of_classes = [(np.linspace(-1.0, 1.0, size), np.linspace(0.5, -0.5, size) / 3.0) for size in (5, 7)]
+    of_classes = [np.linspace(-1.0, 1.0, 2 * size).reshape(size, 2) / 3.0 for size in (5, 7)]
     for weight in (None, np.abs(columns[2])):
 
         def moments(weight=weight):
@@ -141,7 +141,7 @@ def test_moments_of_classes_are_those_of_each(rows):
         found, twin = both(moments)
         assert found.tobytes() == twin.tobytes()
         moved = [
-            class_rows(label, groups, run.astype(np.int64), own, tuple(factors.T.copy()))
+            class_rows(label, groups, run.astype(np.int64), tuple(own.T.copy()), tuple(factors.T.copy()))
             * (1.0 if weight is None else weight)
             for run, own in zip(runs, of_classes, strict=True)
         ]

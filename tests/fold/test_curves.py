@@ -37,21 +37,23 @@ def rows(request):
 
 def test_rows_are_put_in_order(rows):
     """By score, then by row; scores that are no float32 numbers, too."""
-    scores = rows[0]
+    scores, label, _ = rows
     for given in (scores, scores / 3.0, np.zeros_like(scores), np.full_like(scores, 1e300)):
-        found, twin = both(lambda given=given: order_scores(given))
+        found, twin = both(lambda given=given: order_scores(given, label))
         assert same(found, twin)
         assert np.array_equal(found.rows, np.lexsort((np.arange(len(given)), given)))
+        assert np.array_equal(found.score, given[found.rows])
+        assert np.array_equal(found.label, label[found.rows] == 1.0)
         assert np.array_equal(np.unique(given)[found.code], given[found.rows]) or not len(given)
 
 
 def test_runs_are_those_of_each_group(rows):
     """Each group's scores once, ascending, with the rows of either class that have them and those below."""
     scores, label, groups = rows
-    order = order_scores(scores)
+    order = order_scores(scores, label)
     runs, twin = both(lambda: place_runs(order, groups, NUM_GROUPS))
     assert same(runs, twin)
-    (group, found), (twin_group, twin_found) = both(lambda: fill_runs(order, runs, scores, label))
+    (group, found), (twin_group, twin_found) = both(lambda: fill_runs(order, runs))
     assert same([group, *found], [twin_group, *twin_found])
     for own in range(NUM_GROUPS):
         mine, part = groups == own, slice(*runs.offsets[own : own + 2])
@@ -64,17 +66,17 @@ def test_runs_are_those_of_each_group(rows):
             if at > part.start + 20:
                 break
     assert np.array_equal(found[0][runs.run], scores)
+    assert np.array_equal(runs.along, runs.run[order.rows])
 
 
 def test_ranks_are_counted(rows):
     """Pairs and shares: the same bits, NaN where a class has no row."""
     scores, label, groups = rows
-    order = order_scores(scores)
-    group, (_, negative, positive, *below) = fill_runs(order, place_runs(order, groups, NUM_GROUPS), scores, label)
+    order = order_scores(scores, label)
+    group, (_, negative, positive, *below) = fill_runs(order, place_runs(order, groups, NUM_GROUPS))
     found, twin = both(lambda: ranked_pairs(group, positive, negative, below[0], NUM_GROUPS))
     assert found.tobytes() == twin.tobytes()
     totals = tuple(np.bincount(group, one, NUM_GROUPS).astype(float) for one in (negative, positive))
     area = found / np.where(totals[0] * totals[1] == 0.0, np.nan, totals[0] * totals[1])
     shares, twins = both(lambda: ranked_shares(group, (negative, positive, *below), totals, area))
-    for one, two in zip(shares, twins, strict=True):
-        assert np.array_equal(one, two, equal_nan=True)
+    assert np.array_equal(shares, twins, equal_nan=True)

@@ -29,8 +29,8 @@ class CurveMetric(Metric):
         """The exact score curve."""
         return ScoreCurve(label, prediction)
 
-    def by_run(self, result: ScoreCurveResult) -> tuple[Floats, Floats] | None:
-        """What a negative and a positive row of each run move the metric, (float64[num_runs], float64[num_runs]).
+    def by_run(self, result: ScoreCurveResult) -> Floats | None:
+        """What a negative and a positive row of each run move the metric, float64[num_runs, 2].
 
         Each a mean over its class. None, the default, where `influence` says it, or only resampling can.
         """
@@ -44,7 +44,7 @@ class CurveMetric(Metric):
         if not len(result.score):
             return np.zeros(len(label))
         runs = result.find(groups, prediction)
-        return by_class(label, groups, len(result.num_rows), told[1], told[0], runs)
+        return by_class(label, groups, len(result.num_rows), told[:, 1], told[:, 0], runs)
 
     def support(self, result: ScoreCurveResult) -> Floats:
         """The rows of the rarer class."""

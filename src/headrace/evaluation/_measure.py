@@ -211,23 +211,36 @@ def _values(
     last = len(spread.std_error) - 1
     limits = metric.limits if metric.class_limits is None or not is_class else metric.class_limits
     made = []
-    for index, value in enumerate(_evaluate(metric, result).tolist()):
-        num_rows, num_invalid = int(of_model.num_rows[index]), int(result.num_invalid[index])
+    values, invalid = _evaluate(metric, result).tolist(), result.num_invalid.tolist()
+    nowhere: list[None] = [None] * len(values)
+    has_champion = place == 0 and last > 1
+    columns = (
+        of_model.num_rows.tolist(),
+        spread.std_error[place].tolist(),
+        spread.support[place].tolist(),
+        spread.centre[place].tolist(),
+        spread.freedom[place].tolist(),
+        spread.covariance[1].tolist() if has_champion else nowhere,
+        spread.apart_freedom[1].tolist() if has_champion else nowhere,
+        spread.covariance[last].tolist() if place == 0 else nowhere,
+        spread.apart_freedom[last].tolist() if place == 0 else nowhere,
+    )
+    for index, (value, row) in enumerate(zip(values, zip(*columns, strict=True), strict=True)):
+        num_rows, num_invalid = row[0], invalid[index]
         if value == value:
-            centre = float(spread.centre[place][index])
             made.append(
                 Value.measured(
                     value,
                     num_rows,
-                    std_error=float(spread.std_error[place][index]),
-                    support=float(spread.support[place][index]),
+                    std_error=row[1],
+                    support=row[2],
                     limits=limits,
-                    with_champion=float(spread.covariance[1][index]) if place == 0 and last > 1 else None,
-                    with_baseline=float(spread.covariance[last][index]) if place == 0 else None,
-                    centre=centre if math.isfinite(centre) else None,
-                    freedom=float(spread.freedom[place][index]),
-                    champion_freedom=float(spread.apart_freedom[1][index]) if place == 0 and last > 1 else None,
-                    baseline_freedom=float(spread.apart_freedom[last][index]) if place == 0 else None,
+                    centre=row[3] if math.isfinite(row[3]) else None,
+                    freedom=row[4],
+                    with_champion=row[5],
+                    champion_freedom=row[6],
+                    with_baseline=row[7],
+                    baseline_freedom=row[8],
                 )
             )
             continue

@@ -244,14 +244,13 @@ def _by_runs(metric: Metric, judged: Judged, cut: Cut, results: Sequence[Any]) -
         if told is None:
             return None
         if not len(result.score):  # no row counts, and no group has a value
-            told = np.zeros(cut.num_groups), np.zeros(cut.num_groups)
-            run = cut.groups
+            told, run = np.zeros((cut.num_groups, 2)), cut.groups
         elif result.run is not None:
             run = result.run
         elif prediction.strides[0] == 0:  # one run a group
-            placed = np.zeros((2, cut.num_groups))
-            placed[:, result.group] = told
-            told, run = (placed[0], placed[1]), cut.groups
+            placed = np.zeros((cut.num_groups, 2))
+            placed[result.group] = told
+            told, run = placed, cut.groups
         else:
             run = result.find(cut.groups, prediction).astype(np.int32)
         runs.append(run)

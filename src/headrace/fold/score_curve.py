@@ -339,7 +339,7 @@ class ScoreCurve(Fold[ScoreCurveState, ScoreCurveResult]):
         labelled, valid = scored.index, scored.is_valid
         if valid is not None:
             scored = scored.select(valid)
-        order = order_scores(scored.prediction)
+        order = order_scores(scored.prediction, scored.label)
 
         def curve(groups: Groups, num_groups: int) -> ScoreCurveResult:
             with_label = groups if labelled is None else groups[labelled]
@@ -348,18 +348,28 @@ class ScoreCurve(Fold[ScoreCurveState, ScoreCurveResult]):
             if valid is not None:
                 num_invalid += np.bincount(with_label[~valid], minlength=num_groups)
             runs = place_runs(order, groups if scored.index is None else groups[scored.index], num_groups)
-            of_run, (score, *counts) = fill_runs(order, runs, scored.prediction, scored.label)
+            of_run, told = fill_runs(order, runs)
             totals = np.zeros((2, num_groups))
             filled = np.diff(runs.offsets) > 0
             last = runs.offsets[1:][filled] - 1
-            totals[:, filled] = counts[0][last] + counts[2][last], counts[1][last] + counts[3][last]
+            totals[:, filled] = told[1:3, last] + told[3:, last]
             totals[:, num_invalid > 0] = np.nan
             run = runs.run
             if scored.index is not None:
                 run = np.zeros(len(groups), np.int32)
                 run[scored.index] = runs.run
             return ScoreCurveResult(
-                num_rows, num_invalid, totals[0] + totals[1], totals[1].copy(), of_run, score, *counts, run
+                num_rows,
+                num_invalid,
+                totals[0] + totals[1],
+                totals[1].copy(),
+                of_run,
+                told[0],
+                told[1],
+                told[2],
+                told[3],
+                told[4],
+                run,
             )
 
         return curve

@@ -8,6 +8,7 @@ sides of one formula: a bound passes exactly where the test does.
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 
@@ -34,6 +35,7 @@ def probability_above(z: float) -> float:
     return 0.5 * math.erfc(z / math.sqrt(2.0))
 
 
+@functools.cache
 def _quantile(confidence: float) -> float:
     return _NORMAL.inv_cdf(0.5 + confidence / 2.0)
 

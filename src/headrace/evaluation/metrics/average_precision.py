@@ -34,10 +34,10 @@ class AveragePrecision(CurveMetric):
         """The positive rows."""
         return result.positive
 
-    def by_run(self, result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def by_run(self, result: ScoreCurveResult) -> npt.NDArray[np.float64]:
         """A positive row adds a precision and lifts those of the scores below it; a negative one lowers them."""
         if not len(result.score):
-            return np.zeros(0), np.zeros(0)
+            return np.zeros((0, 2))
         found, called = self._called(result)
         taken = found + called
         precision = np.nan_to_num(ratio(found, taken))
@@ -45,7 +45,7 @@ class AveragePrecision(CurveMetric):
         lifted, lowered = result.through(share * (1.0 - precision)), result.through(share * precision)
         positive = result.positive[result.group]
         of_positive = ratio(precision - self.value(result)[result.group] + lifted, positive)
-        return ratio(-lowered, positive), of_positive
+        return np.column_stack([ratio(-lowered, positive), of_positive])
 
     @staticmethod
     def _called(result: ScoreCurveResult) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

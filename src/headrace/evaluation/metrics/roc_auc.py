@@ -35,7 +35,7 @@ class RocAuc(CurveMetric):
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "needs both positive and negative rows"
 
-    def by_run(self, result: ScoreCurveResult) -> tuple[Floats, Floats]:
+    def by_run(self, result: ScoreCurveResult) -> Floats:
         """The share of the other class that a row ranks rightly against, less the area, by its own class's weight.
 
         Source: DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating

@@ -115,17 +115,23 @@ API void hr_slope_moments(const double *const *terms, const double *slopes, int6
 }
 
 /* hr_class_rows and hr_add_moments of several models at once: of each the run of every row, and what a negative and a
-   positive row of a run moves; factors [num_groups][2] by group and class. */
+   positive row of a run moves [num_runs][2]; factors [num_groups][2] by group and class. */
+#if defined(__GNUC__)
+#define SOON(place) __builtin_prefetch(place)
+#else
+#define SOON(place) (void)(place)
+#endif
+#define AHEAD 24
 API void hr_class_moments(const double *label, const int32_t *groups, int64_t num_rows, const int32_t *const *runs,
-                          int64_t num_models, const double *const *of_negative, const double *const *of_positive,
-                          const double *factors, const double *weight, double *sums) {
+                          int64_t num_models, const double *const *of_runs, const double *factors,
+                          const double *weight, double *sums) {
   for (int64_t row = 0; row < num_rows; row++) {
     int64_t group = groups[row];
     int is_positive = label[row] == 1.0;
     double factor = factors[2 * group + is_positive], first = 0.0;
     for (int64_t model = 0; model < num_models; model++) {
-      int64_t run = runs[model][row];
-      double moved = (is_positive ? of_positive[model][run] : of_negative[model][run]) * factor;
+      if (row + AHEAD < num_rows) SOON(of_runs[model] + 2 * (int64_t)runs[model][row + AHEAD]);
+      double moved = of_runs[model][2 * (int64_t)runs[model][row] + is_positive] * factor;
       if (weight) moved *= weight[row];
       if (!model) first = moved;
       add_row(sums + (group * num_models + model) * 5, moved, first, !model);

@@ -164,7 +164,7 @@ def class_moments(
     label: Floats,
     groups: Groups,
     runs: Sequence[Groups],
-    of_classes: Sequence[tuple[Floats, Floats]],
+    of_classes: Sequence[Floats],
     factors: Floats,
     weight: Floats | None,
 ) -> None:
@@ -178,7 +178,7 @@ def class_moments(
         Of the rows.
     runs : by model, int32[num_rows]
         The run of each row.
-    of_classes : by model, (float64[num_runs], float64[num_runs])
+    of_classes : by model, float64[num_runs, 2]
         What a negative and a positive row of the run moves.
     factors : float64[num_groups, 2]
         By group and class.
@@ -189,10 +189,9 @@ def class_moments(
     if native is not None:
         label, groups = _double(label), np.ascontiguousarray(groups, np.int32)
         held = [np.ascontiguousarray(one, np.int32) for one in runs]
-        told = [[_double(one[place]) for one in of_classes] for place in (0, 1)]
-        factors = _double(factors)
+        told, factors = [_double(one) for one in of_classes], _double(factors)
         factor = None if weight is None else _double(weight)
-        at = np.array([pointer(one) for one in held], np.uintp), _pointers(told[0]), _pointers(told[1])
+        at = np.array([pointer(one) for one in held], np.uintp), _pointers(told)
         native.hr_class_moments(
             pointer(label),
             pointer(groups),
@@ -200,7 +199,6 @@ def class_moments(
             pointer(at[0]),
             len(held),
             pointer(at[1]),
-            pointer(at[2]),
             pointer(factors),
             0 if factor is None else pointer(factor),
             pointer(sums),
@@ -208,7 +206,7 @@ def class_moments(
         return
     by_class = np.ascontiguousarray(factors[:, 0]), np.ascontiguousarray(factors[:, 1])
     moved = [
-        class_rows(label, groups, run.astype(np.int64), own, by_class)
+        class_rows(label, groups, run.astype(np.int64), (own[:, 0].copy(), own[:, 1].copy()), by_class)
         for run, own in zip(runs, of_classes, strict=True)
     ]
     _add(sums, moved if weight is None else [one * weight for one in moved], groups)

@@ -52,36 +52,42 @@ API int64_t hr_order_scores(const double *scores, int64_t num_rows, uint64_t *sc
   return 1;
 }
 
-/* The runs of equal scores of each group, groups ascending: offsets[num_groups + 1], the run of each row, and in
-   `turn` by place in the order the run within its group. `code` ascends with the scores in order, equal for equal ones;
-   `last` is scratch of num_groups. Returns how many. */
+/* The runs of equal scores of each group, groups ascending: offsets[num_groups + 1], the run of each row, and along the
+   order. `code` ascends with the scores in order, equal for equal ones; `last` is scratch of 2 * num_groups. Returns how
+   many. */
 API int64_t hr_place_runs(const int32_t *order, const int32_t *code, const int32_t *groups, int64_t num_rows,
-                          int64_t num_groups, int32_t *last, int64_t *offsets, int32_t *turn, int32_t *run) {
+                          int64_t num_groups, int32_t *last, int64_t *offsets, int32_t *along, int32_t *run) {
+  int32_t *next = last + num_groups;
   memset(offsets, 0, (size_t)(num_groups + 1) * sizeof *offsets);
   for (int64_t group = 0; group < num_groups; group++) last[group] = -1;
   for (int64_t i = 0; i < num_rows; i++) {
-    int32_t group = groups[order[i]];
+    int32_t group = along[i] = groups[order[i]];
     if (last[group] != code[i]) last[group] = code[i], offsets[group + 1]++;
-    turn[i] = (int32_t)(offsets[group + 1] - 1);
   }
-  for (int64_t group = 0; group < num_groups; group++) offsets[group + 1] += offsets[group];
+  for (int64_t group = 0; group < num_groups; group++) {
+    next[group] = (int32_t)offsets[group] - 1;
+    offsets[group + 1] += offsets[group];
+    last[group] = -1;
+  }
   for (int64_t i = 0; i < num_rows; i++) {
-    int32_t row = order[i];
-    run[row] = (int32_t)(offsets[groups[row]] + turn[i]);
+    int32_t group = along[i];
+    if (last[group] != code[i]) last[group] = code[i], next[group]++;
+    run[order[i]] = along[i] = next[group];
   }
   return offsets[num_groups];
 }
 
 /* What each run holds: its group, its score, its rows of either class, and those of the group with lower scores. All
-   but `group` and `score` come as zeros. */
-API void hr_fill_runs(const int32_t *order, const int32_t *run, const double *scores, const double *label,
-                      int64_t num_rows, const int64_t *offsets, int64_t num_groups, int32_t *group, double *score,
-                      double *negative, double *positive, double *negative_below, double *positive_below) {
+   but `group` and `score` come as zeros; `along` is the run of each place in the order, as scores and labels are. */
+API void hr_fill_runs(const int32_t *along, const double *scores, const uint8_t *label, int64_t num_rows,
+                      const int64_t *offsets, int64_t num_groups, int32_t *group, double *score, double *negative,
+                      double *positive, double *negative_below, double *positive_below) {
   for (int64_t i = 0; i < num_rows; i++) {
-    int32_t row = order[i], at = run[row];
-    score[at] = scores[row];
-    if (label[row] == 1.0) positive[at] += 1.0;
-    else negative[at] += 1.0;
+    int32_t at = along[i];
+    double is_positive = label[i];
+    score[at] = scores[i];
+    positive[at] += is_positive;
+    negative[at] += 1.0 - is_positive;
   }
   for (int64_t own = 0; own < num_groups; own++) {
     double below[2] = {0.0, 0.0};
@@ -102,19 +108,23 @@ static inline double ratio(double numerator, double denominator) {
 /* ranked[group] += positive rows of each run, times the negative ones below it and half of those in it. */
 API void hr_ranked_pairs(const int32_t *group, const double *positive, const double *negative,
                          const double *negative_below, int64_t num_runs, double *ranked) {
-  for (int64_t at = 0; at < num_runs; at++)
-    ranked[group[at]] += positive[at] * (negative_below[at] + 0.5 * negative[at]);
+  for (int64_t at = 0; at < num_runs;) {
+    int32_t own = group[at];
+    double sum = ranked[own];
+    for (; at < num_runs && group[at] == own; at++) sum += positive[at] * (negative_below[at] + 0.5 * negative[at]);
+    ranked[own] = sum;
+  }
 }
 
 /* Of each run the share of the other class that it ranks rightly against, less the area, by its own class's weight. */
 API void hr_ranked_shares(const int32_t *group, const double *negative, const double *positive,
                           const double *negative_below, const double *positive_below, int64_t num_runs,
                           const double *all_negative, const double *all_positive, const double *area,
-                          double *of_negative, double *of_positive) {
+                          double (*told)[2]) {
   for (int64_t at = 0; at < num_runs; at++) {
     int64_t own = group[at];
     double beaten = negative_below[at] + 0.5 * negative[at], below = positive_below[at] + 0.5 * positive[at];
-    of_positive[at] = ratio(ratio(beaten, all_negative[own]) - area[own], all_positive[own]);
-    of_negative[at] = ratio(1.0 - ratio(below, all_positive[own]) - area[own], all_negative[own]);
+    told[at][1] = ratio(ratio(beaten, all_negative[own]) - area[own], all_positive[own]);
+    told[at][0] = ratio(1.0 - ratio(below, all_positive[own]) - area[own], all_negative[own]);
   }
 }
