@@ -61,6 +61,7 @@ from headrace.evaluation.metrics.coefficient_of_discrimination import (
 )
 from headrace.evaluation.metrics.cohen_kappa import CohenKappa as CohenKappa
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
+from headrace.evaluation.metrics.coverage_error import CoverageError as CoverageError
 from headrace.evaluation.metrics.d2_log_loss import D2LogLoss as D2LogLoss
 from headrace.evaluation.metrics.diagnostic_odds_ratio import DiagnosticOddsRatio as DiagnosticOddsRatio
 from headrace.evaluation.metrics.expected_calibration_error import ExpectedCalibrationError as ExpectedCalibrationError
@@ -69,6 +70,7 @@ from headrace.evaluation.metrics.explained_variance import ExplainedVariance as 
 from headrace.evaluation.metrics.f1 import F1 as F1
 from headrace.evaluation.metrics.f1_macro import F1Macro as F1Macro
 from headrace.evaluation.metrics.f1_micro import F1Micro as F1Micro
+from headrace.evaluation.metrics.f1_samples import F1Samples as F1Samples
 from headrace.evaluation.metrics.f1_weighted import F1Weighted as F1Weighted
 from headrace.evaluation.metrics.false_discovery_rate import FalseDiscoveryRate as FalseDiscoveryRate
 from headrace.evaluation.metrics.false_negative_rate import FalseNegativeRate as FalseNegativeRate
@@ -78,9 +80,15 @@ from headrace.evaluation.metrics.fbeta import Fbeta as Fbeta
 from headrace.evaluation.metrics.fowlkes_mallows import FowlkesMallows as FowlkesMallows
 from headrace.evaluation.metrics.gain import Gain as Gain
 from headrace.evaluation.metrics.geometric_mean import GeometricMean as GeometricMean
+from headrace.evaluation.metrics.hamming_loss import HammingLoss as HammingLoss
 from headrace.evaluation.metrics.informedness import Informedness as Informedness
 from headrace.evaluation.metrics.jaccard import Jaccard as Jaccard
+from headrace.evaluation.metrics.jaccard_samples import JaccardSamples as JaccardSamples
 from headrace.evaluation.metrics.kolmogorov_smirnov import KolmogorovSmirnov as KolmogorovSmirnov
+from headrace.evaluation.metrics.label_ranking_average_precision import (
+    LabelRankingAveragePrecision as LabelRankingAveragePrecision,
+)
+from headrace.evaluation.metrics.label_ranking_loss import LabelRankingLoss as LabelRankingLoss
 from headrace.evaluation.metrics.lift import Lift as Lift
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
 from headrace.evaluation.metrics.markedness import Markedness as Markedness
@@ -109,6 +117,7 @@ from headrace.evaluation.metrics.precision import Precision as Precision
 from headrace.evaluation.metrics.precision_at_k import PrecisionAtK as PrecisionAtK
 from headrace.evaluation.metrics.precision_macro import PrecisionMacro as PrecisionMacro
 from headrace.evaluation.metrics.precision_micro import PrecisionMicro as PrecisionMicro
+from headrace.evaluation.metrics.precision_samples import PrecisionSamples as PrecisionSamples
 from headrace.evaluation.metrics.precision_weighted import PrecisionWeighted as PrecisionWeighted
 from headrace.evaluation.metrics.prevalence import Prevalence as Prevalence
 from headrace.evaluation.metrics.quantile_coverage import QuantileCoverage as QuantileCoverage
@@ -117,6 +126,7 @@ from headrace.evaluation.metrics.recall import Recall as Recall
 from headrace.evaluation.metrics.recall_at_k import RecallAtK as RecallAtK
 from headrace.evaluation.metrics.recall_macro import RecallMacro as RecallMacro
 from headrace.evaluation.metrics.recall_micro import RecallMicro as RecallMicro
+from headrace.evaluation.metrics.recall_samples import RecallSamples as RecallSamples
 from headrace.evaluation.metrics.recall_weighted import RecallWeighted as RecallWeighted
 from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc
 from headrace.evaluation.metrics.roc_auc_ovo import RocAucOvo as RocAucOvo
@@ -125,6 +135,7 @@ from headrace.evaluation.metrics.roc_auc_ovr_weighted import RocAucOvrWeighted a
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
 from headrace.evaluation.metrics.specificity import Specificity as Specificity
 from headrace.evaluation.metrics.squared_pearson import SquaredPearson as SquaredPearson
+from headrace.evaluation.metrics.subset_accuracy import SubsetAccuracy as SubsetAccuracy
 from headrace.evaluation.metrics.top_k_accuracy import TopKAccuracy as TopKAccuracy
 from headrace.ingestion.sources.csv import Csv as Csv
 from headrace.ingestion.sources.files import Files as Files

@@ -14,7 +14,17 @@ from headrace.errors import InvalidInput
 from headrace.fold import Rows
 from headrace.schema import kind_of
 
-__all__ = ["as_classes", "as_floats", "as_labels", "as_weights", "filter_rows", "from_bools", "to_array", "to_bools"]
+__all__ = [
+    "as_classes",
+    "as_floats",
+    "as_label_sets",
+    "as_labels",
+    "as_weights",
+    "filter_rows",
+    "from_bools",
+    "to_array",
+    "to_bools",
+]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -137,6 +147,53 @@ _KINDS_OF: dict[type, tuple[str, ...]] = {
     float: ("integer", "number"),
     str: ("text",),
 }
+
+
+def as_label_sets(
+    column: pa.Array, name: str, classes: Sequence[str | int], where: str = ""
+) -> npt.NDArray[np.float64]:
+    """A list of the labels that a row has as float64[num_rows, num_classes], 1 for each that it has; NaN where null.
+
+    Lists of booleans or of floats say of each label whether it is one. Raises InvalidInput for a label that is not
+    among the classes, one that stands there twice or is null, and lists of another length.
+    """
+    if not classes:
+        raise InvalidInput(f"label {name!r} holds lists", where=where, expected="predictions that are lists, too")
+    found = np.full((len(column), len(classes)), np.nan)
+    there = ~to_bools(pc.is_null(column))
+    lists = column.filter(from_bools(there))
+    lengths, items = pc.list_value_length(lists), pc.list_flatten(lists)
+    if items.null_count:
+        raise InvalidInput(f"label {name!r} holds a list with a null in it", where=where, expected="labels")
+    rows = np.repeat(np.flatnonzero(there), np.asarray(lengths.to_pylist(), np.int64))
+    if pa.types.is_boolean(items.type) or pa.types.is_floating(items.type):
+        told = as_floats(items, f"label {name!r}", where)
+        if len(told) != there.sum() * len(classes) or any(
+            one != len(classes) for one in pc.unique(lengths).to_pylist()
+        ):
+            raise InvalidInput(f"label {name!r} holds lists", where=where, expected=f"{len(classes)} in each")
+        if not np.isin(told, (0.0, 1.0)).all():
+            raise InvalidInput(f"label {name!r} holds {told[~np.isin(told, (0.0, 1.0))][0]:g}", expected="0 and 1")
+        found[there] = told.reshape(-1, len(classes))
+        return found
+    found[there] = 0.0
+    if not len(items):
+        return found
+    places = as_classes(items, name, classes, where).astype(np.int64)
+    if (places == len(classes)).any():
+        odd = items[int(np.flatnonzero(places == len(classes))[0])].as_py()
+        raise InvalidInput(
+            f"label {name!r} holds {odd!r}", where=where, expected=f"one of {', '.join(map(repr, classes))}"
+        )
+    if len(np.unique(rows * len(classes) + places)) < len(rows):
+        raise InvalidInput(
+            f"label {name!r} holds a list with a label twice",
+            where=where,
+            expected="each once",
+            fix="0 and 1 for each label are read from booleans or floats",
+        )
+    found[rows, places] = 1.0
+    return found
 
 
 def as_weights(column: pa.Array, name: str, where: str) -> npt.NDArray[np.float64]:

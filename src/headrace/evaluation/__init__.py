@@ -23,6 +23,7 @@ from headrace.evaluation._curve import CurveMetric, by_class
 from headrace.evaluation._evaluate import evaluate, evaluate_predictions
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
+from headrace.evaluation._labels import LabelMetric, LabelThresholdMetric
 from headrace.evaluation._limits import Limits
 from headrace.evaluation._results import Results, SliceResults
 from headrace.evaluation._threshold import Confusion, ThresholdMetric
@@ -36,6 +37,8 @@ __all__ = [
     "Confusion",
     "CurveMetric",
     "Evaluation",
+    "LabelMetric",
+    "LabelThresholdMetric",
     "Limits",
     "Metric",
     "MetricResult",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from headrace.evaluation._contract import Metric, ratio
 from headrace.fold import Fold
 from headrace.fold._class_scores import called_of
 from headrace.fold.class_totals import ClassTotals, ClassTotalsResult
+from headrace.fold.label_sums import LabelTotals, LabelTotalsResult
 
 __all__ = ["ClassDecisions", "ClassMetric", "class_f1", "class_precision", "class_recall", "is_met"]
 
@@ -28,7 +29,9 @@ class ClassDecisions:
 
     `class_parts` gives for every class by itself, from its three weights, what is summed over the classes; `of_parts`
     makes the metric of these sums. Value and influence follow. A metric that also judges one number a row puts this
-    before its other base, and calls `class_value` in `value` where the result is a `ClassTotalsResult`.
+    before its other base, and calls `class_value` in `value` where the result is a `ClassTotalsResult`. With
+    `has_labels` it judges sets of labels too, each called where its probability is 0.5 or more; by `label_parts`, where
+    those are others.
     """
 
     has_classes: ClassVar[bool] = True
@@ -36,6 +39,10 @@ class ClassDecisions:
     def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> Sequence[Floats]:
         """Arrays of [num_groups, num_classes], each class by itself, from the three weights of the same shape."""
         raise NotImplementedError
+
+    def label_parts(self, labelled: Floats, called: Floats, right: Floats) -> Sequence[Floats]:
+        """The same of labels, of which a row may have several or none."""
+        return self.class_parts(labelled, called, right)
 
     def of_parts(self, *sums: Floats) -> Floats:
         """The metric, float64[num_groups], from what `class_parts` sums to."""
@@ -45,14 +52,24 @@ class ClassDecisions:
         """Exact weights by class."""
         return ClassTotals(label, prediction, num_classes)
 
+    def needs_labels(self, label: str, prediction: str, num_labels: int) -> Fold[Any, Any]:
+        """Exact weights by label."""
+        return LabelTotals(label, prediction, num_labels)
+
     def class_value(self, result: ClassTotalsResult) -> Floats:
         """The metric of each group."""
         with np.errstate(all="ignore"):
-            return np.asarray(self.of_parts(*self._sums(result.labelled, result.called, result.right)), np.float64)
+            found = np.asarray(self.of_parts(*self._sums(result)), np.float64)
+        # Labels are counted, met or not; without a row there is none.
+        return np.where(result.weight > 0.0, found, np.nan) if isinstance(result, LabelTotalsResult) else found
 
-    def _sums(self, *weights: Floats) -> list[Floats]:
+    def _sums(self, result: ClassTotalsResult) -> list[Floats]:
         # One after the other: the same bits on every machine.
-        return [np.add.accumulate(part, axis=1)[:, -1] for part in self.class_parts(*weights)]
+        parts = self._parts(result)(result.labelled, result.called, result.right)
+        return [np.add.accumulate(part, axis=1)[:, -1] for part in parts]
+
+    def _parts(self, result: ClassTotalsResult) -> Callable[[Floats, Floats, Floats], Sequence[Floats]]:
+        return self.label_parts if isinstance(result, LabelTotalsResult) else self.class_parts
 
     def influence(self, label: Floats, prediction: Floats, groups: Groups, result: Any) -> Floats:
         """By the chain rule: how the metric moves with each sum, and each sum with the weights of a row's two classes.
@@ -64,19 +81,23 @@ class ClassDecisions:
             return found
         weights = [result.labelled, result.called, result.right]
         with np.errstate(all="ignore"):
-            outer = self._outer(self._sums(*weights))
+            outer, parts = self._outer(self._sums(result)), self._parts(result)
             step = _STEP * ratio(result.weight, result.num_rows)[:, None]
             slopes = []
             for place in range(3):
                 ends = []
                 for sign in (1.0, -1.0):
                     moved = [one + sign * step if other == place else one for other, one in enumerate(weights)]
-                    ends.append(self.class_parts(*moved))
+                    ends.append(parts(*moved))
                 inner = [(up - down) / (2.0 * step) for up, down in zip(*ends, strict=True)]
                 told = sum(by[:, None] * one for by, one in zip(outer, inner, strict=True))
                 slopes.append(np.where(np.isfinite(told), told, 0.0))
-        labels, called = label.astype(np.int64), called_of(prediction)
         of_label, of_called, of_right = slopes
+        if isinstance(result, LabelTotalsResult):
+            has, is_called = label, (prediction >= 0.5).astype(np.float64)
+            told = of_label[groups] * has + of_called[groups] * is_called + of_right[groups] * has * is_called
+            return np.asarray(np.add.accumulate(told, axis=1)[:, -1], np.float64)
+        labels, called = label.astype(np.int64), called_of(prediction)
         return np.asarray(
             of_label[groups, labels]
             + of_called[groups, called]

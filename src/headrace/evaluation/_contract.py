@@ -22,6 +22,7 @@ from headrace.errors import InvalidInput, Misuse
 from headrace.fold import Fold
 from headrace.fold.class_sums import ClassSums
 from headrace.fold.kernels.by_group import slope_rows
+from headrace.fold.label_sums import LabelSums
 from headrace.fold.sums import Sums, SumsResult
 
 __all__ = ["Metric", "MetricResult", "SumMetric", "fold_of", "make_metrics", "member_name", "ratio"]
@@ -79,14 +80,15 @@ class Metric(Checked, ABC):
 
     `higher_is_better` says which way is up; `is_binary` that labels must be 0 or 1 (other rows are invalid, and the
     group NaN). It judges one number a row (`has_numbers`, by `needs`), models of several classes (`has_classes`, by
-    `needs_classes`) or both, or it ranks the rows of each query (`has_queries`). `limits` are between which values it
-    always lies, `class_limits` of several classes where that differs; `undefined` says why `value` may be NaN although
-    there are rows, as a person says it.
+    `needs_classes`), rows that have a set of labels (`has_labels`, by `needs_labels`) or several of these, or it ranks
+    the rows of each query (`has_queries`). `limits` are between which values it always lies, `class_limits` of several
+    classes where that differs; `undefined` says why `value` may be NaN although there are rows, as a person says it.
     """
 
     higher_is_better: ClassVar[bool]
     is_binary: ClassVar[bool] = True
     has_classes: ClassVar[bool] = False
+    has_labels: ClassVar[bool] = False
     has_numbers: ClassVar[bool] = True
     has_queries: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
@@ -112,6 +114,10 @@ class Metric(Checked, ABC):
         """
         raise Misuse(f"metric {self.name!r} does not judge several classes")
 
+    def needs_labels(self, label: str, prediction: str, num_labels: int) -> Fold[Any, Any]:
+        """The fold where labels are lists of 0 and 1 for each label, and a prediction one of a probability for each."""
+        raise Misuse(f"metric {self.name!r} does not judge sets of labels")
+
     @abstractmethod
     def value(self, result: Any) -> Floats:
         """The metric of each group, float64[num_groups]; NaN where it is not defined, never an exception."""
@@ -119,7 +125,7 @@ class Metric(Checked, ABC):
     def influence(self, label: Floats, prediction: Floats, groups: Groups, result: Any) -> Floats | None:
         """How much the metric of a row's group would move if the row counted a little more, float64[num_rows].
 
-        Of several classes `prediction` is float64[num_rows, num_classes].
+        Of several classes `prediction` is float64[num_rows, num_classes], of sets of labels `label` as well.
         Per unit of weight: the sum of (weight x influence)^2 is then the variance of the metric. None, the default,
         where only resampling can tell: that costs 200 passes. Rows of groups that hold invalid rows may say anything.
         """
@@ -139,7 +145,7 @@ class Metric(Checked, ABC):
 class SumMetric(Metric):
     """A metric made of sums over rows: write `terms` and `value`, the rest is here.
 
-    With `has_classes` write `class_terms`, too; `value` is the same.
+    With `has_classes` write `class_terms`, too, with `has_labels` `label_terms`; `value` is the same.
     """
 
     @abstractmethod
@@ -149,6 +155,16 @@ class SumMetric(Metric):
     def class_terms(self, label: Floats, prediction: Floats) -> Sequence[npt.NDArray[Any]]:
         """The same for predictions of float64[num_rows, num_classes] and labels that are places of classes."""
         raise Misuse(f"metric {self.name!r} does not judge several classes")
+
+    def label_terms(self, label: Floats, prediction: Floats) -> Sequence[npt.NDArray[Any]]:
+        """The same for labels of 0 and 1 and predictions, both float64[num_rows, num_labels]."""
+        raise Misuse(f"metric {self.name!r} does not judge sets of labels")
+
+    def row_terms(self, label: Floats, prediction: Floats) -> list[npt.NDArray[Any] | None]:
+        """What each row adds to the weight (None: one), the positive weight and each total, by what it is told of."""
+        if label.ndim > 1:
+            return [None, np.zeros(len(label)), *self.label_terms(label, prediction)]
+        return [None, label, *(self.terms if prediction.ndim == 1 else self.class_terms)(label, prediction)]
 
     @abstractmethod
     def value(self, result: SumsResult) -> Floats:
@@ -163,14 +179,18 @@ class SumMetric(Metric):
         name, parameters = member_name(type(self)), tuple(self.parameters.items())
         return ClassSums(name, parameters, label, prediction, num_classes=num_classes)
 
+    def needs_labels(self, label: str, prediction: str, num_labels: int) -> Fold[Any, Any]:
+        """Exact sums of this metric's `label_terms`."""
+        name, parameters = member_name(type(self)), tuple(self.parameters.items())
+        return LabelSums(name, parameters, label, prediction, num_classes=num_labels)
+
     def influence(self, label: Floats, prediction: Floats, groups: Groups, result: SumsResult) -> Floats | None:
         """The slopes of `value` at the group's sums, times what the row adds to each sum.
 
         Source: Hampel, "The influence curve and its role in robust estimation" (1974).
         """
         with np.errstate(all="ignore"):
-            own = self.terms(label, prediction) if prediction.ndim == 1 else self.class_terms(label, prediction)
-            return slope_rows([None, label, *own], self.slopes(result), groups)
+            return slope_rows(self.row_terms(label, prediction), self.slopes(result), groups)
 
     def slopes(self, result: SumsResult) -> list[Floats]:
         """How `value` moves with the weight, the positive weight and each total; from a small step either way."""
@@ -199,18 +219,23 @@ def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
     return np.asarray(numerator / np.where(denominator == 0, np.nan, denominator), np.float64)
 
 
-def fold_of(metric: Metric, label: str, prediction: str, num_classes: int) -> Fold[Any, Any]:
-    """The fold over these two columns: of one number a row, or of `num_classes` where that is above 0."""
+def fold_of(
+    metric: Metric, label: str, prediction: str, num_classes: int, *, is_labels: bool = False
+) -> Fold[Any, Any]:
+    """The fold over these two columns: of one number a row, of `num_classes` where that is above 0, or of labels."""
+    if is_labels:
+        return metric.needs_labels(label, prediction, num_classes)
     return metric.needs_classes(label, prediction, num_classes) if num_classes else metric.needs(label, prediction)
 
 
 def make_metrics(
-    metrics: Sequence[str | Metric], *, num_classes: int = 0, has_queries: bool = False
+    metrics: Sequence[str | Metric], *, num_classes: int = 0, has_queries: bool = False, is_labels: bool = False
 ) -> tuple[Metric, ...]:
     """Metrics from names ("roc_auc") and instances, in the order given.
 
     Raises UnknownName with the nearest name; InvalidInput when there are none, or two of one name; Misuse for one that
-    does not judge predictions of so many classes (0 = one number a row), or ranks queries where there are none.
+    does not judge predictions of so many classes (0 = one number a row) or sets of labels (`is_labels`), or ranks
+    queries where there are none.
     """
     if isinstance(metrics, (str, Metric)):
         metrics = [metrics]
@@ -229,10 +254,12 @@ def make_metrics(
                 where="metrics",
                 fix="take evaluate_predictions, and name their column, as in query='session'",
             )
-        if not (metric.has_classes if num_classes else metric.has_numbers or metric.has_queries):
-            fitting = [name for name in lookup.names("metric") if _fits(name, num_classes)]
+        if not _fits(type(metric), num_classes, is_labels=is_labels) and not (metric.has_queries and not num_classes):
+            known = {name: lookup.find("metric", name) for name in lookup.names("metric")}
+            fitting = [name for name, one in known.items() if _fits(one, num_classes, is_labels=is_labels)]
+            what = "sets of labels" if is_labels else "several classes" if num_classes else "one number a row"
             raise Misuse(
-                f"metric {metric.name!r} does not judge " + ("several classes" if num_classes else "one number a row"),
+                f"metric {metric.name!r} does not judge {what}",
                 where="metrics",
                 expected=f"one of {', '.join(fitting)}",
             )
@@ -242,6 +269,5 @@ def make_metrics(
     return tuple(made)
 
 
-def _fits(name: str, num_classes: int) -> bool:
-    cls = lookup.find("metric", name)
-    return bool(cls.has_classes if num_classes else cls.has_numbers)
+def _fits(cls: Any, num_classes: int, *, is_labels: bool) -> bool:
+    return bool(cls.has_labels if is_labels else cls.has_classes if num_classes else cls.has_numbers)

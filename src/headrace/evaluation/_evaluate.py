@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from headrace.dataset import Dataset, Part
 from headrace.dataset.hashing import row_ids
 from headrace.dataset.manifest import part_name
-from headrace.dataset.rows import as_classes, as_floats, as_weights, from_bools, to_array
+from headrace.dataset.rows import as_classes, as_floats, as_label_sets, as_weights, from_bools, to_array
 from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
@@ -26,6 +26,7 @@ from headrace.evaluation._shares import of_own
 from headrace.evaluation._weak_slices import WeakSlice, WeakSlices, find_weak_slices
 from headrace.fold import ROW_ID
 from headrace.model import Model
+from headrace.model.answers import to_column
 from headrace.slicing import SliceSpec, Written, parse_slices
 
 __all__ = ["evaluate", "evaluate_predictions"]
@@ -147,7 +148,9 @@ def evaluate_predictions(
         One row a prediction.
     label, prediction, weight : str
         Its columns: booleans, integers or floats; of several classes predictions are lists of a probability for each. A
-        row without a label is left out and counted; one without a prediction makes the metrics of its slices NaN.
+        row without a label is left out and counted; one without a prediction makes the metrics of its slices NaN. Where
+        a row may have several labels, the label is a list as well: of the labels that it has, [] for none, or of a
+        boolean for each.
     classes : sequence of str or of int, optional
         The label's values in the order of the lists; 0, 1, 2 ... when left out.
     query : str, optional
@@ -173,20 +176,25 @@ def evaluate_predictions(
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
     known = _classes_of(table[prediction], prediction, classes)
-    chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None)
+    is_labels = _is_list(table[label].type)
+    chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None, is_labels=is_labels)
     looking = _looking(find_slices, table.column_names, (label, prediction, weight, query))
-    if known:
+    if is_labels:
+        labels = as_label_sets(one_chunk(table[label]), label, known, "the table of predictions")
+    elif known:
         labels = as_classes(one_chunk(table[label]), label, known, "the table of predictions")
     else:
         labels = as_floats(one_chunk(table[label]), f"label {label!r}")
-    is_labelled = ~np.isnan(labels)
+    is_labelled = ~np.isnan(labels if labels.ndim == 1 else labels[:, 0])
     kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
     scores = one_chunk(kept[prediction])
     if known:
         scores = _as_lists(scores, prediction, len(known))
     elif scores.type not in (pa.float32(), pa.float64()):
         scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
-    columns = {LABEL: to_array(labels if kept is table else labels[is_labelled]), _PREDICTION: scores}
+    labels = labels if kept is table else labels[is_labelled]
+    columns = {LABEL: to_array(labels) if labels.ndim == 1 else to_column(labels.astype(np.float32))}
+    columns[_PREDICTION] = scores
     if weight is not None:
         columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
     if query is not None:
@@ -359,7 +367,9 @@ def _look(
     rows = judged_rows(table, LABEL, [_PREDICTION], weight, row_id)
     settings, names = looking
     found, label, prediction = table.select(list(names)), rows.label, rows.predictions[0]
-    if rows.num_classes:  # what a row loses is told by the probability that its own class was given
+    if rows.is_labels:  # what a row loses is told by the mean of what each of its labels, or their absence, was given
+        label, prediction = np.ones(len(label)), np.where(label > 0.0, prediction, 1.0 - prediction).mean(axis=1)
+    elif rows.num_classes:  # what a row loses is told by the probability that its own class was given
         label, prediction = np.ones(len(label)), of_own(label, prediction)
     return find_weak_slices(found, label, prediction, settings, weight=rows.weight, row_id=rows.row_id)
 

@@ -60,7 +60,7 @@ class Evaluation(Results, Shown):
         Whether values come with intervals where they can; False of one saved before there were any.
     classes : tuple of str or of int
         Of a model of several classes, what it chooses from: `label` is a place in it (the number of classes for any
-        other value), `prediction` a list of a probability for each.
+        other value), `prediction` a list of a probability for each. Rows may have several: `label` is a list, too.
     champion_model : Model or None
         The champion itself, for limits that measure it beside the model; not saved, so None of one that was loaded.
     """
@@ -101,6 +101,11 @@ class Evaluation(Results, Shown):
             "num_slices": self.num_slices,
             "metrics": {name: value.value for name, value in self.cells[0].values.items()},
         }
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether a row may have several labels: `label` is then a list, of 0 or 1 for each of `classes`."""
+        return bool(pa.types.is_fixed_size_list(self.predictions.schema.field("label").type))
 
     def best_threshold(self, *, fp: float = 1.0, fn: float = 1.0, tp: float = 0.0, tn: float = 0.0) -> BestThreshold:
         """The threshold at which decisions cost least, over all rows judged.

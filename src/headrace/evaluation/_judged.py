@@ -26,7 +26,7 @@ class Judged:
     Parameters
     ----------
     label : float64[num_rows]
-        Never NaN.
+        Never NaN. Of sets of labels [num_rows, num_classes], 0 and 1.
     predictions : tuple of float64[num_rows], of several classes [num_rows, num_classes]
         One for each model; the first is the one that others are compared with.
     weight : float64[num_rows] or None
@@ -56,6 +56,11 @@ class Judged:
         """Of the predictions; 0 where they are one number a row."""
         return self.predictions[0].shape[1] if self.predictions[0].ndim > 1 else 0
 
+    @property
+    def is_labels(self) -> bool:
+        """Whether each row has a set of labels."""
+        return self.label.ndim > 1
+
     def with_constant(self, value: Any) -> Judged:
         """The same rows with one more model, which says this of every row."""
         # One value seen as many: it takes no memory.
@@ -64,10 +69,12 @@ class Judged:
 
     def batch(self, index: int) -> pa.RecordBatch:
         """Label and prediction of one model, as a metric's fold reads them."""
-        columns = [self.label, np.ascontiguousarray(self.predictions[index]).reshape(-1)]
+        columns = [self.label.reshape(-1), np.ascontiguousarray(self.predictions[index]).reshape(-1)]
         arrays = [pa.Array.from_buffers(pa.float64(), len(one), [None, pa.py_buffer(one)]) for one in columns]
         if self.num_classes:
             arrays[1] = pa.FixedSizeListArray.from_arrays(arrays[1], self.num_classes)
+        if self.is_labels:
+            arrays[0] = pa.FixedSizeListArray.from_arrays(arrays[0], self.num_classes)
         names = ["label", "prediction"]
         if self.query is not None:
             arrays.append(pa.Array.from_buffers(pa.uint64(), len(self.query), [None, pa.py_buffer(self.query)]))

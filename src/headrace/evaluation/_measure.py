@@ -13,13 +13,13 @@ import pyarrow as pa
 from headrace.dataset.rows import as_floats, to_array
 from headrace.engine import Engine
 from headrace.errors import InvalidInput
-from headrace.evaluation._contract import Metric, MetricResult, fold_of
+from headrace.evaluation._contract import Metric, MetricResult, fold_of, ratio
 from headrace.evaluation._cuts import Cuts, one_chunk
 from headrace.evaluation._judged import Judged
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._results import Plain, Results, SliceResults
 from headrace.evaluation._spread import Spread, is_of_all_cuts, spreads_of
-from headrace.fold import ClassTotals, ClassTotalsResult, Rows
+from headrace.fold import ClassTotals, ClassTotalsResult, LabelTotals, LabelTotalsResult, Rows
 from headrace.model.answers import read_column, to_column
 from headrace.rules import Value
 from headrace.schema import format_moment, kind_of
@@ -54,8 +54,13 @@ def measure(
     cuts = [SliceSpec(()), *specs]
     judged = judged_rows(table, label, predictions, weight, row_id)
     rows = Cuts.of(table, cuts, judged, weight, engine)
-    folds = [fold_of(metric, label, prediction, num_classes) for prediction in predictions for metric in metrics]
-    results = rows.fold([*folds, *([ClassTotals(label, predictions[0], num_classes)] if num_classes else [])])
+    folds = [
+        fold_of(metric, label, prediction, num_classes, is_labels=judged.is_labels)
+        for prediction in predictions
+        for metric in metrics
+    ]
+    of_classes = LabelTotals if judged.is_labels else ClassTotals
+    results = rows.fold([*folds, *([of_classes(label, predictions[0], num_classes)] if num_classes else [])])
     of_model = list(zip(metrics, results[0][: len(metrics)], strict=True))
     share: Any = _mean(of_model, is_binary=True)
     mean: Any = _mean(of_model, is_binary=False)
@@ -109,7 +114,7 @@ def judged_rows(
     """The rows of a table, as arrays."""
 
     def floats(name: str) -> Floats:
-        return as_floats(one_chunk(table[name]), name) + 0.0
+        return _numbers(table[name], name)
 
     ids = None
     if row_id is not None and len(row_id):
@@ -144,9 +149,10 @@ def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: st
         return {}
     told = np.full((table.num_rows, num_classes), mean, np.float32) if num_classes else None
     constant = to_array(np.full(table.num_rows, mean)) if told is None else to_column(told)
+    is_labels = pa.types.is_fixed_size_list(table.schema.field(label).type)
     kept = [name for name in (label, QUERY) if name in table.column_names]
     results = rows.on(table.select(kept).append_column(CONSTANT, constant)).fold(
-        [fold_of(metrics[place], label, CONSTANT, num_classes) for place in chosen]
+        [fold_of(metrics[place], label, CONSTANT, num_classes, is_labels=is_labels) for place in chosen]
     )
     return {place: [found[turn] for found in results] for turn, place in enumerate(chosen)}
 
@@ -258,6 +264,8 @@ def _values(
 
 def _shares(result: ClassTotalsResult) -> npt.NDArray[np.float32]:
     """Of all rows the share that each class has, float32[num_classes]; rows of no class are left out."""
+    if isinstance(result, LabelTotalsResult):
+        return ratio(result.labelled[0], result.weight[0]).astype(np.float32)
     weights = result.labelled[0, :-1]
     total = float(np.add.accumulate(weights)[-1])
     return (weights / total if total > 0.0 else np.full(len(weights), np.nan)).astype(np.float32)

@@ -206,14 +206,18 @@ def _by_slopes(
         rows = slice(start, start + BLOCK_ROWS)
         label, weight = judged.label[rows], None if judged.weight is None else judged.weight[rows]
         with np.errstate(all="ignore"):
-            told = metric.class_terms if judged.num_classes else metric.terms
             terms: list[list[Any]] = [
-                [] if known else [None, label, *(np.asarray(term, np.float64) for term in told(label, one[rows]))]
+                [] if known else [_as_floats(term) for term in metric.row_terms(label, one[rows])]
                 for known, one in zip(is_told, judged.predictions, strict=True)
             ]
+        label = np.zeros(len(label)) if judged.is_labels else label
         for cut, by_model, table, into in zip(cuts, steep, tables, sums, strict=True):
             slope_moments(into, terms, by_model, table, label, cut.groups[rows], weight)
     return [cut.told([into[:, model].T for model in models]) for cut, into in zip(cuts, sums, strict=True)]
+
+
+def _as_floats(term: npt.NDArray[Any] | None) -> Floats | None:
+    return None if term is None else np.asarray(term, np.float64)
 
 
 def _of_labels(metric: SumMetric, judged: Judged, model: int, slopes: Sequence[Floats]) -> Floats | None:
@@ -275,7 +279,7 @@ def _by_influence(metric: Metric, judged: Judged, cut: Cut, results: Sequence[An
 
 def _resampled(metric: Metric, judged: Judged, groups: Groups, num_groups: int) -> tuple[list[Floats], list[Floats]]:
     row_id = np.arange(len(judged.label), dtype=np.uint64) if judged.row_id is None else judged.row_id
-    fold = fold_of(metric, "label", "prediction", judged.num_classes)
+    fold = fold_of(metric, "label", "prediction", judged.num_classes, is_labels=judged.is_labels)
     batches = [judged.batch(index) for index in range(len(judged.predictions))]
     drawn = np.empty((len(batches), NUM_REPLICATES, num_groups))
     for replicate in range(NUM_REPLICATES):

@@ -10,6 +10,7 @@ from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
 from headrace.fold.exponent_accumulator import Moments, MomentsResult
 from headrace.fold.hyperloglog import DistinctCount, DistinctResult
+from headrace.fold.label_sums import LabelSums, LabelTotals, LabelTotalsResult
 from headrace.fold.lifting import SimpleFold, lift
 from headrace.fold.ordered_grid import Quantiles
 from headrace.fold.row_copies import CopiesResult, RowCopies
@@ -39,6 +40,9 @@ __all__ = [
     "Fold",
     "GroupDistribution",
     "Groups",
+    "LabelSums",
+    "LabelTotals",
+    "LabelTotalsResult",
     "Moments",
     "MomentsResult",
     "Quantiles",

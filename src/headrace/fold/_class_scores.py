@@ -9,10 +9,14 @@ from headrace.errors import InvalidInput
 from headrace.fold._contract import Groups, Rows
 from headrace.fold._scored import WEIGHT_LIMIT, Floats, Scored, read_floats
 
-__all__ = ["called_of", "read_class_scores"]
+__all__ = ["called_of", "read_class_scores", "read_matrix"]
 
 
-def _matrix(rows: Rows, name: str, num_classes: int) -> Floats:
+def read_matrix(rows: Rows, name: str, num_classes: int) -> Floats:
+    """A column of lists of so many numbers as float64[num_rows, num_classes], NaN where null.
+
+    Raises InvalidInput for a column of anything else.
+    """
     column = rows.batch.column(name)
     if not pa.types.is_fixed_size_list(column.type) or column.type.list_size != num_classes:
         raise InvalidInput(
@@ -38,7 +42,7 @@ def read_class_scores(rows: Rows, label: str, prediction: str, groups: Groups | 
     `prediction` is float64[num_rows, num_classes]. Not valid are other labels and rows that lack a probability.
     Raises InvalidInput for predictions that are no lists of so many numbers. Cost: about 2 ns a row and class.
     """
-    labels, predictions, weights = read_floats(rows, label), _matrix(rows, prediction, num_classes), rows.weight
+    labels, predictions, weights = read_floats(rows, label), read_matrix(rows, prediction, num_classes), rows.weight
     taken = np.zeros(len(labels), np.int32) if groups is None else groups
     keep = ~np.isnan(labels)
     if groups is not None:

@@ -23,11 +23,16 @@ class PrecisionMacro(ClassMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    has_labels: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
         """Of each class, and that it is met."""
         return [class_precision(labelled, called, right), is_met(labelled, called)]
+
+    def label_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
+        """Of each label, met or not: scikit-learn counts those there are."""
+        return [class_precision(labelled, called, right), np.ones_like(labelled)]
 
     def of_parts(self, *sums: Floats) -> Floats:
         """The mean."""

@@ -17,16 +17,22 @@ Floats = npt.NDArray[np.float64]
 class RecallMicro(ClassMetric):
     """The share of rows that are called their class.
 
-    Of single labels micro precision, recall and F1 are all the accuracy; users of scikit-learn ask by either name.
+    Of single classes micro precision, recall and F1 are all the accuracy; users of scikit-learn ask by either name. Of
+    sets of labels they differ; NaN where no row has one.
 
     Source: scikit-learn's `recall_score(average="micro", zero_division=0)`.
     """
 
     higher_is_better: ClassVar[bool] = True
+    has_labels: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
         """The rows that are right, and all."""
+        return [right, labelled]
+
+    def label_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:
+        """What is found of what there is, over all labels."""
         return [right, labelled]
 
     def of_parts(self, *sums: Floats) -> Floats:

@@ -23,6 +23,7 @@ class RecallWeighted(ClassMetric):
     """
 
     higher_is_better: ClassVar[bool] = True
+    has_labels: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def class_parts(self, labelled: Floats, called: Floats, right: Floats) -> list[Floats]:

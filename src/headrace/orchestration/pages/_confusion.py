@@ -12,12 +12,46 @@ from headrace.model.answers import read_column
 from headrace.report import Cell, Column, Content, Html, Row, name, table, tag
 from headrace.report.figures import figure, share
 
-__all__ = ["Confusion"]
+__all__ = ["Confusion", "by_label"]
 
 Floats = npt.NDArray[np.float64]
 
 _MOST_SHOWN = 20  # classes of which the whole matrix is shown
 _MOST_PAIRS = 20
+
+
+def by_label(predictions: Any, classes: Sequence[str | int]) -> Html | None:
+    """Of each label that rows may have how often they do and are called it, and how often rightly.
+
+    From an evaluation's table; None where no row has an answer.
+    """
+    label, answers, weight, kept = _told(predictions)
+    if not weight[kept].sum() > 0.0:
+        return None
+    has, called, weight = label[kept] > 0.0, answers[kept] >= 0.5, weight[kept]
+    found = [weight @ one for one in (has, called, has & called)]
+    return _of_each("label", [str(one) for one in classes], *found)
+
+
+def _told(predictions: Any) -> tuple[Floats, Floats, Floats, npt.NDArray[np.bool_]]:
+    """Labels, predictions, weights, and which rows have a prediction."""
+    label, answers = (np.asarray(read_column(predictions[one]), np.float64) for one in ("label", "prediction"))
+    weight = np.ones(len(label))
+    if "weight" in predictions.column_names:
+        weight = np.nan_to_num(np.asarray(predictions["weight"].to_numpy(), np.float64))
+    return label, answers, weight, np.asarray(~np.isnan(answers).any(axis=1), np.bool_)
+
+
+def _of_each(what: str, names: Sequence[str], labelled: Floats, called: Floats, right: Floats) -> Html:
+    """A row for each: how many have it and are called it, precision, recall and F1."""
+    rows: list[Row] = []
+    for one, has, says, both in zip(names, labelled, called, right, strict=True):
+        shares = [both / whole if whole else float("nan") for whole in (says, has)]
+        shares.append(2.0 * both / (has + says) if has + says else float("nan"))
+        figures = [Cell(figure(value), value) for value in (has, says, *shares)]
+        rows.append([name(one), *figures])
+    heads = [Column(what.title()), *(Column(text, "num") for text in ("Rows", "Called", "Precision", "Recall", "F1"))]
+    return table(f"By {what}", heads, rows)
 
 
 class Confusion:
@@ -37,12 +71,7 @@ class Confusion:
     @classmethod
     def of(cls, predictions: Any, classes: Sequence[str | int]) -> Self | None:
         """From an evaluation's table; None where no row has an answer."""
-        label = np.asarray(predictions["label"].to_numpy(), np.float64)
-        answers = read_column(predictions["prediction"])
-        weight = np.ones(len(label))
-        if "weight" in predictions.column_names:
-            weight = np.nan_to_num(np.asarray(predictions["weight"].to_numpy(), np.float64))
-        kept = ~np.isnan(answers).any(axis=1)
+        label, answers, weight, kept = _told(predictions)
         if not weight[kept].sum() > 0.0:
             return None
         cells = label[kept].astype(np.int64) * len(classes) + answers[kept].argmax(axis=1)
@@ -60,23 +89,9 @@ class Confusion:
         return [self._by_class(), self._matrix() if len(self._classes) <= _MOST_SHOWN else self._pairs()]
 
     def _by_class(self) -> Html:
-        rows: list[Row] = []
-        for place, one in enumerate(self._classes):
-            right = self._weights[place, place]
-            labelled, called = self._weights[place].sum(), self._weights[:, place].sum()
-            shares = [right / whole if whole else float("nan") for whole in (called, labelled)]
-            either = labelled + called
-            shares.append(2.0 * right / either if either else float("nan"))
-            rows.append(
-                [
-                    name(one),
-                    Cell(figure(labelled), labelled),
-                    Cell(figure(called), called),
-                    *(Cell(figure(value), value) for value in shares),
-                ]
-            )
-        heads = [Column("Class"), *(Column(text, "num") for text in ("Rows", "Called", "Precision", "Recall", "F1"))]
-        return table("By class", heads, rows)
+        size = len(self._classes)
+        labelled, called = self._weights.sum(axis=1)[:size], self._weights.sum(axis=0)
+        return _of_each("class", self._classes, labelled, called, self._weights.diagonal())
 
     def _matrix(self) -> Html:
         labels = [*self._classes, *(["any other"] if self._weights[-1].any() else [])]

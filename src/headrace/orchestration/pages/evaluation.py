@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.evaluation import Evaluation as Noun
 from headrace.evaluation import SliceResults
-from headrace.orchestration.pages._confusion import Confusion
+from headrace.orchestration.pages._confusion import Confusion, by_label
 from headrace.orchestration.pages._residuals import Residuals
 from headrace.orchestration.pages._scores import Scores
 from headrace.orchestration.pages._weak_slices import weak_section
@@ -75,6 +75,10 @@ def _behind(noun: Noun) -> list[Section]:
 
     Nothing where there are too few.
     """
+    if noun.has_labels:
+        drawn = by_label(noun.predictions, noun.classes)
+        says = "A row is called each label whose probability is 0.5 or more."
+        return [] if drawn is None else [Section("Labels", [drawn], says)]
     if noun.classes:
         confusion = Confusion.of(noun.predictions, noun.classes)
         return [] if confusion is None else [Section("Classes", confusion.draw(), confusion.note)]
@@ -119,7 +123,8 @@ def _facts(noun: Noun) -> dict[str, Content]:
 
 
 def _about(noun: Noun) -> str:
-    constant = "each class's share of all rows" if noun.classes else "the mean label"
+    each = "label" if noun.has_labels else "class"
+    constant = f"each {each}'s share of all rows" if noun.classes else "the mean label"
     if any(value.lower is not None for value in noun.cells[0].values.values()):
         return f"Beside each value the ends of its interval. The baseline is {constant}, for every row."
     return f"The baseline is one prediction for every row, {constant}."
