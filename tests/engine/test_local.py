@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from headrace.dataset import Dataset
@@ -63,6 +65,18 @@ class _Failing(Work):
 
     def __call__(self, rows: Rows) -> Rows:
         raise ZeroDivisionError("this work fails")
+
+
+@dataclass(frozen=True)
+class _Same(Work):
+    """Changes nothing, and so asks for whole rows."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("id",)
+
+    def __call__(self, rows: Rows) -> Rows:
+        return rows
 
 
 @dataclass(frozen=True)
@@ -166,3 +180,22 @@ def test_an_unread_column_costs_nothing() -> None:
     data = Dataset.from_arrow(table)
     (state,) = Local(1).fold([Distribution("delay", "number")], data, data.parts())
     assert state.num_groups == 1
+
+
+def test_columns_alone_and_rows_give_the_same(tmp_path: Path) -> None:
+    """Folds of a column each read columns apart, in larger batches: the states are those of whole rows, to the byte."""
+    table = make_rows(300_000)
+    words = pa.array([None if at % 9 == 0 else f"{at % 70_000} words" for at in range(len(table))])
+    stamps = pa.array(np.arange(len(table)) // 50 * 3_600_000, pa.timestamp("ms"), mask=np.arange(len(table)) % 7 == 0)
+    table = table.append_column("words", words).append_column("stamps", stamps)
+    path = tmp_path / "rows.parquet"
+    pq.write_table(table, path, row_group_size=140_000, use_dictionary=["carrier"])
+    folds = [*FOLDS, Counts("words", "text"), Distribution("words", "text", 100), Distribution("stamps", "timestamp")]
+    for data in (Dataset.from_parquet(path), Dataset.from_arrow(table)):
+        kept = data.select_rows([np.arange(len(table)) % 3 > 0])
+        for one in (data, kept):
+            for workers in (1, 3):
+                apart = Local(workers).fold(folds, one, one.parts())
+                whole = Local(workers).fold(folds, one, one.parts(), through=_Same())
+                for fold, left, right in zip(folds, apart, whole, strict=True):
+                    assert encode(fold, left) == encode(fold, right), fold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.fold import Counts, DistinctCount, Distribution, Fold, Moments, Quantiles, Rows, encode, value_table
+from headrace.fold.kernels.counters import WindowCounter
 from headrace.fold.kernels.hashing import hash_array
 from headrace.fold.kernels.native import library, without_native
 from headrace.fold.text_patterns import pattern_array
@@ -134,6 +136,39 @@ def test_wide_kernels_are_exact(values: np.ndarray[Any, Any]) -> None:
     with without_native():
         twins = states()
     assert states() == twins
+
+
+def test_windows_in_steps_are_exact() -> None:
+    """Whatever the step, and at both ends of int64, a window counts its own multiples and puts the others aside."""
+    rng, native = np.random.default_rng(4), library()
+    for turn in range(200):
+        step = int(rng.integers(1, 2 ** int(rng.integers(1, 46))))
+        near = (-(2**63), 2**63 - 1, 0, int(rng.integers(-(2**63), 2**63 - 1)))[turn % 4]
+        window = WindowCounter(near, step)
+        first = window._base
+        inside = first + rng.integers(0, 1 << 16, 40) * step
+        beside = np.array([min(max(int(x) + int(by), -(2**63)), 2**63 - 1) for x in inside for by in (-2, 1)])
+        ends = np.array([first, first + ((1 << 16) - 1) * step])
+        values = np.concatenate([inside, beside, ends, rng.integers(-(2**63), 2**63 - 1, 20)])
+        outside = window.add(native, values, (0, 0, None))
+        found = window.take()
+        expected = Counter(x for x in values.tolist() if 0 <= x - first < (step << 16) and (x - first) % step == 0)
+        assert dict(zip(found.values.tolist(), found.counts.tolist(), strict=True)) == expected
+        assert Counter(outside.tolist()) == Counter(values.tolist()) - expected
+
+
+def test_timestamps_of_whole_hours_are_counted_in_a_window() -> None:
+    """Their step is found, so that they need no hash table; a stray one and nulls over garbage change nothing."""
+    hours = np.arange(20_000) % 8_000 * 3_600_000_000 + 10**15
+    hours[77] += 1
+    garbage = np.where(np.arange(20_000) % 5 == 0, 2**62 + np.arange(20_000), hours)
+    column = pa.array(garbage, mask=np.arange(20_000) % 5 == 0).cast(pa.timestamp("us"))
+    fold = Distribution("w", "timestamp")
+    state = fold.add(fold.create(1), Rows(pa.record_batch({"w": column})), None)
+    assert state.table._keys is not None and len(state.table._keys) == 1
+    with without_native():
+        twin = fold.add(fold.create(1), Rows(pa.record_batch({"w": column})), None)
+    assert encode(fold, state) == encode(fold, twin)
 
 
 def test_texts_of_every_length() -> None:

@@ -31,7 +31,7 @@ from headrace.dataset.manifest import (
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
 from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
 from headrace.dataset.rows import as_labels, filter_rows
-from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, open_fragment, read_as, summarize_span
+from headrace.dataset.scanning import BATCH_ROWS, Scan, Splits, as_shared, open_fragment, summarize_span
 from headrace.dataset.selection import Selection
 from headrace.dataset.tables import as_table
 from headrace.dataset.types import differences, one_schema, shared_schema
@@ -333,19 +333,19 @@ class Dataset(Shown):
         batch_rows: int = BATCH_ROWS,
         pieces: Iterable[int] | None = None,
         with_split: bool = False,
+        apart: bool = False,
     ) -> Iterator[tuple[Rows, Splits | None]]:
         """All rows of a part's fragment, whatever their split, beside the index of each row's split.
 
-        For engines, which read a fragment once for all of its splits and hand its `pieces` to several threads.
+        For engines, which read a fragment once for all of its splits and hand its `pieces` to several threads. `apart`:
+        once for each column, which is alone in its batches, without ids, splits and weights.
         """
         names = [c for c in (self.arrow_schema.names if columns is None else columns) if c != ROW_ID]
         shared = self._shared(names)
         row_id = row_id or (columns is not None and ROW_ID in columns)
         scan = self._scan(part.span, part.fragment_index)
-        found = scan.run(names, row_id=row_id, with_split=with_split, batch_rows=batch_rows, pieces=pieces)
-        own = scan.span.arrow_schema
-        other = {name: shared.field(name).type for name in names if own.field(name).type != shared.field(name).type}
-        return read_as(found, other, scan.reader.name) if other else found
+        found = scan.run(names, row_id=row_id, with_split=with_split, batch_rows=batch_rows, pieces=pieces, apart=apart)
+        return as_shared(found, scan, shared)
 
     def _scan(self, span: str, index: int) -> Scan:
         reader = self.reader(Part(span, None, index))

@@ -40,6 +40,9 @@ class FragmentReader(Protocol):
     def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of one piece in order; text may come as a dictionary."""
 
+    def columns(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of one piece once for each column, alone in its batches: memory is one column's batch."""
+
     def null_count(self, column: str) -> int | None:
         """Nulls in a column, where that is known without reading it."""
 
@@ -131,6 +134,11 @@ class ArrowReader:
             if batch.num_rows:
                 yield _logical_batch(batch)
 
+    def columns(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """See FragmentReader."""
+        for name in columns:
+            yield from self.batches(piece, [name], batch_rows)
+
     def null_count(self, column: str) -> int | None:
         """See FragmentReader."""
         return int(self._table[column].null_count)
@@ -157,6 +165,12 @@ class RenamedReader:
         """As the fragment gives them, under the other names."""
         for batch in self._reader.batches(piece, [self._names[name] for name in columns], batch_rows):
             yield batch.rename_columns(list(columns))
+
+    def columns(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """As the fragment gives them, under the other names."""
+        known = {self._names[name]: name for name in columns}
+        for batch in self._reader.columns(piece, list(known), batch_rows):
+            yield batch.rename_columns([known[batch.schema.names[0]]])
 
     def null_count(self, column: str) -> int | None:
         """What the fragment says of the column under its own name."""
@@ -197,13 +211,19 @@ class ParquetReader:
 
     def batches(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         """A row group, its text columns as dictionaries where the file has them so."""
-        with _opened(self.name) as opened:
-            yield from self._read(opened, piece, list(columns), batch_rows)
+        with _opened(self.name) as opened, self._file(opened, columns) as file:
+            yield from self._read(file, piece, list(columns), batch_rows)
 
-    def _read(self, opened: Any, piece: int, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-        left = self.piece_rows[piece]
+    def columns(self, piece: int, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """See FragmentReader; text that is no dictionary comes in batches of an eighth, because it may be long."""
+        with _opened(self.name) as opened, self._file(opened, columns) as file:
+            for name in columns:
+                is_narrow = name in self._dictionary or _is_fixed(self.arrow_schema.field(name).type)
+                yield from self._read(file, piece, [name], batch_rows if is_narrow else batch_rows // 8)
+
+    def _file(self, opened: Any, columns: Sequence[str]) -> Any:
         with _named(self.name):
-            file = pq.ParquetFile(
+            return pq.ParquetFile(
                 opened,
                 metadata=self._metadata,
                 read_dictionary=[name for name in columns if name in self._dictionary],
@@ -213,19 +233,21 @@ class ParquetReader:
                 buffer_size=0 if is_url(self.name) else _BUFFER_BYTES,
                 pre_buffer=is_url(self.name),
             )
-        with file:
-            found = file.iter_batches(batch_rows, row_groups=[piece], columns=columns, use_threads=False)
-            while True:
-                with _named(self.name):
-                    batch = next(found, None)
-                if batch is None:
-                    break
-                if batch.num_rows == 0:
-                    continue
-                left -= batch.num_rows
-                if columns:
-                    batch = batch.select(columns)
-                yield _logical_batch(batch)
+
+    def _read(self, file: Any, piece: int, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        left = self.piece_rows[piece]
+        found = file.iter_batches(batch_rows, row_groups=[piece], columns=columns, use_threads=False)
+        while True:
+            with _named(self.name):
+                batch = next(found, None)
+            if batch is None:
+                break
+            if batch.num_rows == 0:
+                continue
+            left -= batch.num_rows
+            if columns:
+                batch = batch.select(columns)
+            yield _logical_batch(batch)
         if left:
             raise InvalidInput(f"row group {piece} holds {-left:+,} rows more than its footer says", where=self.name)
 
@@ -250,6 +272,11 @@ def _opened(name: str) -> Iterator[Any]:
         return
     with open_to_read(name) as file:
         yield file
+
+
+def _is_fixed(data_type: pa.DataType) -> bool:
+    """Whether a value takes eight bytes at most."""
+    return bool(pa.types.is_primitive(data_type))
 
 
 def _dictionary_columns(metadata: Any, schema: pa.Schema) -> frozenset[str]:

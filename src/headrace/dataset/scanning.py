@@ -20,7 +20,7 @@ from headrace.dataset.types import difference_text, differences
 from headrace.errors import InvalidInput, InvalidSchema
 from headrace.fold import Rows
 
-__all__ = ["BATCH_ROWS", "Scan", "Scanned", "Splits", "open_fragment", "read_as", "summarize_span"]
+__all__ = ["BATCH_ROWS", "Scan", "Scanned", "Splits", "as_shared", "open_fragment", "summarize_span"]
 
 BATCH_ROWS = 65536
 
@@ -84,14 +84,22 @@ class Scan:
         with_split: bool = False,
         batch_rows: int = BATCH_ROWS,
         pieces: Iterable[int] | None = None,
+        apart: bool = False,
     ) -> Scanned:
-        """Batches of these columns in source order, each beside the index of every row's split."""
+        """Batches of these columns in source order, each beside the index of every row's split.
+
+        `apart`: all rows of a piece once for each column, which is alone in its batches; no ids, splits and weights.
+        """
+        pieces = range(len(self.reader.piece_rows)) if pieces is None else pieces
+        if apart:
+            yield from self._columns(names, batch_rows, pieces)
+            return
         key, known = self.roles.key, self.span.arrow_schema.names
         with_split = with_split and self.split is not None
         extra = [*(key if row_id or with_split else ()), *([self.roles.weight] if self.roles.weight else ())]
         needed = list(dict.fromkeys([*names, *(name for name in extra if name in known)]))
         starts = np.cumsum([0, *self.reader.piece_rows])
-        for piece in range(len(self.reader.piece_rows)) if pieces is None else pieces:
+        for piece in pieces:
             row = int(starts[piece])
             for batch in self.reader.batches(piece, needed, batch_rows):
                 ids = None
@@ -106,6 +114,19 @@ class Scan:
                 row += batch.num_rows
                 yield rows, splits
 
+    def _columns(self, names: Sequence[str], batch_rows: int, pieces: Iterable[int]) -> Scanned:
+        starts = np.cumsum([0, *self.reader.piece_rows])
+        for piece in pieces:
+            name, row = None, 0
+            for batch in self.reader.columns(piece, names, batch_rows):
+                if batch.schema.names[0] != name:
+                    name, row = batch.schema.names[0], int(starts[piece])
+                rows = Rows(batch, None, None)
+                if self.keep is not None:
+                    rows = filter_rows(rows, self.keep[row : row + batch.num_rows])
+                row += batch.num_rows
+                yield rows, None
+
     def _weights(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | None:
         name = self.roles.weight
         if name is None:
@@ -115,7 +136,14 @@ class Scan:
         return as_weights(batch.column(name), name, self.reader.name)
 
 
-def read_as(found: Scanned, types: Mapping[str, pa.DataType], where: str) -> Scanned:
+def as_shared(found: Scanned, scan: Scan, shared: pa.Schema) -> Scanned:
+    """The same rows, columns that their span has in another type than the data set in the data set's."""
+    own = scan.span.arrow_schema
+    other = {item.name: item.type for item in shared if own.field(item.name).type != item.type}
+    return _read_as(found, other, scan.reader.name) if other else found
+
+
+def _read_as(found: Scanned, types: Mapping[str, pa.DataType], where: str) -> Scanned:
     """The same rows with some columns in other types; InvalidInput naming the file for a value that does not fit."""
     for rows, splits in found:
         arrays = []

@@ -22,11 +22,13 @@ from headrace.engine._contract import AnyFold, Work
 from headrace.engine.keeping import join
 from headrace.engine.through import columns_needed, put_through
 from headrace.errors import InvalidInput
-from headrace.fold import Groups, Rows, State, grow
+from headrace.fold import ROW_ID, Groups, Rows, State, grow
 
 __all__ = ["BATCH_ROWS", "Pass", "reconcile", "run_pass"]
 
 BATCH_ROWS = 1 << 17
+# Of a column that is read alone: as much memory as a batch of eight.
+COLUMN_ROWS = 1 << 20
 
 # What a state belongs to: (slot, fold number, place in the order of parts for ordered folds, else 0).
 _Owner = tuple[int, int, int]
@@ -163,15 +165,29 @@ def _do(run: Pass, task: _Task, states: dict[_Owner, State], derived: tuple[str,
     columns, _ = columns_needed(run.dataset, run.through, list(names))
     split_names = list(run.dataset.split or {})
     has_splits = any(part.split is not None for _, part in task.parts)
+    is_apart = not has_splits and _reads_apart(run, folds)
     found = run.dataset.scan(
-        task.parts[0][1], columns, batch_rows=BATCH_ROWS, pieces=task.pieces, with_split=has_splits
+        task.parts[0][1],
+        columns,
+        batch_rows=COLUMN_ROWS if is_apart else BATCH_ROWS,
+        pieces=task.pieces,
+        with_split=has_splits,
+        apart=is_apart,
     )
+    chosen = list(zip(task.folds, folds, strict=True))
+    of_column: dict[str, list[tuple[int, AnyFold]]] = {}
+    if is_apart:
+        for index, fold in chosen:
+            of_column.setdefault(fold.columns[0], []).append((index, fold))
     for all_rows, splits in found:
+        name = all_rows.batch.schema.names[0] if is_apart else None
+        if name is not None:
+            chosen = of_column[name]
         for place, part in task.parts:
             rows = all_rows
             if part.split is not None and splits is not None:
                 rows = filter_rows(all_rows, splits == split_names.index(part.split))
-            if task.is_counting:
+            if task.is_counting and name in (None, columns[0]):
                 with run.lock:
                     run.counts[place] += rows.num_rows
             if rows.num_rows == 0:
@@ -182,7 +198,7 @@ def _do(run: Pass, task: _Task, states: dict[_Owner, State], derived: tuple[str,
             for turn, groups in enumerate(numbers):
                 slot = turn + (place * len(numbers) if run.is_by_part else 0)
                 room = 1 if groups is None else _room(groups)
-                for index, fold in zip(task.folds, folds, strict=True):
+                for index, fold in chosen:
                     owner = (slot, index, place if fold.ordered else 0)
                     state = states.get(owner)
                     if state is None:
@@ -190,6 +206,16 @@ def _do(run: Pass, task: _Task, states: dict[_Owner, State], derived: tuple[str,
                     elif state.num_groups < room:
                         state = grow(fold, state, room)
                     states[owner] = fold.add(state, rows, groups)
+
+
+def _reads_apart(run: Pass, folds: list[AnyFold]) -> bool:
+    """Whether each fold reads one column and nothing beside it: columns can then be read one after the other.
+
+    One column at a time stays in the cache, and more of its rows make a batch: less to do for each.
+    """
+    if run.through is not None or run.number is not None or run.dataset.roles.weight is not None:
+        return False
+    return bool(folds) and all(len(fold.columns) == 1 and fold.columns[0] != ROW_ID for fold in folds)
 
 
 def _room(groups: Groups) -> int:

@@ -73,9 +73,11 @@ class Cells:
         below = ends[np.searchsorted(highs, edges, side="left")].astype(np.float64)
         below[-1] = ends[np.searchsorted(highs, edges[-1], side="right")]
         wide = np.flatnonzero(self.low < self.high)
+        if not len(wide):  # every value is known: no edge cuts a cell
+            return np.diff(below)
         wide = wide[np.argsort(self.low[wide], kind="stable")]
         low, high, counts = self.low[wide], self.high[wide], self.counts[wide]
-        if len(wide) and (high[:-1] <= low[1:]).all():  # as cells of a grid are: an edge cuts one at most
+        if (high[:-1] <= low[1:]).all():  # as cells of a grid are: an edge cuts one at most
             at = np.searchsorted(low, edges, side="left") - 1
             cuts = (at >= 0) & (high[at] >= edges)
             cuts[-1] &= high[at[-1]] > edges[-1]

@@ -132,7 +132,7 @@ class ValueTable(State):
             self._count_keys(native, kept, are_pairs=False, dictionary=None)
         else:
             if self._window is None:
-                self._window = WindowCounter(int(values[len(values) // 2]))
+                self._window = WindowCounter.around(column)
             outside = self._window.add(native, values, bits)
             if len(outside):
                 self._count_keys(native, outside, are_pairs=False, dictionary=None)

@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace.fold._column import Column
 from headrace.fold.kernels.entries import Entries, texts_at
 from headrace.fold.kernels.native import Bits, pointer
 
 __all__ = ["DictionaryCounter", "KeyCounter", "WindowCounter", "is_same_memory", "pair_keys", "split_pairs"]
 
 _WINDOW = 1 << 16
+_SAMPLE = 1 << 10  # rows that say which window suits
+_LARGEST_STEP = 1 << 46  # the window is then a quarter of all integers
 _FIRST_KEYS = 1 << 12
 MAX_KEYS = 1 << 21
 
@@ -26,32 +29,68 @@ def _suffix(values: npt.NDArray[Any]) -> str:
     return f"i{8 * values.dtype.itemsize}"
 
 
-class WindowCounter:
-    """Counts of the integers around a first one: 65,536 cells, 512 kB."""
+def _sample(column: Column) -> npt.NDArray[np.int64]:
+    """About a thousand of a column's valid integers."""
+    assert column.values is not None
+    index = np.arange(0, len(column.values), 1 | len(column.values) // _SAMPLE)
+    some = column.values[index].astype(np.int64)
+    if column.mask is not None:
+        return some[column.mask[index]]
+    if column.bitmap is None:
+        return some
+    places = column.bitmap[1] + index
+    return some[(np.frombuffer(column.bitmap[0], np.uint8)[places >> 3] >> (places & 7) & 1) != 0]
 
-    def __init__(self, near: int) -> None:
-        self._base = max(min(near, 2**63 - 1 - _WINDOW // 2) - _WINDOW // 2, -(2**63))
+
+class WindowCounter:
+    """Counts of the integers around a first one, in steps: 65,536 cells, 512 kB.
+
+    Parameters
+    ----------
+    near : int
+        What the window lies around.
+    step : int
+        Between those that are counted, below 2^46: timestamps of whole hours lie an hour apart.
+    """
+
+    def __init__(self, near: int, step: int = 1) -> None:
+        half = _WINDOW // 2
+        below = min(half, (near + 2**63) // step)
+        below = max(below, _WINDOW - 1 - (2**63 - 1 - near) // step)
+        self._base, self._step = near - below * step, step
         self._table = np.zeros(_WINDOW, np.int64)
+        self._shift = (step & -step).bit_length() - 1
+        self._inverse = pow(step >> self._shift, -1, 2**64)
+
+    @classmethod
+    def around(cls, column: Column) -> WindowCounter:
+        """One that suits the valid rows of a column of integers, by a sample of them."""
+        some = _sample(column)
+        if not len(some):
+            return cls(0)
+        near, width = int(some[len(some) // 2]), int(some.max()) - int(some.min())
+        if not _WINDOW <= width < 2**63:
+            return cls(near)
+        step = int(np.gcd.reduce(some - some[0]))
+        return cls(near, step if step < _LARGEST_STEP else 1)
 
     def add(self, native: Any, values: npt.NDArray[Any], bits: Bits) -> npt.NDArray[np.int64]:
         """Count the valid integers; returns those that lie outside."""
+        if self._step > 1:
+            values = values.astype(np.int64, copy=False)
         outside = np.empty(len(values), np.int64)
-        number = getattr(native, f"hr_count_window_{_suffix(values)}")(
-            pointer(values),
-            bits[0],
-            bits[1],
-            len(values),
-            self._base,
-            _WINDOW,
-            pointer(self._table),
-            pointer(outside),
-        )
-        return outside[:number]
+        asked = [
+            *(pointer(values), bits[0], bits[1], len(values)),
+            *(self._base, _WINDOW, pointer(self._table), pointer(outside)),
+        ]
+        if self._step > 1:
+            return outside[: native.hr_count_steps_i64(*asked, self._inverse, self._shift)]
+        return outside[: getattr(native, f"hr_count_window_{_suffix(values)}")(*asked)]
 
     def take(self) -> Entries:
         """What was counted; the counter starts again."""
         seen = np.flatnonzero(self._table)
-        entries = Entries(None, seen + self._base, self._table[seen])
+        entries = Entries(None, seen * self._step + self._base, self._table[seen])
         self._table[seen] = 0
         return entries
 

@@ -21,16 +21,16 @@ static inline int is_valid(const uint8_t *valid, int64_t bit) { return (valid[bi
 
 /* Counting integers in a window: table[x - base]; what lies outside is put aside. */
 
-#define COUNT_ONE(x)                                             \
+#define COUNT_ONE(x, OF)                                         \
   do {                                                           \
-    uint64_t place = (uint64_t)(int64_t)(x) - (uint64_t)base;    \
+    uint64_t place = OF((uint64_t)(int64_t)(x) - (uint64_t)base); \
     if (place < (uint64_t)size) table[place]++;                  \
     else outside[num_outside++] = (int64_t)(x);                  \
   } while (0)
 
-#define DEFINE_COUNT_WINDOW(NAME, TYPE)                                                                            \
+#define DEFINE_COUNT(NAME, TYPE, OF, ...)                                                                          \
   API int64_t NAME(const TYPE *values, const uint8_t *valid, int64_t offset, int64_t num_rows, int64_t base,       \
-                   int64_t size, int64_t *table, int64_t *outside) {                                               \
+                   int64_t size, int64_t *table, int64_t *outside __VA_ARGS__) {                                   \
     int64_t num_outside = 0, row = 0;                                                                              \
     for (; row + 8 <= num_rows; row += 8) {                                                                        \
       unsigned mask = 0xff;                                                                                        \
@@ -41,21 +41,33 @@ static inline int is_valid(const uint8_t *valid, int64_t bit) { return (valid[bi
         mask &= 0xff;                                                                                              \
       }                                                                                                            \
       if (mask == 0xff) {                                                                                          \
-        for (int i = 0; i < 8; i++) COUNT_ONE(values[row + i]);                                                    \
+        for (int i = 0; i < 8; i++) COUNT_ONE(values[row + i], OF);                                                \
       } else {                                                                                                     \
         for (int i = 0; i < 8; i++)                                                                                \
-          if ((mask >> i) & 1) COUNT_ONE(values[row + i]);                                                         \
+          if ((mask >> i) & 1) COUNT_ONE(values[row + i], OF);                                                     \
       }                                                                                                            \
     }                                                                                                              \
     for (; row < num_rows; row++)                                                                                  \
-      if (!valid || is_valid(valid, offset + row)) COUNT_ONE(values[row]);                                         \
+      if (!valid || is_valid(valid, offset + row)) COUNT_ONE(values[row], OF);                                     \
     return num_outside;                                                                                            \
   }
+
+#define ITSELF(distance) (distance)
+#define DEFINE_COUNT_WINDOW(NAME, TYPE) DEFINE_COUNT(NAME, TYPE, ITSELF, )
 
 DEFINE_COUNT_WINDOW(hr_count_window_i8, int8_t)
 DEFINE_COUNT_WINDOW(hr_count_window_i16, int16_t)
 DEFINE_COUNT_WINDOW(hr_count_window_i32, int32_t)
 DEFINE_COUNT_WINDOW(hr_count_window_i64, int64_t)
+
+/* The same for multiples of a step from the base: table[(x - base) / step]. The step is an odd number times 2^shift;
+   `inverse` is the odd number's modulo 2^64, with which a multiple is divided exactly. What is no multiple has low bits
+   left, which turning moves to the top, or is no multiple of the odd number and lands far away: outside. */
+
+static inline uint64_t turned(uint64_t value, int64_t shift) { return value >> shift | value << ((64 - shift) & 63); }
+
+#define STEPS(distance) turned((distance) * inverse, shift)
+DEFINE_COUNT(hr_count_steps_i64, int64_t, STEPS, , uint64_t inverse, int64_t shift)
 
 /* Counting 64-bit keys in an open hash table of (key, count) pairs, side by side so that a look-up is one cache line;
    a count of 0 is a free slot. */

@@ -32,6 +32,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         f"hr_count_window_{kind}": (_INTEGER, [*_COLUMN, _INTEGER, _INTEGER, _POINTER, _POINTER])
         for kind in ("i8", "i16", "i32", "i64")
     },
+    "hr_count_steps_i64": (
+        _INTEGER,
+        [*_COLUMN, _INTEGER, _INTEGER, _POINTER, _POINTER, ctypes.c_uint64, _INTEGER],
+    ),
     **{f"hr_pair_keys_{kind}": (_INTEGER, [*_COLUMN, _POINTER, _POINTER]) for kind in ("i32", "i64")},
     "hr_count_keys": (_INTEGER, [_POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER]),
     "hr_move_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
