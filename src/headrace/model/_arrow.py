@@ -18,6 +18,11 @@ from headrace.schema import canonical_array, kind_of
 
 __all__ = ["column_of", "read_batch", "read_codes", "read_numbers"]
 
+# So many texts are decoded one by one: to find out which are distinct takes as long.
+_FEW_ROWS = 1024
+# What most columns are: nothing has to be asked of their type.
+_OWN = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": pa.string()}
+
 
 def _plain(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """The values of a primitive array without nulls, by its buffer (to_numpy would import pandas)."""
@@ -39,30 +44,46 @@ def _refuse(column: InputColumn, row: int, what: str) -> InvalidInput:
 
 
 def _texts(array: pa.Array, column: InputColumn) -> npt.NDArray[np.object_]:
-    """Each distinct text is decoded and checked once."""
+    """The texts of a column, NULL_TEXT where null; of many rows each distinct text is decoded and checked once."""
     if not pa.types.is_dictionary(array.type):
-        array = canonical_array(array, name=column.name).dictionary_encode()
+        if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+            array = canonical_array(array, name=column.name)
+        if len(array) <= _FEW_ROWS:
+            return _decoded(array, column, np.arange(len(array)))
+        array = array.dictionary_encode()
+    indices = array.indices
+    if indices.type != pa.int32():  # as a client's dictionary may have them
+        indices = indices.cast(pa.int32())
+    null = len(array.dictionary)
+    codes = _plain(indices.fill_null(null) if indices.null_count else indices, np.int32)
+    found: npt.NDArray[np.object_] = np.append(_decoded(array.dictionary, column, codes), NULL_TEXT)[codes]
+    return found
+
+
+def _decoded(array: pa.Array, column: InputColumn, codes: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    """Texts as Python's, NULL_TEXT where null; `codes` says which of them each row holds.
+
+    Raises InvalidInput where one is not UTF-8 (so that none has a lone surrogate), or, if a row holds it, begins with
+    U+0000.
+    """
     try:
-        distinct: list[Any] = array.dictionary.to_pylist()
+        values: list[Any] = array.to_pylist()
     except UnicodeDecodeError:
         raise InvalidInput(
             "a text is not valid UTF-8", where=f"column {show(column.name)}", fix="decode it where it is read"
         ) from None
-    indices = array.indices
-    if indices.type != pa.int32():  # as a client's dictionary may have them
-        indices = indices.cast(pa.int32())
-    codes = _plain(indices.fill_null(len(distinct)) if indices.null_count else indices, np.int32)
-    lookup = np.empty(len(distinct) + 1, np.object_)
-    lookup[:-1] = distinct
-    lookup[-1] = NULL_TEXT
-    if array.dictionary.null_count:  # a dictionary may hold null as a value
-        lookup[:-1][[text is None for text in distinct]] = NULL_TEXT
-    for code in [code for code, text in enumerate(distinct) if text is not None and text[:1] == NULL_TEXT[:1]]:
-        if (codes == code).any():
-            row = int(np.flatnonzero(codes == code)[0])
-            raise _refuse(column, row, f"{show(distinct[code])} begins with U+0000")
-    found: npt.NDArray[np.object_] = lookup[codes]
-    return found
+    if "\x00" in "".join(filter(None, values)):
+        for code, text in enumerate(values):
+            if text is not None and text.startswith("\x00") and (codes == code).any():
+                row = int(np.flatnonzero(codes == code)[0])
+                raise _refuse(column, row, f"{show(text)} begins with U+0000")
+    texts = np.empty(len(values), np.object_)
+    texts[:] = values
+    if array.null_count == len(array):  # also an array of type null, which has no bitmap
+        texts[:] = NULL_TEXT
+    elif array.null_count:
+        texts[~_valid(array)] = NULL_TEXT
+    return texts
 
 
 def _typed(batch: Any, column: InputColumn) -> Any:
@@ -120,25 +141,35 @@ def read_numbers(batch: Any, column: InputColumn) -> tuple[npt.NDArray[Any], npt
     NaN is one NaN, what lies under a null is NaN or 0. Raises as `read_batch`. Cost: no copy where nothing is null and
     the type is the lane's own.
     """
-    array = column_of(batch, column)
-    if pa.types.is_dictionary(array.type):
+    return _numbers(column_of(batch, column), column)
+
+
+def _numbers(array: pa.Array, column: InputColumn) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    data_type = array.type
+    is_own = data_type == _OWN["integer"] or data_type == _OWN["number"]
+    if pa.types.is_dictionary(data_type):
         array = canonical_array(array, name=column.name)
     valid = _valid(array)
     if not column.is_nullable:
         _refuse_nulls(column, valid)
     if column.kind == "number":
-        numbers = canonical_array(array, name=column.name)
-        if numbers.type != pa.float64():
+        numbers = array if is_own else canonical_array(array, name=column.name)
+        if numbers.type not in (_OWN["number"], _OWN["integer"]):
             numbers = numbers.cast(pa.float64(), safe=False)
-        values = _plain(numbers.fill_null(np.nan) if numbers.null_count else numbers, np.float64)
-        is_nan = np.isnan(values)
+        if numbers.type == _OWN["integer"]:
+            values = _plain(numbers, np.int64).astype(np.float64)
+        else:
+            values = _plain(numbers, np.float64)
+        is_nan = np.isnan(values) if array.null_count == 0 else np.isnan(values) | ~valid
         if is_nan.any():
             values = np.where(is_nan, np.nan, values)  # one NaN: others would show in the features' bytes
     else:
-        whole = canonical_array(array, name=column.name)
-        if whole.type != pa.int64():
+        whole = array if is_own else canonical_array(array, name=column.name)
+        if whole.type != _OWN["integer"]:
             whole = whole.cast(pa.int64())
-        values = _plain(whole.fill_null(0) if whole.null_count else whole, np.int64)
+        values = _plain(whole, np.int64)
+        if array.null_count:
+            values = np.where(valid, values, 0)
     if column.refuses_nan and np.isnan(values).any():
         raise _refuse(column, int(np.flatnonzero(np.isnan(values))[0]), "NaN where none is allowed")
     _refuse_range(column, values, valid)
@@ -157,11 +188,21 @@ def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> La
         if getattr(layout, lane):
             lanes[lane] = np.empty((num_rows, len(getattr(layout, lane))), dtype)
     places = {"number": 0, "integer": 0, "text": 0, "present": 0}
+    if isinstance(batch, pa.Table):  # a column of a table is a list of arrays, most often of one
+        pieces = batch.to_batches()
+        batch = pieces[0] if len(pieces) == 1 else batch
+    names = batch.schema.names
+    found = {name: index for index, name in enumerate(names)} if isinstance(batch, pa.RecordBatch) else {}
+    if len(found) < len(names):  # in pieces, or one name twice: `column_of` knows better
+        found = {}
     for column in columns:
         place = places[column.lane]
         places[column.lane] += 1
-        if column.kind == "text":
+        index = found.get(column.name)
+        array = None if index is None else batch.column(index)
+        if array is None or array.type != _OWN.get(column.kind):
             array = column_of(batch, column)
+        if column.kind == "text":
             if not pa.types.is_int64(array.type):
                 texts = _texts(array, column)
             else:  # a column of type null
@@ -170,7 +211,7 @@ def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> La
             if not column.is_nullable:
                 _refuse_nulls(column, texts != NULL_TEXT)
             continue
-        values, valid = read_numbers(batch, column)
+        values, valid = _numbers(array, column)
         lanes[column.lane][:, place] = values
         if column.has_present_bit:
             lanes["present"][:, places["present"]] = valid

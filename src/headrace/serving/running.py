@@ -8,7 +8,8 @@ What runs how is decided by what was measured when the version was warmed up, on
   costs whatever its rows: nobody waits for company, what is there when the loop comes round is one run. Rows do not
   see each other inside a model, so what a caller gets is its own rows, to the byte; when a run of many fails, each is
   run by itself, so that one bad request is its own caller's trouble alone;
-- what takes more than 2 ms runs **apart**, on one thread, so that short requests are not held up behind it.
+- what takes more than half a millisecond runs **apart**, on one thread, so that short requests are not held up behind
+  it, and the next one of many rows is read while it runs.
 
 Every run has a moment at which it is over. A thread looks 50 times a second for one that has passed it, and has ONNX
 Runtime end it between two of its steps; many rows are run some at a time, because a step is not interrupted. A caller
@@ -34,7 +35,7 @@ from headrace.serving.capacity import Capacity
 __all__ = ["APART_NS", "MOST_ROWS", "Apart", "CallerGone", "Runner", "late", "status_of"]
 
 _LOOK_S = 0.02
-APART_NS = 2_000_000
+APART_NS = 500_000
 MOST_ROWS = 32
 _PIECE_NS = 20_000_000
 _FEWEST_ROWS = 256

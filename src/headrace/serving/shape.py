@@ -267,10 +267,10 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
         inputs = [column.take(index) for column in _inputs(shape, picked)]
     else:
         inputs = [pa.nulls(total, column.arrow_type) for column in shape.columns]
-    names: Sequence[str] = identifiers
+    names = pa.array(identifiers, pa.string())
     rows = np.zeros(total, np.int64)
     if has_many:
-        names = [name for name, count in zip(identifiers, num_rows, strict=True) for _ in range(count)]
+        names = names.take(_array(np.repeat(np.arange(len(counts)), counts), pa.int64()))
         rows = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     nothing = np.full((1, len(shape.classes)), np.nan, np.float32) if shape.classes else _NO_OUTPUT
     outputs = np.concatenate([nothing if one is None else one for one in predictions])
@@ -278,7 +278,7 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
     dropped = np.zeros(total, np.int64)
     dropped[0] = num_dropped
     columns = [
-        pa.array(names, pa.string()),
+        names,
         _array(rows, pa.int64()),
         _array(spread(times // 1000), _TIME),
         *inputs,
