@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from headrace.errors import InvalidInput, InvalidSchema, UnknownName
 from headrace.fold.kernels.encoding import encode_texts
+from headrace.fold.kernels.lanes import fill_lanes
 from headrace.model._rows import Lanes
 from headrace.model._values import EXPECTED, show
 from headrace.model.columns import NULL_TEXT, InputColumn, Layout
@@ -43,25 +44,28 @@ def _refuse(column: InputColumn, row: int, what: str) -> InvalidInput:
     return InvalidInput(what, where=f"row {row}, column {show(column.name)}", expected=EXPECTED[column.kind])
 
 
-def _texts(array: pa.Array, column: InputColumn) -> npt.NDArray[np.object_]:
+def _texts(array: pa.Array, column: InputColumn) -> list[Any] | npt.NDArray[np.object_]:
     """The texts of a column, NULL_TEXT where null; of many rows each distinct text is decoded and checked once."""
     if not pa.types.is_dictionary(array.type):
         if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
             array = canonical_array(array, name=column.name)
         if len(array) <= _FEW_ROWS:
-            return _decoded(array, column, np.arange(len(array)))
+            return _decoded(array, column, None)
         array = array.dictionary_encode()
     indices = array.indices
     if indices.type != pa.int32():  # as a client's dictionary may have them
         indices = indices.cast(pa.int32())
     null = len(array.dictionary)
     codes = _plain(indices.fill_null(null) if indices.null_count else indices, np.int32)
-    found: npt.NDArray[np.object_] = np.append(_decoded(array.dictionary, column, codes), NULL_TEXT)[codes]
+    lookup = np.empty(null + 1, np.object_)
+    lookup[:-1] = _decoded(array.dictionary, column, codes)
+    lookup[-1] = NULL_TEXT
+    found: npt.NDArray[np.object_] = lookup[codes]
     return found
 
 
-def _decoded(array: pa.Array, column: InputColumn, codes: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
-    """Texts as Python's, NULL_TEXT where null; `codes` says which of them each row holds.
+def _decoded(array: pa.Array, column: InputColumn, codes: npt.NDArray[Any] | None) -> list[Any]:
+    """Texts as Python's, NULL_TEXT where null; `codes` says which of them each row holds, None that they are the rows.
 
     Raises InvalidInput where one is not UTF-8 (so that none has a lone surrogate), or, if a row holds it, begins with
     U+0000.
@@ -72,18 +76,15 @@ def _decoded(array: pa.Array, column: InputColumn, codes: npt.NDArray[Any]) -> n
         raise InvalidInput(
             "a text is not valid UTF-8", where=f"column {show(column.name)}", fix="decode it where it is read"
         ) from None
-    if "\x00" in "".join(filter(None, values)):
+    if "\x00" in "".join(filter(None, values) if array.null_count else values):
         for code, text in enumerate(values):
-            if text is not None and text.startswith("\x00") and (codes == code).any():
-                row = int(np.flatnonzero(codes == code)[0])
-                raise _refuse(column, row, f"{show(text)} begins with U+0000")
-    texts = np.empty(len(values), np.object_)
-    texts[:] = values
-    if array.null_count == len(array):  # also an array of type null, which has no bitmap
-        texts[:] = NULL_TEXT
-    elif array.null_count:
-        texts[~_valid(array)] = NULL_TEXT
-    return texts
+            if text is not None and text.startswith("\x00"):
+                rows = [code] if codes is None else np.flatnonzero(codes == code)
+                if len(rows):
+                    raise _refuse(column, int(rows[0]), f"{show(text)} begins with U+0000")
+    if array.null_count:
+        return [NULL_TEXT if text is None else text for text in values]
+    return values
 
 
 def _typed(batch: Any, column: InputColumn) -> Any:
@@ -195,6 +196,7 @@ def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> La
     found = {name: index for index, name in enumerate(names)} if isinstance(batch, pa.RecordBatch) else {}
     if len(found) < len(names):  # in pieces, or one name twice: `column_of` knows better
         found = {}
+    plain: list[tuple[Any, ...]] = []
     for column in columns:
         place = places[column.lane]
         places[column.lane] += 1
@@ -206,17 +208,44 @@ def read_batch(batch: Any, columns: Sequence[InputColumn], layout: Layout) -> La
             if not pa.types.is_int64(array.type):
                 texts = _texts(array, column)
             else:  # a column of type null
-                texts = np.full(num_rows, NULL_TEXT, np.object_)
+                texts = [NULL_TEXT] * num_rows
             lanes["text"][:, place] = texts
             if not column.is_nullable:
-                _refuse_nulls(column, texts != NULL_TEXT)
+                _refuse_nulls(column, lanes["text"][:, place] != NULL_TEXT)
             continue
-        values, valid = _numbers(array, column)
-        lanes[column.lane][:, place] = values
+        bit = None
         if column.has_present_bit:
-            lanes["present"][:, places["present"]] = valid
+            bit = lanes["present"], places["present"]
             places["present"] += 1
+        if _is_plain(array, column):
+            plain.append((array, (lanes[column.lane], place), bit, column))
+        else:
+            _fill(array, (lanes[column.lane], place), bit, column)
+    if plain and not fill_lanes(*list(zip(*plain, strict=True))[:3]):
+        for one in plain:
+            _fill(*one)
     return lanes
+
+
+def _is_plain(array: pa.Array, column: InputColumn) -> bool:
+    """Whether its values are in its lane as they are, whatever they are."""
+    if column.min is not None or column.max is not None or column.refuses_nan:
+        return False
+    data_type = array.type
+    is_taken = data_type == _OWN["integer"] or (data_type == _OWN["number"] and column.lane == "number")
+    return is_taken and (column.is_nullable or array.null_count == 0)
+
+
+def _fill(
+    array: pa.Array,
+    into: tuple[npt.NDArray[Any], int],
+    bit: tuple[npt.NDArray[np.bool_], int] | None,
+    column: InputColumn,
+) -> None:
+    values, valid = _numbers(array, column)
+    into[0][:, into[1]] = values
+    if bit is not None:
+        bit[0][:, bit[1]] = valid
 
 
 def _refuse_nulls(column: InputColumn, valid: npt.NDArray[np.bool_]) -> None:

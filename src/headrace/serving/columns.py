@@ -58,16 +58,16 @@ def _refuse(tensor: Tensor, what: str, expected: str = "") -> InvalidRequest:
 
 def _texts(tensor: Tensor) -> list[Any]:
     """The values of BYTES as texts. Raises InvalidRequest for what is no UTF-8, and what none can be made of."""
-    if tensor.values and type(tensor.values[0]) is bytes:
+    values: list[Any] = tensor.values.to_pylist() if isinstance(tensor.values, pa.Array) else tensor.values
+    if values and type(values[0]) is bytes:
         try:
-            return [value.decode() for value in tensor.values]
+            return [value.decode() for value in values]
         except UnicodeDecodeError:
-            for row, value in enumerate(tensor.values):
+            for row, value in enumerate(values):
                 try:
                     value.decode()
                 except UnicodeDecodeError as error:
                     raise _refuse(tensor, f"row {row} is not UTF-8: {error.reason}", "texts in UTF-8") from None
-    values: list[Any] = tensor.values
     for row, value in enumerate(values):
         if value is not None and not value.isascii() and _has_surrogate(value):
             raise _refuse(tensor, f"row {row} holds a lone surrogate", "texts in UTF-8")
@@ -107,7 +107,7 @@ def _array(column: InputColumn, tensor: Tensor, mask: Any) -> pa.Array:
     kind = arrow_type(column.kind)
     values = tensor.values
     if tensor.datatype == "BYTES":
-        return pa.array(_plain(tensor, mask), pa.string()) if type(values[0]) is str else _bytes(tensor, mask)
+        return _bytes(tensor, mask) if isinstance(values, pa.Array) else pa.array(_plain(tensor, mask), pa.string())
     if isinstance(values, list):
         values = _plain(tensor, mask)
         for row, value in enumerate(values if tensor.datatype == "UINT64" and column.kind != "number" else ()):
@@ -130,9 +130,10 @@ def _array(column: InputColumn, tensor: Tensor, mask: Any) -> pa.Array:
 def _bytes(tensor: Tensor, mask: Any) -> pa.Array:
     values = tensor.values
     if mask is not None:
-        values = [value if is_present else None for value, is_present in zip(values, mask, strict=True)]
+        valid = pa.py_buffer(np.packbits(np.asarray(mask, np.bool_), bitorder="little"))
+        values = pa.Array.from_buffers(values.type, len(values), [valid, *values.buffers()[1:]])
     try:
-        return pa.array(values, pa.string())
+        return values.cast(pa.string())
     except pa.ArrowInvalid:
         return pa.array(_plain(tensor, mask), pa.string())  # says which row is not UTF-8
 

@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 7
+_VERSION = 8
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
@@ -52,6 +52,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         for kind in ("i32", "i64")
     },
     "hr_encode_again": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
+    "hr_lanes": (None, [_POINTER, _INTEGER, _INTEGER]),
+    "hr_split_texts": (_INTEGER, [_POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3]),
     "hr_text_patterns": (None, [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3]),
     "hr_crc32c": (ctypes.c_uint32, [_POINTER, _INTEGER, ctypes.c_uint32, _INTEGER]),
     "hr_tf_frames": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 3]),
