@@ -1,6 +1,6 @@
 """Clients that ask as fast as they are answered: wrk where there is one, else a loop of our own in its own process.
 
-python benchmarks/_load.py URL BODY_FILE CONNECTIONS SECONDS        prints {"rate", "p50_us", "p99_us", "failed"}
+python benchmarks/_load.py URL REQUEST_FILE CONNECTIONS SECONDS        prints {"rate", "p50_us", "p99_us", "failed"}
 """
 
 import asyncio
@@ -17,18 +17,21 @@ from urllib.parse import urlsplit
 UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 
-def measure(url, body, *, connections, seconds):
-    """{"rate": requests a second, "p50_us", "p99_us", "failed"} of POSTing one body over keep-alive connections."""
+def measure(url, body, *, connections, seconds, headers=None):
+    """{"rate": requests a second, "p50_us", "p99_us", "failed"} of POSTing one body over keep-alive connections.
+
+    `headers` are sent instead of a content-type of JSON; wrk is not asked then: it takes only texts for a body.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        if shutil.which("wrk") is None:
-            file = Path(folder) / "body"
-            file.write_bytes(body)
+        if headers is not None or shutil.which("wrk") is None:
+            file = Path(folder) / "request"
+            file.write_bytes(whole(url, body, headers or {"content-type": "application/json"}))
             command = [sys.executable, __file__, url, str(file), str(connections), str(seconds)]
             return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         script = Path(folder) / "post.lua"
         headers = 'wrk.headers["content-type"] = "application/json"'
         script.write_text(f'wrk.method = "POST"\nwrk.body = [==[{body.decode()}]==]\n{headers}\n')
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--latency", "-s", str(script), url]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), "failed": 0}
     for share in ("50", "99"):
@@ -38,6 +41,14 @@ def measure(url, body, *, connections, seconds):
         match = re.search(pattern, text)
         found["failed"] += sum(map(int, match.groups())) if match else 0
     return found
+
+
+def whole(url, body, headers):
+    """A request as it goes over the wire."""
+    place = urlsplit(url)
+    told = {"host": place.netloc, "content-length": str(len(body)), **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    return f"POST {place.path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
 class _Client(asyncio.Protocol):
@@ -68,12 +79,8 @@ class _Client(asyncio.Protocol):
         self.send()
 
 
-async def _ask(url, body, connections, seconds):
+async def _ask(url, request, connections, seconds):
     place = urlsplit(url)
-    request = (
-        f"POST {place.path} HTTP/1.1\r\nhost: {place.netloc}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
-    ).encode() + body
     latencies = []
     loop = asyncio.get_running_loop()
     made = [
@@ -85,6 +92,8 @@ async def _ask(url, body, connections, seconds):
     found = sorted(latencies)
     for transport, _ in made:
         transport.abort()
+    if not found:
+        raise SystemExit(f"no answer within {seconds:g} s over {connections} connections")
     return {
         "rate": len(found) / seconds,
         "p50_us": found[len(found) // 2] * 1e6,

@@ -3,34 +3,39 @@
 `serving` starts one and yields where it is asked and with what body; this file, copied to a folder of its own, is what
 runs in the peer's environment. Each is written as its own pages advise: one process that answers, access log off. They
 check as much as their frameworks do by themselves (FastAPI and BentoML: that rows are objects), and keep no log.
-MLServer speaks the V2 protocol: the lanes come as tensors, so that it has less to do than the others.
+MLServer and Triton (`_serve_triton.py`) speak the V2 protocol: the lanes come as tensors, to Triton in binary, so that
+they have less to do than the others.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-NAMES = tuple(os.environ.get("SERVE_PEERS", "fastapi,bentoml,litserve,mlserver,ray").split(","))
-PATHS = {"mlserver": "/v2/models/late/infer", "ray": "/"}
+NAMES = tuple(os.environ.get("SERVE_PEERS", "fastapi,bentoml,litserve,mlserver,ray,triton").split(","))
+PATHS = {"mlserver": "/v2/models/late/infer", "triton": "/v2/models/late/infer", "ray": "/"}
+# What makes a body of rows, and the headers it needs beside JSON's.
+Bodies = Callable[[list[dict[str, Any]]], tuple[bytes, dict[str, str] | None]]
 START_S = 120.0
 
 
 @contextmanager
-def serving(name: str, root: Path, folder: Path, model: Any, row: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    """A peer that answers: its address and the body to send.
+def serving(name: str, root: Path, folder: Path, model: Any, row: dict[str, Any]) -> Iterator[tuple[str, Bodies]]:
+    """A peer that answers: its address and what makes the body to send.
 
     Raises RuntimeError with the reason where it is not installed or does not come up.
     """
@@ -47,13 +52,22 @@ def serving(name: str, root: Path, folder: Path, model: Any, row: dict[str, Any]
     (place / "model.onnx").write_bytes(model.onnx)
     layout = {lane: list(getattr(model.codec.layout, lane)) for lane in ("number", "integer", "text", "present")}
     (place / "layout.json").write_text(json.dumps(layout))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    port, *more = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
     command = {
         "bentoml": [str(binaries / "bentoml"), "serve", "peer:Late", "--host", "127.0.0.1", "--port", str(port)],
         "mlserver": [str(binaries / "mlserver"), "start", "."],
     }.get(name, [str(binaries / "python"), "peer.py", name, str(port)])
+    if name == "triton":
+        found = importlib.util.spec_from_file_location("serve_triton", Path(__file__).with_name("_serve_triton.py"))
+        assert found is not None
+        assert found.loader is not None
+        triton = importlib.util.module_from_spec(found)
+        found.loader.exec_module(triton)
+        (site,) = binaries.parent.glob("lib/python*/site-packages")
+        command = triton.make(place, site, model.onnx, layout, (port, *more))
     if name == "mlserver":
         quiet = {"debug": False, "parallel_workers": 0, "metrics_endpoint": None, "host": "127.0.0.1"}
         ports = {"http_port": port, "grpc_port": 0, "metrics_port": 0}
@@ -69,11 +83,16 @@ def serving(name: str, root: Path, folder: Path, model: Any, row: dict[str, Any]
             command, cwd=place, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        url, body = f"http://127.0.0.1:{port}{PATHS.get(name, '/predict')}", body_of(name, layout, row)
+        url = f"http://127.0.0.1:{port}{PATHS.get(name, '/predict')}"
+
+        def bodies(rows: list[dict[str, Any]]) -> tuple[bytes, dict[str, str] | None]:
+            return body_of(name, layout, rows)
+
+        body, headers = bodies([row])
         deadline = time.monotonic() + START_S
         while True:
             try:
-                request = urllib.request.Request(url, body, {"content-type": "application/json"})
+                request = urllib.request.Request(url, body, headers or {"content-type": "application/json"})
                 with urllib.request.urlopen(request, timeout=10) as answer:
                     answer.read()
                 break
@@ -81,7 +100,7 @@ def serving(name: str, root: Path, folder: Path, model: Any, row: dict[str, Any]
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"did not come up ({error}): {log.read_text()[-600:]}") from error
                 time.sleep(0.2)
-        yield url, body
+        yield url, bodies
     finally:
         # The group it was started as the leader of: what it started itself ends with it.
         os.killpg(process.pid, signal.SIGTERM)
@@ -92,18 +111,35 @@ def serving(name: str, root: Path, folder: Path, model: Any, row: dict[str, Any]
             process.wait()
 
 
-def body_of(name: str, layout: dict[str, list[str]], row: dict[str, Any]) -> bytes:
-    """The row as the peer takes it."""
-    if name != "mlserver":
-        return json.dumps({"instances": [row]}).encode()
+def body_of(name: str, layout: dict[str, list[str]], rows: list[dict[str, Any]]) -> tuple[bytes, dict[str, str] | None]:
+    """Rows as the peer takes them, and the headers they need beside JSON's."""
+    if name not in ("mlserver", "triton"):
+        return json.dumps({"instances": rows}).encode(), None
     kinds = {"number": "FP64", "integer": "INT64", "text": "BYTES", "present": "BOOL"}
-    given = {lane: [value_of(lane, row.get(column)) for column in columns] for lane, columns in layout.items()}
-    inputs = [
-        {"name": lane, "shape": [1, len(values)], "datatype": kinds[lane],
-         "data": [None if value != value else value for value in values]}
-        for lane, values in given.items() if values
-    ]  # fmt: skip
-    return json.dumps({"inputs": inputs}).encode()
+    inputs: list[dict[str, Any]] = []
+    data = b""
+    for lane, columns in layout.items():
+        if not columns:
+            continue
+        values = [value_of(lane, row.get(column)) for row in rows for column in columns]
+        told: dict[str, Any] = {"name": lane, "shape": [len(rows), len(columns)], "datatype": kinds[lane]}
+        inputs.append(told)
+        if name == "mlserver":
+            told["data"] = [None if value != value else value for value in values]
+            continue
+        if lane == "text":
+            texts = [value.encode() for value in values]
+            part = b"".join(struct.pack("<I", len(text)) + text for text in texts)
+        else:
+            letter = {"number": "d", "integer": "q", "present": "?"}[lane]
+            part = struct.pack(f"<{len(values)}{letter}", *values)
+        told["parameters"] = {"binary_data_size": len(part)}
+        data += part
+    if name == "mlserver":
+        return json.dumps({"inputs": inputs}).encode(), None
+    head = json.dumps({"inputs": inputs, "parameters": {"binary_data_output": True}}).encode()
+    length = {"content-type": "application/octet-stream", "inference-header-content-length": str(len(head))}
+    return head + data, length
 
 
 def value_of(lane: str, value: Any) -> Any:

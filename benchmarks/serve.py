@@ -6,9 +6,11 @@ or `_load.py`'s own where there is none); the figure is the median of the rounds
 a request costs each server, which other work on the machine disturbs less than the rate. Behind it, one line each, what
 checks, counters, log and routing add to one request in process, alone.
 
---matrix    1, 16 and 64 connections, one and two workers, rows of 1 and of 512
---peers     FastAPI, BentoML, LitServe, MLServer and Ray Serve too (`_serve_peers.py`), each in an environment of its
-            own, made when it is first needed; one that does not install or start is said and left out
+--matrix    1, 16 and 64 connections, one and two workers, rows of 1 and of 512: in JSON, in JSON and binary of the Open
+            Inference Protocol, and over gRPC (`_serve_matrix.py`); 6 minutes
+--peers     FastAPI, BentoML, LitServe, MLServer, Ray Serve and Triton too (`_serve_peers.py`), each in an environment
+            of its own, made when it is first needed (half a minute each); one that does not install or start is said
+            and left out; 6 minutes more
 """
 
 from __future__ import annotations
@@ -65,10 +67,11 @@ def processor_s(pid: int) -> float:
 
 
 @contextmanager
-def ours(home: Path, workers: int = 1) -> Iterator[tuple[str, list[int]]]:
-    """`headrace serve`: its address, and the workers' process ids."""
+def ours(home: Path, workers: int = 1, told: dict[str, Any] | None = None) -> Iterator[tuple[str, list[int]]]:
+    """`headrace serve`: its address, and the workers' process ids; over gRPC too where it is `told` what it says."""
+    command = [sys.executable, "-m", "headrace.cli", "serve", "--port", "0", "--workers", str(workers), "-o", "json"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "headrace.cli", "serve", "--port", "0", "--workers", str(workers), "-o", "json"],
+        [*command, *(() if told is None else ("--grpc-port", "0"))],
         # As the loop, which turns nobody away however many wait.
         env={**os.environ, "HEADRACE_HOME": str(home), "HEADRACE_QUEUE_WAIT_MS": "60000"},
         cwd=home,
@@ -77,7 +80,10 @@ def ours(home: Path, workers: int = 1) -> Iterator[tuple[str, list[int]]]:
     )
     try:
         assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
+        said = json.loads(process.stdout.readline())
+        url = said["url"]
+        if told is not None:
+            told.update(said)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         named = [(int(one), Path(f"/proc/{one}/cmdline").read_bytes()) for one in children]
         yield f"{url}/v1/models/late:predict", [pid for pid, command in named if b"serving._worker" in command]
@@ -216,48 +222,6 @@ def costs(model: Any, body: bytes, rounds: int) -> None:
     )
 
 
-def matrix(model: Any, home: Path, folder: Path, rows: list[dict[str, Any]], tiny: bool) -> None:
-    """Print connections x workers x rows."""
-    seconds, rounds = (1, 1) if tiny else (3, 3)
-    one = json.dumps({"instances": rows[:1]}).encode()
-    many = json.dumps({"instances": (rows * (512 // len(rows) + 1))[:512]}).encode()
-    for workers in (1, 2):
-        with ours(home, workers) as mine, by_hand(model, folder, workers) as theirs:
-            for count, body in ((1, one), (512, many)):
-                for connections in (1, 16, 64):
-                    places = {"ours": mine, "theirs": theirs}
-                    found = in_turns(
-                        places, dict.fromkeys(places, body), connections=connections, seconds=seconds, rounds=rounds
-                    )
-                    a, b = middle(found["ours"]), middle(found["theirs"])
-                    what = f"{count} rows a request, {connections} connections, {workers} workers"
-                    note = (
-                        f"p99 {a['p99_us'] / 1e3:.2f} ms, {a['cost_us']:.0f} us of processor a request;"
-                        f" the loop {b['p99_us'] / 1e3:.2f} ms, {b['cost_us']:.0f} us"
-                        f" (by processor time {b['cost_us'] / a['cost_us']:.2f})"
-                    )
-                    line(CASE, what, "requests/s", a["rate"], "hand-written loop", b["rate"], higher=True, note=note)
-
-
-def beside_peers(mine: tuple[str, list[int]], model: Any, folder: Path, row: dict[str, Any], tiny: bool) -> None:
-    """Print ours beside each peer, in turns, one peer at a time."""
-    peers = load("_serve_peers")
-    seconds, rounds = (1, 1) if tiny else (4, 3)
-    for name in peers.NAMES:
-        try:
-            with peers.serving(name, HERE.parent, folder, model, row) as (url, body):
-                places = {"ours": mine, name: (url, [])}
-                bodies = {"ours": json.dumps({"instances": [row]}).encode(), name: body}
-                found = in_turns(places, bodies, connections=CONNECTIONS, seconds=seconds, rounds=rounds)
-        except (RuntimeError, AssertionError, subprocess.SubprocessError) as error:
-            print(f"serve: peer {name} is left out: {error}", file=sys.stderr, flush=True)
-            continue
-        a, b = middle(found["ours"]), middle(found[name])
-        note = f"p99 {a['p99_us'] / 1e3:.2f} ms; {name} {b['p99_us'] / 1e3:.2f} ms"
-        what = f"1 row, {CONNECTIONS} connections, beside a peer with the same ONNX bytes"
-        line(CASE, what, "requests/s", a["rate"], name, b["rate"], higher=True, note=note)
-
-
 def main() -> None:
     """Ask both in turns and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -276,12 +240,15 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="headrace-serve-"))
     try:
         push(folder / "home", model)
+        turns = 5 if arguments.tiny else 40
         if arguments.matrix:
-            matrix(model, folder / "home", folder, rows, arguments.tiny)
+            load("_serve_matrix").matrix(model, folder / "home", folder, rows, arguments.tiny)
+            costs(model, body, turns)
             return
         with ours(folder / "home") as mine:
             if arguments.peers:
-                beside_peers(mine, model, folder, rows[1], arguments.tiny)
+                load("_serve_matrix").beside_peers(mine, model, folder, rows, arguments.tiny)
+                costs(model, body, turns)
                 return
             if arguments.no_peers:
                 found = in_turns(
@@ -311,7 +278,7 @@ def main() -> None:
                 print("serve: below the floor of half the loop", file=sys.stderr)
         else:
             line(CASE, what, "requests/s", mine_is["rate"], "", None, note=note)
-        costs(model, body, 5 if arguments.tiny else 40)
+        costs(model, body, turns)
     finally:
         shutil.rmtree(folder)
 

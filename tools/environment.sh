@@ -2,7 +2,8 @@
 # Makes the virtual environment .venvs/NAME from requirements/NAME.txt, once: a second call sees that nothing changed.
 # For third parties that cannot share .venv (Beam holds an older pyarrow). headrace itself is installed editable.
 # A file that says "# installer: pip" is installed by pip itself: uv does not look where pip is configured to look.
-# A line "# python: 3.13" in the list asks for that Python: without it there is no environment, and its tests are skipped;
+# A line "# python: 3.13" (or a program's path) in the list asks for that Python: without it there is no environment, and
+# its tests are skipped;
 # "# install: --no-deps" is passed on.
 set -eu
 name=${1:?usage: tools/environment.sh NAME}
@@ -23,7 +24,7 @@ wanted=$(sed -n 's/^# python: //p' "$requirements")
 options=$(sed -n 's/^# install: //p' "$requirements")
 if [ -n "$wanted" ]; then
     python=
-    for found in "python$wanted" "$HOME/.pyenv/versions/$wanted"*/bin/python; do
+    for found in "$wanted" "python$wanted" "$HOME/.pyenv/versions/$wanted"*/bin/python; do
         if "$found" -c "" 2>/dev/null; then python=$found; fi  # pyenv has programs that only say there is none
     done
     [ -n "$python" ] || { echo "environment: $name needs Python $wanted, which is not here" >&2; exit 0; }
