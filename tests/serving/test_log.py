@@ -60,6 +60,20 @@ def written(folder):
     return [] if found is None else found.to_arrow().sort_by([("event_time_us", "ascending")]).to_pylist()
 
 
+def test_a_run_that_was_ended_leaves_what_it_asked():
+    """Many rows whose run came to nothing (late, its caller gone) are written with inputs, and spoil no other's."""
+    served, kept = Served("late", 3, "d" * 64, None, SHAPE), []
+    serving = Serving(type("Kept", (), {"take": staticmethod(kept.append)})())
+    lanes = entry(rows=3)[5]
+    serving.note(served, time.perf_counter_ns(), 504, lanes)
+    batch = to_batch([entry(number=7, rows=2), *kept, entry(number=8, status=400)], offset_ns=0)
+    batch.validate(full=True)
+    assert batch.column("prediction").to_pylist() == [7.0, 8.0, None, None, None, None]
+    assert batch.column("request_status").to_pylist() == [200, 200, 504, 504, 504, 400]
+    assert batch.column("request_row").to_pylist() == [0, 1, 0, 1, 2, 0]
+    assert batch.column("input_prediction").to_pylist() == [0.0, 1.0, 0.0, 1.0, 2.0, None]
+
+
 def test_a_batch_holds_what_was_asked_and_answered():
     """Every kind of column, nulls in each, many rows a request, a refused one between: nothing is lost or moved."""
     batch = to_batch([entry(number=7, rows=3), entry(number=8, status=400), entry(number=9)], offset_ns=0)

@@ -88,7 +88,8 @@ class Segment:
             self._file.close()
         self.hour, self.size_bytes = hour, 0
         self._pieces = _Pieces()
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        # A few kilobytes a column: to hand each to a thread takes longer than to compress it.
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         self._writer = pa.ipc.new_stream(self._pieces, schema, options=options)
 
     def add(self, batch: Any) -> None:

@@ -215,6 +215,8 @@ class Serving:
             arm = "" if chosen is None else "chosen" if chosen[1] else "shadow"
             self.counters.of(served.endpoint, served.version, arm).answer(status, num_rows, latency_ns)
         if self.journal is not None:
+            if prediction is None and lanes is not None:  # its run was ended or failed: what it asked is known
+                num_rows = len(next(iter(lanes.values())))
             self.journal.take(
                 (served.shape, request_id, started_ns, latency_ns, status, lanes, prediction, chosen, num_rows)
             )

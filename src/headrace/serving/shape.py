@@ -37,7 +37,6 @@ from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
 
 __all__ = ["Chosen", "Entry", "Shape", "to_batch", "with_constants"]
 
-_NO_OUTPUT = np.full(1, np.nan, np.float32)
 _TIME = pa.timestamp("us", tz="UTC")
 _BEFORE = [("request_id", pa.string()), ("request_row", pa.int64()), ("event_time_us", _TIME)]
 _CONSTANT = [
@@ -272,8 +271,13 @@ def to_batch(entries: Sequence[Entry], *, offset_ns: int, sample: float = 1.0, n
     if has_many:
         names = names.take(_array(np.repeat(np.arange(len(counts)), counts), pa.int64()))
         rows = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-    nothing = np.full((1, len(shape.classes)), np.nan, np.float32) if shape.classes else _NO_OUTPUT
-    outputs = np.concatenate([nothing if one is None else one for one in predictions])
+    width = (len(shape.classes),) if shape.classes else ()
+    outputs = np.concatenate(
+        [
+            np.full((count, *width), np.nan, np.float32) if one is None else one
+            for one, count in zip(predictions, num_rows, strict=True)
+        ]
+    )
     times = np.array(starts_ns, np.int64) + offset_ns
     dropped = np.zeros(total, np.int64)
     dropped[0] = num_dropped
