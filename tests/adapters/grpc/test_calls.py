@@ -62,12 +62,15 @@ def silent(place, number):
 
 
 def test_a_full_house(pushed):  # noqa: F811
-    """Beyond the bound a call is UNAVAILABLE at once, says when to come back and is counted; HTTP has no room too."""
+    """Beyond the bound a call is UNAVAILABLE at once, says when to come back and is counted; HTTP has no room too.
+
+    So it is while every thread that answers waits for a message, and whether it is alive is answered too.
+    """
     request = raw_request(pushed.table.slice(0, 1))
-    with listening(pushed, most_requests=9) as (place, door):
+    with listening(pushed, most_requests=64) as (place, door):
         capacity, caller = door.capacity, Caller(place)
-        with silent(place, 9):
-            wait_until(lambda: capacity.num_under_way == 9)
+        with silent(place, 64):
+            wait_until(lambda: capacity.num_under_way == 64)
             code, told = refused(caller, request)
             assert code is CODES.UNAVAILABLE
             assert told["retry-after"] == "1" and told["grpc-retry-pushback-ms"] == "1000"
@@ -75,7 +78,7 @@ def test_a_full_house(pushed):  # noqa: F811
             capacity.num_running += 1
             assert capacity.why_not(1) == "requests"
             capacity.num_running -= 1
-            assert caller.call("ServerMetadata"), "what it is, it says when it is full too"
+            assert caller.call("ServerLive"), "that it is alive, it says when it is full too"
         wait_until(lambda: capacity.num_under_way == 0)
         assert caller.call("ModelInfer", request), "who left makes room"
 

@@ -174,3 +174,29 @@ def test_nothing_is_imported_unless_it_is_asked_for():
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_what_a_span_says(monkeypatch):
+    """Arm and propensity where traffic is divided, faults as faults, and a `traceparent` that is none is none."""
+    from headrace.adapters.otel.tracer import Otel
+    from headrace.serving.tracing import Trace
+
+    with collecting() as (collector, environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "flights")
+        tracer = Otel(worker=3)
+        for number, status in enumerate((200, 503)):
+            trace = Trace("http", "POST", "/v1/models/late/labels/new:predict", "00-not-a-parent", "", 1)
+            told = {"headrace-table": "t5", "headrace-propensity": "0.25", "headrace-request-id": str(number)}
+            trace.facts = tuple(told.items())
+            trace.status, trace.ended_ns = status, 2
+            tracer.take(trace)
+        span, parts = collector.of("0")
+        told = plain(span.attributes)
+        assert not span.parent_span_id and not parts and span.name == "POST /v1/models/{name}/labels/{label}:predict"
+        assert (told["headrace.arm"], told["headrace.propensity"], told["headrace.worker"]) == ("t5/chosen", 0.25, 3)
+        fault = collector.of("1")[0]
+        assert fault.status.code == fault.status.STATUS_CODE_ERROR and plain(fault.attributes)["error.type"] == "503"
+        tracer.close()
+        assert {one["service.name"] for one in collector.resources} == {"flights"}

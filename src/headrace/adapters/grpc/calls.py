@@ -185,13 +185,14 @@ def guarded(
                 trace.mark("receive", started_ns, received_ns)
             if data is None or not context.is_active():  # its caller is gone, or its time is over
                 return b""
-            if capacity is not None:
-                if not capacity.take(len(data)):
-                    raise _full()
-                num_bytes = len(data)
+            call = Call(data, context, serving, person, started_ns, trace)
+            if capacity is None:  # what is not counted is quick, and waits for none of those that are
+                return answer(call)
+            if not capacity.take(len(data)):
+                raise _full()
+            num_bytes = len(data)
             if not _RUNNING.acquire(timeout=_left_s(context)):
-                if capacity is not None:
-                    capacity.turn_away("time")
+                capacity.turn_away("time")
                 raise DeadlineExceeded(
                     "the call waited too long: its time was over before it was its turn",
                     fix="ask again later, or allow it longer",
@@ -200,7 +201,7 @@ def guarded(
                 trace.mark("queue", received_ns)
             begun_ns = thread_time_ns()
             try:
-                return answer(Call(data, context, serving, person, started_ns, trace))
+                return answer(call)
             finally:
                 worked_ns = thread_time_ns() - begun_ns
                 _RUNNING.release()

@@ -100,10 +100,10 @@ class Grpc(Listener):
             _INFER: self._infer,
             f"{_HEALTH}Check": self._check,
         }
-        # Who is sent away need not wait for a thread that answers. Where grpcio should know no such attribute any more,
-        # they wait.
-        self._refusing = ThreadPoolExecutor(1, thread_name_prefix="grpc-door")
-        self._denied, self._full = (_on(self._refusing, one) for one in (deny, turn_away))
+        # Who is sent away, or asks whether it is alive, need not wait for a thread that answers. Where grpcio should
+        # know no such attribute any more, they wait.
+        self._quick = ThreadPoolExecutor(1, thread_name_prefix="grpc-door")
+        self._denied, self._full = (_on(self._quick, one) for one in (deny, turn_away))
         self._server = grpc.server(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"),
             handlers=[_Handlers(self)],
@@ -136,7 +136,7 @@ class Grpc(Listener):
         """Take no new call, finish those that run, for at most that long, and end."""
         self._server.stop(grace_s).wait()
         self._patience.stop()
-        self._refusing.shutdown(wait=False)
+        self._quick.shutdown(wait=False)
 
     def handler(self, method: str, metadata: Any) -> Any:
         """What answers a call of a method: deny by default."""
@@ -163,7 +163,8 @@ class Grpc(Listener):
             trace = Trace(
                 "grpc", "", method, told.get("traceparent", ""), told.get("tracestate", ""), perf_counter_ns()
             )
-        return grpc.stream_unary_rpc_method_handler(guarded(found, serving, person, patience, capacity, trace))
+        answer = guarded(found, serving, person, patience, capacity, trace)
+        return _on(self._quick, answer) if patience is None else grpc.stream_unary_rpc_method_handler(answer)
 
     def _is_ready(self) -> bool:
         door = self._door
