@@ -132,7 +132,9 @@ def _refuse_change(one: Expressions, other: Expressions, here: str) -> None:
 def _refuse_assignments(features: Callable[..., Any]) -> None:
     """Refuse a function that assigns names outside it: whoever writes that expects to be called for each row."""
     whole = getattr(features, "__code__", None)
-    codes = [] if whole is None else [whole]
+    if whole is None:  # built in, or an object that is called
+        return
+    codes = [whole]
     while codes:
         code = codes.pop()
         codes += [item for item in code.co_consts if isinstance(item, CodeType)]
