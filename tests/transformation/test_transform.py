@@ -306,6 +306,31 @@ def test_save_and_load(tmp_path):
         TransformGraph.load(tmp_path)
 
 
+def test_a_flipped_byte_is_refused_wherever_it_is(tmp_path):
+    """In either file, at places spread over it: damage is one error that names the folder, and nothing is loaded."""
+    graph = transform(features, dataset(label="late"))
+    graph.save(tmp_path)
+    for name in ("graph.json", "features.onnx"):
+        data = (tmp_path / name).read_bytes()
+        for place in range(0, len(data), max(1, len(data) // 150)):
+            broken = bytearray(data)
+            broken[place] ^= 1
+            (tmp_path / name).write_bytes(broken)
+            with pytest.raises(InvalidInput) as caught:
+                TransformGraph.load(tmp_path)
+            assert str(tmp_path) in str(caught.value), (name, place)
+        (tmp_path / name).write_bytes(data)
+    assert TransformGraph.load(tmp_path) == graph
+
+
+def test_a_graph_of_before_has_no_sum(tmp_path):
+    """What was saved without the sha256 of its files is read; whoever changes one and the sum means it."""
+    graph = transform(features, dataset(label="late"))
+    graph.save(tmp_path)
+    (tmp_path / "graph.json").write_bytes(to_canonical(graph.to_plain()))
+    assert TransformGraph.load(tmp_path) == graph
+
+
 def test_nothing_of_the_place_is_in_the_artifact():
     """Moving the code, or naming the file differently, leaves the digest as it was."""
     graph = transform(features, dataset(label="late"))

@@ -28,7 +28,7 @@ from headrace.model.columns import InputColumn
 from headrace.model.explaining import Explainer, Explanations
 from headrace.model.golden import golden_inputs, golden_outputs, real_rows, replay
 from headrace.model.session import cuts_texts, ending, open_session, run_bounded
-from headrace.model.signature import Signature
+from headrace.model.signature import FORMAT, Signature
 
 __all__ = ["Model"]
 
@@ -258,10 +258,11 @@ class Model(Shown):
             "card.md": card_of(self.signature, self.digest, self.golden.num_rows).encode(),
             **self.native_files,
         }
-        record = {
+        record: dict[str, Any] = {
             "signature": self.signature.to_plain(),
             "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         }
+        record["sha256"] = _sha256_of(record)
         # NaN and infinity are not JSON, and no signature has them: ranges are finite.
         files["signature.json"] = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
         return files
@@ -292,6 +293,15 @@ class Model(Shown):
             if isinstance(error, InvalidInput):
                 raise
             raise InvalidInput(f"not a saved model: {error!r}"[:300], where=str(folder / "signature.json")) from error
+        said = record.pop("sha256", None)  # models of before 28 November 2026 have none
+        is_whole = set(record) == {"signature", "files"} and said in (None, _sha256_of(record))
+        is_newer = isinstance(plain, dict) and isinstance(plain.get("format"), int) and plain["format"] > FORMAT
+        if not is_whole and not is_newer:
+            raise InvalidInput(
+                "the file is damaged: it does not have the sha256 that it says",
+                where=str(folder / "signature.json"),
+                fix="copy the model again",
+            )
         signature = Signature.from_plain(plain, where=str(folder / "signature.json"))
         contents: dict[str, bytes] = {}
         for name, expected in files.items():
@@ -319,6 +329,11 @@ class Model(Shown):
         model = cls(contents["model.onnx"], signature, native_files=native, golden=golden)
         model.replay(tolerance=tolerance, where=str(folder / "golden.parquet"))
         return model
+
+
+def _sha256_of(record: Mapping[str, Any]) -> str:
+    """Of what signature.json holds beside its own sha256, however it is laid out."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _check_golden(footer: Any, where: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ __all__ = ["TransformGraph"]
 _BATCH_ROWS = 8192
 _TASK_ROWS = 32768
 _TABLE_ROWS = 1 << 19  # what is cut at once: bounds the texts that are held
+_KEYS = {"format", "expressions", "columns", "constants"}
 _FEW_ROWS = 1024  # so few pay for no further sessions
 
 
@@ -358,8 +360,9 @@ class TransformGraph(Shown):
         return NodeValues(self._program, range(len(self.expressions.nodes)))
 
     def save(self, folder: Path) -> None:
-        """Write graph.json and features.onnx into an existing empty folder."""
-        disk.write_file(folder / "graph.json", to_canonical(self.to_plain()))
+        """Write graph.json and features.onnx into an existing empty folder; the first holds the sha256 of both."""
+        kept = {"digest": self.digest, "features.onnx": hashlib.sha256(self.onnx).hexdigest()}
+        disk.write_file(folder / "graph.json", to_canonical({**self.to_plain(), "sha256": kept}))
         disk.write_file(folder / "features.onnx", self.onnx)
 
     @classmethod
@@ -369,8 +372,21 @@ class TransformGraph(Shown):
             plain = from_canonical((folder / "graph.json").read_bytes())
             if plain["format"] != 1:
                 raise InvalidInput(f"transform graph of format {plain['format']!r}", where=str(folder), expected="1")
+            onnx = (folder / "features.onnx").read_bytes()
+            said = plain.pop("sha256", None)  # graphs of before 28 November 2026 have none
+            if said is not None and said != {
+                "digest": digest(plain),
+                "features.onnx": hashlib.sha256(onnx).hexdigest(),
+            }:
+                raise InvalidInput(
+                    "the files are damaged: they do not have the sha256 that graph.json says",
+                    where=str(folder),
+                    fix="copy the transform again, or fit it again",
+                )
+            if set(plain) != _KEYS:
+                raise InvalidInput(f"not a transform graph: it has {', '.join(sorted(plain))}", where=str(folder))
             graph = cls(Program.from_plain(plain))
-            graph.__dict__["onnx"] = (folder / "features.onnx").read_bytes()
+            graph.__dict__["onnx"] = onnx
         except (OSError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):
                 raise

@@ -1,5 +1,6 @@
 """ops.vocabulary: count descending, value ascending; -1 or hash buckets outside; null stays null."""
 
+import json
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold.counts import ValueCounts
 from headrace.testing.op_cases import OpCases
-from headrace.transformation import ops, transform
+from headrace.transformation import TransformGraph, ops, transform
 from headrace.transformation._contract import ValueType
 from headrace.transformation.ops.vocabulary import Vocabulary
 from tests.transformation import meaning
@@ -91,6 +92,25 @@ def test_the_order_of_codes():
     codes = graph.apply(pa.table({"t": ["b", "A", "a", "z", "é", "unseen", ""]}))["t"].to_pylist()
     assert codes == [0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -1.0]
     assert graph.feature_kinds == ("categorical",)
+
+
+def test_texts_of_every_sort_are_values(tmp_path):
+    """Line feeds, '', NUL inside, quotes and separators come through fit, save and look-up; NUL first is told."""
+    words = ["a\nb", "a\r\nb", "", "a\x00b", "\n", "a\x1fb", '"', "\\", "\u2028", "\U0001f600", " ", "null", "NaN"]
+    values = [word for times, word in enumerate(reversed(words), 1) for _ in range(times)]
+    table = pa.table({"t": values})
+    graph = transform(lambda x: {"t": ops.vocabulary(x.t), "hot": ops.one_hot(x.t)}, Dataset.from_arrow(table))
+    graph.save(tmp_path)
+    wanted = list(range(len(words)))
+    for found in (graph, TransformGraph.load(tmp_path)):
+        assert found.apply(pa.table({"t": words}))["t"].to_pylist() == wanted
+        lanes = found.codec.from_json(json.dumps({"instances": [{"t": word} for word in words]}).encode())
+        assert found.matrix(lanes)[:, 0].tolist() == wanted
+    new = pa.table({"t": ["a", "\x00 first"]})
+    fitted = transform(lambda x: {"t": ops.vocabulary(x.t)}, Dataset.from_arrow(new))
+    assert fitted.apply(new.slice(0, 1))["t"].to_pylist() == [0.0]
+    with pytest.raises(InvalidInput, match=r"begins with U\+0000.*row 1, column 't'"):
+        fitted.apply(new)
 
 
 @pytest.mark.parametrize(
