@@ -63,6 +63,7 @@ from headrace.evaluation.metrics.cohen_kappa import CohenKappa as CohenKappa
 from headrace.evaluation.metrics.cost_weighted_error import CostWeightedError as CostWeightedError
 from headrace.evaluation.metrics.coverage_error import CoverageError as CoverageError
 from headrace.evaluation.metrics.d2_log_loss import D2LogLoss as D2LogLoss
+from headrace.evaluation.metrics.d2_tweedie import D2Tweedie as D2Tweedie
 from headrace.evaluation.metrics.diagnostic_odds_ratio import DiagnosticOddsRatio as DiagnosticOddsRatio
 from headrace.evaluation.metrics.expected_calibration_error import ExpectedCalibrationError as ExpectedCalibrationError
 from headrace.evaluation.metrics.expected_profit import ExpectedProfit as ExpectedProfit
@@ -81,6 +82,7 @@ from headrace.evaluation.metrics.fowlkes_mallows import FowlkesMallows as Fowlke
 from headrace.evaluation.metrics.gain import Gain as Gain
 from headrace.evaluation.metrics.geometric_mean import GeometricMean as GeometricMean
 from headrace.evaluation.metrics.hamming_loss import HammingLoss as HammingLoss
+from headrace.evaluation.metrics.hinge_loss import HingeLoss as HingeLoss
 from headrace.evaluation.metrics.informedness import Informedness as Informedness
 from headrace.evaluation.metrics.jaccard import Jaccard as Jaccard
 from headrace.evaluation.metrics.jaccard_samples import JaccardSamples as JaccardSamples
@@ -93,6 +95,7 @@ from headrace.evaluation.metrics.lift import Lift as Lift
 from headrace.evaluation.metrics.log_loss import LogLoss as LogLoss
 from headrace.evaluation.metrics.markedness import Markedness as Markedness
 from headrace.evaluation.metrics.matthews_corrcoef import MatthewsCorrcoef as MatthewsCorrcoef
+from headrace.evaluation.metrics.max_error import MaxError as MaxError
 from headrace.evaluation.metrics.mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from headrace.evaluation.metrics.mean_absolute_percentage_error import (
     MeanAbsolutePercentageError as MeanAbsolutePercentageError,
@@ -108,6 +111,7 @@ from headrace.evaluation.metrics.mean_reciprocal_rank import MeanReciprocalRank 
 from headrace.evaluation.metrics.mean_squared_error import MeanSquaredError as MeanSquaredError
 from headrace.evaluation.metrics.mean_squared_log_error import MeanSquaredLogError as MeanSquaredLogError
 from headrace.evaluation.metrics.mean_tweedie_deviance import MeanTweedieDeviance as MeanTweedieDeviance
+from headrace.evaluation.metrics.median_absolute_error import MedianAbsoluteError as MedianAbsoluteError
 from headrace.evaluation.metrics.ndcg import Ndcg as Ndcg
 from headrace.evaluation.metrics.negative_likelihood_ratio import NegativeLikelihoodRatio as NegativeLikelihoodRatio
 from headrace.evaluation.metrics.negative_predictive_value import NegativePredictiveValue as NegativePredictiveValue
@@ -115,6 +119,7 @@ from headrace.evaluation.metrics.positive_likelihood_ratio import PositiveLikeli
 from headrace.evaluation.metrics.positive_rate import PositiveRate as PositiveRate
 from headrace.evaluation.metrics.precision import Precision as Precision
 from headrace.evaluation.metrics.precision_at_k import PrecisionAtK as PrecisionAtK
+from headrace.evaluation.metrics.precision_at_recall import PrecisionAtRecall as PrecisionAtRecall
 from headrace.evaluation.metrics.precision_macro import PrecisionMacro as PrecisionMacro
 from headrace.evaluation.metrics.precision_micro import PrecisionMicro as PrecisionMicro
 from headrace.evaluation.metrics.precision_samples import PrecisionSamples as PrecisionSamples
@@ -123,7 +128,11 @@ from headrace.evaluation.metrics.prevalence import Prevalence as Prevalence
 from headrace.evaluation.metrics.quantile_coverage import QuantileCoverage as QuantileCoverage
 from headrace.evaluation.metrics.r2 import R2 as R2
 from headrace.evaluation.metrics.recall import Recall as Recall
+from headrace.evaluation.metrics.recall_at_false_positive_rate import (
+    RecallAtFalsePositiveRate as RecallAtFalsePositiveRate,
+)
 from headrace.evaluation.metrics.recall_at_k import RecallAtK as RecallAtK
+from headrace.evaluation.metrics.recall_at_precision import RecallAtPrecision as RecallAtPrecision
 from headrace.evaluation.metrics.recall_macro import RecallMacro as RecallMacro
 from headrace.evaluation.metrics.recall_micro import RecallMicro as RecallMicro
 from headrace.evaluation.metrics.recall_samples import RecallSamples as RecallSamples
@@ -133,10 +142,13 @@ from headrace.evaluation.metrics.roc_auc_ovo import RocAucOvo as RocAucOvo
 from headrace.evaluation.metrics.roc_auc_ovr import RocAucOvr as RocAucOvr
 from headrace.evaluation.metrics.roc_auc_ovr_weighted import RocAucOvrWeighted as RocAucOvrWeighted
 from headrace.evaluation.metrics.root_mean_squared_error import RootMeanSquaredError as RootMeanSquaredError
+from headrace.evaluation.metrics.root_mean_squared_log_error import RootMeanSquaredLogError as RootMeanSquaredLogError
 from headrace.evaluation.metrics.specificity import Specificity as Specificity
+from headrace.evaluation.metrics.specificity_at_recall import SpecificityAtRecall as SpecificityAtRecall
 from headrace.evaluation.metrics.squared_pearson import SquaredPearson as SquaredPearson
 from headrace.evaluation.metrics.subset_accuracy import SubsetAccuracy as SubsetAccuracy
 from headrace.evaluation.metrics.top_k_accuracy import TopKAccuracy as TopKAccuracy
+from headrace.evaluation.metrics.zero_one_loss import ZeroOneLoss as ZeroOneLoss
 from headrace.ingestion.sources.csv import Csv as Csv
 from headrace.ingestion.sources.files import Files as Files
 from headrace.ingestion.sources.jsonl import Jsonl as Jsonl

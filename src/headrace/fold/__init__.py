@@ -8,6 +8,7 @@ from headrace.fold.class_totals import ClassTotals, ClassTotalsResult
 from headrace.fold.counts import Counts, CountsResult, SpilledCountsResult
 from headrace.fold.distribution import Distribution
 from headrace.fold.distribution_result import DistributionResult, ErrorBound, GroupDistribution
+from headrace.fold.error_curve import ErrorCurve
 from headrace.fold.exponent_accumulator import Moments, MomentsResult
 from headrace.fold.hyperloglog import DistinctCount, DistinctResult
 from headrace.fold.label_sums import LabelSums, LabelTotals, LabelTotalsResult
@@ -37,6 +38,7 @@ __all__ = [
     "Distribution",
     "DistributionResult",
     "ErrorBound",
+    "ErrorCurve",
     "Fold",
     "GroupDistribution",
     "Groups",

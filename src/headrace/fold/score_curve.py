@@ -272,9 +272,12 @@ class ScoreCurve(Fold[ScoreCurveState, ScoreCurveResult]):
         nothing = np.zeros((0, 2), np.int64)
         return ScoreCurveState(zeros[1:].copy(), zeros[1:].copy(), zeros, np.zeros(0), nothing, nothing.copy())
 
+    def _scored(self, rows: Rows, groups: Groups | None) -> Scored:
+        return read_scored(rows, self.label, self.prediction, groups, is_binary=True)
+
     def add(self, state: ScoreCurveState, rows: Rows, groups: Groups | None) -> ScoreCurveState:
         """Add rows; changes `state`."""
-        scored = read_scored(rows, self.label, self.prediction, groups, is_binary=True)
+        scored = self._scored(rows, groups)
         if not scored.num_rows:
             return state
         state.num_rows += np.bincount(scored.groups, minlength=state.num_groups)
@@ -333,7 +336,7 @@ class ScoreCurve(Fold[ScoreCurveState, ScoreCurveResult]):
 
         Cost: 20 ns a row with float32 scores, 100 ns otherwise; 15 ns and 44 bytes a row and cut.
         """
-        scored = read_scored(rows, self.label, self.prediction, None, is_binary=True)
+        scored = self._scored(rows, None)
         if scored.weight is not None or not 0 < scored.num_rows <= _MOST_ROWS:
             return None
         labelled, valid = scored.index, scored.is_valid

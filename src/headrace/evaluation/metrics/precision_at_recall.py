@@ -1,0 +1,55 @@
+"""Precision at a recall: how much of what is called is right where so many positive rows must be found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import InvalidInput
+from headrace.evaluation._contract import ratio
+from headrace.evaluation._curve import CurveMetric
+from headrace.fold.score_curve import ScoreCurveResult
+
+__all__ = ["PrecisionAtRecall"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrecisionAtRecall(CurveMetric):
+    """The highest precision of all thresholds with at least that recall: the lowest threshold finds all. Exact.
+
+    Parameters
+    ----------
+    recall : float
+        The least share of positive rows that is found.
+
+    Raises InvalidInput for one that is not from 0 to 1. Intervals are drawn again 200 times.
+
+    Source: TensorFlow Model Analysis's `PrecisionAtRecall`.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    undefined: ClassVar[str] = "needs both positive and negative rows"
+
+    recall: float = 0.8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 <= self.recall <= 1.0:
+            raise InvalidInput(f"recall = {self.recall}", where=self.name, expected="from 0 to 1")
+
+    def value(self, result: ScoreCurveResult) -> Floats:
+        """The best of all thresholds that keep it."""
+        positive, every = result.positive[result.group], result.weight[result.group]
+        true = positive - result.positive_below
+        false = every - positive - result.negative_below
+        best = np.zeros(len(result.num_rows))
+        is_kept = ratio(true, positive) >= self.recall
+        np.fmax.at(best, result.group[is_kept], ratio(true, true + false)[is_kept])
+        has_both = (result.weight > result.positive) & (result.positive > 0.0)
+        return np.where(has_both, best, np.nan)

@@ -1,0 +1,46 @@
+"""specificity_at_recall: scikit-learn's."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from headrace.errors import InvalidInput
+from headrace.evaluation.metrics.specificity_at_recall import SpecificityAtRecall
+from headrace.testing.metric_cases import MetricCases
+
+
+class TestSpecificityAtRecall(MetricCases):
+    """The conformance suite against scikit-learn's curve."""
+
+    @pytest.fixture
+    def metric(self):
+        """The metric under test."""
+        return SpecificityAtRecall(recall=0.7123)
+
+    def oracle(self, label, prediction, weight):
+        """scikit-learn's."""
+        rate, recall, _ = roc_curve(label, prediction, sample_weight=weight, drop_intermediate=False)
+        return 1.0 - rate[recall >= 0.7123].min()
+
+
+@pytest.mark.parametrize(
+    ("label", "prediction", "expected"),
+    [
+        ([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1], 0.5),
+        ([1, 0], [0.1, 0.9], 0.0),
+        ([1, 1], [0.4, 0.1], np.nan),
+    ],
+)
+def test_by_hand(label, prediction, expected):
+    """A few rows each."""
+    found = TestSpecificityAtRecall.value(
+        SpecificityAtRecall(recall=0.7123), np.array(label, np.float64), np.array(prediction, np.float64)
+    )
+    np.testing.assert_allclose(found, [expected], atol=1e-12)
+
+
+@pytest.mark.parametrize("given", [-0.1, 1.1, float("nan")])
+def test_what_is_no_share_is_refused(given):
+    """From 0 to 1."""
+    with pytest.raises(InvalidInput, match="from 0 to 1"):
+        SpecificityAtRecall(recall=given)
