@@ -12,13 +12,15 @@ import numpy as np
 
 from headrace.lookup import find, names
 from headrace.validation._cells import MIN_ROWS, Cell, Cells
-from headrace.validation._distances import gap
+from headrace.validation._distances import gap, gap_noise
 from headrace.validation._profile import Profile, pool
 from headrace.validation._signature import Change, Sign, Signature
 
 __all__ = ["MIN_MOVED", "TIMES_NATURAL", "Fault", "Key", "explain", "look", "marks", "moves_on"]
 
 MIN_MOVED = 10  # rows
+STAYED = 0.05
+MIN_LIKELY = 5  # where their likelihood tells of them
 TIMES_NATURAL = 4.0
 MAX_CELLS = 6
 COVERED = 0.85
@@ -91,6 +93,9 @@ def look(cell: Cell, slices: Mapping[str, Cells], *, inside: Key = (), whole: Ce
             marks.setdefault(fault.code, {}).setdefault(column, []).append(fault)
     explained = {code: explain(found, cell.after.num_rows) for code, found in marks.items()}
     answer = list(explained.pop("nulls", ([], 0.0))[0])
+    nats = {code: sum(fault.sign.nats for fault in faults) for code, (faults, _) in explained.items()}
+    likeliest = max(nats.values(), default=0.0)
+    explained = {code: one for code, one in explained.items() if not 0.0 < nats[code] < likeliest}
     if explained:
         answer += max(explained.values(), key=lambda one: one[1])[0]
     return answer
@@ -168,17 +173,25 @@ def _faults(
         if signature.rank and (is_moving or any(fault.code != "nulls" for fault in found)):
             break
         sign = signature.find(change)
-        if sign is None or sign.rate < max(signature.min_rate, sign.noise):
+        if sign is None or sign.rate < max(0.0 if sign.nats else signature.min_rate, sign.noise):
             continue
         num_moved = round(sign.rate * (after.num_rows if sign.touches == "nulls" else after.num_present))
-        if num_moved < MIN_MOVED:
+        if num_moved < (MIN_LIKELY if sign.nats else MIN_MOVED):
             continue
         natural = 0.0 if sign.is_measured else _natural(signature, history, everywhere, not key)
         if natural is not None and sign.strength < TIMES_NATURAL * natural:
             continue
-        is_sure = natural is not None or sign.is_plain
+        is_sure = natural is not None or sign.is_plain or (bool(key) and sign.nats > 0 and _stayed(cell, around))
         found.append(Fault(signature.code, key, sign, is_sure, num_moved, _touched(sign, after), after.num_rows))
     return found
+
+
+def _stayed(part: Cell, around: Cell | None) -> bool:
+    """Whether the rows around a slice are as before: then it is no season, though one earlier span alone is known."""
+    rest = _rest(around, part) if around is not None else None
+    if rest is None or min(rest.before.num_present, rest.after.num_present) < MIN_ROWS:
+        return False
+    return gap(rest.before, rest.after) <= gap_noise(rest.before, rest.after, STAYED)
 
 
 def _touched(sign: Sign, after: Profile) -> int:
@@ -223,14 +236,22 @@ def explain(found: Mapping[str, list[Fault]], num_rows: int) -> tuple[list[Fault
     `found` has the faults by slicing column, under "" that of all rows.
     """
     moved = {column: sum(fault.num_moved for fault in faults) for column, faults in found.items()}
+    # Where likelihoods are known they tell better than counts of rows what a place explains.
+    is_likely = all(fault.sign.nats for faults in found.values() for fault in faults)
+    held = (
+        {column: sum(fault.sign.nats for fault in faults) for column, faults in found.items()} if is_likely else moved
+    )
     in_all = sum(fault.num_rows for fault in found.get("", ()))
     rate = moved.get("", 0) / in_all if in_all else 0.0
     choices = []
+    is_throughout = any(fault.sign.is_throughout for fault in found.get("", ()))
     for column, faults in found.items():
+        if is_throughout and len(faults) > 1:
+            continue  # one map of all rows says it in fewer words
         rows = sum(fault.num_rows for fault in faults)
         is_everywhere = column != "" and (rows > NEARLY_ALL * num_rows or len(faults) > MAX_CELLS)
         is_denser = column == "" or moved[column] >= DENSER * rate * rows
-        if is_denser and moved[column] >= COVERED * max(moved.values()) and not (is_everywhere and "" in found):
+        if is_denser and held[column] >= COVERED * max(held.values()) and not (is_everywhere and "" in found):
             choices.append((rows, len(faults), column))
     rows, _, column = min(choices, default=(num_rows, 0, ""))
     return found[column], moved[column] ** 2 / max(1, rows)

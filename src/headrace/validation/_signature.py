@@ -17,12 +17,14 @@ import numpy as np
 
 from headrace.validation._cells import Cell
 from headrace.validation._distances import gap, gap_noise, wasserstein
+from headrace.validation._maps import Likeliest, likeliest
 from headrace.validation._profile import Profile, Values
 
 __all__ = ["FEW", "RARE", "Change", "Sign", "Signature", "medians", "percent", "plain", "renamed", "shown"]
 
 FEW = 30  # rows; with fewer a distribution has no shape to speak of
 LEAP = 3.0
+ALIKE = 1e-3
 RARE = 0.02
 NEARLY_ALL_MOVED = 0.9  # the few others happen to look like old ones
 
@@ -81,6 +83,13 @@ class Change:
     def is_leap(self) -> bool:
         """Whether numbers moved much farther than from any earlier span to the next: seasons walk, faults leap."""
         return self.step is None or wasserstein(self.latest, self.after) >= LEAP * self.step
+
+    @functools.cached_property
+    def likeliest(self) -> Likeliest | None:
+        """The map that made few rows what they are. Where earlier spans are alike, any distance is a leap."""
+        is_still = len(self.walk) > 1 and self.before.is_number
+        is_still = is_still and all(gap(*pair) <= gap_noise(*pair, ALIKE) for pair in pairwise(self.walk))
+        return likeliest(self.before, self.after, is_leap=is_still or self.is_leap)
 
     @functools.cached_property
     def others(self) -> tuple[tuple[Profile, ...], Profile] | None:
@@ -149,6 +158,10 @@ class Sign:
     size : float
         How far it goes, in the signature's own unit: what is usual is measured in rate times size, so that a
         mark far beyond the usual one stands out though both touch all rows.
+    nats : float
+        How much likelier the rows are under it than without; 0 where that was not asked.
+    is_throughout : bool
+        Whether likelihood says that it befell all the rows.
     is_measured : bool
         Whether it was held against what is usual already, because it is a mark of a slice among the others.
     """
@@ -166,6 +179,8 @@ class Sign:
     listed: Values | None = None
     size: float = 1.0
     is_measured: bool = False
+    nats: float = 0.0
+    is_throughout: bool = False
 
     @property
     def strength(self) -> float:

@@ -33,6 +33,7 @@ MAX_VALUES = 60  # of a column that rows are cut by
 MAX_COLUMNS = 8
 MOST = 0.5  # of a key column's values: new, or in one row alone
 FEW_VALUES = 400
+FEW_ROWS = 2000  # a look by slice costs little
 Z = 4.5
 UNLIKELY = 0.01  # a look by slice costs time, not a false alarm
 PART = 0.75  # of a slice: where less of it moved, it is looked into
@@ -287,9 +288,9 @@ def _is_new_by_nature(cell: Cell, measured: Sequence[Distance]) -> bool:
 
 def _is_suspect(cell: Cell, measured: list[Distance]) -> bool:
     """Whether a look by slice is worth its cost: any difference beyond chance, however small, or a value beyond all."""
-    if any(one.is_noticeable for one in measured):
-        return True
     before, after = cell.before, cell.after
+    if after.num_rows <= FEW_ROWS or any(one.is_noticeable for one in measured):
+        return True
     if not len(before.values) or not len(after.values):
         return False
     if _differ(before, after) or marks("missing", cell, cell.before, is_all=True):

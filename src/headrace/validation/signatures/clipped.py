@@ -11,6 +11,7 @@ LUMP = 1.5  # times the most frequent value's share: one flight a day makes a lu
 TIMES_USUAL = 3.0
 TOWERS = 3.0  # times any other value: then it is no season that brought fewer, or more, to that end
 MIN_PILE = 20
+FEW_BEFORE, MANY_NOW = 0.05, 0.2  # of the rows: no season does that
 
 
 class Clipped(Signature):
@@ -23,8 +24,10 @@ class Clipped(Signature):
     def find(self, change: Change) -> Sign | None:
         """The largest or smallest value on which the rows beyond it piled up; `rate` is those rows."""
         before, after = change.before, change.after
-        if not before.is_number or not after.is_exact or change.has_few or len(after.values) < 5:
+        if not before.is_number or not after.is_exact or not len(after.values):
             return None
+        if change.has_few or len(after.values) < 5:
+            return _likeliest(change)
         for last in (-1, 0):
             end = after.values[last]
             beyond = before.values > end if last else before.values < end
@@ -49,17 +52,34 @@ class Clipped(Signature):
                 continue
             if not towers and gap(inside_before, inside) > max(0.1, gap_noise(inside_before, inside)):
                 continue
-            side = "more" if last else "less"
-            return Sign(
-                piled,
-                plain(end),
-                f"no value is {side} than {shown(end)}, which {percent(now)} rows hold",
-                is_plain=False,
-                detail=f"{100 * was:.2g} % before",
-                hint="cut off?",
-                before=plain(before.values[last]),
-                after=plain(end),
-                touches="listed",
-                listed=after.values[[last]],
-            )
+            return _sign(change, last, piled)
+        return _likeliest(change)
+
+
+def _likeliest(change: Change) -> Sign | None:
+    """The end at which few rows are likeliest to be cut off (`headrace.validation._maps`)."""
+    found = change.likeliest
+    if found is None or found.code != Clipped.code:
         return None
+    last = -1 if change.after.values[-1] == found.value else 0
+    beyond = change.before.values > found.value if last else change.before.values < found.value
+    return _sign(change, last, float(change.before.shares[beyond].sum()), found.gain.nats)
+
+
+def _sign(change: Change, last: int, rate: float, nats: float = 0.0) -> Sign:
+    before, end, now = change.before, change.after.values[last], float(change.after.shares[last])
+    was = float(before.shares[before.values == end].sum())
+    return Sign(
+        rate,
+        plain(end),
+        f"no value is {'more' if last else 'less'} than {shown(end)}, which {percent(now)} rows hold",
+        is_plain=nats > 0 and was <= FEW_BEFORE and now >= MANY_NOW,
+        detail=f"{100 * was:.2g} % before",
+        hint="cut off?",
+        before=plain(before.values[last]),
+        after=plain(end),
+        touches="listed",
+        listed=change.after.values[[last]],
+        nats=nats,
+        is_throughout=nats > 0,
+    )

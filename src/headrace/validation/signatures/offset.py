@@ -22,7 +22,7 @@ class Offset(Signature):
 
     def find(self, change: Change) -> Sign | None:
         """The constant, where all rows moved by it, or those of a slice while the others did not."""
-        return _by_steps(change) or _among_others(change)
+        return _by_steps(change) or _among_others(change) or _likeliest(change)
 
 
 def _by_steps(change: Change) -> Sign | None:
@@ -89,4 +89,25 @@ def _among_others(change: Change) -> Sign | None:
         after=plain(after.quantile(0.5)),
         size=abs(shift) / scale,
         is_measured=True,
+    )
+
+
+def _likeliest(change: Change) -> Sign | None:
+    """The constant that few rows are likeliest under (`headrace.validation._maps`)."""
+    found, before, after = change.likeliest, change.before, change.after
+    if found is None or found.code != Offset.code:
+        return None
+    shift, rate = found.value, found.gain.rate
+    part = f" in {100 * rate:.2g} % of rows" if rate < 0.9 else ""
+    return Sign(
+        rate,
+        plain(shift),
+        f"values are {shown(float(f'{abs(shift):.4g}'))} {'more' if shift > 0 else 'less'} than they were{part}",
+        is_plain=abs(shift) > 3 * before.moments[1],
+        detail=medians(before, after),
+        hint="another zero point?",
+        before=plain(before.quantile(0.5)),
+        after=plain(after.quantile(0.5)),
+        nats=found.gain.nats,
+        is_throughout=found.gain.rate >= 0.9,
     )

@@ -34,6 +34,28 @@ class Rounded(Signature):
 
     def find(self, change: Change) -> Sign | None:
         """The coarsest grid that gained most; `rate` is the part of the rows moved onto it."""
+        return self._by_shape(change) or self._by_likelihood(change)
+
+    def _by_likelihood(self, change: Change) -> Sign | None:
+        """The grid that few rows are likeliest to lie on (`headrace.validation._maps`)."""
+        found = change.likeliest
+        if found is None or found.code != self.code:
+            return None
+        was = float(change.before.shares_on_grids[np.flatnonzero(found.value == GRIDS)[0]])
+        return Sign(
+            1.0,
+            found.value,
+            f"values are multiples of {shown(found.value)} in all rows",
+            is_plain=was <= 0.3,
+            detail=f"{100 * was:.2g} % before",
+            hint="rounded, or cut off?",
+            before=plain(change.before.quantile(0.5)),
+            after=plain(change.after.quantile(0.5)),
+            nats=found.gain.nats,
+            is_throughout=found.gain.rate >= 0.9,
+        )
+
+    def _by_shape(self, change: Change) -> Sign | None:
         before, after = change.before, change.after
         if not before.is_number or not before.is_exact or not after.is_exact or change.has_few:
             return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,34 +12,12 @@ from headrace.validation._distances import gap_noise, unseen_noise
 from headrace.validation._explanation import MIN_ROWS, Mix, matches, mixes
 from headrace.validation._profile import Values
 from headrace.validation._signature import Change, Sign, Signature, medians, plain
+from headrace.validation._units import known_factors
 
 __all__ = ["Scale"]
 
-# factor -> what it usually means; the inverse is tried too. One line a pair that people do mix up.
-UNITS = {
-    1.609344: ("kilometres", "miles"),
-    1.852: ("kilometres", "nautical miles"),
-    1.150779: ("miles", "nautical miles"),
-    3.6: ("kilometres an hour", "metres a second"),
-    2.236936: ("miles an hour", "metres a second"),
-    1.943844: ("knots", "metres a second"),
-    3.28084: ("feet", "metres"),
-    2.54: ("centimetres", "inches"),
-    25.4: ("millimetres", "inches"),
-    2.204623: ("pounds", "kilograms"),
-    3.785412: ("litres", "gallons"),
-    4.184: ("joules", "calories"),
-    33.8639: ("hectopascals", "inches of mercury"),
-    24.0: ("hours", "days"),
-    60.0: ("minutes", "hours or seconds for minutes"),
-    3600.0: ("seconds", "hours"),
-    10.0: ("tenths", "whole units"),
-    100.0: ("hundredths (cents, per cent)", "whole units"),
-    1000.0: ("thousandths (milli-)", "whole units"),
-    1e6: ("millionths (micro-)", "whole units"),
-    1e9: ("billionths (nano-)", "whole units"),
-}
 MIN_GAP = 0.1
+FAR = 3.0  # times: no season stretches so
 MIN_FACTOR = 1.1  # nearer to 1 a change of scale is no other unit
 
 
@@ -65,23 +44,14 @@ class Scale(Signature):
         can_match = can_match and unseen * after.num_present >= MIN_ROWS
         can_mix = not change.has_few and change.gap >= MIN_GAP and change.is_leap
         best: tuple[float, Sign] | None = None
-        for factor, shift, hint in _known() if can_match or can_mix else ():
+        for factor, shift, hint in known_factors() if can_match or can_mix else ():
             found = _fits(change, factor, shift, can_match, can_mix)
             if found is not None and (best is None or found[0] > best[0]):
                 goodness, rate, listed = found
                 best = goodness, _sign(change, factor, shift, hint, rate, listed)
         if best is not None:
             return best[1]
-        return _free(change) if can_mix else None
-
-
-def _known() -> Iterator[tuple[float, float, str]]:
-    for factor, (now, was) in UNITS.items():
-        yield factor, 0.0, f"{now} instead of {was}?"
-        yield 1 / factor, 0.0, f"{was} instead of {now}?"
-    yield -1.0, 0.0, "the sign turned?"
-    yield 5 / 9, -160 / 9, "Celsius instead of Fahrenheit?"
-    yield 1.8, 32.0, "Fahrenheit instead of Celsius?"
+        return (_free(change) if can_mix else None) or _likeliest(change)
 
 
 def resolution(values: Values) -> float:
@@ -154,6 +124,18 @@ def _free(change: Change) -> Sign | None:
     if mix is None or mix.gap < 2 * MIN_GAP or mix.rate < 0.85 or mix.explained < 0.95 or mix.rest > 0.2 * mix.gap:
         return None
     return _sign(change, factor, 0.0, "", 1.0, None, is_plain=False)
+
+
+def _likeliest(change: Change) -> Sign | None:
+    """The factor that few rows are likeliest under (`headrace.validation._maps`)."""
+    found = change.likeliest
+    if found is None or found.code != Scale.code:
+        return None
+    hints = {factor: hint for factor, shift, hint in known_factors() if not shift}
+    hint = hints.get(found.value, "")
+    is_far = not 1 / FAR < found.value < FAR
+    sign = _sign(change, found.value, 0.0, hint, found.gain.rate, None, is_plain=bool(hint) or is_far)
+    return replace(sign, nats=found.gain.nats, is_throughout=found.gain.rate >= 0.9)
 
 
 def _sign(

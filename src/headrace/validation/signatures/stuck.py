@@ -33,6 +33,37 @@ class Stuck(Signature):
 
     def find(self, change: Change) -> Sign | None:
         """The most frequent value; `rate` is what its share rose by."""
+        found = change.likeliest
+        if found is not None and found.code != self.code and found.gain.rate >= 0.9:
+            return None  # all that was often held is elsewhere: another fault
+        return self._by_share(change) or self._by_likelihood(change)
+
+    def _by_likelihood(self, change: Change) -> Sign | None:
+        """The value that few rows are likeliest to have been given (`headrace.validation._maps`)."""
+        found, before, after = change.likeliest, change.before, change.after
+        if found is None or found.code != self.code:
+            return None
+        now = float(after.shares[after.values == found.value].sum())
+        was = float(before.shares[before.values == found.value].sum())
+        if now - was <= TIMES_USUAL * change.usual_rise(is_news=False):
+            return None
+        everywhere = change.everywhere
+        return Sign(
+            now - was,
+            found.value,
+            f"{percent(now)} values are {shown(found.value)}",
+            is_plain=not everywhere.values[0] <= found.value <= everywhere.values[-1] or (was < RARE and now >= TOWER),
+            detail=f"{100 * was:.2g} % before",
+            hint="stuck, or filled in?",
+            before=was,
+            after=now,
+            touches="listed",
+            listed=after.values[after.values == found.value],
+            nats=found.gain.nats,
+            is_throughout=found.gain.rate >= 0.9,
+        )
+
+    def _by_share(self, change: Change) -> Sign | None:
         before, after = change.before, change.after
         if len(before.values) < 3 or not len(after.values) or not after.is_exact or before.kind == "timestamp":
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from headrace.validation._cells import MIN_ROWS, Cell
 from headrace.validation._distances import gap_noise
+from headrace.validation._maps import LEAST_NATS, MOST_ROWS, gain
 from headrace.validation._profile import Profile
 from headrace.validation._search import Fault, Key, explain
 from headrace.validation._signature import FEW, Sign, medians, plain
@@ -21,6 +23,7 @@ EXPLAINED = 0.9
 MIN_RATE = 0.2
 NEAR = 0.25  # that both parts of the rows must be alike
 MOST_LEFT = 0.25  # of the change
+SUSPECT, MIN_NATS = 0.1, 4.0  # of either column; both together are what is asked
 
 
 class Swapped(SpanSignature):
@@ -45,7 +48,7 @@ class Swapped(SpanSignature):
                     by_value.setdefault(values, {})[name] = cell
             cells += [(column, ((column, values[0]),), found) for values, found in by_value.items()]
         for column, key, found in cells:
-            for pair, fault in self._pairs(found, key):
+            for pair, fault in self._pairs(found, key) or self._likely(found, key):
                 marks.setdefault(pair, {}).setdefault(column, []).append(fault)
         taken: set[str] = set()
         answer = []
@@ -55,6 +58,54 @@ class Swapped(SpanSignature):
                 taken |= set(pair)
                 answer += [SpanFault(pair[0], fault, pair) for fault in explained[pair][0]]
         return answer
+
+    def _likely(self, cells: dict[str, Cell], key: Key) -> list[tuple[tuple[str, str], Fault]]:
+        """The pairs that few rows are likeliest to have swapped (`headrace.validation._maps`): both columns, by one
+        share of the rows. Chosen among many pairs, a pair must gain the more."""
+        moved = {
+            name: cell
+            for name, cell in sorted(cells.items())
+            if MIN_ROWS <= cell.after.num_present <= MOST_ROWS
+            and cell.before.num_present >= MIN_ROWS
+            and cell.before.is_exact
+            and cell.after.is_exact
+            and cell.before.kind in ("integer", "number", "text")
+            and _apart(cell.before, cell.after)
+            > (gap_noise(cell.before, cell.after, SUSPECT) if cell.before.is_number else 0)
+        }
+        if len(moved) < 2:
+            return []
+        least = LEAST_NATS + math.log(len(moved) * (len(moved) - 1) / 2)
+        found = []
+        for one, other in combinations(moved, 2):
+            first, second = moved[one], moved[other]
+            if first.before.kind != second.before.kind:
+                continue
+            sides = gain(first.before, first.after, second.before), gain(second.before, second.after, first.before)
+            nats, rates = sides[0].nats + sides[1].nats, [side.rate for side in sides]
+            if nats < least or min(side.nats for side in sides) < MIN_NATS or not all(side.fits for side in sides):
+                continue
+            if min(rates) < (1 - NEAR) * max(rates) or min(rates) < MIN_RATE:
+                continue
+            found.append(((one, other), self._fault(key, other, first, sum(rates) / 2, nats)))
+        return found
+
+    def _fault(self, key: Key, other: str, first: Cell, rate: float, nats: float = 0.0) -> Fault:
+        rows = first.after.num_rows
+        sign = Sign(
+            rate,
+            other,
+            f"its values are those of {other}, and {other} has its values"
+            + (f", in about {100 * rate:.2g} % of rows" if rate < 0.9 else ""),
+            is_plain=True,
+            detail=medians(first.before, first.after),
+            hint="columns in another order?",
+            before=plain(first.before.quantile(0.5)),
+            after=plain(first.after.quantile(0.5)),
+            nats=nats,
+            is_throughout=nats > 0 and rate >= 0.9,
+        )
+        return Fault(self.code, key, sign, True, round(rate * rows), first.after.num_present, rows)
 
     def _pairs(self, cells: dict[str, Cell], key: Key) -> list[tuple[tuple[str, str], Fault]]:
         moved = {}
@@ -74,21 +125,7 @@ class Swapped(SpanSignature):
             nulls = max(one.share_missing for cell in (first, second) for one in (cell.before, cell.after))
             if low < MIN_RATE or low < (1 - NEAR - min(0.5, nulls)) * high:
                 continue
-            rate = (low + high) / 2
-            rows = first.after.num_rows
-            sign = Sign(
-                rate,
-                other,
-                f"its values are those of {other}, and {other} has its values"
-                + (f", in about {100 * rate:.2g} % of rows" if rate < 0.9 else ""),
-                is_plain=True,
-                detail=medians(first.before, first.after),
-                hint="columns in another order?",
-                before=plain(first.before.quantile(0.5)),
-                after=plain(first.after.quantile(0.5)),
-            )
-            num_moved = round(rate * rows)
-            found.append(((one, other), Fault(self.code, key, sign, True, num_moved, first.after.num_present, rows)))
+            found.append(((one, other), self._fault(key, other, first, (low + high) / 2)))
         return found
 
 
