@@ -33,7 +33,7 @@ def _sample(column: Column) -> npt.NDArray[np.int64]:
     """About a thousand of a column's valid integers."""
     assert column.values is not None
     index = np.arange(0, len(column.values), 1 | len(column.values) // _SAMPLE)
-    some = column.values[index].astype(np.int64)
+    some: npt.NDArray[np.int64] = column.values[index].astype(np.int64)
     if column.mask is not None:
         return some[column.mask[index]]
     if column.bitmap is None:
