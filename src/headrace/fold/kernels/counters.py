@@ -39,7 +39,8 @@ def _sample(column: Column) -> npt.NDArray[np.int64]:
     if column.bitmap is None:
         return some
     places = column.bitmap[1] + index
-    return some[(np.frombuffer(column.bitmap[0], np.uint8)[places >> 3] >> (places & 7) & 1) != 0]
+    is_valid: npt.NDArray[np.bool_] = (np.frombuffer(column.bitmap[0], np.uint8)[places >> 3] >> (places & 7) & 1) != 0
+    return some[is_valid]
 
 
 class WindowCounter:
