@@ -74,7 +74,8 @@ def with_runner(work, **options):
     """Run a coroutine function with a runner on a loop of its own."""
 
     async def main():
-        runner = Runner(asyncio.get_running_loop(), timeout_s=options.get("timeout_s", 30.0), capacity=LOTS)
+        options.setdefault("timeout_s", 30.0)
+        runner = Runner(asyncio.get_running_loop(), capacity=LOTS, **options)
         return await work(runner)
 
     return asyncio.run(main())
@@ -151,6 +152,23 @@ def test_long_runs_are_apart_and_cut_into_pieces():
     found = with_runner(lambda runner: asked(runner, slow, [rows], how="apart"))
     assert found[0].tolist() == [row + 1 for row in rows]
     assert model.threads != {threading.get_ident()} and max(model.sizes) == 256
+
+
+def test_two_cores_share_a_run_of_many_rows():
+    """Half of the rows run on another thread: the same answer, a bad row's error, and its time is over for both."""
+    model = Model()
+    slow = served(model, Cost(0, 100_000))
+    rows = [float(value) for value in range(1001)]
+    found = with_runner(lambda runner: asked(runner, slow, [rows, rows[:300]], how="apart"), num_cores=2)
+    assert [one.tolist() for one in found] == [[row + 1 for row in rows], [row + 1 for row in rows[:300]]]
+    assert len(model.threads) == 2 and sorted(model.sizes) == [150, 150, 244, 245, 256, 256]
+    for place in (3, 900):
+        bad = [*rows[:place], -1.0, *rows]
+        found = with_runner(lambda runner, bad=bad: asked(runner, slow, [bad, rows], how="apart"), num_cores=2)
+        assert isinstance(found[0], RuntimeError) and found[1].tolist() == [row + 1 for row in rows]
+    few = Model()
+    with_runner(lambda runner: asked(runner, served(few, Cost(0, 100_000)), [rows[:255]], how="apart"), num_cores=2)
+    assert few.sizes == [255]
 
 
 def test_nobody_waits_nothing_is_run():

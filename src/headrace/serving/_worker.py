@@ -44,6 +44,7 @@ from headrace.errors import HeadraceError
 from headrace.lookup import find
 from headrace.serving._beside import Beside
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
+from headrace.serving._halves import cores_of
 from headrace.serving._listening import HEAD_BYTES, allow_connections, granian_options
 from headrace.serving._loader import Loader, refusal
 from headrace.serving._memory import bound_memory
@@ -274,7 +275,8 @@ class _Worker:
             counters.of(served.endpoint, served.version).run(took_ns)
 
         timeout_s = self.options["limits"]["request_timeout_s"]
-        self.serving.runner = Runner(loop, timeout_s=timeout_s, capacity=capacity, count=count)
+        num_cores = cores_of(self.options["workers"])
+        self.serving.runner = Runner(loop, timeout_s=timeout_s, capacity=capacity, count=count, num_cores=num_cores)
         self.bound()
         self.load_first()
 

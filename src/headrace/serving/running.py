@@ -9,7 +9,8 @@ What runs how is decided by what was measured when the version was warmed up, on
   see each other inside a model, so what a caller gets is its own rows, to the byte; when a run of many fails, each is
   run by itself, so that one bad request is its own caller's trouble alone;
 - what takes more than half a millisecond runs **apart**, on one thread, so that short requests are not held up behind
-  it, and the next one of many rows is read while it runs.
+  it, and the next one of many rows is read while it runs; where the worker has a second core, that runs half of them
+  (`headrace.serving._halves`).
 
 Every run has a moment at which it is over. A thread looks 50 times a second for one that has passed it, and has ONNX
 Runtime end it between two of its steps; many rows are run some at a time, because a step is not interrupted. A caller
@@ -27,8 +28,10 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from headrace.errors import DeadlineExceeded
+from headrace.serving._halves import Halves
 from headrace.serving._memory import NotEnoughMemory, is_out_of_memory
 from headrace.serving.capacity import Capacity
 
@@ -124,6 +127,8 @@ class Runner:
         Told of work that is done for a request after it was read.
     count : callable, optional
         Takes (version, nanoseconds) of each run.
+    num_cores : int
+        How many cores the worker has for itself: from two on, two threads share the rows of a run of many.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class Runner:
         timeout_s: float,
         capacity: Capacity,
         count: Callable[[Any, int], None] | None = None,
+        num_cores: int = 1,
     ) -> None:
         self._loop, self._thread = loop, threading.get_ident()
         self._timeout_ns = int(timeout_s * 1e9)
@@ -143,6 +149,7 @@ class Runner:
         self._waiting: list[_Waiting] = []
         self._pool = ThreadPoolExecutor(1, "runs")
         self._pool.submit(int)  # its thread is there from the start: no request waits for it, and none counts as growth
+        self._halves = Halves(num_cores)
         self.num_apart = 0
         threading.Thread(target=self._look, name="deadlines", daemon=True).start()
 
@@ -205,23 +212,39 @@ class Runner:
             raise late(served)
         until_ns = deadline_ns or begun_ns + self._timeout_ns
         num_rows = len(next(iter(lanes.values())))
+
+        def share(some: Any, is_over: threading.Event) -> Any:
+            own = line if threading.get_ident() == thread else self._line()
+            try:
+                return self._in_pieces(own, served, some, until_ns, is_over)
+            finally:
+                own.until_ns = 0
+
+        thread = threading.get_ident()
         try:
-            if num_rows > _FEWEST_ROWS:
-                step = max(_FEWEST_ROWS, _PIECE_NS // max(1, served.cost.row_ns))
-                if num_rows > step:
-                    return np.concatenate(
-                        [
-                            self._once(
-                                line, served, {name: lane[at : at + step] for name, lane in lanes.items()}, until_ns
-                            )
-                            for at in range(0, num_rows, step)
-                        ]
-                    )
-            return self._once(line, served, lanes, until_ns)
+            return self._halves.run(lanes, num_rows, served.cost.of(num_rows), share)
         finally:
             line.until_ns = 0
             if self._count is not None:
                 self._count(served, perf_counter_ns() - begun_ns)
+
+    def _in_pieces(
+        self, line: _Line, served: Any, lanes: Any, until_ns: int, is_over: threading.Event
+    ) -> npt.NDArray[np.float32]:
+        """All rows, so many at a time as run 20 ms."""
+        num_rows = len(next(iter(lanes.values())))
+        step = max(_FEWEST_ROWS, _PIECE_NS // max(1, served.cost.row_ns))
+        if num_rows <= step:
+            found: npt.NDArray[np.float32] = self._once(line, served, lanes, until_ns)
+            return found
+        pieces = []
+        for at in range(0, num_rows, step):
+            if is_over.is_set():
+                raise CallerGone
+            pieces.append(
+                self._once(line, served, {name: lane[at : at + step] for name, lane in lanes.items()}, until_ns)
+            )
+        return np.concatenate(pieces)
 
     def _once(self, line: _Line, served: Any, lanes: Any, until_ns: int) -> Any:
         while True:
