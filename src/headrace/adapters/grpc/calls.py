@@ -183,7 +183,7 @@ def guarded(
             received_ns = perf_counter_ns()
             if trace is not None:
                 trace.mark("receive", started_ns, received_ns)
-            if data is None or not context.is_active():  # its caller is gone, or its time is over
+            if data is None or _is_given_up(context, capacity):
                 return b""
             call = Call(data, context, serving, person, started_ns, trace)
             if capacity is None:  # what is not counted is quick, and waits for none of those that are
@@ -192,15 +192,13 @@ def guarded(
                 raise _full()
             num_bytes = len(data)
             if not _RUNNING.acquire(timeout=_left_s(context)):
-                capacity.turn_away("time")
-                raise DeadlineExceeded(
-                    "the call waited too long: its time was over before it was its turn",
-                    fix="ask again later, or allow it longer",
-                )
-            if trace is not None:
-                trace.mark("queue", received_ns)
+                raise _late(capacity)
             begun_ns = thread_time_ns()
             try:
+                if _is_given_up(context, capacity):
+                    return b""
+                if trace is not None:
+                    trace.mark("queue", received_ns)
                 return answer(call)
             finally:
                 worked_ns = thread_time_ns() - begun_ns
@@ -217,6 +215,22 @@ def guarded(
                 serving.tracer.take(trace)
 
     return run
+
+
+def _is_given_up(context: Any, capacity: Capacity | None) -> bool:
+    """Whether the caller is gone. Raises DeadlineExceeded, counted, where its time is over."""
+    if _left_s(context) == 0.0:
+        raise _late(capacity)
+    return not context.is_active()
+
+
+def _late(capacity: Capacity | None) -> DeadlineExceeded:
+    if capacity is not None:
+        capacity.turn_away("time")
+    return DeadlineExceeded(
+        "the call waited too long: its time was over before it was its turn",
+        fix="ask again later, or allow it longer",
+    )
 
 
 def _fail(context: Any, error: Exception, capacity: Capacity | None) -> None:
