@@ -161,7 +161,9 @@ def _parquet(
     try:
         file = pq.ParquetFile(source)
         known = {rename.get(column, column): column for column in file.schema_arrow.names}
-        wanted = list(dict.fromkeys([*(column.name for column in model.columns), *keep]))
+        wanted = list(
+            dict.fromkeys([*(column.name if column.name in known else column.root for column in model.columns), *keep])
+        )
         missing = [column for column in wanted if column not in known]
         if missing:
             raise UnknownName("column", missing[0], known)
@@ -181,7 +183,7 @@ def _of_rows(
         except OSError as error:
             raise InvalidInput(f"cannot be read: {error.strerror}") from error
         return
-    wanted = {column.name for column in model.columns} | set(model.signature.ignored)
+    wanted = {name for column in model.columns for name in (column.name, column.root)} | set(model.signature.ignored)
     number = 0
     while lines := list(itertools.islice(source, _BATCH_ROWS)):
         rows = []

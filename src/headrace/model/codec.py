@@ -24,6 +24,7 @@ from headrace.errors import InvalidRequest
 from headrace.model._arrow import read_batch, read_codes, read_numbers
 from headrace.model._lists import Lists, lists_of_batch, lists_of_rows, lists_of_tensors
 from headrace.model._rows import Lanes, RowReader
+from headrace.model._structs import Flattener
 from headrace.model._tensors import read_tensors
 from headrace.model._values import show
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
@@ -99,6 +100,7 @@ class Codec:
         self._raw = tuple(dataclasses.replace(column, derived=()) for column in self.columns if not column.is_list)
         self._lists = tuple(column for column in self.columns if column.is_list)
         self._raw_layout = layout_of(self._raw)
+        self._flat = Flattener(self.columns)
         self._rows = RowReader(self._raw, self._ignored | {column.name for column in self._lists})
         self._has_prelude = any(column.derived for column in self.columns)
 
@@ -152,7 +154,7 @@ class Codec:
                 # TensorFlow Serving's clients send this one, nearly always.
                 if key != "instances" and (key, value) != ("signature_name", "serving_default"):
                     raise InvalidRequest(f"unknown key {show(key)} in the body", expected=_SHAPE)
-        rows = document["instances"]
+        rows = self._flat(document["instances"])
         lanes = self._rows.read(rows)
         return self._derive(lanes, {column.name: lists_of_rows(rows, column) for column in self._lists})
 
@@ -162,6 +164,7 @@ class Codec:
         Raises InvalidRequest as `from_json` does.
         Cost: as `from_json`, without the parsing.
         """
+        rows = self._flat(rows)
         lanes = self._rows.read(rows)
         numbers = lanes.get("number")
         if numbers is not None:

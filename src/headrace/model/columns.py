@@ -24,7 +24,7 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.model.prelude import Derived
 from headrace.schema import Kind, Schema, arrow_type
 
-__all__ = ["LANES", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
+__all__ = ["LANES", "LANE_OF", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
 
 LaneName = Literal["number", "integer", "text", "present"]
 LANES: tuple[LaneName, ...] = get_args(LaneName)
@@ -32,7 +32,7 @@ LANES: tuple[LaneName, ...] = get_args(LaneName)
 # What a null text is inside a model. No input may hold a text that begins with U+0000, so it cannot be confused.
 NULL_TEXT = "\x00null"
 
-_LANE_OF: dict[str, LaneName] = {
+LANE_OF: dict[str, LaneName] = {
     "number": "number",
     "integer": "integer",
     "timestamp": "integer",
@@ -50,7 +50,7 @@ class InputColumn:
     name : str
         The column's name in tables and in requests.
     kind : Kind
-        integer, number, boolean, text, timestamp or list; "null", "struct" and "other" cannot enter a model.
+        integer, number, boolean, text, timestamp or list; a struct cannot enter a model, its fields can.
     is_nullable : bool
         Whether a null (or, in a request, a missing key) is allowed.
     min, max : int or float or None
@@ -61,6 +61,8 @@ class InputColumn:
         What the prelude makes of a text or a list.
     values_kind : Kind or None
         Of a list: what its values are, one of the other kinds.
+    path : tuple of str
+        Of a field of a struct: ("a", "b") for `a.b`; () for a column.
 
     Raises InvalidInput for a kind that cannot enter a model, and for a prelude on another kind than text and list.
 
@@ -76,27 +78,38 @@ class InputColumn:
     allow_nan: bool = True
     derived: tuple[Derived, ...] = ()
     values_kind: Kind | None = None
+    path: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.kind == "list" and self.values_kind not in _LANE_OF:
+        if self.kind == "list" and self.values_kind not in LANE_OF:
             raise InvalidInput(
                 f"a list of {self.values_kind or 'values of an unknown kind'} cannot enter a model",
                 where=f"column {self.name!r}",
-                expected="a list of " + ", ".join(_LANE_OF),
+                expected="a list of " + ", ".join(LANE_OF),
                 fix="" if self.values_kind else "say it in the schema: values_kind",
             )
-        if self.kind not in _LANE_OF and self.kind != "list":
+        if self.kind not in LANE_OF and self.kind != "list":
             raise InvalidInput(
                 f"a column of kind {self.kind!r} cannot enter a model",
                 where=f"column {self.name!r}",
-                expected=", ".join([*_LANE_OF, "list"]),
-                fix="leave the column out of the features, or cast it before",
+                expected=", ".join([*LANE_OF, "list"]),
+                fix=f'name a field of it: x["{self.name}.<field>"]'
+                if self.kind == "struct"
+                else "leave the column out of the features, or cast it before",
             )
+        object.__setattr__(self, "path", tuple(self.path))
+        if self.path and (len(self.path) < 2 or ".".join(self.path) != self.name):
+            raise InvalidInput(f"path {list(self.path)}", where=f"column {self.name!r}", expected="what its name says")
         given: Iterable[Any] = self.derived  # as plain data, where a signature is read
         made = tuple(item if isinstance(item, Derived) else Derived(**item) for item in given)
         if made and self.kind not in ("text", "list"):
             raise InvalidInput(f"a prelude on {self.kind}", where=f"column {self.name!r}", expected="text or list")
         object.__setattr__(self, "derived", made)
+
+    @property
+    def root(self) -> str:
+        """The raw column to send: itself, or the struct that the field lies in."""
+        return self.path[0] if self.path else self.name
 
     @property
     def is_list(self) -> bool:
@@ -106,7 +119,7 @@ class InputColumn:
     @property
     def lane(self) -> LaneName:
         """The lane that holds the column's values; a list has none."""
-        return _LANE_OF[self.kind]
+        return LANE_OF[self.kind]
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -136,6 +149,8 @@ class InputColumn:
             plain["allow_nan"] = False
         if self.values_kind:
             plain["values_kind"] = self.values_kind
+        if self.path:
+            plain["path"] = list(self.path)
         if self.derived:
             plain["derived"] = [item.to_plain() for item in self.derived]
         return plain
@@ -194,7 +209,7 @@ def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
     for name in names:
         if name not in features:
             raise UnknownName("column", name, features)
-        feature = features[name]
+        feature, path = features[name], schema.path_of(name)
         kind = "number" if feature.kind == "decimal" else feature.kind  # the nearest float64
         made = InputColumn(
             name,
@@ -204,6 +219,7 @@ def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
             None if kind == "list" else feature.max,
             feature.allow_nan,
             values_kind=feature.values_kind if kind == "list" else None,
+            path=path if len(path) > 1 else (),
         )
         columns.append(made)
     return tuple(columns)

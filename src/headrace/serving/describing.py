@@ -106,6 +106,12 @@ def _described(served: Served) -> dict[str, Any]:
         "prediction": signature.meaning,
         **({"classes": list(signature.classes)} if signature.classes else {}),
         "columns": [
-            {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in signature.columns
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "nullable": column.is_nullable,
+                **({"path": list(column.path)} if column.path else {}),
+            }
+            for column in signature.columns
         ],
     }

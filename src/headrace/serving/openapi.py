@@ -51,17 +51,24 @@ def known_values(served: Served, column: InputColumn) -> list[Any]:
     return sorted(values[:_MOST_EXAMPLES]) if column.kind == "text" else values[:_MOST_EXAMPLES]
 
 
-def example_row(served: Served) -> dict[str, Any]:
-    """A row that the data had, to copy, with few nulls; sensitive columns are null, or else stood in for."""
+def example_row(served: Served, *, is_nested: bool = True) -> dict[str, Any]:
+    """A row that the data had, to copy, with few nulls; sensitive columns are null, or else stood in for.
+
+    Where it `is_nested`, fields of structs lie in objects.
+    """
     model, rows = served.model, served.model.real_rows()
     some = (rows if rows.num_rows else model.golden).slice(0, 20).to_pylist()
     row = min(some, key=lambda one: sum(value is None for value in one.values()))
-    found = {}
+    found: dict[str, Any] = {}
     for column in model.columns:
+        within = found
+        for name in column.path[:-1] if is_nested else ():
+            within = within.setdefault(name, {})
+        last = column.path[-1] if column.path and is_nested else column.name
         if column.name in model.signature.sensitive:
-            found[column.name] = None if column.is_nullable else _STAND_INS[column.kind]
+            within[last] = None if column.is_nullable else _STAND_INS[column.kind]
         else:
-            found[column.name] = _plain(row[column.name])
+            within[last] = _plain(row[column.name])
     return found
 
 
@@ -148,14 +155,20 @@ def describe_api(serving: Serving, version: str) -> dict[str, Any]:
 def _row(served: Served) -> dict[str, Any]:
     """The schema of a row."""
     signature = served.model.signature
-    properties: dict[str, Any] = {column.name: _column(served, column) for column in signature.columns}
+    properties: dict[str, Any] = {}
+    for column in signature.columns:
+        within = properties
+        for name in column.path[:-1]:
+            own = within.setdefault(name, {"type": ["object", "null"], "properties": {}})
+            within = own["properties"]
+        within[(column.path or (column.name,))[-1]] = _column(served, column)
     passed = [*signature.ignored, *(() if signature.label is None else (signature.label,))]
     for name in passed:
         properties.setdefault(name, {"description": "may be there; is not looked at"})
     return {
         "type": "object",
         "properties": properties,
-        "required": [column.name for column in signature.columns if not column.is_nullable],
+        "required": list(dict.fromkeys(column.root for column in signature.columns if not column.is_nullable)),
         "additionalProperties": False,
     }
 

@@ -92,7 +92,7 @@ def list_page(serving: Serving) -> str:
 
 def try_page(served: Served, endpoints: Sequence[str]) -> str:
     """The page of one endpoint, its fields filled with a row that the data had."""
-    signature, row = served.model.signature, example_row(served)
+    signature, row = served.model.signature, example_row(served, is_nested=False)
     fields = [_field(served, number, column, row[column.name]) for number, column in enumerate(signature.columns)]
     others = [
         tag("li", tag("a", name, href=f"/try/{quote(name, safe='')}"))

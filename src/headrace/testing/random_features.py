@@ -21,7 +21,7 @@ from headrace import lookup
 from headrace.dataset import Dataset
 from headrace.errors import HeadraceError
 from headrace.model import InputColumn
-from headrace.testing.codec_cases import as_moments, table_of, to_body
+from headrace.testing.codec_cases import as_moments, nested, table_of, to_body
 from headrace.testing.op_cases import BATCHES, applied_matrix
 from headrace.transformation import TransformGraph, ValueType, ops, transform
 from headrace.transformation._contract import PreludeOp
@@ -45,6 +45,11 @@ COLUMNS = (
     InputColumn("li", "list", values_kind="integer"),
     InputColumn("lt", "list", values_kind="text"),
     InputColumn("lw", "list", values_kind="timestamp"),
+    InputColumn("s.a", "number", path=("s", "a")),
+    InputColumn("s.t", "text", path=("s", "t")),
+    InputColumn("s.in.i", "integer", path=("s", "in", "i")),
+    InputColumn("s.in.w", "timestamp", path=("s", "in", "w")),
+    InputColumn("s.in.l", "list", values_kind="number", path=("s", "in", "l")),
 )
 _NAMES: dict[str, list[str]] = {}
 for _column in COLUMNS:
@@ -83,11 +88,15 @@ _VALUES: Mapping[str, Callable[[random.Random], Any]] = {
 
 
 def rows_of(draw: random.Random, num_rows: int) -> list[dict[str, Any]]:
-    """Rows of COLUMNS, a fifth of the values null; timestamps as microseconds."""
-    return [
-        {column.name: None if draw.random() < 0.2 else _value(draw, column) for column in COLUMNS}
-        for _ in range(num_rows)
-    ]
+    """Rows of COLUMNS, a fifth of the values null, and a tenth of the structs; timestamps as microseconds."""
+    found = []
+    for _ in range(num_rows):
+        row = {column.name: None if draw.random() < 0.2 else _value(draw, column) for column in COLUMNS}
+        for struct in ("s.", "s.in."):
+            if draw.random() < 0.1:
+                row |= {name: None for name in row if name.startswith(struct)}
+        found.append(row)
+    return found
 
 
 def _value(draw: random.Random, column: InputColumn) -> Any:
@@ -183,9 +192,9 @@ FORMS: Mapping[str, tuple[str, Form]] = {
     "list_contains": ("boolean", _list("list_contains", ("lt",), value=["a", "", "x|y"])),
     "list_get": ("text", _list("list_get", ("lt",), index=[0, 1, -1])),
     "list_join": ("text", _list("list_join", ("lt",), separator=["|", " "])),
-    "list_length": ("integer", _list("list_length", ("la", "li", "lt", "lw"))),
+    "list_length": ("integer", _list("list_length", ("la", "li", "lt", "lw", "s.in.l"))),
     "list_max": ("number", _list("list_max", ("la",))),
-    "list_mean": ("number", _list("list_mean", ("la", "li"))),
+    "list_mean": ("number", _list("list_mean", ("la", "li", "s.in.l"))),
     "list_min": ("timestamp", _list("list_min", ("lw",))),
     "list_sum": ("number", _list("list_sum", ("la", "li"))),
     "log1p": ("number", _of("log1p", _ANY)),
@@ -335,7 +344,7 @@ def _by_rows(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Table,
     for row in asked:
         for name in times:
             row[name] = as_moments(row[name])
-    return graph.codec.from_rows(asked)
+    return graph.codec.from_rows([nested(row, columns) for row in asked])
 
 
 def _by_json(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Table, columns: Columns) -> Lanes:

@@ -19,7 +19,7 @@ from headrace.model.graph import GraphBuilder, Value
 from headrace.model.prelude import Derived
 from headrace.schema import Schema
 from headrace.transformation._contract import Op, PreludeOp, ValueType
-from headrace.transformation.expressions import PINNED, Expressions, Node
+from headrace.transformation.expressions import PINNED, PINNED_KINDS, Expressions, Node
 
 __all__ = ["Constants", "Program", "bind"]
 
@@ -66,6 +66,7 @@ class Program:
                 inputs = [types[item] for item in node.inputs]
                 self.at(index, lambda op=op, inputs=inputs: _refuse_vectors(op, inputs))  # type: ignore[misc]
                 types.append(self.at(index, lambda op=op, inputs=inputs: op.infer(inputs)))  # type: ignore[misc]
+                self.at(index, lambda node=node, inputs=inputs: _refuse_kinds(node, inputs))  # type: ignore[misc]
         object.__setattr__(self, "types", tuple(types))
         object.__setattr__(self, "ops", tuple(ops))
         for index, made in enumerate(ops):
@@ -185,6 +186,7 @@ class Program:
         """As plain data, without the user's lines."""
         core = self.expressions.to_plain()
         core.pop("places")
+        core.pop("weights", None)  # they lie beside what is saved
         return {
             "expressions": core,
             "columns": [column.to_plain() for column in self.columns],
@@ -212,6 +214,18 @@ def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
     if not op.takes_vectors and any(item.is_vector for item in inputs):
         raise InvalidInput(
             f"ops.{op.op_name()} was given a vector", expected="one value a row", fix="a vector is a feature of its own"
+        )
+
+
+def _refuse_kinds(node: Node, inputs: Sequence[ValueType]) -> None:
+    """What was learnt of texts says nothing of numbers."""
+    then = node.parameters.get(PINNED, {}).get(PINNED_KINDS)
+    now = [item.kind for item in inputs]
+    if then is not None and list(then) != now:
+        raise InvalidInput(
+            f"it is pinned to what was learnt of {', '.join(then)}, and is given {', '.join(now)} now",
+            expected="inputs of the kinds they had then",
+            fix="cast it, or fit it anew: take ops.pin away",
         )
 
 
