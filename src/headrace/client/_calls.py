@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import math
@@ -252,6 +253,8 @@ def _plain(value: Any) -> Any:
         return f"{value.isoformat()}Z"
     if hasattr(value, "isoformat"):
         return value.isoformat()
+    if isinstance(value, (bytes, bytearray)):
+        return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "item"):

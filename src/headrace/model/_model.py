@@ -178,8 +178,9 @@ class Model(Shown):
         table = self.codec.table_of(table, "predict")
         names = [name for name in self.signature.outputs if name != "features"]
         batches: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
-        for first in range(0, max(table.num_rows, 1), _BATCH_ROWS):
-            lanes = self.codec.from_batch(table.slice(first, _BATCH_ROWS))
+        step = self.codec.most_rows(_BATCH_ROWS)
+        for first in range(0, max(table.num_rows, 1), step):
+            lanes = self.codec.from_batch(table.slice(first, step))
             for name, values in self.predict_lanes(lanes, names).items():
                 batches[name].append(values)
         found = {name: np.concatenate(batches[name]) for name in names}

@@ -146,8 +146,9 @@ def _of_batches(
         for column in keep:
             if column not in batch.schema.names:
                 raise UnknownName("column", column, batch.schema.names)
-        for start in range(0, batch.num_rows, _BATCH_ROWS):
-            piece = batch.slice(start, _BATCH_ROWS)
+        step = model.codec.most_rows(_BATCH_ROWS)
+        for start in range(0, batch.num_rows, step):
+            piece = batch.slice(start, step)
             yield model.codec.from_batch(piece), {column: piece.column(column).to_pylist() for column in keep}
 
 
@@ -185,7 +186,7 @@ def _of_rows(
         return
     wanted = {name for column in model.columns for name in (column.name, column.root)} | set(model.signature.ignored)
     number = 0
-    while lines := list(itertools.islice(source, _BATCH_ROWS)):
+    while lines := list(itertools.islice(source, model.codec.most_rows(_BATCH_ROWS))):
         rows = []
         for line in lines:
             number += 1

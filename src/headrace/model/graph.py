@@ -40,6 +40,7 @@ _LANE_DTYPE: dict[str, npt.DTypeLike] = {
     "integer": np.int64,
     "text": np.str_,
     "present": np.bool_,
+    "pixel": np.uint8,
 }
 
 
@@ -239,12 +240,21 @@ class GraphBuilder:
         if name not in self._by_name:
             raise UnknownName("column", name, self._by_name, where="graph inputs")
         column = self._by_name[name]
+        if column.width:
+            return self.pixels(column, self._piece("pixel", name))
         tensor = self._piece(column.lane, name)
         if column.kind == "boolean":
             tensor = self.cast(tensor, np.bool_)
         self._column_of[tensor] = column
         present = self._piece("present", name) if column.has_present_bit else None
         return Value(tensor, column.kind, present)
+
+    def pixels(self, column: InputColumn, tensor: str, present: str | None = None) -> Value:
+        """The values of a picture, uint8, as a vector of numbers, NaN where it is null."""
+        number = self.cast(tensor, np.float64)
+        if column.has_present_bit:
+            number = self._mark_null(number, present or self._piece("present", column.name))
+        return Value(number, "number", None, column.width)
 
     def as_number(self, value: Value) -> str:
         """A float64 tensor [N, 1] of any value but text, NaN where null; raw columns are converted a lane at a time."""
@@ -290,7 +300,11 @@ class GraphBuilder:
             if len(chosen) < len(lane):
                 index = self.constant(np.array([lane.index(name) for name in chosen], dtype=np.int64))
                 tensor = self.node("Gather", [tensor, index], axis=1)
-            number = self._mark_null(self.cast(tensor, np.float64), "present" if column.is_nullable else None)
+            present = "present" if column.is_nullable else None
+            if present is not None and len(self.lanes["present"]) > len(chosen):  # it has bits of pictures too
+                index = self.constant(np.array([self.lanes["present"].index(name) for name in chosen], dtype=np.int64))
+                present = self.node("Gather", [present, index], axis=1)
+            number = self._mark_null(self.cast(tensor, np.float64), present)
             self._split(group, number, chosen)
         return self._pieces[group][column.name]
 
@@ -300,10 +314,17 @@ class GraphBuilder:
         return self._pieces[lane][name]
 
     def _split(self, group: str, tensor: str, names: Sequence[str]) -> None:
-        width = len(names)
-        pieces = [tensor] if width == 1 else self.nodes("Split", [tensor], width, axis=1, num_outputs=width)
-        self._splits.update(pieces[:1])
-        self._pieces[group] = dict(zip(names, pieces, strict=True))
+        each = list(dict.fromkeys(names))
+        width = len(each)
+        if width == 1:
+            pieces = [tensor]
+        elif width == len(names):
+            pieces = self.nodes("Split", [tensor], width, axis=1, num_outputs=width)
+            self._splits.update(pieces[:1])
+        else:  # pictures have a name for each of their values
+            sizes = self.constant(np.array([names.count(name) for name in each], dtype=np.int64))
+            pieces = self.nodes("Split", [tensor, sizes], width, axis=1)
+        self._pieces[group] = dict(zip(each, pieces, strict=True))
 
     # --- the result
 

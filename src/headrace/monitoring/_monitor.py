@@ -153,7 +153,7 @@ def _judge(counts: dict[str, int], max_failed_share: float, max_refused_share: f
 
 def _compared(model: Model) -> dict[str, str]:
     """The columns whose values the log holds, and what it calls them."""
-    hidden = {*model.signature.sensitive, *(column.name for column in model.columns if column.is_list)}
+    hidden = {*model.signature.sensitive, *(column.name for column in model.columns if not column.has_lane)}
     return {column.name: Shape.name_of(column.name) for column in model.columns if column.name not in hidden}
 
 

@@ -19,6 +19,7 @@ _TYPES = {
     "boolean": "DT_BOOL",
     "text": "DT_STRING",
     "timestamp": "DT_STRING",  # RFC 3339
+    "binary": "DT_STRING",  # {"b64": ...}
 }
 
 

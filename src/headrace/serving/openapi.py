@@ -8,6 +8,7 @@ Source: OpenAPI Specification 3.1.1; JSON Schema 2020-12.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,12 @@ _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
     "text": {"type": "string", "not": {"type": "string", "pattern": "^\\u0000"}},
     "timestamp": {"type": "string", "format": "date-time"},
+    "binary": {
+        "type": "object",
+        "properties": {"b64": {"type": "string", "contentEncoding": "base64"}},
+        "required": ["b64"],
+        "description": "PNG or JPEG",
+    },
 }
 # What stands in an example for a sensitive value that may not be null.
 _STAND_INS: dict[str, Any] = {
@@ -35,12 +42,13 @@ _STAND_INS: dict[str, Any] = {
     "text": "",
     "timestamp": "1970-01-01T00:00:00Z",
     "list": [],
+    "binary": {"b64": ""},
 }
 
 
 def known_values(served: Served, column: InputColumn) -> list[Any]:
     """Values of a column that the data had, as JSON has them: few, different, none that is null or sensitive."""
-    if column.name in served.model.signature.sensitive or column.is_list:
+    if column.name in served.model.signature.sensitive or not column.has_lane:
         return []
     found: dict[Any, None] = {}
     for value in served.model.real_rows().column(column.name).to_pylist():
@@ -75,6 +83,8 @@ def example_row(served: Served, *, is_nested: bool = True) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value

@@ -25,6 +25,7 @@ _WORDS = {
     "text": "a text",
     "timestamp": "a moment, such as 2026-01-31T05:00:00Z",
     "list": "a list, such as [1, 2]",
+    "binary": 'a picture, as {"b64": "..."}',
 }
 
 
@@ -137,7 +138,7 @@ def _field(served: Served, number: int, column: InputColumn, value: Any) -> Html
     shared: dict[str, Any] = {
         "id": name,
         "name": column.name,
-        "data_kind": column.kind,
+        "data_kind": "list" if column.kind == "binary" else column.kind,  # read as JSON
         "aria_describedby": hint,
         "required": not column.is_nullable,
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import struct
+import zlib
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from headrace.model import Codec, InputColumn
 from headrace.schema import arrow_type
 
-__all__ = ["CodecCases", "as_moments", "equal_lanes", "nested", "rows_of", "table_of", "to_body"]
+__all__ = ["CodecCases", "as_moments", "equal_lanes", "nested", "png_of", "rows_of", "table_of", "to_body"]
 
 # The same law runs in several classes; what Hypothesis warns of there concerns its database, which is not used.
 _SETTINGS = settings(
@@ -25,12 +28,25 @@ _SETTINGS = settings(
     suppress_health_check=[HealthCheck.differing_executors],
 )
 
+
+def png_of(rows: list[bytes]) -> bytes:
+    """A grey PNG of these rows of pixels, all as long."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
 _EPOCH = datetime.datetime(1970, 1, 1)
 _TEXTS = st.one_of(
     st.sampled_from(["", " ", "AA", "é", "e\u0301", "🛫", "null", "NULL", "None", "nan", "a\x00", "\u200b", "\ufeff"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=6).filter(lambda text: not text.startswith("\x00")),
 )
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "binary": st.builds(png_of, st.lists(st.binary(min_size=3, max_size=3), min_size=1, max_size=4)),
     "number": st.one_of(
         st.floats(allow_nan=True),
         st.sampled_from([0.0, -0.0, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"), float("nan")]),
@@ -63,6 +79,8 @@ def table_of(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> pa
             values = [None if value is None else float(value) for value in values]
         if column.kind == "timestamp":
             arrays.append(pa.array(values, pa.int64()).cast(arrow_type("timestamp")))
+        elif column.kind == "binary":
+            arrays.append(pa.array(values, column.arrow_type))
         elif column.is_list:
             if column.values_kind == "number":
                 values = [None if v is None else [None if i is None else float(i) for i in v] for v in values]
@@ -116,6 +134,8 @@ def to_body(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> byt
     kinds = {column.name: column.values_kind or column.kind for column in columns}
 
     def encode(name: str, value: Any) -> str:
+        if isinstance(value, bytes):
+            return f'{{"b64":"{base64.b64encode(value).decode()}"}}'
         if isinstance(value, dict):
             inner = ",".join(
                 f"{orjson.dumps(key).decode()}:{encode(f'{name}.{key}', one)}" for key, one in value.items()

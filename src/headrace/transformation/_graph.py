@@ -265,7 +265,7 @@ class TransformGraph(Shown):
             with contextlib.suppress(TooWide):
                 self._cut.fill(table, out, places, run)
                 return
-        batches = table.to_batches(max_chunksize=_TASK_ROWS)
+        batches = table.to_batches(max_chunksize=self.codec.most_rows(_TASK_ROWS))
         starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]
 
         def fill(at: int) -> None:
@@ -322,12 +322,14 @@ class TransformGraph(Shown):
         """
         lanes = self.codec.from_rows([dict(row)])
         found = self._every_value.of_lanes(lanes)
+        types, (flat,) = self._program.types, self.codec.flat([dict(row)])
         texts = {}
         for index, node in enumerate(self.expressions.nodes):
             if index in found:
                 texts[self.expressions.text(index)] = found[index][0].as_py()
-            elif node.op == "column":  # of lists, which lie in no lane
-                texts[self.expressions.text(index)] = row.get(node.parameters["name"])
+            elif node.op == "column":  # of lists or binary, which lie in no lane
+                value = flat.get(node.parameters["name"])
+                texts[self.expressions.text(index)] = "binary" if types[index].kind == "binary" and value else value
             elif node.op != "literal":  # inside a chain of the prelude: the graph does not hold it
                 name, steps = self._program.steps_of(index)
                 texts[self.expressions.text(index)] = run_steps(
