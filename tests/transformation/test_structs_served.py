@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 import headrace as hr
 from headrace import ops
 from headrace.errors import InvalidInput, UnknownName
+from headrace.monitoring._baseline import Baseline
+from headrace.monitoring._monitor import _compare, _compared
 from headrace.serving._contract import Request
 from headrace.serving.core import Served, Serving
 from headrace.serving.http import Door
@@ -139,3 +142,16 @@ def test_what_is_wrong_is_told_at_its_line(made):
     found = hr.validate(hr.Dataset.from_arrow(pa.Table.from_pylist(later), label="late"), accepted.schema)
     told = {(item.code, item.feature) for item in found.items}
     assert {("type", "order.unused"), ("new_column", "order.more"), ("missing_column", "order.unused.deep")} <= told
+
+
+def test_what_is_asked_is_compared_field_by_field(made):
+    """The log has a field as a column of its own, the data as a field: they are held against each other."""
+    _, _, accepted, model = made
+    flat = pa.table({name: accepted.to_arrow(columns=[name])[name] for name in _compared(model)})
+    baseline = Baseline(hr.analyze(accepted), None)
+    same = _compare(_compared(model), baseline, hr.analyze(flat), "late")
+    assert sorted(one.feature for one in same) == ["day", "order.item.price", "order.shop"]
+    assert all(not one.items for one in same)
+    moved = flat.set_column(0, "order.item.price", pc.multiply(flat["order.item.price"], 1000.0))
+    found = _compare(_compared(model), baseline, hr.analyze(moved), "late")
+    assert {item.code for one in found for item in one.items} & {"drift_scale", "drift"}

@@ -75,7 +75,8 @@ def resized(pixels: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArr
     whole = pixels.shape[0] * pixels.shape[1]
     rows = _summed(pixels, height)
     sums = _summed(rows.transpose(1, 0, 2), width).transpose(1, 0, 2)
-    return ((2 * sums + whole) // (2 * whole)).astype(np.uint8)
+    sized: npt.NDArray[np.uint8] = ((2 * sums + whole) // (2 * whole)).astype(np.uint8)
+    return sized
 
 
 def _summed(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:

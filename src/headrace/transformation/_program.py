@@ -128,9 +128,10 @@ class Program:
                 read.update(node.inputs)
         found: dict[str, list[Derived]] = {}
         for index in sorted(read):
-            if isinstance(self.ops[index], PreludeOp):
+            op = self.ops[index]
+            if isinstance(op, PreludeOp):
                 name, steps = self.steps_of(index)
-                type_, num_values = self.types[index], self.ops[index].num_values()
+                type_, num_values = self.types[index], op.num_values()
                 decoded = decoder().fingerprint if num_values else ""
                 is_nullable = self.is_nullable(name) if num_values else type_.is_nullable
                 found.setdefault(name, []).append(
