@@ -113,7 +113,9 @@ def test_core_dependencies_are_these():
     named = [item.split(">")[0].split("<")[0] for item in project["dependencies"]]
     core = "pyarrow numpy onnx onnxruntime orjson ruamel.yaml granian uvloop cronsim fsspec"
     assert named == core.split()
-    extras = "beam bigquery duckdb gcs grpc kafka lightgbm optuna otel postgres pubsub sklearn tfx torch web xgboost"
+    extras = (
+        "beam bigquery duckdb gcs grpc images kafka lightgbm optuna otel postgres pubsub sklearn tfx torch web xgboost"
+    )
     assert sorted(project["optional-dependencies"]) == extras.split()
     why = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
     assert [name for name in named if name not in why] == []

@@ -1,38 +1,22 @@
-"""Which digit is this? Grey values in, a served model of ten classes out, by ink in rows and columns, and symmetry."""
-
-import functools
-import operator
+"""Which digit is this? A picture in, a served model of ten classes out, by its pixels, rows, columns and parts."""
 
 import headrace as hr
-
-SIZE = range(8)
-
-
-def total(parts: list[hr.Expression]) -> hr.Expression:
-    return functools.reduce(operator.add, parts)
+from headrace import ops
 
 
 def features(x: hr.Columns) -> dict[str, hr.Expression]:
-    ink = {(row, column): x[f"p{row}{column}"] / 16.0 for row in SIZE for column in SIZE}
-    grey = {f"p{row}{column}": ink[row, column] for row in SIZE for column in SIZE}
-    rows = {f"row {row}": total([ink[row, column] for column in SIZE]) for row in SIZE}
-    columns = {f"column {column}": total([ink[row, column] for row in SIZE]) for column in SIZE}
-    mirrored = total([abs(ink[row, column] - ink[row, 7 - column]) for row in SIZE for column in range(4)])
-    upside_down = total([abs(ink[row, column] - ink[7 - row, column]) for row in range(4) for column in SIZE])
     return {
-        **grey,
-        **rows,
-        **columns,
-        "ink": total(list(ink.values())),
-        "mirrored": mirrored,
-        "upside down": upside_down,
-        "waist": rows["row 3"] + rows["row 4"] - rows["row 1"] - rows["row 6"],
+        "pixels": ops.normalize_image(ops.image(x.picture, height=8, width=8), scale=240.0),
+        "rows": ops.image(x.picture, height=8, width=1),  # brought to one size by areas: the mean grey of each row
+        "columns": ops.image(x.picture, height=1, width=8),
+        "parts": ops.image(x.picture, height=3, width=3),
+        "ink": ops.image(x.picture, height=1, width=1),
     }
 
 
 @hr.pipeline
 def digits() -> None:
-    raw = hr.ingest("data/digits.parquet", label="digit", key=["picture"], split={"train": 8, "eval": 2})
+    raw = hr.ingest("data/digits.parquet", label="digit", key=["scan"], split={"train": 8, "eval": 2})
     schema = hr.infer_schema(hr.analyze(raw))
     pictures = hr.validate(raw, schema).accepted
     graph = hr.transform(features, pictures)

@@ -12,8 +12,8 @@
 | decimal | decimal of any width | unchanged | not allowed: cast it to float64 before |
 | duration | duration of any unit | unchanged | not allowed: cast it before |
 | time | time of day, time32 and time64 | unchanged | not allowed: cast it before |
-| list | lists of any width, maps | unchanged | not allowed: flatten it before |
-| struct | struct | unchanged | not allowed: flatten it before |
+| list | lists of any width, maps | unchanged | in no lane: the prelude derives values of it |
+| struct | struct | unchanged | its fields, `a.b`, each by its own kind |
 | other | everything else (unions, intervals, extensions) | unchanged | not allowed |
 
 The kinds from binary on are analysed (`headrace.statistics`) and described by a schema; nothing else takes them.
@@ -22,7 +22,7 @@ The kinds from binary on are analysed (`headrace.statistics`) and described by a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 
 from headrace.errors import InvalidInput
 
-__all__ = ["KINDS", "PLAIN_KINDS", "Kind", "arrow_type", "canonical_array", "kind_of", "list_of_view"]
+__all__ = ["KINDS", "PLAIN_KINDS", "Kind", "arrow_type", "canonical_array", "fields_of", "kind_of", "list_of_view"]
 
 Kind = Literal[
     "integer",
@@ -160,3 +160,27 @@ def list_of_view(array: pa.Array) -> pa.Array:
     build = pa.LargeListArray if wide else pa.ListArray
     mask = pc.is_null(array) if array.null_count else None
     return build.from_arrays(offsets, pc.list_flatten(array), mask=mask)
+
+
+def _walk(data_type: pa.DataType, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], pa.DataType]]:
+    if pa.types.is_struct(data_type):
+        for field in data_type:
+            yield (*path, field.name), field.type
+            yield from _walk(field.type, (*path, field.name))
+
+
+def fields_of(schema: pa.Schema) -> dict[str, tuple[tuple[str, ...], pa.DataType]]:
+    """What lies in structs: the name `a.b` -> its path ("a", "b") and its type; structs before what is in them.
+
+    Of two that would have one name the first.
+
+    >>> fields_of(pa.schema([("a", pa.struct([("b", pa.int64())]))]))
+    {'a.b': (('a', 'b'), DataType(int64))}
+    """
+    found: dict[str, tuple[tuple[str, ...], pa.DataType]] = {}
+    for column in schema:
+        for path, data_type in _walk(column.type, (column.name,)):
+            found.setdefault(".".join(path), (path, data_type))
+    for name in schema.names:
+        found.pop(name, None)
+    return found

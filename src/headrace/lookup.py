@@ -46,6 +46,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "page": ("orchestration/pages", "page"),
     "records": ("store/records", "records"),
     "semantic": ("statistics/semantics", "semantic"),
+    "decoder": ("model/decoders", "decoder"),
 }
 
 # Adapters whose third party's name is not the folder's: folder -> the name a person knows it by.
@@ -55,6 +56,7 @@ _PACKAGES = {
     "duckdb": "DuckDB",
     "gcs": "gcsfs",
     "grpc": "gRPC",
+    "images": "Pillow",
     "kafka": "Confluent's Kafka client",
     "lightgbm": "LightGBM",
     "optuna": "Optuna",
@@ -154,7 +156,7 @@ def find_class(class_name: str) -> type[Any] | None:
     for kind in KINDS:
         # A page is called like the noun it shows, records like the source: whoever types that name means the other.
         # A semantic type and an exchange are named as text only.
-        for name in _modules(kind) if kind not in ("page", "records", "semantic", "exchange") else ():
+        for name in _modules(kind) if kind not in ("page", "records", "semantic", "exchange", "decoder") else ():
             if name.replace("_", "") == squeezed:
                 cls = find(kind, name)
                 if cls.__name__ == class_name:

@@ -1,5 +1,6 @@
 """Texts and pictures, each from raw data to an answer over HTTP: the answer is the model's own for the raw row."""
 
+import base64
 import os
 import shutil
 import subprocess
@@ -37,7 +38,13 @@ def test_from_raw_data_to_an_answer(tmp_path, name, data, endpoint, label, posit
     table = pq.read_table(folder / "data" / f"{data}.parquet")
     rows = table.take(list(range(0, table.num_rows, 7)))
     with running(home) as (client, _):
-        asked = rows.drop_columns([label]).to_pylist()
+        asked = [
+            {
+                key: {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+                for key, value in row.items()
+            }
+            for row in rows.drop_columns([label]).to_pylist()
+        ]
         answer = client.post(f"/v1/models/{endpoint}:predict", json={"instances": asked})
         assert answer.status_code == 200, answer.text
         served = np.array(answer.json()["predictions"], np.float32)

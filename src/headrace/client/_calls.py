@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import math
@@ -27,6 +28,7 @@ from headrace.errors import (
     UnknownName,
 )
 from headrace.model import Codec, InputColumn
+from headrace.model.columns import LANE_OF
 
 __all__ = ["Call", "Endpoint", "Predictions", "columns_call", "endpoints_call", "explain_call", "predict_call"]
 __all__ += ["headers_of", "needs_columns", "reward_call", "token_of"]
@@ -158,7 +160,10 @@ def columns_call(endpoint: str) -> Call[Codec]:
 
     def read(answer: Answer) -> Codec:
         found = json.loads(answer.body)["columns"]
-        return Codec([InputColumn(one["name"], one["kind"], one["nullable"]) for one in found])
+        # Lists, and what else lies in no lane, no package changes on the way.
+        return Codec(
+            [InputColumn(one["name"], one["kind"], one["nullable"]) for one in found if one["kind"] in LANE_OF]
+        )
 
     return Call("GET", _route(endpoint, ""), read)
 
@@ -248,6 +253,8 @@ def _plain(value: Any) -> Any:
         return f"{value.isoformat()}Z"
     if hasattr(value, "isoformat"):
         return value.isoformat()
+    if isinstance(value, (bytes, bytearray)):
+        return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "item"):

@@ -28,6 +28,7 @@ from headrace.dataset.manifest import (
     references,
     write_manifest,
 )
+from headrace.dataset.nested import with_fields
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader, find_files
 from headrace.dataset.records import ALL, Fragment, Part, Roles, Span, check_split
 from headrace.dataset.rows import as_labels, filter_rows
@@ -217,7 +218,7 @@ class Dataset(Shown):
         return self._shared(None)
 
     def _shared(self, columns: Sequence[str] | None) -> pa.Schema:
-        return shared_schema([(span.name, span.arrow_schema) for span in self.spans], columns)
+        return shared_schema([(span.name, with_fields(span.arrow_schema, columns)) for span in self.spans], columns)
 
     @property
     def column_names(self) -> list[str]:
@@ -302,7 +303,7 @@ class Dataset(Shown):
         part : Part
             One of `parts()`.
         columns : sequence of str or None
-            In this order; None = all. "@row_id" among them is the same as `row_id=True`.
+            In this order, `a.b` being a field of a struct; None = all. "@row_id" is the same as `row_id=True`.
         row_id : bool
             Whether to make row ids.
 

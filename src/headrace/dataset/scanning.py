@@ -13,6 +13,7 @@ import pyarrow as pa
 from headrace.dataset.digest import RowsDigest
 from headrace.dataset.hashing import position_ids, row_ids, split_of
 from headrace.dataset.manifest import Summary, part_name, resolve
+from headrace.dataset.nested import root_of, select_with_fields, with_fields
 from headrace.dataset.reading import ArrowReader, FragmentReader, ParquetReader
 from headrace.dataset.records import Roles, Span
 from headrace.dataset.rows import as_weights, filter_rows
@@ -97,7 +98,8 @@ class Scan:
         key, known = self.roles.key, self.span.arrow_schema.names
         with_split = with_split and self.split is not None
         extra = [*(key if row_id or with_split else ()), *([self.roles.weight] if self.roles.weight else ())]
-        needed = list(dict.fromkeys([*names, *(name for name in extra if name in known)]))
+        roots = [root_of(self.span.arrow_schema, name) for name in names]
+        needed = list(dict.fromkeys([*roots, *(name for name in extra if name in known)]))
         starts = np.cumsum([0, *self.reader.piece_rows])
         for piece in pieces:
             row = int(starts[piece])
@@ -107,7 +109,7 @@ class Scan:
                     place = (self.span.name, self.fragment_index, row, batch.num_rows)
                     ids = row_ids(batch, key) if key else position_ids(*place)
                 splits = split_of(ids, self.split) if with_split and ids is not None and self.split else None
-                rows = Rows(batch.select(list(names)), ids if row_id else None, self._weights(batch))
+                rows = Rows(select_with_fields(batch, names), ids if row_id else None, self._weights(batch))
                 if self.keep is not None:
                     mask = self.keep[row : row + batch.num_rows]
                     rows, splits = filter_rows(rows, mask), None if splits is None else splits[mask]
@@ -118,7 +120,7 @@ class Scan:
         starts = np.cumsum([0, *self.reader.piece_rows])
         for piece in pieces:
             name, row = None, 0
-            for batch in self.reader.columns(piece, names, batch_rows):
+            for batch in self._alone(piece, names, batch_rows):
                 if batch.schema.names[0] != name:
                     name, row = batch.schema.names[0], int(starts[piece])
                 rows = Rows(batch, None, None)
@@ -126,6 +128,15 @@ class Scan:
                     rows = filter_rows(rows, self.keep[row : row + batch.num_rows])
                 row += batch.num_rows
                 yield rows, None
+
+    def _alone(self, piece: int, names: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        own = self.span.arrow_schema
+        if all(name in own.names for name in names):
+            yield from self.reader.columns(piece, names, batch_rows)
+            return
+        for name in names:
+            for batch in self.reader.columns(piece, [root_of(own, name)], batch_rows):
+                yield select_with_fields(batch, [name])
 
     def _weights(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | None:
         name = self.roles.weight
@@ -138,7 +149,7 @@ class Scan:
 
 def as_shared(found: Scanned, scan: Scan, shared: pa.Schema) -> Scanned:
     """The same rows, columns that their span has in another type than the data set in the data set's."""
-    own = scan.span.arrow_schema
+    own = with_fields(scan.span.arrow_schema, shared.names)
     other = {item.name: item.type for item in shared if own.field(item.name).type != item.type}
     return _read_as(found, other, scan.reader.name) if other else found
 

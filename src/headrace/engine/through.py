@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.dataset import Dataset
+from headrace.dataset.nested import names_with_fields
 from headrace.engine._contract import Work
 from headrace.errors import Misuse, UnknownName
 from headrace.fold import ROW_ID, Rows
@@ -20,7 +21,7 @@ def columns_needed(dataset: Dataset, through: Work | None, columns: Sequence[str
 
     Raises UnknownName for a column that nobody could give.
     """
-    known = [*dataset.column_names, ROW_ID]
+    known = [*names_with_fields(span.arrow_schema for span in dataset.spans), ROW_ID]
     derived = tuple(dict.fromkeys(name for name in columns if name not in known))
     if through is None:
         if derived:

@@ -141,9 +141,7 @@ def _run(model: Model, evaluation: Evaluation, limits: Limits, champion: Model |
 
 
 def _write(model: Model, folder: Path) -> str:
-    disk.make_folder(folder)
-    for name, data in model.files().items():
-        disk.write_file(folder / name, data, sync=False)
+    model.write(disk.make_folder(folder), sync=False)
     return folder.name
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace.dataset.nested import field_of
 from headrace.errors import InvalidInput, InvalidSchema, UnknownName
 from headrace.fold.kernels.encoding import encode_texts
 from headrace.fold.kernels.lanes import fill_lanes
@@ -17,7 +18,7 @@ from headrace.model._values import EXPECTED, show
 from headrace.model.columns import NULL_TEXT, InputColumn, Layout
 from headrace.schema import canonical_array, kind_of
 
-__all__ = ["column_of", "read_batch", "read_codes", "read_numbers"]
+__all__ = ["column_of", "raw_column", "read_batch", "read_codes", "read_numbers"]
 
 # So many texts are decoded one by one: to find out which are distinct takes as long.
 _FEW_ROWS = 1024
@@ -87,15 +88,28 @@ def _decoded(array: pa.Array, column: InputColumn, codes: npt.NDArray[Any] | Non
     return values
 
 
+def raw_column(batch: Any, column: InputColumn) -> Any:
+    """The column, or the field of a struct, as it lies in a RecordBatch or Table.
+
+    A field may also lie there as a column of its own, under its whole name. One that the struct has not is null.
+    Raises UnknownName for a column that is not there, InvalidSchema where one is there twice, or is no struct.
+    """
+    names = batch.schema.names
+    index = batch.schema.get_field_index(column.name)
+    if index >= 0:
+        return batch.column(index)
+    root = column.root
+    index = batch.schema.get_field_index(root)
+    if index < 0:
+        if root in names or column.name in names:
+            raise InvalidSchema(f"column {show(root)} appears twice", where="table")
+        raise UnknownName("column", root, names, where="table")
+    return field_of(batch.column(index), column.path, is_optional=column.is_nullable)
+
+
 def _typed(batch: Any, column: InputColumn) -> Any:
     """The column as it lies in the batch, of a kind that fits. Raises UnknownName or InvalidSchema."""
-    index = batch.schema.get_field_index(column.name)
-    if index < 0:
-        names = batch.schema.names
-        if column.name in names:
-            raise InvalidSchema(f"column {show(column.name)} appears twice", where="table")
-        raise UnknownName("column", column.name, names, where="table")
-    array = batch.column(index)
+    array = raw_column(batch, column)
     kind = kind_of(array.type)
     if kind == "null" and column.is_nullable:
         return array

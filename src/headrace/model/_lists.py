@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headrace.errors import InvalidInput, InvalidRequest, InvalidSchema, UnknownName
+from headrace.errors import InvalidInput, InvalidRequest, InvalidSchema
 from headrace.kinds import list_of_view
+from headrace.model._arrow import raw_column
 from headrace.model._values import is_bad_text, reader_of, refuse, show
 from headrace.model.columns import InputColumn
 from headrace.schema import canonical_array, kind_of
@@ -28,10 +29,7 @@ Lists = list[list[Any] | None]
 
 def lists_of_batch(batch: Any, column: InputColumn) -> Lists:
     """A list column of a RecordBatch or Table. Raises as `Codec.from_batch`. Cost: about 0.1 us a value."""
-    index = batch.schema.get_field_index(column.name)
-    if index < 0:
-        raise UnknownName("column", column.name, batch.schema.names, where="table")
-    array = batch.column(index)
+    array = raw_column(batch, column)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
     kind = kind_of(array.type)

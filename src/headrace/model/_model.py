@@ -29,6 +29,8 @@ from headrace.model.explaining import Explainer, Explanations
 from headrace.model.golden import golden_inputs, golden_outputs, real_rows, replay
 from headrace.model.session import cuts_texts, ending, open_session, run_bounded
 from headrace.model.signature import FORMAT, Signature
+from headrace.model.weights import FILE as WEIGHTS
+from headrace.model.weights import OnnxBytes, read_weights, weights_of, write_weights
 
 __all__ = ["Model"]
 
@@ -36,7 +38,7 @@ _BATCH_ROWS = 16_384
 _MAX_STORED_ROWS = 10_000  # there are a few hundred
 _REPLAY_S = 120.0  # golden rows take milliseconds
 _MAX_FILE_BYTES = {"signature.json": 64 << 20, "golden.parquet": 256 << 20, "model.onnx": MAX_ONNX_BYTES}
-_OWN_FILES = ("model.onnx", "golden.parquet", "card.md", "signature.json")
+_OWN_FILES = ("model.onnx", "golden.parquet", "card.md", "signature.json", WEIGHTS)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -176,8 +178,9 @@ class Model(Shown):
         table = self.codec.table_of(table, "predict")
         names = [name for name in self.signature.outputs if name != "features"]
         batches: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
-        for first in range(0, max(table.num_rows, 1), _BATCH_ROWS):
-            lanes = self.codec.from_batch(table.slice(first, _BATCH_ROWS))
+        step = self.codec.most_rows(_BATCH_ROWS)
+        for first in range(0, max(table.num_rows, 1), step):
+            lanes = self.codec.from_batch(table.slice(first, step))
             for name, values in self.predict_lanes(lanes, names).items():
                 batches[name].append(values)
         found = {name: np.concatenate(batches[name]) for name in names}
@@ -238,16 +241,26 @@ class Model(Shown):
     def save(self, folder: Path | str) -> None:
         """Write the model's files into a folder, which is made when missing; golden rows are replayed first.
 
-        model.onnx, golden.parquet, card.md, the native files, and signature.json last. Equal models give equal bytes.
+        model.onnx, golden.parquet, card.md, the native files, and signature.json last; before them weights.safetensors
+        where the graph has weights beside it (`headrace.model.weights`). Equal models give equal bytes.
         Raises HostDiffers, or StoreError when the disk refuses.
         """
         self.replay(where="before saving")
-        folder = disk.make_folder(Path(folder))
+        self.write(disk.make_folder(Path(folder)))
+
+    def write(self, folder: Path, *, sync: bool = True) -> None:
+        """Write its files into an existing folder; nothing is run to make them. What `save` does after its proof."""
+        weights = weights_of(self.onnx)
+        if weights:
+            write_weights(folder / WEIGHTS, weights, sync=sync)
         for name, data in self.files().items():
-            disk.write_file(folder / name, data)
+            disk.write_file(folder / name, data, sync=sync)
 
     def files(self) -> dict[str, bytes]:
-        """Name -> bytes of the files that `save` writes, signature.json last; nothing is run to make them."""
+        """Name -> bytes of the files that `write` writes, signature.json last, but for the weights beside the graph.
+
+        These are not named in signature.json: the graph names them, by their content.
+        """
         import pyarrow.parquet as pq
 
         sink = io.BytesIO()
@@ -317,7 +330,9 @@ class Model(Shown):
         for name in _OWN_FILES[:3]:
             if name not in contents:
                 raise InvalidInput(f"{name} is not among the model's files", where=str(folder / "signature.json"))
-        check_graph(contents["model.onnx"], where=str(folder / "model.onnx"))
+        beside = read_weights(folder / WEIGHTS) if (folder / WEIGHTS).exists() else {}
+        sizes = {digest: array.nbytes for digest, array in beside.items()}
+        check_graph(contents["model.onnx"], where=str(folder / "model.onnx"), beside=sizes)
         try:
             # Not `read_table`, which imports Arrow's query engine first.
             file = pq.ParquetFile(pa.BufferReader(contents["golden.parquet"]))
@@ -326,7 +341,7 @@ class Model(Shown):
         except pa.ArrowException as error:
             raise InvalidInput(f"not Parquet: {error}"[:300], where=str(folder / "golden.parquet")) from error
         native = {name: data for name, data in contents.items() if name not in _OWN_FILES}
-        model = cls(contents["model.onnx"], signature, native_files=native, golden=golden)
+        model = cls(OnnxBytes(contents["model.onnx"], beside), signature, native_files=native, golden=golden)
         model.replay(tolerance=tolerance, where=str(folder / "golden.parquet"))
         return model
 

@@ -24,6 +24,7 @@ EXPECTED = {
     "boolean": "true or false",
     "text": "a text",
     "list": "a list of values",
+    "binary": 'a picture, in JSON as {"b64": "<base64 of PNG or JPEG>"}',
     "timestamp": 'an RFC 3339 timestamp such as "2013-01-31T05:00:00Z", or a day',
 }
 

@@ -146,8 +146,9 @@ def _of_batches(
         for column in keep:
             if column not in batch.schema.names:
                 raise UnknownName("column", column, batch.schema.names)
-        for start in range(0, batch.num_rows, _BATCH_ROWS):
-            piece = batch.slice(start, _BATCH_ROWS)
+        step = model.codec.most_rows(_BATCH_ROWS)
+        for start in range(0, batch.num_rows, step):
+            piece = batch.slice(start, step)
             yield model.codec.from_batch(piece), {column: piece.column(column).to_pylist() for column in keep}
 
 
@@ -161,7 +162,9 @@ def _parquet(
     try:
         file = pq.ParquetFile(source)
         known = {rename.get(column, column): column for column in file.schema_arrow.names}
-        wanted = list(dict.fromkeys([*(column.name for column in model.columns), *keep]))
+        wanted = list(
+            dict.fromkeys([*(column.name if column.name in known else column.root for column in model.columns), *keep])
+        )
         missing = [column for column in wanted if column not in known]
         if missing:
             raise UnknownName("column", missing[0], known)
@@ -181,9 +184,9 @@ def _of_rows(
         except OSError as error:
             raise InvalidInput(f"cannot be read: {error.strerror}") from error
         return
-    wanted = {column.name for column in model.columns} | set(model.signature.ignored)
+    wanted = {name for column in model.columns for name in (column.name, column.root)} | set(model.signature.ignored)
     number = 0
-    while lines := list(itertools.islice(source, _BATCH_ROWS)):
+    while lines := list(itertools.islice(source, model.codec.most_rows(_BATCH_ROWS))):
         rows = []
         for line in lines:
             number += 1

@@ -128,7 +128,7 @@ def _answers(
 ) -> Iterator[pa.RecordBatch]:
     """The answers to one fragment."""
     columns = list(dict.fromkeys((*(column.name for column in model.columns), *passed)))
-    for rows in dataset.read(part, columns, batch_rows=_BATCH_ROWS):
+    for rows in dataset.read(part, columns, batch_rows=model.codec.most_rows(_BATCH_ROWS)):
         batch = rows.batch
         try:
             lanes = model.codec.from_batch(batch)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headrace.errors import InvalidInput
+from headrace.model.weights import external_content
 
 __all__ = ["MAX_ONNX_BYTES", "check_graph", "refuse_size"]
 
@@ -26,9 +28,18 @@ def _tensors(graph: Any) -> Iterator[Any]:
         yield from (sparse.values, sparse.indices)
 
 
-def _check(graph: Any, where: str) -> None:
+def _check(graph: Any, where: str, beside: Mapping[str, int] | None = None) -> None:
     for tensor in _tensors(graph):
-        _check_tensor(tensor, where)
+        digest = external_content(tensor) if beside is not None else None
+        if digest is None:
+            _check_tensor(tensor, where)
+        elif beside is not None and beside.get(digest) != _size_of(tensor):
+            raise InvalidInput(
+                f"tensor {tensor.name[:60]!r} has other weights than those beside the graph",
+                where=where,
+                expected=f"{_size_of(tensor):,} bytes whose sha256 is {digest}",
+                fix="copy the model again",
+            )
     for node in graph.node:
         allowed = _DOMAINS.get(node.domain, frozenset())
         if allowed is not None and node.op_type not in allowed:
@@ -47,12 +58,22 @@ def _check(graph: Any, where: str) -> None:
                 _check(inner, where)
 
 
+def _size_of(tensor: Any) -> int:
+    from onnx import helper
+
+    try:
+        dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    except (KeyError, ValueError):
+        return -1
+    return math.prod(tensor.dims) * int(dtype.itemsize) if min(tensor.dims, default=0) >= 0 else -1
+
+
 def _check_tensor(tensor: Any, where: str) -> None:
     if tensor.data_location or tensor.external_data:
         raise InvalidInput(
             f"tensor {tensor.name[:60]!r} lies in another file",
             where=where,
-            expected="all weights inside model.onnx",
+            expected="all weights inside model.onnx, or beside it by their sha256",
             fix="a path in a model could name any file of this machine",
         )
 
@@ -71,8 +92,10 @@ def refuse_size(size_bytes: int, what: str, more: str = "", *, where: str = "mod
         )
 
 
-def check_graph(onnx: bytes, *, where: str = "model.onnx") -> None:
+def check_graph(onnx: bytes, *, where: str = "model.onnx", beside: Mapping[str, int] | None = None) -> None:
     """Refuse a graph that reaches for files, foreign operators or functions, or is too large.
+
+    `beside` are the weights that the model brings, sha256 -> bytes: only these may its tensors name, and no path.
 
     Raises InvalidInput naming what is wrong. Cost: one parse, about 1 ms a MiB.
     """
@@ -95,4 +118,4 @@ def check_graph(onnx: bytes, *, where: str = "model.onnx") -> None:
                 where=where,
                 expected=", ".join(sorted(domain for domain in _DOMAINS if domain)),
             )
-    _check(model.graph, where)
+    _check(model.graph, where, beside or {})

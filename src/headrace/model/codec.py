@@ -22,15 +22,21 @@ import pyarrow.compute as pc
 from headrace.dataset.tables import as_table
 from headrace.errors import InvalidRequest
 from headrace.model._arrow import read_batch, read_codes, read_numbers
+from headrace.model._binary import Blobs, blobs_of_batch, blobs_of_rows, blobs_of_tensors
 from headrace.model._lists import Lists, lists_of_batch, lists_of_rows, lists_of_tensors
 from headrace.model._rows import Lanes, RowReader
+from headrace.model._structs import Flattener
 from headrace.model._tensors import read_tensors
 from headrace.model._values import show
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
+from headrace.model.images import check_decoder
 from headrace.model.prelude import values_of
 
 __all__ = ["NULL_TEXT", "Codec", "Lanes", "parse_body", "read_codes", "read_derived", "read_numbers"]
 
+Apart = Lists | Blobs  # of one column that lies in no lane
+
+_PIXEL_BYTES = 256 << 20  # of pictures: their values as bytes, and as the numbers that the graph makes of them
 _SHAPE = '{"instances": [{"column": value, ...}, ...]}'
 
 
@@ -96,11 +102,18 @@ class Codec:
         self.columns = tuple(columns)
         self.layout = layout_of(self.columns)
         self._ignored = frozenset(ignored)
-        self._raw = tuple(dataclasses.replace(column, derived=()) for column in self.columns if not column.is_list)
-        self._lists = tuple(column for column in self.columns if column.is_list)
+        self._raw = tuple(dataclasses.replace(column, derived=()) for column in self.columns if column.has_lane)
+        self._lists = tuple(column for column in self.columns if not column.has_lane)  # binary too
         self._raw_layout = layout_of(self._raw)
+        self.flat = Flattener(self.columns)
         self._rows = RowReader(self._raw, self._ignored | {column.name for column in self._lists})
+        for decoded in {item.decoder for column in self.columns for item in column.derived if item.width}:
+            check_decoder(decoded, "codec")
         self._has_prelude = any(column.derived for column in self.columns)
+
+    def most_rows(self, usual: int) -> int:
+        """How many rows may be read at once: `usual`, fewer where pictures would take more than 256 MiB."""
+        return max(1, min(usual, _PIXEL_BYTES // max(1, 9 * len(self.layout.pixel))))
 
     def table_of(self, value: Any, user: str) -> Any:
         """A table of any package (`headrace.dataset.tables.as_table`) as `from_batch` takes it; Arrow's own unchanged.
@@ -132,7 +145,7 @@ class Codec:
         Cost: about 0.4 us a row for 13 columns, four of them text (benchmarks/row.py prints what one request costs).
         """
         lanes = read_batch(batch, self._raw, self._raw_layout)
-        return self._derive(lanes, {column.name: lists_of_batch(batch, column) for column in self._lists})
+        return self._derive(lanes, {column.name: _of_batch(batch, column) for column in self._lists})
 
     def from_json(self, body: bytes) -> Lanes:
         """Lanes of a request body `{"instances": [{"column": value, ...}, ...]}`.
@@ -152,9 +165,9 @@ class Codec:
                 # TensorFlow Serving's clients send this one, nearly always.
                 if key != "instances" and (key, value) != ("signature_name", "serving_default"):
                     raise InvalidRequest(f"unknown key {show(key)} in the body", expected=_SHAPE)
-        rows = document["instances"]
+        rows = self.flat(document["instances"])
         lanes = self._rows.read(rows)
-        return self._derive(lanes, {column.name: lists_of_rows(rows, column) for column in self._lists})
+        return self._derive(lanes, {column.name: _of_rows(rows, column) for column in self._lists})
 
     def from_rows(self, rows: list[dict[str, Any]]) -> Lanes:
         """Lanes of Python rows; beside JSON's types, NumPy scalars, datetime and date (without a zone: UTC).
@@ -162,11 +175,12 @@ class Codec:
         Raises InvalidRequest as `from_json` does.
         Cost: as `from_json`, without the parsing.
         """
+        rows = self.flat(rows)
         lanes = self._rows.read(rows)
         numbers = lanes.get("number")
         if numbers is not None:
             numbers[numbers != numbers] = math.nan  # Python can hold a NaN with its sign set, JSON cannot
-        return self._derive(lanes, {column.name: lists_of_rows(rows, column) for column in self._lists})
+        return self._derive(lanes, {column.name: _of_rows(rows, column) for column in self._lists})
 
     def from_tensors(self, tensors: Mapping[str, Any]) -> Lanes:
         """Lanes of one array a column, each [N] or [N, 1]; an absent nullable column is all null.
@@ -185,19 +199,20 @@ class Codec:
         if self._raw and (wanted or not own):
             lanes = read_tensors(wanted, self._raw, self._raw_layout)
             num_rows = len(next(iter(lanes.values())))
-        lists: dict[str, Lists] = {}
+        lists: dict[str, Apart] = {}
         for column in sorted(self._lists, key=lambda column: column.name not in own):  # what is there says how many
-            lists[column.name] = lists_of_tensors(own, column, num_rows)
+            of_tensors = lists_of_tensors if column.is_list else blobs_of_tensors
+            lists[column.name] = of_tensors(own, column, num_rows)
             num_rows = len(lists[column.name])
         if self._raw and not lanes:
             lanes = read_tensors({self._raw[0].name: [None] * (num_rows or 0)}, self._raw, self._raw_layout)
         return self._derive(lanes, lists)
 
-    def _derive(self, lanes: Lanes, lists: Mapping[str, Lists]) -> Lanes:
-        """The lanes with what the prelude makes of their texts, and of lists."""
+    def _derive(self, lanes: Lanes, lists: Mapping[str, Apart]) -> Lanes:
+        """The lanes with what the prelude makes of their texts, of lists and of binary."""
         if not self._has_prelude:
             return lanes
-        more: dict[str, list[Any]] = {"number": [], "integer": [], "text": [], "present": []}
+        more: dict[str, list[Any]] = {"number": [], "integer": [], "text": [], "present": [], "pixel": []}
         for column in self.columns:
             if column.derived:
                 given: Any = lists.get(column.name)
@@ -210,15 +225,23 @@ class Codec:
                         more["present"].append(present)
         for lane, arrays in more.items():
             if arrays:
-                columns = np.stack(arrays, axis=1)
+                columns = np.concatenate(arrays, axis=1) if lane == "pixel" else np.stack(arrays, axis=1)
                 lanes[lane] = np.concatenate([lanes[lane], columns], axis=1) if lane in lanes else columns
         return {lane: lanes[lane] for lane in self.layout.lanes}
 
 
+def _of_batch(batch: Any, column: InputColumn) -> Apart:
+    return lists_of_batch(batch, column) if column.is_list else blobs_of_batch(batch, column)
+
+
+def _of_rows(rows: Any, column: InputColumn) -> Apart:
+    return lists_of_rows(rows, column) if column.is_list else blobs_of_rows(rows, column)
+
+
 def read_derived(batch: Any, column: InputColumn) -> list[tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]:
-    """What the prelude makes of a list column of a batch: of each derived column the lane's values, and where present.
+    """What the prelude makes of a list or binary column of a batch: of each derived column values, and where present.
 
     Raises as `Codec.from_batch`.
     """
-    lists = lists_of_batch(batch, column)
+    lists = _of_batch(batch, column)
     return [values_of(derived, lists, NULL_TEXT) for derived in column.derived]

@@ -4,12 +4,13 @@
     number    float64[N, a]     numbers                            NaN
     integer   int64[N, b]       integers, timestamps, booleans     0, and False in `present`
     text      object[N, c]      texts (Python str, nothing else)   NULL_TEXT
-    present   bool[N, d]        one bit per NULLABLE integer, timestamp or boolean
+    present   bool[N, d]        one bit per NULLABLE integer, timestamp, boolean or picture
+    pixel     uint8[N, e]       what the prelude makes of pictures     0, and False in `present`
 
-A list lies in no lane (`headrace.model._lists` says why). What the prelude derives from a text or a list lies in the
-lane of its own kind, behind the raw columns; clients do not send it. Columns keep their order inside each lane. A lane
-without columns is not an input of the graph. Few wide inputs cost a third of one input a column, because each input of
-a run has a fixed price.
+A list lies in no lane (`headrace.model._lists` says why), nor does binary. What the prelude derives of these, or of a
+text, lies in the lane of its own kind, behind the raw columns; clients do not send it. Columns keep their order inside
+each lane. A lane without columns is not an input of the graph. Few wide inputs cost a third of one input a column,
+because each input of a run has a fixed price.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from headrace.errors import InvalidInput, UnknownName
 from headrace.model.prelude import Derived
 from headrace.schema import Kind, Schema, arrow_type
 
-__all__ = ["LANES", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
+__all__ = ["LANES", "LANE_OF", "NULL_TEXT", "InputColumn", "LaneName", "Layout", "columns_of", "layout_of"]
 
-LaneName = Literal["number", "integer", "text", "present"]
+LaneName = Literal["number", "integer", "text", "present", "pixel"]
 LANES: tuple[LaneName, ...] = get_args(LaneName)
 
 # What a null text is inside a model. No input may hold a text that begins with U+0000, so it cannot be confused.
 NULL_TEXT = "\x00null"
 
-_LANE_OF: dict[str, LaneName] = {
+LANE_OF: dict[str, LaneName] = {
     "number": "number",
     "integer": "integer",
     "timestamp": "integer",
@@ -50,7 +51,7 @@ class InputColumn:
     name : str
         The column's name in tables and in requests.
     kind : Kind
-        integer, number, boolean, text, timestamp or list; "null", "struct" and "other" cannot enter a model.
+        integer, number, boolean, text, timestamp or list; a struct cannot enter a model, its fields can.
     is_nullable : bool
         Whether a null (or, in a request, a missing key) is allowed.
     min, max : int or float or None
@@ -61,6 +62,10 @@ class InputColumn:
         What the prelude makes of a text or a list.
     values_kind : Kind or None
         Of a list: what its values are, one of the other kinds.
+    width : int
+        Of a derived picture: how many values it has, in the lane `pixel`; 0 = a value in the lane of its kind.
+    path : tuple of str
+        Of a field of a struct: ("a", "b") for `a.b`; () for a column.
 
     Raises InvalidInput for a kind that cannot enter a model, and for a prelude on another kind than text and list.
 
@@ -76,27 +81,41 @@ class InputColumn:
     allow_nan: bool = True
     derived: tuple[Derived, ...] = ()
     values_kind: Kind | None = None
+    path: tuple[str, ...] = ()
+    width: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind == "list" and self.values_kind not in _LANE_OF:
+        if self.kind == "list" and self.values_kind not in LANE_OF:
             raise InvalidInput(
                 f"a list of {self.values_kind or 'values of an unknown kind'} cannot enter a model",
                 where=f"column {self.name!r}",
-                expected="a list of " + ", ".join(_LANE_OF),
+                expected="a list of " + ", ".join(LANE_OF),
                 fix="" if self.values_kind else "say it in the schema: values_kind",
             )
-        if self.kind not in _LANE_OF and self.kind != "list":
+        if self.kind not in LANE_OF and self.kind not in ("list", "binary"):
             raise InvalidInput(
                 f"a column of kind {self.kind!r} cannot enter a model",
                 where=f"column {self.name!r}",
-                expected=", ".join([*_LANE_OF, "list"]),
-                fix="leave the column out of the features, or cast it before",
+                expected=", ".join([*LANE_OF, "list", "binary"]),
+                fix=f'name a field of it: x["{self.name}.<field>"]'
+                if self.kind == "struct"
+                else "leave the column out of the features, or cast it before",
             )
+        object.__setattr__(self, "path", tuple(self.path))
+        if self.path and (len(self.path) < 2 or ".".join(self.path) != self.name):
+            raise InvalidInput(f"path {list(self.path)}", where=f"column {self.name!r}", expected="what its name says")
         given: Iterable[Any] = self.derived  # as plain data, where a signature is read
         made = tuple(item if isinstance(item, Derived) else Derived(**item) for item in given)
-        if made and self.kind not in ("text", "list"):
-            raise InvalidInput(f"a prelude on {self.kind}", where=f"column {self.name!r}", expected="text or list")
+        if made and self.kind not in ("text", "list", "binary"):
+            raise InvalidInput(
+                f"a prelude on {self.kind}", where=f"column {self.name!r}", expected="text, list, binary"
+            )
         object.__setattr__(self, "derived", made)
+
+    @property
+    def root(self) -> str:
+        """The raw column to send: itself, or the struct that the field lies in."""
+        return self.path[0] if self.path else self.name
 
     @property
     def is_list(self) -> bool:
@@ -104,19 +123,26 @@ class InputColumn:
         return self.kind == "list"
 
     @property
+    def has_lane(self) -> bool:
+        """Whether its values lie in a lane: all but lists and binary."""
+        return self.kind in LANE_OF
+
+    @property
     def lane(self) -> LaneName:
-        """The lane that holds the column's values; a list has none."""
-        return _LANE_OF[self.kind]
+        """The lane that holds the column's values; where there is one (`has_lane`)."""
+        return "pixel" if self.width else LANE_OF[self.kind]
 
     @property
     def arrow_type(self) -> pa.DataType:
         """The canonical Arrow type of its values."""
+        if self.kind == "binary":
+            return pa.large_binary()
         return pa.list_(arrow_type(self.values_kind)) if self.values_kind else arrow_type(self.kind)
 
     @property
     def has_present_bit(self) -> bool:
-        """Whether `present` holds a bit for the column: a nullable integer, timestamp or boolean."""
-        return self.is_nullable and not self.is_list and self.lane == "integer"
+        """Whether `present` holds a bit for the column: a nullable integer, timestamp, boolean or picture."""
+        return self.is_nullable and self.has_lane and self.lane in ("integer", "pixel")
 
     @property
     def refuses_nan(self) -> bool:
@@ -136,6 +162,8 @@ class InputColumn:
             plain["allow_nan"] = False
         if self.values_kind:
             plain["values_kind"] = self.values_kind
+        if self.path:
+            plain["path"] = list(self.path)
         if self.derived:
             plain["derived"] = [item.to_plain() for item in self.derived]
         return plain
@@ -143,7 +171,7 @@ class InputColumn:
     @property
     def derived_columns(self) -> tuple[InputColumn, ...]:
         """The derived columns as columns of their own kind."""
-        return tuple(InputColumn(item.name, item.kind, item.is_nullable) for item in self.derived)
+        return tuple(InputColumn(item.name, item.kind, item.is_nullable, width=item.width) for item in self.derived)
 
 
 @dataclass(frozen=True)
@@ -157,6 +185,7 @@ class Layout:
     integer: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
+    pixel: tuple[str, ...] = ()  # a name for each value
 
     @property
     def lanes(self) -> tuple[LaneName, ...]:
@@ -178,10 +207,11 @@ def layout_of(columns: Sequence[InputColumn]) -> Layout:
         name = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(f"input column {name!r} appears twice", where="model columns")
     found: dict[str, tuple[str, ...]] = {
-        lane: tuple(column.name for column in columns if not column.is_list and column.lane == lane)
+        lane: tuple(column.name for column in columns if column.has_lane and column.lane == lane)
         for lane in ("number", "integer", "text")
     }
-    return Layout(present=tuple(column.name for column in columns if column.has_present_bit), **found)
+    pixel = tuple(column.name for column in columns for _ in range(column.width))
+    return Layout(present=tuple(column.name for column in columns if column.has_present_bit), pixel=pixel, **found)
 
 
 def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
@@ -194,7 +224,7 @@ def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
     for name in names:
         if name not in features:
             raise UnknownName("column", name, features)
-        feature = features[name]
+        feature, path = features[name], schema.path_of(name)
         kind = "number" if feature.kind == "decimal" else feature.kind  # the nearest float64
         made = InputColumn(
             name,
@@ -204,6 +234,7 @@ def columns_of(schema: Schema, names: Iterable[str]) -> tuple[InputColumn, ...]:
             None if kind == "list" else feature.max,
             feature.allow_nan,
             values_kind=feature.values_kind if kind == "list" else None,
+            path=path if len(path) > 1 else (),
         )
         columns.append(made)
     return tuple(columns)

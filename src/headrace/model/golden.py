@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -27,15 +28,28 @@ _PREFIX = "@output."
 _BATCHES = (1, 2, 3, 7, 31, 100)
 
 _INT64 = np.iinfo(np.int64)
+# A picture of two pixels, black and white.
+_PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGNg+A8AAQIBAEK+vGgAAAAASUVORK5CYII="
+)
+_MOST_SAMPLED = 16 << 20  # bytes of real rows: pictures may be large
 _EDGES: dict[str, tuple[Any, ...]] = {
     "number": (None, 0.0, -0.0, 1.0, -1.0, 5e-324, 3.5e38, -1.7e308, float("inf"), float("-inf")),
     "integer": (None, 0, 1, -1, (1 << 53) + 1, int(_INT64.min), int(_INT64.max)),
     "boolean": (None, True, False),
     "text": (None, "", " ", "never seen", "\U0001f6eb é", "null"),
     # around 1970, a leap day, the first and last moments RFC 3339 can write
+    "binary": (None, _PICTURE),
     "timestamp": (None, 0, -1, 951_782_400_000_000, -62_135_596_800_000_000, 253_402_300_799_999_999),
 }
-_ORDINARY: dict[str, Any] = {"number": 1.0, "integer": 1, "boolean": False, "text": "a", "timestamp": 0}
+_ORDINARY: dict[str, Any] = {
+    "binary": _PICTURE,
+    "number": 1.0,
+    "integer": 1,
+    "boolean": False,
+    "text": "a",
+    "timestamp": 0,
+}
 
 
 class Runs(Protocol):
@@ -81,6 +95,9 @@ def golden_inputs(columns: Sequence[InputColumn], sample: pa.Table | None = None
             real[column.name] = canonical_array(sample.column(column.name), name=column.name).cast(column.arrow_type)
         else:
             real[column.name] = pa.array([], column.arrow_type)
+    num_real = MAX_GOLDEN_ROWS
+    if sample is not None and has_sample:
+        num_real = max(1, min(num_real, _MOST_SAMPLED * sample.num_rows // max(1, sample.nbytes)))
     rows: list[dict[str, Any]] = []
     edges = {column.name: _edges(column) for column in columns}
     ordinary: dict[str, Any] = {}
@@ -106,7 +123,7 @@ def golden_inputs(columns: Sequence[InputColumn], sample: pa.Table | None = None
             for item in (row[column.name] for row in rows)
         ]
         edge = pa.array(values, plain).cast(kind)
-        wanted = min(len(real[column.name]), MAX_GOLDEN_ROWS - len(rows))
+        wanted = min(len(real[column.name]), MAX_GOLDEN_ROWS - len(rows), num_real)
         index = [place * len(real[column.name]) // wanted for place in range(wanted)]
         arrays.append(pa.concat_arrays([edge, real[column.name].take(pa.array(index, pa.int64()))]))
     return pa.table(arrays, [column.name for column in columns])

@@ -7,11 +7,13 @@ one output, leaves out what no output needs, and names everything by order of cr
 Only operators whose result for a row does not depend on the batch around it may be used: arithmetic, comparison,
 Where, Cast, Gather, look-ups, text operators, float64 elementwise functions followed by a cast. Reductions over
 float columns are not (sums of 0 and 1 are exact, hence allowed).
+
+Longer than other files, because nodes, constants, columns and what becomes of them share the builder's tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.model import weights
 from headrace.model._lean import gather_lone_pieces, widen_constants
 from headrace.model.checks import refuse_size
 from headrace.model.columns import LANES, NULL_TEXT, InputColumn, layout_of
+from headrace.model.weights import OnnxBytes, can_be_outside, content_of
 from headrace.schema import Kind
 
 __all__ = ["IR_VERSION", "OPSETS", "GraphBuilder", "Value"]
@@ -36,6 +40,7 @@ _LANE_DTYPE: dict[str, npt.DTypeLike] = {
     "integer": np.int64,
     "text": np.str_,
     "present": np.bool_,
+    "pixel": np.uint8,
 }
 
 
@@ -98,6 +103,9 @@ class GraphBuilder:
         self._made: dict[bytes, list[str]] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._initializers: dict[str, Any] = {}
+        self._large: dict[
+            str, tuple[str, npt.NDArray[Any]]
+        ] = {}  # of these sha256 and values, which no proto holds yet
         self._pieces: dict[str, dict[str, str]] = {}
         self._splits: set[str] = set()  # first outputs
         self._choices: dict[str, tuple[str, str, str]] = {}  # output of a Where: its inputs
@@ -134,12 +142,18 @@ class GraphBuilder:
             self._made[key] = outputs
         return self._made[key]
 
-    def constant(self, value: npt.NDArray[Any]) -> str:
-        """Add a constant tensor (or find its equal) and return its name. Text arrays have dtype object."""
+    def constant(self, value: npt.NDArray[Any], *, content: str | None = None) -> str:
+        """Add a constant tensor (or find its equal) and return its name. Text arrays have dtype object.
+
+        `content` is the sha256 of a large one (`headrace.model.weights.content_of`), where it is known.
+        """
         import onnx
 
-        refuse_size(np.asarray(value).nbytes, "a constant")
-        tensor = onnx.numpy_helper.from_array(np.asarray(value))
+        array = np.asarray(value)
+        if can_be_outside(array):
+            return self._weights_named(array, content or content_of(array))
+        refuse_size(array.nbytes, "a constant")
+        tensor = onnx.numpy_helper.from_array(array)
         key = (str(tensor.data_type), tuple(tensor.dims), tensor.SerializeToString(deterministic=True))
         if key not in self._constants:
             name = f"constant_{len(self._constants)}"
@@ -148,10 +162,25 @@ class GraphBuilder:
             self._initializers[name] = tensor
         return self._constants[key]
 
+    def _weights_named(self, array: npt.NDArray[Any], digest: str) -> str:
+        """The name of a constant that may end beside the graph: of it no copy is made before that is known."""
+        import onnx
+
+        kind = int(onnx.helper.np_dtype_to_tensor_dtype(array.dtype.newbyteorder("=")))
+        key = (str(kind), tuple(array.shape), digest.encode())
+        if key not in self._constants:
+            name = f"constant_{len(self._constants)}"
+            self._initializers[name] = onnx.TensorProto(name=name, data_type=kind, dims=array.shape)
+            self._constants[key] = name
+            self._large[name] = digest, array
+        return self._constants[key]
+
     def constant_value(self, name: str) -> npt.NDArray[Any] | None:
         """What a tensor holds when it is a constant, else None."""
         import onnx
 
+        if name in self._large:
+            return self._large[name][1]
         tensor = self._initializers.get(name)
         return None if tensor is None else np.asarray(onnx.numpy_helper.to_array(tensor))
 
@@ -211,12 +240,21 @@ class GraphBuilder:
         if name not in self._by_name:
             raise UnknownName("column", name, self._by_name, where="graph inputs")
         column = self._by_name[name]
+        if column.width:
+            return self.pixels(column, self._piece("pixel", name))
         tensor = self._piece(column.lane, name)
         if column.kind == "boolean":
             tensor = self.cast(tensor, np.bool_)
         self._column_of[tensor] = column
         present = self._piece("present", name) if column.has_present_bit else None
         return Value(tensor, column.kind, present)
+
+    def pixels(self, column: InputColumn, tensor: str, present: str | None = None) -> Value:
+        """The values of a picture, uint8, as a vector of numbers, NaN where it is null."""
+        number = self.cast(tensor, np.float64)
+        if column.has_present_bit:
+            number = self._mark_null(number, present or self._piece("present", column.name))
+        return Value(number, "number", None, column.width)
 
     def as_number(self, value: Value) -> str:
         """A float64 tensor [N, 1] of any value but text, NaN where null; raw columns are converted a lane at a time."""
@@ -262,7 +300,11 @@ class GraphBuilder:
             if len(chosen) < len(lane):
                 index = self.constant(np.array([lane.index(name) for name in chosen], dtype=np.int64))
                 tensor = self.node("Gather", [tensor, index], axis=1)
-            number = self._mark_null(self.cast(tensor, np.float64), "present" if column.is_nullable else None)
+            present = "present" if column.is_nullable else None
+            if present is not None and len(self.lanes["present"]) > len(chosen):  # it has bits of pictures too
+                index = self.constant(np.array([self.lanes["present"].index(name) for name in chosen], dtype=np.int64))
+                present = self.node("Gather", [present, index], axis=1)
+            number = self._mark_null(self.cast(tensor, np.float64), present)
             self._split(group, number, chosen)
         return self._pieces[group][column.name]
 
@@ -272,14 +314,21 @@ class GraphBuilder:
         return self._pieces[lane][name]
 
     def _split(self, group: str, tensor: str, names: Sequence[str]) -> None:
-        width = len(names)
-        pieces = [tensor] if width == 1 else self.nodes("Split", [tensor], width, axis=1, num_outputs=width)
-        self._splits.update(pieces[:1])
-        self._pieces[group] = dict(zip(names, pieces, strict=True))
+        each = list(dict.fromkeys(names))
+        width = len(each)
+        if width == 1:
+            pieces = [tensor]
+        elif width == len(names):
+            pieces = self.nodes("Split", [tensor], width, axis=1, num_outputs=width)
+            self._splits.update(pieces[:1])
+        else:  # pictures have a name for each of their values
+            sizes = self.constant(np.array([names.count(name) for name in each], dtype=np.int64))
+            pieces = self.nodes("Split", [tensor, sizes], width, axis=1)
+        self._pieces[group] = dict(zip(each, pieces, strict=True))
 
     # --- the result
 
-    def finish(self, outputs: Mapping[str, tuple[str, npt.DTypeLike, int | None]]) -> bytes:
+    def finish(self, outputs: Mapping[str, tuple[str, npt.DTypeLike, int | None]]) -> OnnxBytes:
         """The graph as a serialised ONNX ModelProto.
 
         Parameters
@@ -289,11 +338,12 @@ class GraphBuilder:
 
         Returns
         -------
-        bytes
+        OnnxBytes
             The same for the same calls, in any process. Nodes that no output needs are left out; the builder itself
-            is unchanged, so further outputs can be finished later.
+            is unchanged, so further outputs can be finished later. Of more than 256 MiB the large constants lie beside
+            it (`headrace.model.weights`).
 
-        Raises InvalidInput when two outputs, or an output and an input, share a name, and for more than 1 GiB.
+        Raises InvalidInput when two outputs, or an output and an input, share a name, and for more than 1 GiB inside.
         """
         import onnx
 
@@ -327,9 +377,10 @@ class GraphBuilder:
         wide = gather_lone_pieces(nodes, {renamed.get(name, name) for name in self._splits}, outputs)
         wide += widen_constants(nodes, self._initializers, [*inputs, *self._own_inputs])
         read = {name for part in nodes for name in part.input}
-        tensors = [*(tensor for name, tensor in self._initializers.items() if name in read), *wide]
         sizes = [(int(part.ByteSize()), part.output[0]) for part in nodes]
-        sizes += [(int(tensor.ByteSize()), tensor.name) for tensor in tensors]
+        sizes += [(int(tensor.ByteSize()), name) for name, tensor in self._initializers.items() if name in read]
+        initializers, beside = self._settled(read, sum(size for size, _ in sizes))
+        sizes += [(self._large[name][1].nbytes, name) for name in self._large if name in read and not beside]
         largest = ", ".join(f"{name} {size:,}" for size, name in sorted(sizes, reverse=True)[:3])
         refuse_size(sum(size for size, _ in sizes), "the graph", f"; the largest of its parts are {largest}")
         graph = onnx.helper.make_graph(
@@ -348,7 +399,7 @@ class GraphBuilder:
                 onnx.helper.make_tensor_value_info(name, _element_type(dtype), ["N", width])
                 for name, (_, dtype, width) in outputs.items()
             ],
-            tensors,
+            [*initializers, *wide],
         )
         domains = {node.domain for node in nodes}
         model = onnx.helper.make_model(
@@ -361,4 +412,23 @@ class GraphBuilder:
                 if not domain or domain in domains
             ],
         )
-        return bytes(model.SerializeToString(deterministic=True))
+        return OnnxBytes(model.SerializeToString(deterministic=True), beside)
+
+    def _settled(self, needed: Collection[str], num_bytes: int) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
+        """The initializers with their data; or, where all would be more than INLINE_BYTES, the large ones beside."""
+        large = {name: self._large[name] for name in self._large if name in needed}
+        is_beside = num_bytes + sum(array.nbytes for _, array in large.values()) > weights.INLINE_BYTES
+        found: list[Any] = []
+        for name, tensor in self._initializers.items():
+            if name in large:
+                made = type(tensor)()
+                made.CopyFrom(tensor)
+                digest, array = large[name]
+                if is_beside:
+                    weights.put_outside(made, digest)
+                else:
+                    made.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+                tensor = made
+            if name in needed:
+                found.append(tensor)
+        return found, dict(large.values()) if is_beside else {}

@@ -21,6 +21,10 @@ Of a list, whose null values are left out but where it says otherwise:
     list_contains value         whether one equals it: a boolean
     list_join separator         texts with a separator between, which is taken out of them before
 
+Of binary:
+
+    image height, width, channels   a picture's pixels, 1 = grey or 3 = red, green, blue (`headrace.model.images`)
+
 A null stays null through every step. A result never begins with U+0000, which stands for null: such characters are cut
 off its front.
 """
@@ -39,18 +43,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headrace.errors import InvalidInput, StoreTooNew, UnknownName
+from headrace.errors import InvalidInput, InvalidRequest, StoreTooNew, UnknownName
+from headrace.model.images import picture
 from headrace.schema import Kind
 
 __all__ = ["NGRAM_SEPARATOR", "VERSION", "Derived", "check_step", "run_steps", "values_of"]
 
-VERSION = 2
+VERSION = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # What Python's parser reads alike on every machine: no names of days and months, which follow the machine's language.
 _FORM_LETTERS = "YymdjHMSfz"
 NGRAM_SEPARATOR = "\x1f"
 _LONGEST_NGRAM = 8
+MOST_VALUES = 1 << 18  # of one picture: 512 x 512 in grey
 
 Plain = str | int | float | None
 Step = tuple[Plain, ...]
@@ -72,7 +78,11 @@ class Derived:
     is_nullable : bool
         Whether it can be null: where the raw column can, or a step gives null.
     version : int
-        Of the list of steps: 2 has lists and dates.
+        Of the list of steps: 2 has lists and dates, 3 pictures.
+    width : int
+        Of a picture: how many values it has; else 0.
+    decoder : str
+        Of a picture: the fingerprint of what decoded JPEG where it was fitted.
 
     Raises UnknownName for another step, InvalidInput for its parameters, StoreTooNew for a later version.
 
@@ -85,10 +95,12 @@ class Derived:
     steps: tuple[Step, ...]
     is_nullable: bool = True
     version: int = 0  # 0: the first that has the steps
+    width: int = 0
+    decoder: str = ""
 
     def __post_init__(self) -> None:
         if self.version == 0:
-            object.__setattr__(self, "version", 2 if _needs_second(self.steps) else 1)
+            object.__setattr__(self, "version", _version_of(self.steps))
         if self.version > VERSION:
             raise StoreTooNew(
                 f"prelude of version {self.version}", expected=f"at most {VERSION}", fix="upgrade headrace"
@@ -105,6 +117,7 @@ class Derived:
             "steps": [list(step) for step in self.steps],
             "is_nullable": self.is_nullable,
             "version": self.version,
+            **({"width": self.width, "decoder": self.decoder} if self.width else {}),
         }
 
 
@@ -207,11 +220,15 @@ _STEPS: Mapping[str, tuple[tuple[type, ...], Callable[..., Sequence[Any]]]] = {
     "list_get": ((int,), _get),
     "list_contains": ((object,), lambda lists, value: [value in values for values in lists]),
     "list_join": ((str,), _join),
+    "image": ((int, int, int), lambda blobs, *size: [picture(blob, *size) for blob in blobs]),
 }
 
 
-def _needs_second(steps: Sequence[Sequence[Any]]) -> bool:
-    return any(str(name).startswith("list_") or name == "parse_date" for name, *_ in steps)
+def _version_of(steps: Sequence[Sequence[Any]]) -> int:
+    """The first version of the list that has all of these."""
+    if any(name == "image" for name, *_ in steps):
+        return 3
+    return 2 if any(str(name).startswith("list_") or name == "parse_date" for name, *_ in steps) else 1
 
 
 def check_step(step: Step) -> None:
@@ -242,6 +259,13 @@ def check_step(step: Step) -> None:
                 f"pattern {parameters[0]!r}, replacement {parameters[1]!r}: {error}"[:300],
                 expected="RE2's language; \\1 in the replacement is the first group",
             ) from None
+    if name == "image":
+        height, width, channels = (int(value) for value in parameters)  # type: ignore[arg-type]  # checked above
+        if min(height, width) < 1 or channels not in (1, 3) or height * width * channels > MOST_VALUES:
+            raise InvalidInput(
+                f"a picture of {height} x {width} x {channels}",
+                expected=f"1 or 3 channels, at most {MOST_VALUES:,} values",
+            )
     if name in ("split", "list_join") and not parameters[0]:
         raise InvalidInput(f"{name} by ''", expected="what stands between the pieces")
     if name == "list_contains" and not isinstance(parameters[0], (str, int, float)):
@@ -276,12 +300,29 @@ def run_steps(steps: Sequence[Step], texts: Sequence[Any]) -> list[Any]:
     return found
 
 
+def _pictures(derived: Derived, given: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    values = np.zeros((len(given), derived.width), np.uint8)
+    present = np.zeros(len(given), np.bool_)
+    for row, blob in enumerate(given):
+        if blob is not None:
+            try:
+                values[row] = run_steps(derived.steps, [blob])[0]
+            except InvalidInput as error:
+                column = derived.name.rpartition("@[")[0]
+                where = f"row {row}, column {column!r}"
+                raise InvalidRequest(error.what, where=where, expected=error.expected, fix=error.fix) from None
+            present[row] = True
+    return values, present
+
+
 def values_of(derived: Derived, given: Sequence[Any], null: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """The lane's values of a derived column, and where they are not null; `null` is how a text lane writes null.
 
     `given` are texts, or lists (None = null). Each distinct text is worked on once.
     Cost: about 1 us a text for one row, 0.3 us a distinct one in batches; of a list 0.1 us a value.
     """
+    if derived.width:
+        return _pictures(derived, given)
     if str(derived.steps[0][0]).startswith("list_"):
         found = run_steps(derived.steps, given)
     else:

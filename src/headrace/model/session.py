@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput
+from headrace.model.weights import external_content, weights_of
 
 __all__ = ["cuts_texts", "ending", "open_session", "run_bounded"]
 
@@ -34,7 +35,8 @@ def open_session(onnx: bytes) -> Any:
     Parameters
     ----------
     onnx : bytes
-        A serialised ModelProto. Bytes from outside go through `headrace.model.checks.check_graph` first.
+        A serialised ModelProto, with the weights beside it where it is an `OnnxBytes`. Bytes from outside go through
+        `headrace.model.checks.check_graph` first.
 
     Raises InvalidInput when ONNX Runtime refuses the graph.
     Cost: about 8 ms for a graph of 200 trees; starts no thread, so a fork after it is safe.
@@ -49,11 +51,33 @@ def open_session(onnx: bytes) -> Any:
     # the machine's instruction set.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.use_deterministic_compute = True
+    _hand_over(onnx, options)
     options.log_severity_level = 4  # what goes wrong is raised; the log would repeat it on standard error
     try:
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes are made by its C++ module and share no public base
         raise InvalidInput(f"ONNX Runtime refuses this graph: {error}"[:600], where="model.onnx") from error
+
+
+def _hand_over(onnx: bytes, options: Any) -> None:
+    """Give a session the weights beside its graph."""
+    weights = weights_of(onnx)
+    if not weights:
+        return
+    import onnxruntime
+    from onnx import ModelProto, helper
+
+    model = ModelProto()
+    model.ParseFromString(onnx)
+    names, values = [], []
+    for tensor in model.graph.initializer:
+        digest = external_content(tensor)
+        if digest is not None and digest in weights:
+            dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+            array = np.ascontiguousarray(weights[digest]).reshape(-1).view(dtype).reshape(tuple(tensor.dims))
+            names.append(tensor.name)
+            values.append(onnxruntime.OrtValue.ortvalue_from_numpy(array))
+    options.add_external_initializers(names, values)
 
 
 @contextmanager

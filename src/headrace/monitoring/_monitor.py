@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, UnknownName
+from headrace.fold import Distribution
 from headrace.model import Model
 from headrace.monitoring._baseline import Baseline, find_baseline
 from headrace.monitoring._observation import Observation
@@ -153,17 +155,37 @@ def _judge(counts: dict[str, int], max_failed_share: float, max_refused_share: f
 
 def _compared(model: Model) -> dict[str, str]:
     """The columns whose values the log holds, and what it calls them."""
-    hidden = {*model.signature.sensitive, *(column.name for column in model.columns if column.is_list)}
+    hidden = {*model.signature.sensitive, *(column.name for column in model.columns if not column.has_lane)}
     return {column.name: Shape.name_of(column.name) for column in model.columns if column.name not in hidden}
 
 
 def _compare(names: dict[str, str], baseline: Baseline, live: Statistics, endpoint: str) -> list[Comparison]:
     name = f"what {endpoint} is asked"
-    found = compare_statistics(baseline.statistics, _renamed(live, names), names, name=name)
+    before = _with_fields(baseline.statistics, names)
+    found = compare_statistics(before, _renamed(live, names), names, name=name)
     if baseline.predictions is not None:
         answer = baseline.predictions.folds[0].column
         found += compare_statistics(baseline.predictions, live, [answer], name=f"what {endpoint} answers")
     return found
+
+
+def _with_fields(statistics: Statistics, names: Iterable[str]) -> Statistics:
+    """The statistics, the fields of structs among these names being columns of their own, as they are in the log."""
+    places = {name: index for index, name in enumerate(statistics.feature_names)}
+    fields = {
+        fold.name: len(statistics.folds) + index
+        for index, fold in enumerate(statistics.companions)
+        if isinstance(fold, Distribution) and fold.path and all(step[0] == "." for step in fold.path)
+    }
+    more = {name: fields[name] for name in names if name in fields and name not in places}
+    if not more:
+        return statistics
+    folds = tuple(replace(statistics.companions[at - len(places)], column=name, path=()) for name, at in more.items())
+    parts = {
+        part: (*states[: len(places)], *(states[at] for at in more.values()))
+        for part, states in statistics.parts.items()
+    }
+    return Statistics((*statistics.folds, *folds), parts, {})
 
 
 def _renamed(statistics: Statistics, names: dict[str, str]) -> Statistics:

@@ -99,7 +99,7 @@ class Watch:
             raise UnknownName("endpoint", self.endpoint, [one.name for one in self._store.endpoints()])
         self._served: Endpoint = served
         model = self._store.load_artifact(served.model_digest, Model)
-        hidden = {*model.signature.sensitive, *(column.name for column in model.columns if column.is_list)}
+        hidden = {*model.signature.sensitive, *(column.name for column in model.columns if not column.has_lane)}
         names = {column.name: Shape.name_of(column.name) for column in model.columns if column.name not in hidden}
         for name in self._slices:
             if name not in names:

@@ -13,13 +13,13 @@ from headrace.orchestration.handles import Handle
 __all__ = ["plain_features", "plain_objects", "plain_space", "real_objects"]
 
 
-def plain_features(features: Any) -> tuple[dict[str, Any], list[str]]:
-    """A feature function as its expression graph, and the user's line of each node apart: lines are in no key."""
+def plain_features(features: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A feature function as its expression graph; apart what is in no key: each node's line, where weights lie."""
     from headrace.transformation import Expressions, trace
 
     expressions = features if isinstance(features, Expressions) else trace(features)
     plain = expressions.to_plain()
-    return plain, plain.pop("places")
+    return plain, {name: plain.pop(name) for name in ("places", "weights") if name in plain}
 
 
 def plain_objects(value: Any) -> Any:

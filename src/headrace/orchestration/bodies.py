@@ -103,7 +103,8 @@ def _validate(arguments: dict[str, Any], context: Context) -> Done:
 
 
 def _transform(arguments: dict[str, Any], context: Context) -> Done:
-    arguments["features"] = {**arguments["features"], "places": context.notes.get("places", [])}
+    apart = {"places": context.notes.get("places", []), "weights": context.notes.get("weights", {})}
+    arguments["features"] = {**arguments["features"], **apart}
     return Done({"graph": VERBS["transform"].load()(**arguments)})
 
 

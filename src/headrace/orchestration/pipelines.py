@@ -9,6 +9,7 @@ import json
 import sys
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 from headrace.calls import checked, user_line
 from headrace.canonical import to_canonical
 from headrace.errors import HeadraceError, InvalidInput, Misuse, UnknownName
+from headrace.opened import with_project
 from headrace.orchestration.handles import last_line
 from headrace.orchestration.patience import Patience
 from headrace.orchestration.schedule import Schedule
@@ -158,9 +160,16 @@ class Pipeline:
         Raises Misuse at the user's line for what a pipeline cannot do.
         """
         bound = self.bind(parameters)
-        with tracing(self.name, self.patience) as trace:
+        with tracing(self.name, self.patience) as trace, with_project(self._store):
             self.function(**bound)
         return Graph(self.name, bound, tuple(trace.nodes), trace.steps)
+
+    def _store(self) -> AbstractContextManager[Any]:
+        """The project's store, to be read: opened only for what asks for an earlier version."""
+        from headrace.orchestration.stores import project_store
+        from headrace.settings import load_settings
+
+        return project_store(load_settings(self.folder), read_only=True)
 
     def plan(self, **parameters: Any) -> Plan:
         """What a run with these parameters would do now: which steps run, which are known. Changes nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from headrace.calls import user_line
 from headrace.errors import Misuse
+from headrace.opened import OPENED
 from headrace.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from headrace.store import Store
 
 __all__ = ["current_store", "open_store", "project_store", "required_store"]
-
-_current: contextvars.ContextVar[Store | None] = contextvars.ContextVar("headrace_store", default=None)
 
 
 @contextmanager
@@ -51,21 +49,22 @@ def open_store(home: str | Path | None = None) -> Iterator[Store]:
     if home is not None:
         settings = replace(settings, home=Path(home))
     with Store.of(settings) as store:
-        token = _current.set(store)
+        token = OPENED.set(store)
         try:
             yield store
         finally:
-            _current.reset(token)
+            OPENED.reset(token)
 
 
 def current_store() -> Store | None:
     """The store of the `with hr.open_store(dir):` this call is in, or None."""
-    return _current.get()
+    store: Store | None = OPENED.get()
+    return store
 
 
 def required_store(verb: str) -> Store:
     """The same; Misuse, at the user's line, when there is none."""
-    store = _current.get()
+    store: Store | None = OPENED.get()
     if store is None:
         raise Misuse(
             f"hr.{verb} outside a pipeline needs a store",
@@ -80,7 +79,7 @@ def project_store(settings: Settings, *, read_only: bool = False) -> Iterator[St
     """The store to work with; None when it is to be read and there is none yet."""
     from headrace.store import Home, Store
 
-    store = _current.get()
+    store = OPENED.get()
     if store is not None:
         yield store
         return

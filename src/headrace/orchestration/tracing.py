@@ -161,11 +161,11 @@ class Trace:
             return [self.plain(item, f"{where}[{index}]", call) for index, item in enumerate(value)]
         if isinstance(value, dict):
             for key in value:
-                if not isinstance(key, str) or key.startswith("@"):
+                if not isinstance(key, str) or key == "@":
                     raise Misuse(
                         f"{where} of {call} has the key {key!r}",
                         where=user_line(),
-                        expected="keys that are text and do not start with '@'",
+                        expected="keys that are text, and not '@', which a step's output is recorded by",
                     )
             return {key: self.plain(item, f"{where}.{key}", call) for key, item in value.items()}
         raise Misuse(

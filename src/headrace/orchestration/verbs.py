@@ -150,7 +150,8 @@ def _prepare(verb: Verb, values: dict[str, Any]) -> dict[str, Any]:
         raise Misuse(f"hr.{verb.name} inside a pipeline takes no engine", where=user_line(), fix="leave engine= out")
     notes: dict[str, Any] = {}
     if "features" in values:
-        values["features"], notes["places"] = plain_features(values["features"])
+        values["features"], apart = plain_features(values["features"])
+        notes |= apart
     if "trainer" in values:
         _name_code(values["trainer"], notes)
     # What comes of `tune` is not known yet, so that the number of workers stays in the key.

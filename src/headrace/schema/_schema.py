@@ -14,7 +14,7 @@ import pyarrow as pa
 from headrace import disk
 from headrace.canonical import digest
 from headrace.errors import InvalidInput, UnknownName
-from headrace.kinds import PLAIN_KINDS, Kind, arrow_type, kind_of
+from headrace.kinds import PLAIN_KINDS, Kind, arrow_type, fields_of, kind_of
 from headrace.lookup import Shown
 from headrace.schema._feature import SEVERITIES, Feature
 from headrace.schema.checking import check_code, check_texts, pairs_of
@@ -151,9 +151,26 @@ class Schema(Shown):
 
     @classmethod
     def from_arrow(cls, schema: pa.Schema) -> Schema:
-        """What Arrow types alone say: kinds, those of lists' values too, everything nullable, no domains or ranges."""
-        features = [Feature(item.name, kind_of(item.type), values_kind=_values_kind(item.type)) for item in schema]
+        """What Arrow types alone say: kinds, those of lists' values too, everything nullable, no domains or ranges.
+
+        Fields of structs are features of their own, `a.b`, after the columns; a column that has that name itself wins.
+        """
+        types = [(item.name, item.type) for item in schema]
+        types += [(name, data_type) for name, (_, data_type) in fields_of(schema).items()]
+        features = [Feature(name, kind_of(item), values_kind=_values_kind(item)) for name, item in types]
         return cls(tuple(features), is_reviewed=False)
+
+    def path_of(self, name: str) -> tuple[str, ...]:
+        """Where a feature lies: ("a",) for a column, ("a", "b") for field b of the struct a.
+
+        >>> Schema((Feature("a", "struct"), Feature("a.b", "integer"))).path_of("a.b")
+        ('a', 'b')
+        """
+        above = [item.name for item in self.features if item.kind == "struct" and name.startswith(f"{item.name}.")]
+        if not above:
+            return (name,)
+        nearest = max(above, key=len)
+        return (*self.path_of(nearest), name[len(nearest) + 1 :])
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data, defaults left out: the canonical form, which the digest is of.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "boolean": ("true", 1, 0.0, [True]),
     "text": (5, True, ["a"], {"text": "a"}, "\x00null"),
     "timestamp": (5, "yesterday", True, ["2026-01-01T00:00:00Z"]),
+    "binary": (5, "iVBORw0KGgo=", {"b64": "???"}, {"b64": "aGk="}, [{"b64": "aGk="}]),
 }
 _ODD: dict[str, tuple[str, ...]] = {
     "number": ("0", "-0.0", "1e308", "-1e308", "5e-324", str(1 << 70), "NaN", "Infinity", "-Infinity", "null"),
@@ -31,7 +33,13 @@ _ODD: dict[str, tuple[str, ...]] = {
 
 def body_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A request's body; what JSON has no value for is written as Python's json does."""
-    return json.dumps({"instances": list(rows)}, default=lambda value: str(value.isoformat())).encode()
+    return json.dumps({"instances": list(rows)}, default=_as_json).encode()
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    return str(value.isoformat())
 
 
 def is_ordinary(row: Mapping[str, Any]) -> bool:

@@ -65,6 +65,8 @@ def needed_mb(folder: Path) -> float:
     if size:
         with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             has_trees = data.find(b"TreeEnsemble") >= 0
+    weights = folder / "weights.safetensors"  # mapped, and packed by ONNX Runtime once more
+    total += weights.stat().st_size if weights.exists() else 0
     return (total + size * (_OF_TREES if has_trees else _OF_OTHERS)) / _MIB + _FIXED_MB
 
 

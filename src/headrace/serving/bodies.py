@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,19 @@ def _decoded(value: Any, where: str) -> Any:
         ) from None
 
 
-def _decoded_rows(rows: list[Any], word: str) -> list[Any]:
+def _decoded_rows(rows: list[Any], word: str, binary: Collection[str], only: str | None = None) -> list[Any]:
+    """`binary` are the columns whose bytes are no texts, which the codec reads; `only` the one column there is."""
     found = []
     for place, row in enumerate(rows):
         if type(row) is dict and row.keys() != {"b64"}:
-            found.append({name: _decoded(value, f"{word} {place}, column {name!r}") for name, value in row.items()})
+            found.append(
+                {
+                    name: value if name in binary else _decoded(value, f"{word} {place}, column {name!r}")
+                    for name, value in row.items()
+                }
+            )
+        elif only in binary:
+            found.append({only: row})
         else:
             found.append(_decoded(row, f"{word} {place}"))
     return found
@@ -107,10 +116,11 @@ class PredictBody:
             said = "both 'instances' and 'inputs'" if "inputs" in document else "neither 'instances' nor 'inputs'"
             raise InvalidRequest(f"{said} in the body", expected=_PREDICT_SHAPE)
         only = codec.columns[0].name if len(codec.columns) == 1 else None
+        binary = _binary(codec)
         if "instances" in document:
             rows = document["instances"]
             if type(rows) is list:
-                rows = _decoded_rows(rows, "row")
+                rows = _decoded_rows(rows, "row", binary, only)
                 if only is not None:
                     rows = [row if type(row) is dict else {only: row} for row in rows]
             return codec.from_rows(rows)
@@ -124,7 +134,7 @@ class PredictBody:
         for name, values in inputs.items():
             if type(values) is list:
                 check_rows(len(values), self.max_rows)
-            values = _decoded(values, f"column {name!r}")
+            values = values if name in binary else _decoded(values, f"column {name!r}")
             if type(values) is not list:  # one value is a column of one
                 values = [values]
             columns[name] = values
@@ -155,12 +165,13 @@ class ExampleBody:
             raise InvalidRequest("'context' is no object", expected='{"context": {"column": value, ...}, ...}')
         check_rows(len(examples), self.max_rows)
         lists = {column.name for column in served.model.codec.columns if column.values_kind is not None}
-        shared = _features(context, "context", lists)
+        binary = _binary(served.model.codec)
+        shared = _features(context, "context", lists, binary)
         rows = []
         for place, example in enumerate(examples):
             if type(example) is not dict:
                 raise InvalidRequest(f"example {place} is no object", expected=_EXAMPLE_SHAPE)
-            own = _features(example, f"example {place}", lists)
+            own = _features(example, f"example {place}", lists, binary)
             twice = sorted(own.keys() & shared.keys())
             if twice:
                 raise InvalidRequest(f"column {twice[0]!r} is in the context too", where=f"example {place}")
@@ -168,11 +179,16 @@ class ExampleBody:
         return served.model.codec.from_rows(rows)
 
 
-def _features(example: dict[str, Any], where: str, lists: set[str]) -> dict[str, Any]:
+def _binary(codec: Any) -> set[str]:
+    """The columns whose bytes are no texts."""
+    return {column.name for column in codec.columns if column.kind == "binary"}
+
+
+def _features(example: dict[str, Any], where: str, lists: set[str], binary: set[str]) -> dict[str, Any]:
     """An example's values, each out of its list of one; but where a column holds lists."""
     found = {}
     for name, value in example.items():
-        value = _decoded(value, f"{where}, column {name!r}")
+        value = value if name in binary else _decoded(value, f"{where}, column {name!r}")
         if type(value) is list and name not in lists:
             if len(value) > 1:
                 raise InvalidRequest(

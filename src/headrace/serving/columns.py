@@ -31,7 +31,14 @@ from headrace.serving.tensors import FEW, Tensor
 __all__ = ["PRESENT", "datatype_of", "lanes_of"]
 
 PRESENT = ":present"
-_DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "text": "BYTES", "timestamp": "INT64"}
+_DATATYPES = {
+    "number": "FP64",
+    "integer": "INT64",
+    "boolean": "BOOL",
+    "text": "BYTES",
+    "timestamp": "INT64",
+    "binary": "BYTES",
+}
 
 _WHOLE = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 _TAKEN: dict[str, tuple[str, ...]] = {
@@ -40,6 +47,7 @@ _TAKEN: dict[str, tuple[str, ...]] = {
     "boolean": ("BOOL",),
     "text": ("BYTES",),
     "timestamp": ("INT64", "BYTES"),
+    "binary": ("BYTES",),
 }
 _TAKEN_IN_LISTS = {**_TAKEN, "timestamp": ("BYTES",)}
 _INT64_MAX = (1 << 63) - 1
@@ -127,6 +135,13 @@ def _array(column: InputColumn, tensor: Tensor, mask: Any) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(data))])
 
 
+def _blobs(tensor: Tensor, mask: Any) -> list[Any]:
+    """Bytes as they came, or, where JSON brought them, the base64 that texts hold."""
+    there = [True] * len(tensor.values) if mask is None else mask
+    values = [value if is_there else None for value, is_there in zip(tensor.values, there, strict=True)]
+    return [{"b64": value} if isinstance(value, str) else value for value in values]
+
+
 def _bytes(tensor: Tensor, mask: Any) -> pa.Array:
     values = tensor.values
     if mask is not None:
@@ -145,6 +160,8 @@ def _beyond(column: InputColumn, row: int, value: int) -> InvalidRequest:
 
 def _one_by_one(column: InputColumn, tensor: Tensor, mask: Any) -> Any:
     """The values of a column as `Codec.from_tensors` takes them."""
+    if column.kind == "binary":
+        return _blobs(tensor, mask)
     plain = _plain(tensor, mask, is_list=column.is_list)
     if column.kind != "timestamp" or tensor.datatype == "BYTES":
         return plain
@@ -214,7 +231,7 @@ def _count(
         if tensor.datatype not in taken:
             raise _refuse(tensor, f"datatype {tensor.datatype}", f"{' or '.join(taken)} for a {column.kind}")
         sizes.add(tensor.shape[0])
-        is_special |= column.is_list or (column.kind == "timestamp" and tensor.datatype == "BYTES")
+        is_special |= not column.has_lane or (column.kind == "timestamp" and tensor.datatype == "BYTES")
     for name, tensor in masks.items():
         if name not in found:
             raise _refuse(tensor, f"no tensor {name[:60]!r} beside it", "a companion of a tensor that is there")

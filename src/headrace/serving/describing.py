@@ -19,6 +19,7 @@ _TYPES = {
     "boolean": "DT_BOOL",
     "text": "DT_STRING",
     "timestamp": "DT_STRING",  # RFC 3339
+    "binary": "DT_STRING",  # {"b64": ...}
 }
 
 
@@ -106,6 +107,12 @@ def _described(served: Served) -> dict[str, Any]:
         "prediction": signature.meaning,
         **({"classes": list(signature.classes)} if signature.classes else {}),
         "columns": [
-            {"name": column.name, "kind": column.kind, "nullable": column.is_nullable} for column in signature.columns
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "nullable": column.is_nullable,
+                **({"path": list(column.path)} if column.path else {}),
+            }
+            for column in signature.columns
         ],
     }

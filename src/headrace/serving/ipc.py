@@ -79,7 +79,7 @@ def read_stream(body: bytes, names: Collection[str]) -> pa.Table:
 
 def read_lanes(body: bytes, model: Any, max_rows: int) -> Any:
     """The lanes of a stream for a model. Raises InvalidRequest, also for a column missing or of another kind."""
-    table = read_stream(body, {column.name for column in model.columns})
+    table = read_stream(body, {name for column in model.columns for name in (column.name, column.root)})
     check_rows(table.num_rows, max_rows)
     try:
         return model.codec.from_batch(table)

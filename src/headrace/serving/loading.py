@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -78,5 +79,7 @@ def warm(model: Any) -> Cost:
     return measure(model.predict_lanes, model.codec.from_batch(golden.slice(max(0, golden.num_rows - 1))))
 
 
-def _as_json(value: Any) -> str:
+def _as_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
     return str(value.isoformat())

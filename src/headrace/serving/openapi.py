@@ -8,6 +8,7 @@ Source: OpenAPI Specification 3.1.1; JSON Schema 2020-12.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,12 @@ _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
     "text": {"type": "string", "not": {"type": "string", "pattern": "^\\u0000"}},
     "timestamp": {"type": "string", "format": "date-time"},
+    "binary": {
+        "type": "object",
+        "properties": {"b64": {"type": "string", "contentEncoding": "base64"}},
+        "required": ["b64"],
+        "description": "PNG or JPEG",
+    },
 }
 # What stands in an example for a sensitive value that may not be null.
 _STAND_INS: dict[str, Any] = {
@@ -35,12 +42,13 @@ _STAND_INS: dict[str, Any] = {
     "text": "",
     "timestamp": "1970-01-01T00:00:00Z",
     "list": [],
+    "binary": {"b64": ""},
 }
 
 
 def known_values(served: Served, column: InputColumn) -> list[Any]:
     """Values of a column that the data had, as JSON has them: few, different, none that is null or sensitive."""
-    if column.name in served.model.signature.sensitive or column.is_list:
+    if column.name in served.model.signature.sensitive or not column.has_lane:
         return []
     found: dict[Any, None] = {}
     for value in served.model.real_rows().column(column.name).to_pylist():
@@ -51,23 +59,32 @@ def known_values(served: Served, column: InputColumn) -> list[Any]:
     return sorted(values[:_MOST_EXAMPLES]) if column.kind == "text" else values[:_MOST_EXAMPLES]
 
 
-def example_row(served: Served) -> dict[str, Any]:
-    """A row that the data had, to copy, with few nulls; sensitive columns are null, or else stood in for."""
+def example_row(served: Served, *, is_nested: bool = True) -> dict[str, Any]:
+    """A row that the data had, to copy, with few nulls; sensitive columns are null, or else stood in for.
+
+    Where it `is_nested`, fields of structs lie in objects.
+    """
     model, rows = served.model, served.model.real_rows()
     some = (rows if rows.num_rows else model.golden).slice(0, 20).to_pylist()
     row = min(some, key=lambda one: sum(value is None for value in one.values()))
-    found = {}
+    found: dict[str, Any] = {}
     for column in model.columns:
+        within = found
+        for name in column.path[:-1] if is_nested else ():
+            within = within.setdefault(name, {})
+        last = column.path[-1] if column.path and is_nested else column.name
         if column.name in model.signature.sensitive:
-            found[column.name] = None if column.is_nullable else _STAND_INS[column.kind]
+            within[last] = None if column.is_nullable else _STAND_INS[column.kind]
         else:
-            found[column.name] = _plain(row[column.name])
+            within[last] = _plain(row[column.name])
     return found
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
@@ -148,14 +165,20 @@ def describe_api(serving: Serving, version: str) -> dict[str, Any]:
 def _row(served: Served) -> dict[str, Any]:
     """The schema of a row."""
     signature = served.model.signature
-    properties: dict[str, Any] = {column.name: _column(served, column) for column in signature.columns}
+    properties: dict[str, Any] = {}
+    for column in signature.columns:
+        within = properties
+        for name in column.path[:-1]:
+            own = within.setdefault(name, {"type": ["object", "null"], "properties": {}})
+            within = own["properties"]
+        within[(column.path or (column.name,))[-1]] = _column(served, column)
     passed = [*signature.ignored, *(() if signature.label is None else (signature.label,))]
     for name in passed:
         properties.setdefault(name, {"description": "may be there; is not looked at"})
     return {
         "type": "object",
         "properties": properties,
-        "required": [column.name for column in signature.columns if not column.is_nullable],
+        "required": list(dict.fromkeys(column.root for column in signature.columns if not column.is_nullable)),
         "additionalProperties": False,
     }
 

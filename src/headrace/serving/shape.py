@@ -112,7 +112,7 @@ class Shape:
     def schema(self) -> pa.Schema:
         """Of the batches in a segment; what is the same in all rows is in its metadata."""
         inputs = [(self.name_of(column.name), column.arrow_type) for column in self.columns]
-        masked = [column.name for column in self.columns if column.name in self.sensitive or column.is_list]
+        masked = [column.name for column in self.columns if column.name in self.sensitive or not column.has_lane]
         plain = {
             "format": _FORMAT,
             "request_endpoint": self.endpoint,
@@ -166,7 +166,7 @@ def _inputs(shape: Shape, lanes: Sequence[dict[str, npt.NDArray[Any]]]) -> list[
     found = []
     for column in shape.columns:
         kind = column.arrow_type
-        if column.is_list:  # a list is in no lane: what was derived of it is all that is left
+        if not column.has_lane:  # a list or binary: what was derived of it is all that is left
             found.append(pa.nulls(sum(len(next(iter(one.values()))) for one in lanes), kind))
             continue
         values = whole[column.lane][:, places[column.lane]]

@@ -25,6 +25,7 @@ _WORDS = {
     "text": "a text",
     "timestamp": "a moment, such as 2026-01-31T05:00:00Z",
     "list": "a list, such as [1, 2]",
+    "binary": 'a picture, as {"b64": "..."}',
 }
 
 
@@ -92,7 +93,7 @@ def list_page(serving: Serving) -> str:
 
 def try_page(served: Served, endpoints: Sequence[str]) -> str:
     """The page of one endpoint, its fields filled with a row that the data had."""
-    signature, row = served.model.signature, example_row(served)
+    signature, row = served.model.signature, example_row(served, is_nested=False)
     fields = [_field(served, number, column, row[column.name]) for number, column in enumerate(signature.columns)]
     others = [
         tag("li", tag("a", name, href=f"/try/{quote(name, safe='')}"))
@@ -137,7 +138,7 @@ def _field(served: Served, number: int, column: InputColumn, value: Any) -> Html
     shared: dict[str, Any] = {
         "id": name,
         "name": column.name,
-        "data_kind": column.kind,
+        "data_kind": "list" if column.kind == "binary" else column.kind,  # read as JSON
         "aria_describedby": hint,
         "required": not column.is_nullable,
     }

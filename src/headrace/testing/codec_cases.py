@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import struct
+import zlib
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from headrace.model import Codec, InputColumn
 from headrace.schema import arrow_type
 
-__all__ = ["CodecCases", "as_moments", "equal_lanes", "rows_of", "table_of", "to_body"]
+__all__ = ["CodecCases", "as_moments", "equal_lanes", "nested", "png_of", "rows_of", "table_of", "to_body"]
 
 # The same law runs in several classes; what Hypothesis warns of there concerns its database, which is not used.
 _SETTINGS = settings(
@@ -25,12 +28,25 @@ _SETTINGS = settings(
     suppress_health_check=[HealthCheck.differing_executors],
 )
 
+
+def png_of(rows: list[bytes]) -> bytes:
+    """A grey PNG of these rows of pixels, all as long."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
 _EPOCH = datetime.datetime(1970, 1, 1)
 _TEXTS = st.one_of(
     st.sampled_from(["", " ", "AA", "é", "e\u0301", "🛫", "null", "NULL", "None", "nan", "a\x00", "\u200b", "\ufeff"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=6).filter(lambda text: not text.startswith("\x00")),
 )
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "binary": st.builds(png_of, st.lists(st.binary(min_size=3, max_size=3), min_size=1, max_size=4)),
     "number": st.one_of(
         st.floats(allow_nan=True),
         st.sampled_from([0.0, -0.0, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"), float("nan")]),
@@ -55,7 +71,7 @@ def rows_of(columns: tuple[InputColumn, ...], *, max_rows: int = 5) -> st.Search
 
 
 def table_of(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> pa.Table:
-    """The rows as an Arrow table in canonical types."""
+    """The rows as an Arrow table in canonical types; fields of structs in structs, null where all of them are."""
     arrays = []
     for column in columns:
         values = [row[column.name] for row in rows]
@@ -63,6 +79,8 @@ def table_of(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> pa
             values = [None if value is None else float(value) for value in values]
         if column.kind == "timestamp":
             arrays.append(pa.array(values, pa.int64()).cast(arrow_type("timestamp")))
+        elif column.kind == "binary":
+            arrays.append(pa.array(values, column.arrow_type))
         elif column.is_list:
             if column.values_kind == "number":
                 values = [None if v is None else [None if i is None else float(i) for i in v] for v in values]
@@ -70,7 +88,45 @@ def table_of(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> pa
             arrays.append(pa.array(values, pa.list_(plain), from_pandas=False).cast(column.arrow_type))
         else:
             arrays.append(pa.array(values, arrow_type(column.kind), from_pandas=False))
-    return pa.table(arrays, [column.name for column in columns])
+    tree: dict[str, Any] = {}
+    for column, array in zip(columns, arrays, strict=True):
+        _into(tree, column)[(column.path or (column.name,))[-1]] = array
+    return pa.table({name: _as_struct(item) for name, item in tree.items()})
+
+
+def _into(tree: dict[str, Any], column: InputColumn) -> dict[str, Any]:
+    """The mapping of a tree that holds the column, or the field."""
+    for name in column.path[:-1]:
+        tree = tree.setdefault(name, {})
+    return tree
+
+
+def _as_struct(item: Any) -> pa.Array:
+    if not isinstance(item, dict):
+        return item
+    fields = {name: _as_struct(inner) for name, inner in item.items()}
+    is_null = np.all([array.is_null().to_numpy(zero_copy_only=False) for array in fields.values()], axis=0)
+    return pa.StructArray.from_arrays(list(fields.values()), list(fields), mask=pa.array(is_null, pa.bool_()))
+
+
+def nested(row: dict[str, Any], columns: tuple[InputColumn, ...]) -> dict[str, Any]:
+    """The row with fields of structs in objects; a struct whose fields are all null is null."""
+    tree: dict[str, Any] = {}
+    for column in columns:
+        if column.name in row:
+            _into(tree, column)[(column.path or (column.name,))[-1]] = row[column.name]
+    found = {
+        name: _or_null(item) if any(name == one.root for one in columns if one.path) else item
+        for name, item in tree.items()
+    }
+    return found | {name: item for name, item in row.items() if name not in {one.name for one in columns}}
+
+
+def _or_null(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    fields = {name: _or_null(inner) for name, inner in item.items()}
+    return None if all(inner is None for inner in fields.values()) else fields
 
 
 def to_body(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> bytes:
@@ -78,15 +134,23 @@ def to_body(rows: list[dict[str, Any]], columns: tuple[InputColumn, ...]) -> byt
     kinds = {column.name: column.values_kind or column.kind for column in columns}
 
     def encode(name: str, value: Any) -> str:
+        if isinstance(value, bytes):
+            return f'{{"b64":"{base64.b64encode(value).decode()}"}}'
+        if isinstance(value, dict):
+            inner = ",".join(
+                f"{orjson.dumps(key).decode()}:{encode(f'{name}.{key}', one)}" for key, one in value.items()
+            )
+            return "{" + inner + "}"
         if isinstance(value, list):
             return "[" + ",".join(encode(name, item) for item in value) + "]"
-        if kinds[name] == "timestamp" and value is not None:
+        if kinds.get(name) == "timestamp" and value is not None:
             moment = _EPOCH + datetime.timedelta(microseconds=value)
             value = moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds") + "Z"
         if isinstance(value, float) and not np.isfinite(value):
             return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return orjson.dumps(value).decode()
 
+    rows = [nested(row, columns) for row in rows]
     texts = ["{" + ",".join(f"{orjson.dumps(k).decode()}:{encode(k, v)}" for k, v in row.items()) + "}" for row in rows]
     return ('{"instances":[' + ",".join(texts) + "]}").encode()
 
@@ -138,7 +202,7 @@ class CodecCases:
         for row in python:
             for name in timestamps:
                 row[name] = as_moments(row[name])
-        assert equal_lanes(codec.from_rows(python), lanes), "Python rows"
+        assert equal_lanes(codec.from_rows([nested(row, self.columns) for row in python]), lanes), "Python rows"
         tensors = {column.name: [row[column.name] for row in python] for column in self.columns}
         assert equal_lanes(codec.from_tensors(tensors), lanes), "lists"
 
@@ -155,7 +219,7 @@ class CodecCases:
         chunks = pa.concat_tables([table.slice(0, cut), table.slice(cut)])
         assert equal_lanes(codec.from_batch(chunks), lanes), "chunks"
         for column in self.columns:
-            if column.kind == "text":
+            if column.kind == "text" and not column.path:
                 index = chunks.schema.get_field_index(column.name)
                 chunks = chunks.set_column(index, column.name, chunks.column(index).dictionary_encode())
         assert equal_lanes(codec.from_batch(chunks), lanes), "dictionary"

@@ -21,7 +21,7 @@ from headrace import lookup
 from headrace.dataset import Dataset
 from headrace.errors import HeadraceError
 from headrace.model import InputColumn
-from headrace.testing.codec_cases import as_moments, table_of, to_body
+from headrace.testing.codec_cases import as_moments, nested, png_of, table_of, to_body
 from headrace.testing.op_cases import BATCHES, applied_matrix
 from headrace.transformation import TransformGraph, ValueType, ops, transform
 from headrace.transformation._contract import PreludeOp
@@ -45,10 +45,16 @@ COLUMNS = (
     InputColumn("li", "list", values_kind="integer"),
     InputColumn("lt", "list", values_kind="text"),
     InputColumn("lw", "list", values_kind="timestamp"),
+    InputColumn("p", "binary"),
+    InputColumn("s.a", "number", path=("s", "a")),
+    InputColumn("s.t", "text", path=("s", "t")),
+    InputColumn("s.in.i", "integer", path=("s", "in", "i")),
+    InputColumn("s.in.w", "timestamp", path=("s", "in", "w")),
+    InputColumn("s.in.l", "list", values_kind="number", path=("s", "in", "l")),
 )
 _NAMES: dict[str, list[str]] = {}
 for _column in COLUMNS:
-    if not _column.is_list:
+    if _column.has_lane:
         _NAMES.setdefault(_column.kind, []).append(_column.name)
 _ZONES = ("UTC", "Europe/Paris", "Asia/Kolkata")
 _PARTS = ("year", "month", "day", "day_of_week", "day_of_year", "hour", "minute", "second", "quarter")
@@ -78,16 +84,21 @@ _VALUES: Mapping[str, Callable[[random.Random], Any]] = {
     ),
     "boolean": lambda draw: draw.random() < 0.5,
     "text": _text,
+    "binary": lambda draw: png_of([draw.randbytes(3) for _ in range(draw.randint(1, 4))]),
     "timestamp": lambda draw: draw.randint(-2_000_000_000_000_000, 4_000_000_000_000_000),
 }
 
 
 def rows_of(draw: random.Random, num_rows: int) -> list[dict[str, Any]]:
-    """Rows of COLUMNS, a fifth of the values null; timestamps as microseconds."""
-    return [
-        {column.name: None if draw.random() < 0.2 else _value(draw, column) for column in COLUMNS}
-        for _ in range(num_rows)
-    ]
+    """Rows of COLUMNS, a fifth of the values null, and a tenth of the structs; timestamps as microseconds."""
+    found = []
+    for _ in range(num_rows):
+        row = {column.name: None if draw.random() < 0.2 else _value(draw, column) for column in COLUMNS}
+        for struct in ("s.", "s.in."):
+            if draw.random() < 0.1:
+                row |= {name: None for name in row if name.startswith(struct)}
+        found.append(row)
+    return found
 
 
 def _value(draw: random.Random, column: InputColumn) -> Any:
@@ -178,14 +189,15 @@ FORMS: Mapping[str, tuple[str, Form]] = {
     "fill_null": ("number", _of("fill_null", "number", "number")),
     "hash_bucket": ("number", _of("hash_bucket", "text|integer", num_buckets=[1, 7], seed=[0, 3])),
     "haversine": ("number", _of("haversine", "number", "number", "number", "number")),
+    "image": ("vector", _list("image", ("p",), height=[1, 3], width=[1, 2, 5], channels=[1, 3])),
     "impute": ("number", _of("impute", "number|integer", strategy=["mean", "median"])),
     "is_null": ("boolean", _of("is_null", "number|integer|boolean|text|timestamp")),
     "list_contains": ("boolean", _list("list_contains", ("lt",), value=["a", "", "x|y"])),
     "list_get": ("text", _list("list_get", ("lt",), index=[0, 1, -1])),
     "list_join": ("text", _list("list_join", ("lt",), separator=["|", " "])),
-    "list_length": ("integer", _list("list_length", ("la", "li", "lt", "lw"))),
+    "list_length": ("integer", _list("list_length", ("la", "li", "lt", "lw", "s.in.l"))),
     "list_max": ("number", _list("list_max", ("la",))),
-    "list_mean": ("number", _list("list_mean", ("la", "li"))),
+    "list_mean": ("number", _list("list_mean", ("la", "li", "s.in.l"))),
     "list_min": ("timestamp", _list("list_min", ("lw",))),
     "list_sum": ("number", _list("list_sum", ("la", "li"))),
     "log1p": ("number", _of("log1p", _ANY)),
@@ -195,6 +207,14 @@ FORMS: Mapping[str, tuple[str, Form]] = {
     "min_max": ("number", _of("min_max", _ANY, clip=[True, False])),
     "min_max_by_key": ("number", _of("min_max_by_key", _ANY, _CATEGORY, **_KEYED)),
     "multi_hot": ("vector", _of("multi_hot", "text", separator=[" ", "|"], top_k=[None, 3])),
+    "normalize_image": (
+        "vector",
+        lambda draw, one: (
+            lambda x: ops.normalize_image(
+                ops.image(x.p, height=2, width=3, channels=3), mean=(0.5, 0.4, 0.1), std=(0.1, 0.2, 3.0), order="chw"
+            )
+        ),
+    ),
     "one_hot": ("vector", _of("one_hot", _CATEGORY, top_k=[None, 2], num_oov=[0, 2])),
     "onnx": ("vector", _of("onnx", "number|integer", "number", model=[_pretrained()])),
     "parse_date": ("timestamp", _raw("parse_date", form=["%Y-%m-%d", "%Y%m%d"])),
@@ -335,7 +355,7 @@ def _by_rows(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Table,
     for row in asked:
         for name in times:
             row[name] = as_moments(row[name])
-    return graph.codec.from_rows(asked)
+    return graph.codec.from_rows([nested(row, columns) for row in asked])
 
 
 def _by_json(graph: TransformGraph, rows: list[dict[str, Any]], table: pa.Table, columns: Columns) -> Lanes:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from headrace import progress
 from headrace.dataset import Dataset
 from headrace.errors import InvalidInput, Misuse, UnknownName
+from headrace.kinds import fields_of
 from headrace.model import GraphBuilder, Model, Signature
 from headrace.model.answers import read_column
 from headrace.training._contract import Features, Group, Journal, Predictor, Trainer
@@ -208,7 +209,7 @@ def train(
         trainer=trainer.to_plain(),
         sample=fitted.sample,
         ignored=_unused(graph, dataset),
-        sensitive=dataset.roles.sensitive,
+        sensitive=_sensitive(graph, dataset),
         history=history,
         positive=dataset.roles.positive,
         classes=classes,
@@ -230,7 +231,20 @@ def _described(fitted: Materialised, validation: Features | None, parts: Mapping
 
 def _unused(graph: Any, dataset: Dataset) -> list[str]:
     used = {column.name for column in graph.columns} | {dataset.roles.label}
-    return [name for name in dataset.column_names if name not in used]
+    roots = {column.root for column in graph.columns if column.path}  # of these the fields that are not read
+    inner = {
+        name: None
+        for span in dataset.spans
+        for name, (path, _) in fields_of(span.arrow_schema).items()
+        if path[0] in roots
+    }
+    return [name for name in [*dataset.column_names, *inner] if name not in used | roots]
+
+
+def _sensitive(graph: Any, dataset: Dataset) -> tuple[str, ...]:
+    """What a struct keeps to itself its fields do too."""
+    said = dataset.roles.sensitive
+    return (*said, *(item.name for item in graph.columns if item.root in said and item.name not in said))
 
 
 def _parts(dataset: Dataset, splits: set[str | None]) -> dict[str, str]:

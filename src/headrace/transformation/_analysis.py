@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from headrace.canonical import from_canonical, to_canonical
+from headrace.dataset.nested import with_fields
 from headrace.dataset.rows import as_labels
 from headrace.engine import Work
 from headrace.errors import InvalidInput
@@ -18,7 +19,7 @@ from headrace.kinds import kind_of
 from headrace.transformation._contract import LABEL
 from headrace.transformation._cut import CutGraph
 from headrace.transformation._program import Constants, Program
-from headrace.transformation.expressions import PINNED, Node
+from headrace.transformation.expressions import PINNED, Node, pinned_constants
 
 __all__ = ["Derive", "fit", "levels"]
 
@@ -110,9 +111,10 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
     Cost: one pass over the needed columns for each level of `levels`.
     """
     nodes = program.expressions.nodes
-    decimals = {item.name for item in dataset.shared_schema if kind_of(item.type) == "decimal"}
+    whole = with_fields(dataset.shared_schema, program.expressions.column_names)
+    decimals = {item.name for item in whole if kind_of(item.type) == "decimal"}
     given = {index: found for index, op in enumerate(program.ops) if op is not None and (found := op.given())}
-    given |= {index: dict(node.parameters[PINNED]) for index, node in enumerate(nodes) if PINNED in node.parameters}
+    given |= {index: pinned_constants(node) for index, node in enumerate(nodes) if PINNED in node.parameters}
     program = replace(program, constants={**program.constants, **given})
     for level in levels(program):
         folds: dict[int, Fold[Any, Any]] = {}

@@ -132,6 +132,10 @@ class PreludeOp(Op):
     def step(self) -> tuple[str | int | float | None, ...]:
         """The step's name and its parameters."""
 
+    def num_values(self) -> int:
+        """How many numbers a picture becomes; 0 = the step gives one value."""
+        return 0
+
     def infer(self, inputs: Sequence[ValueType]) -> ValueType:
         """The step's kind; InvalidInput for anything but text."""
         if inputs[0].kind != "text":

@@ -172,7 +172,7 @@ class CutGraph:
     is_matrix : bool
         Whether each wanted node is a feature, or a value for a fold.
 
-    Raises TooWide where the tail would cut texts into pieces, which nothing here bounds.
+    Raises TooWide where the tail would cut texts into pieces, which nothing here bounds, or read pictures.
     """
 
     def __init__(self, program: Program, wanted: Sequence[int], *, is_matrix: bool) -> None:
@@ -203,6 +203,8 @@ class CutGraph:
             elif isinstance(program.ops[index], PreludeOp):
                 name, _ = program.steps_of(index)
                 derived = [item.name for item in by_name[name].derived].index(program.derived_name(index))
+                if by_name[name].derived[derived].width:
+                    raise TooWide  # of pictures nothing is the same twice
                 self._derived.append((index, by_name[name], derived))
                 known[index] = builder.raw(index, by_name[name].derived_columns[derived])
         self._fed = sorted(fed)

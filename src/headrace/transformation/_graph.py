@@ -26,6 +26,8 @@ from headrace.model.columns import InputColumn
 from headrace.model.graph import GraphBuilder
 from headrace.model.prelude import run_steps
 from headrace.model.session import cuts_texts, open_session, run_bounded
+from headrace.model.weights import FILE as WEIGHTS
+from headrace.model.weights import OnnxBytes, keep, kept, read_weights, weights_of, write_weights
 from headrace.transformation._contract import NUM_PARTS, Op
 from headrace.transformation._cut import CutGraph, TooWide
 from headrace.transformation._program import Program
@@ -263,7 +265,7 @@ class TransformGraph(Shown):
             with contextlib.suppress(TooWide):
                 self._cut.fill(table, out, places, run)
                 return
-        batches = table.to_batches(max_chunksize=_TASK_ROWS)
+        batches = table.to_batches(max_chunksize=self.codec.most_rows(_TASK_ROWS))
         starts = [0, *itertools.accumulate(batch.num_rows for batch in batches)]
 
         def fill(at: int) -> None:
@@ -320,12 +322,14 @@ class TransformGraph(Shown):
         """
         lanes = self.codec.from_rows([dict(row)])
         found = self._every_value.of_lanes(lanes)
+        types, (flat,) = self._program.types, self.codec.flat([dict(row)])
         texts = {}
         for index, node in enumerate(self.expressions.nodes):
             if index in found:
                 texts[self.expressions.text(index)] = found[index][0].as_py()
-            elif node.op == "column":  # of lists, which lie in no lane
-                texts[self.expressions.text(index)] = row.get(node.parameters["name"])
+            elif node.op == "column":  # of lists or binary, which lie in no lane
+                value = flat.get(node.parameters["name"])
+                texts[self.expressions.text(index)] = "binary" if types[index].kind == "binary" and value else value
             elif node.op != "literal":  # inside a chain of the prelude: the graph does not hold it
                 name, steps = self._program.steps_of(index)
                 texts[self.expressions.text(index)] = run_steps(
@@ -360,10 +364,17 @@ class TransformGraph(Shown):
         return NodeValues(self._program, range(len(self.expressions.nodes)))
 
     def save(self, folder: Path) -> None:
-        """Write graph.json and features.onnx into an existing empty folder; the first holds the sha256 of both."""
-        kept = {"digest": self.digest, "features.onnx": hashlib.sha256(self.onnx).hexdigest()}
-        disk.write_file(folder / "graph.json", to_canonical({**self.to_plain(), "sha256": kept}))
+        """Write graph.json and features.onnx into an existing empty folder, and the weights beside where there are.
+
+        The first holds the sha256 of both; weights are held to their names.
+        """
+        said = {"digest": self.digest, "features.onnx": hashlib.sha256(self.onnx).hexdigest()}
+        disk.write_file(folder / "graph.json", to_canonical({**self.to_plain(), "sha256": said}))
         disk.write_file(folder / "features.onnx", self.onnx)
+        apart = {digest for node in self.expressions.nodes for digest in node.parameters.get("weights", ())}
+        beside = {**{digest: kept(digest) for digest in apart}, **weights_of(self.onnx)}
+        if beside:
+            write_weights(folder / WEIGHTS, beside)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -385,8 +396,10 @@ class TransformGraph(Shown):
                 )
             if set(plain) != _KEYS:
                 raise InvalidInput(f"not a transform graph: it has {', '.join(sorted(plain))}", where=str(folder))
+            beside = read_weights(folder / WEIGHTS) if (folder / WEIGHTS).exists() else {}
+            keep(beside)
             graph = cls(Program.from_plain(plain))
-            graph.__dict__["onnx"] = onnx
+            graph.__dict__["onnx"] = OnnxBytes(onnx, beside)
         except (OSError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InvalidInput):
                 raise

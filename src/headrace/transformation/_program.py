@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from headrace import lookup
 from headrace.errors import HeadraceError, InvalidInput, UnknownName
 from headrace.model.columns import InputColumn, columns_of
 from headrace.model.graph import GraphBuilder, Value
+from headrace.model.images import decoder
 from headrace.model.prelude import Derived
 from headrace.schema import Schema
 from headrace.transformation._contract import Op, PreludeOp, ValueType
-from headrace.transformation.expressions import PINNED, Expressions, Node
+from headrace.transformation.expressions import PINNED, PINNED_KINDS, Expressions, Node
 
 __all__ = ["Constants", "Program", "bind"]
 
@@ -66,6 +68,7 @@ class Program:
                 inputs = [types[item] for item in node.inputs]
                 self.at(index, lambda op=op, inputs=inputs: _refuse_vectors(op, inputs))  # type: ignore[misc]
                 types.append(self.at(index, lambda op=op, inputs=inputs: op.infer(inputs)))  # type: ignore[misc]
+                self.at(index, lambda node=node, inputs=inputs: _refuse_kinds(node, inputs))  # type: ignore[misc]
         object.__setattr__(self, "types", tuple(types))
         object.__setattr__(self, "ops", tuple(ops))
         for index, made in enumerate(ops):
@@ -125,20 +128,27 @@ class Program:
                 read.update(node.inputs)
         found: dict[str, list[Derived]] = {}
         for index in sorted(read):
-            if isinstance(self.ops[index], PreludeOp):
+            op = self.ops[index]
+            if isinstance(op, PreludeOp):
                 name, steps = self.steps_of(index)
-                type_ = self.types[index]
+                type_, num_values = self.types[index], op.num_values()
+                decoded = decoder().fingerprint if num_values else ""
+                is_nullable = self.is_nullable(name) if num_values else type_.is_nullable
                 found.setdefault(name, []).append(
-                    Derived(self.derived_name(index), type_.kind, steps, type_.is_nullable)
+                    Derived(self.derived_name(index), type_.kind, steps, is_nullable, width=num_values, decoder=decoded)
                 )
         columns = tuple(
             dataclasses.replace(column, derived=tuple(found.get(column.name, ()))) for column in self.columns
         )
         return self if columns == self.columns else dataclasses.replace(self, columns=columns)
 
+    def is_nullable(self, name: str) -> bool:
+        """Whether a raw column may be null."""
+        return next(column.is_nullable for column in self.columns if column.name == name)
+
     def has_value(self, index: int) -> bool:
-        """Whether the graph holds the node: not so for a list, and for a step that only other steps read."""
-        if self.types[index].kind == "list":
+        """Whether the graph holds the node: not so for list and binary, and for a step that only other steps read."""
+        if self.types[index].kind in ("list", "binary"):
             return False
         if not isinstance(self.ops[index], PreludeOp):
             return True
@@ -175,7 +185,7 @@ class Program:
                 values[index] = builder.column(self.derived_name(index))
                 continue
             inputs = [values[item] for item in node.inputs]
-            value = op.build(builder, inputs, self.constants.get(index, {}))
+            value = self.at(index, functools.partial(op.build, builder, inputs, self.constants.get(index, {})))
             if builder.constant_value(value.name) is not None:
                 value = _spread(builder, value, [item for item in inputs if builder.constant_value(item.name) is None])
             values[index] = value
@@ -185,6 +195,7 @@ class Program:
         """As plain data, without the user's lines."""
         core = self.expressions.to_plain()
         core.pop("places")
+        core.pop("weights", None)  # they lie beside what is saved
         return {
             "expressions": core,
             "columns": [column.to_plain() for column in self.columns],
@@ -202,6 +213,12 @@ class Program:
 
 
 def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
+    if not isinstance(op, PreludeOp) and any(item.kind == "binary" for item in inputs):
+        raise InvalidInput(
+            f"ops.{op.op_name()} was given binary",
+            expected="numbers or texts",
+            fix="a picture is ops.image(x.picture, height=32, width=32)",
+        )
     if not isinstance(op, PreludeOp) and any(item.kind == "list" for item in inputs):
         raise InvalidInput(
             f"ops.{op.op_name()} was given a list",
@@ -212,6 +229,18 @@ def _refuse_vectors(op: Op, inputs: Sequence[ValueType]) -> None:
     if not op.takes_vectors and any(item.is_vector for item in inputs):
         raise InvalidInput(
             f"ops.{op.op_name()} was given a vector", expected="one value a row", fix="a vector is a feature of its own"
+        )
+
+
+def _refuse_kinds(node: Node, inputs: Sequence[ValueType]) -> None:
+    """What was learnt of texts says nothing of numbers."""
+    then = node.parameters.get(PINNED, {}).get(PINNED_KINDS)
+    now = [item.kind for item in inputs]
+    if then is not None and list(then) != now:
+        raise InvalidInput(
+            f"it is pinned to what was learnt of {', '.join(then)}, and is given {', '.join(now)} now",
+            expected="inputs of the kinds they had then",
+            fix="cast it, or fit it anew: take ops.pin away",
         )
 
 
@@ -283,6 +312,12 @@ def bind(expressions: Expressions, schema: Schema, *, label: str | None = None, 
                 f"feature {name!r} is a list: a model takes numbers",
                 where=program.place(index),
                 fix="take its .list.length(), .list.sum() ..., or ops.multi_hot(x.tags.list.join('|'), separator='|')",
+            )
+        if program.types[index].kind == "binary":
+            raise InvalidInput(
+                f"feature {name!r} is binary: a model takes numbers",
+                where=program.place(index),
+                fix="decode the picture: ops.image(x.picture, height=32, width=32)",
             )
         if program.types[index].kind == "text":
             raise InvalidInput(

@@ -366,7 +366,20 @@ def apply(name: str, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> Ex
     return Expression(name, op.parameters(), recorded, place)
 
 
-def _pinned(root: Expression, kept: Mapping[str, Any], place: str) -> Expression:
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What an earlier transform has: constants and nodes by key, its fitted expressions as text.
+
+    Where it `is_strict` it must have everything that learns.
+    """
+
+    constants: Mapping[str, Mapping[str, Any]]
+    keys: frozenset[str]
+    texts: tuple[str, ...]
+    is_strict: bool
+
+
+def _pinned(root: Expression, kept: Kept, place: str) -> Expression:
     """The expression again, every op in it that is among the kept ones with its constants."""
     keys: dict[int, str] = {}
     made: dict[int, Expression] = {}
@@ -382,8 +395,15 @@ def _pinned(root: Expression, kept: Mapping[str, Any], place: str) -> Expression
             continue
         key = keys[id(own)] = key_of(own._op, own._parameters, [keys[id(item)] for item in own._inputs])
         parameters = own._parameters
-        if key in kept:
-            parameters, num_pinned = {**parameters, PINNED: dict(kept[key])}, num_pinned + 1
+        if key in kept.constants:
+            parameters, num_pinned = {**parameters, PINNED: dict(kept.constants[key])}, num_pinned + 1
+        elif kept.is_strict and key not in kept.keys and _learns(own._op):
+            raise InvalidInput(
+                f"{_text(own)} is not in the transform of that version",
+                where=place,
+                expected=f"one of what it was fitted to: {', '.join(kept.texts)}"[:600],
+                fix="pin what it has, and leave the rest out of ops.pin: that is fitted as ever",
+            )
         made[id(own)] = Expression(own._op, parameters, [made[id(item)] for item in own._inputs], own._place)
     if not num_pinned:
         raise InvalidInput(
@@ -392,6 +412,15 @@ def _pinned(root: Expression, kept: Mapping[str, Any], place: str) -> Expression
             expected="an expression that the earlier transform has, of equal columns and parameters",
         )
     return made[id(root)]
+
+
+def _learns(name: str) -> bool:
+    """Whether an op may be fitted to rows."""
+    if name in ("column", "literal"):
+        return False
+    from headrace.transformation._contract import Op
+
+    return lookup.find("op", name).fold is not Op.fold
 
 
 class Columns:

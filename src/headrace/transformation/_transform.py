@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from headrace.dataset.nested import names_with_fields
 from headrace.errors import InvalidInput, UnknownName
 from headrace.schema import Schema
 from headrace.transformation._graph import TransformGraph
@@ -58,11 +59,12 @@ def transform(
     elif isinstance(features, Mapping):
         expressions = Expressions.from_plain(features)
     else:
-        expressions = trace(features, dataset.column_names)
+        expressions = trace(features, names_with_fields(span.arrow_schema for span in dataset.spans))
     schema = dataset.schema or Schema.from_arrow(_those_of(dataset.arrow_schema, expressions.column_names))
     roles = dataset.roles
+    known = names_with_fields(span.arrow_schema for span in dataset.spans)
     for name in expressions.column_names:
-        if name not in schema and name in dataset.column_names:
+        if name not in schema and name in known:
             raise InvalidInput(
                 f"column {name!r} is in the data, but not in the schema they were accepted under",
                 where=expressions.place_of(name),

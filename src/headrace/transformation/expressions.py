@@ -9,10 +9,12 @@ from typing import Any
 
 from headrace.canonical import digest
 from headrace.errors import InvalidInput
+from headrace.model.weights import places_of, point
 
-__all__ = ["PINNED", "Expressions", "Node", "key_of", "node_text"]
+__all__ = ["PINNED", "PINNED_KINDS", "Expressions", "Node", "key_of", "node_text", "pinned_constants"]
 
 PINNED = "@pinned"  # a parameter of any op: the constants of an earlier transform, which it keeps
+PINNED_KINDS = "@kinds"  # among these: the kinds that its inputs had there
 
 _LONGEST_VALUE = 400
 _DEEPEST_TEXT = 8  # shared sub-expressions are written out each time: without an end, x = x + x doubles it
@@ -74,8 +76,12 @@ class Expressions:
         return ""
 
     def to_plain(self) -> dict[str, Any]:
-        """As plain data, places included: what a step's parameter holds."""
-        return {**self._core(), "places": list(self.places)}
+        """As plain data, places included: what a step's parameter holds.
+
+        Where a pretrained part has weights apart, `weights` says in which files: no more in the key than places are.
+        """
+        apart = places_of(digest for node in self.nodes for digest in node.parameters.get("weights", ()))
+        return {**self._core(), "places": list(self.places), **({"weights": apart} if apart else {})}
 
     def _core(self) -> dict[str, Any]:
         return {
@@ -93,6 +99,7 @@ class Expressions:
     def from_plain(cls, plain: Mapping[str, Any]) -> Expressions:
         """Read what `to_plain` wrote, places or none. Raises InvalidInput when it is something else."""
         try:
+            point(plain.get("weights", {}))
             if plain["format"] != 1:
                 raise InvalidInput(f"expression graph of format {plain['format']!r}", expected="format 1")
             nodes = tuple(
@@ -133,6 +140,11 @@ class Expressions:
 def key_of(op: str, parameters: Mapping[str, Any], inputs: Sequence[str]) -> str:
     """The key of a node of these inputs, whose keys are given."""
     return digest([op, {name: value for name, value in parameters.items() if name != PINNED}, list(inputs)])
+
+
+def pinned_constants(node: Node) -> dict[str, Any]:
+    """What a pinned node keeps."""
+    return {name: value for name, value in node.parameters[PINNED].items() if name != PINNED_KINDS}
 
 
 def _brief(value: Any) -> str:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.dataset import Dataset, Span
+from headrace.dataset.nested import with_fields
 from headrace.engine import Engine
 from headrace.fold import CopiesResult
 from headrace.schema import Feature, Schema, kind_of
@@ -241,12 +242,9 @@ class Context:
         return frozenset(self.dataset.roles.sensitive) | frozenset(self.schema.sensitive)
 
     def spans_with(self, name: str) -> list[tuple[Span, pa.DataType]]:
-        """The spans that have the column, each with its Arrow type there."""
-        return [
-            (span, span.arrow_schema.field(index).type)
-            for span in self.dataset.spans
-            for index in span.arrow_schema.get_all_field_indices(name)[:1]
-        ]
+        """The spans that have the column, or the field of a struct, each with its Arrow type there."""
+        shapes = [(span, with_fields(span.arrow_schema, [name])) for span in self.dataset.spans]
+        return [(span, shape.field(i).type) for span, shape in shapes for i in shape.get_all_field_indices(name)[:1]]
 
 
 class Check(ABC):

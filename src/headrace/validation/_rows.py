@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.dataset import Dataset, Part, Roles, Span
+from headrace.dataset.nested import with_fields
 from headrace.dataset.rows import to_bools
 from headrace.kinds import PLAIN_KINDS
 from headrace.schema import Feature, Kind, arrow_type, canonical_array, format_moment, kind_of
@@ -40,7 +41,8 @@ def _spans(context: Context, judged: Judged) -> Iterator[tuple[Dataset, Span, Ju
     """Each span with something to judge, as a data set of its own, so that no other span's shape gets in the way."""
     bare = without_roles(context.dataset)
     for span in bare.spans:
-        kinds = {item.name: kind_of(item.type) for item in span.arrow_schema}
+        shape = with_fields(span.arrow_schema, [feature.name for _, feature in judged])
+        kinds = {item.name: kind_of(item.type) for item in shape}
         here = [(check, feature) for check, feature in judged if reads_as(kinds.get(feature.name), feature.kind)]
         if here:
             yield bare.select_spans([span.name]), span, here
@@ -108,7 +110,7 @@ def read_together(context: Context, names: Sequence[str]) -> Iterator[Piece]:
     bare = without_roles(context.dataset)
     kinds = {name: context.schema[name].kind for name in names}
     for span in bare.spans:
-        there = {item.name: kind_of(item.type) for item in span.arrow_schema}
+        there = {item.name: kind_of(item.type) for item in with_fields(span.arrow_schema, names)}
         if not all(reads_as(there.get(name), kind) for name, kind in kinds.items()):
             continue
         alone = bare.select_spans([span.name])

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from headrace.dataset import Dataset
 from headrace.dataset.csv_values import TYPES, find_strays
+from headrace.dataset.nested import with_fields
 from headrace.schema import Schema, kind_of
 from headrace.validation._contract import Example, Strays
 from headrace.validation._rows import NUM_EXAMPLES, row_index, without_roles
@@ -28,11 +29,11 @@ def strays_of(dataset: Dataset, schema: Schema) -> dict[str, Strays]:
     for feature in schema.features:
         if feature.kind == "text" or feature.kind not in TYPES:
             continue
-        spans = [
-            span.name
-            for span in bare.spans
-            if feature.name in span.arrow_schema.names and kind_of(span.arrow_schema.field(feature.name).type) == "text"
-        ]
+        spans = []
+        for span in bare.spans:
+            shape = with_fields(span.arrow_schema, [feature.name])
+            if feature.name in shape.names and kind_of(shape.field(feature.name).type) == "text":
+                spans.append(span.name)
         num_values, num_strays, examples = 0, 0, list[Example]()
         hidden = feature.name in dataset.roles.sensitive
         for name in spans:

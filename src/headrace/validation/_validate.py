@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from headrace.dataset import Dataset
+from headrace.dataset.nested import with_fields
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import CopiesResult, RowCopies
@@ -263,7 +264,8 @@ def _count(
         shapes[frozenset((item.name, str(item.type)) for item in span.arrow_schema)].append(span.name)
     for spans in shapes.values():
         alike = bare.select_spans(spans)
-        kinds = {item.name: kind_of(item.type) for item in alike.spans[0].arrow_schema}
+        shape = with_fields(alike.spans[0].arrow_schema, list(codes))
+        kinds = {item.name: kind_of(item.type) for item in shape}
         here = [fold for fold in folds if reads_as(kinds.get(fold.feature.name), fold.feature.kind)]
         if here:
             for fold, state in zip(here, engine.fold(here, alike, alike.parts()), strict=True):

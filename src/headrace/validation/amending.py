@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.dataset import Dataset
+from headrace.dataset.nested import with_fields
 from headrace.dataset.types import common_type
 from headrace.errors import InvalidInput, UnknownName
 from headrace.kinds import canonical_array
@@ -53,7 +54,7 @@ def _column(dataset: Dataset, name: str) -> list[pa.Array]:
     bare = without_roles(dataset)
     found = []
     for span in bare.spans:
-        if name in span.arrow_schema.names:
+        if name in with_fields(span.arrow_schema, [name]).names:
             alone = bare.select_spans([span.name])
             found += [
                 canonical_array(rows.batch.column(0), name=name)
@@ -152,7 +153,8 @@ def _kind(schema: Schema, name: str, dataset: Dataset) -> Schema:
 
 
 def _described(name: str, dataset: Dataset) -> Feature:
-    types = [span.arrow_schema.field(name).type for span in dataset.spans if name in span.arrow_schema.names]
+    shapes = [with_fields(span.arrow_schema, [name]) for span in dataset.spans]
+    types = [shape.field(name).type for shape in shapes if name in shape.names]
     common = common_type(types)
     if common is None:
         shown = ", ".join(dict.fromkeys(map(str, types)))

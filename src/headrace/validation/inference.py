@@ -36,6 +36,7 @@ def infer_schema(statistics: Statistics) -> Schema:
     - *pattern*: for text recognised as e-mail addresses, URLs, dates of one form or UUIDs, where all of 100 distinct
       values or more match it.
     - *not_in*: ("serving",) for the label.
+    - *fields* of structs are features of their own, `a.b`, as far as they lie in no list; they get no domain.
     - *values_kind* of lists: as seen; *min_values, max_values*: where 20 rows or more have all as many values.
 
     Parameters
@@ -66,7 +67,7 @@ def infer_schema(statistics: Statistics) -> Schema:
     complete = {name for name in statistics.feature_names if statistics[name].type == "text"}
     complete -= set(statistics.roles.sensitive)
     features = []
-    for name in statistics.feature_names:
+    for name in [*statistics.feature_names, *_fields(statistics)]:
         seen = statistics[name]
         features.append(
             Feature(
@@ -81,6 +82,21 @@ def infer_schema(statistics: Statistics) -> Schema:
             )
         )
     return Schema(tuple(features), is_reviewed=False)
+
+
+def _fields(statistics: Statistics) -> list[str]:
+    """The names of what lies in structs that no list holds."""
+    structs = {name for name in statistics.feature_names if statistics[name].type == "struct"}
+    found = []
+    for name in statistics.nested_names:  # a struct comes before what is in it
+        above = name.rpartition(".")[0]
+        while above and above not in structs:
+            above = above.rpartition(".")[0]
+        if above and "[]" not in name and not name.endswith("'"):
+            found.append(name)
+            if statistics[name].type == "struct":
+                structs.add(name)
+    return found
 
 
 def _lists(seen: FeatureStatistics) -> dict[str, Any]:

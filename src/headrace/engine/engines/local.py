@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from headrace import progress
 from headrace.dataset import Dataset, Part
+from headrace.dataset.nested import with_fields
 from headrace.dataset.rows import filter_rows
 from headrace.dataset.types import shared_schema
 from headrace.engine._contract import AnyFold, Grouped, Keys, PartName, Work
@@ -142,7 +143,7 @@ class Local:
         columns, _ = columns_needed(
             dataset, through, [name for item in (*folds, *(keys or ())) for name in item.columns]
         )
-        shapes = [(span.name, span.arrow_schema) for span in dataset.spans]
+        shapes = [(span.name, with_fields(span.arrow_schema, columns)) for span in dataset.spans]
         return self.states.kept(
             folds,
             types={item.name: str(item.type) for item in shared_schema(shapes, [c for c in columns if c != ROW_ID])},

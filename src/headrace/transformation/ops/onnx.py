@@ -13,13 +13,16 @@ import numpy as np
 
 from headrace.errors import InvalidInput
 from headrace.model.checks import check_graph
+from headrace.model.external import take_outside
 from headrace.model.graph import OPSETS, GraphBuilder, Value
 from headrace.model.session import open_session
+from headrace.model.weights import OnnxBytes, external_content, keep, kept
 from headrace.transformation._contract import Op, ValueType
 
 __all__ = ["Onnx"]
 
 _MOST_BYTES = 64 << 20
+_MOST_FILE = (2 << 30) - (1 << 20)  # where protobuf ends
 _BATCHES = (1, 2, 3, 7, 31, 100)
 _WHERE = "the model of ops.onnx"
 
@@ -33,10 +36,14 @@ class Onnx(Op):
     Parameters
     ----------
     model : bytes or Path
-        A serialised ONNX model with one input of float32 or float64 [N, inputs]; up to 64 MiB, operators of ai.onnx (up
-        to opset 21) and ai.onnx.ml (up to 5), without functions, loops, branches and external files.
+        A serialised ONNX model with one input of float32 or float64 [N, inputs]; operators of ai.onnx (up to opset 21)
+        and ai.onnx.ml (up to 5), without functions, loops and branches. Up to 64 MiB it becomes part of the features as
+        it is. Of a larger file, or one with external data in its own folder, the weights are known by their content
+        and lie beside the graph (`headrace.model.weights`); bytes have no folder, and none of it.
     output : str, optional
         Which of its outputs, of [N] or [N, width] numbers; the first by default.
+    weights : sequence of str
+        Left out by users: the contents of such weights.
 
     The inputs are numbers, side by side in the order they are given; vectors are taken too. The result is a vector, of
     width 1 where the model gives one number a row.
@@ -61,6 +68,7 @@ class Onnx(Op):
 
     model: Any
     output: str | None = None
+    weights: tuple[str, ...] = ()
 
     num_inputs: ClassVar[tuple[int, int | None]] = (1, None)
     takes_vectors: ClassVar[bool] = True
@@ -68,10 +76,8 @@ class Onnx(Op):
     def __post_init__(self) -> None:
         given = self.model
         if isinstance(given, Path):
-            try:
-                given = given.read_bytes()
-            except OSError as error:
-                raise InvalidInput(f"cannot read {self.model}: {error.strerror}") from None
+            given, contents = _from_file(given)
+            object.__setattr__(self, "weights", contents)
         if isinstance(given, bytes):
             if len(given) > _MOST_BYTES:
                 raise InvalidInput(f"{len(given):,} bytes", expected=f"at most {_MOST_BYTES:,}")
@@ -81,6 +87,7 @@ class Onnx(Op):
         if self.output is not None and not isinstance(self.output, str):
             raise InvalidInput(f"output = {self.output!r}", expected="a name")
         object.__setattr__(self, "model", given)
+        object.__setattr__(self, "weights", tuple(self.weights))
         _part(given, self.output)
 
     def infer(self, inputs: Sequence[ValueType]) -> ValueType:
@@ -102,9 +109,33 @@ class Onnx(Op):
         pieces = [item.name if item.kind == "number" else builder.as_number(item) for item in inputs]
         joined = builder.node("Concat", pieces, axis=1) if len(pieces) > 1 else pieces[0]
         names = {part.input: builder.cast(joined, part.dtype)}
-        found = builder.cast(_include(builder, part.proto.graph, names)[part.output], np.float64)
+        found = builder.cast(_include(builder, part, names)[part.output], np.float64)
         shape = builder.constant(np.array([-1, part.width], dtype=np.int64))
         return Value(builder.node("Reshape", [found, shape]), "number", width=part.width)
+
+
+def _from_file(path: Path) -> tuple[bytes, tuple[str, ...]]:
+    """The model in a file; of a large one, or one with external data, without its large weights, and what these are."""
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    try:
+        if path.stat().st_size >= _MOST_FILE:
+            raise InvalidInput(f"{path.stat().st_size:,} bytes", expected="less than 2 GiB", fix="external data")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from None
+    proto = ModelProto()
+    try:
+        proto.ParseFromString(data)
+    except DecodeError as error:
+        raise InvalidInput(f"not an ONNX model: {error}", where=str(path)) from None
+    is_apart = any(item.data_location or item.external_data for item in proto.graph.initializer)
+    if len(data) <= _MOST_BYTES and not is_apart:
+        return data, ()
+    found, places = take_outside(proto, path, where=_WHERE)
+    keep(found, places)
+    return proto.SerializeToString(deterministic=True), tuple(sorted(found))
 
 
 @dataclass(frozen=True)
@@ -128,8 +159,10 @@ def _part(text: str, output: str | None) -> _Part:
         data = base64.b64decode(text, validate=True)
     except ValueError:
         raise InvalidInput("a text", expected="bytes or a Path", fix="Path('model.onnx')") from None
-    check_graph(data, where=_WHERE)
+    weights = _named_in(data)
+    check_graph(data, where=_WHERE, beside={digest: len(held) for digest, held in weights.items()})
     proto = onnx.load_model_from_string(data)
+    named = {item.name: digest for item in proto.graph.initializer if (digest := external_content(item)) is not None}
     versions = {item.domain: item.version for item in proto.opset_import}
     for domain, version in versions.items():
         if domain not in OPSETS or version > OPSETS[domain]:
@@ -154,15 +187,33 @@ def _part(text: str, output: str | None) -> _Part:
     if name not in outputs:
         raise InvalidInput(f"no output {name!r}", expected=", ".join(outputs))
     dtype = kinds[inputs[0].type.tensor_type.elem_type]
-    width = _tried(proto, inputs[0].name, dtype, num_inputs, name)
+    if weights and named != {
+        item.name: external_content(item) for item in proto.graph.initializer if item.name in named
+    }:
+        raise InvalidInput(f"cannot be brought to opset {OPSETS['']} with its weights apart", fix="export it so")
+    width = _tried(proto, inputs[0].name, dtype, num_inputs, name, weights)
     return _Part(proto, inputs[0].name, dtype, num_inputs, name, width)
 
 
-def _tried(proto: Any, name: str, dtype: Any, num_inputs: int | None, output: str) -> int:
+def _named_in(data: bytes) -> dict[str, Any]:
+    """The weights that a model names by content; none where it is no model, which others say."""
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    proto = ModelProto()
+    try:
+        proto.ParseFromString(data)
+    except DecodeError:
+        return {}
+    found = {external_content(item) for item in proto.graph.initializer}
+    return {digest: kept(digest) for digest in sorted(item for item in found if item is not None)}
+
+
+def _tried(proto: Any, name: str, dtype: Any, num_inputs: int | None, output: str, weights: Mapping[str, Any]) -> int:
     """The width of what comes out; InvalidInput where it depends on the batch."""
     if num_inputs is None:
         raise InvalidInput("how many numbers it takes is not said", expected="an input [N, numbers]")
-    session = open_session(proto.SerializeToString())
+    session = open_session(OnnxBytes(proto.SerializeToString(), weights))
     rows = np.random.default_rng(0).normal(size=(_BATCHES[-1], num_inputs)).astype(dtype)
     rows[::7] = 0.0
     whole: Any = None
@@ -188,13 +239,18 @@ def _tried(proto: Any, name: str, dtype: Any, num_inputs: int | None, output: st
     return int(whole.shape[1]) if whole.ndim == 2 else 1
 
 
-def _include(builder: GraphBuilder, graph: Any, names: dict[str, str]) -> dict[str, str]:
-    """Write a graph's nodes; its tensors' names to those in the builder's graph."""
+def _include(builder: GraphBuilder, part: _Part, names: dict[str, str]) -> dict[str, str]:
+    """Write a part's nodes; its tensors' names to those in the builder's graph."""
     from onnx import helper, numpy_helper
 
+    graph = part.proto.graph
     found = {"": "", **names}
     for tensor in graph.initializer:
-        if tensor.name not in found:
+        digest = external_content(tensor)
+        if digest is not None:
+            values = kept(digest).view(helper.tensor_dtype_to_np_dtype(tensor.data_type)).reshape(tuple(tensor.dims))
+            found[tensor.name] = builder.constant(values, content=digest)
+        elif tensor.name not in found:
             found[tensor.name] = builder.constant(numpy_helper.to_array(tensor))
     for node in graph.node:
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from headrace.dataset.nested import with_fields
 from headrace.engine import LocalEngine
 from headrace.engine.keeping import join
 from headrace.fold import Distribution, State
@@ -96,7 +97,8 @@ def _seen(context: Context, features: list[Feature]) -> Iterator[tuple[Feature, 
     states: dict[str, State] = {}
     for spans in shapes.values():
         alike = bare.select_spans(spans)
-        kinds = {item.name: kind_of(item.type) for item in alike.spans[0].arrow_schema}
+        shape = with_fields(alike.spans[0].arrow_schema, list(folds))
+        kinds = {item.name: kind_of(item.type) for item in shape}
         here = [folds[one.name] for one in left if kinds.get(one.name) == one.kind]
         for fold, state in zip(here, engine.fold(here, alike, alike.parts()) if here else (), strict=True):
             states[fold.column] = join(fold, states.get(fold.column), state)

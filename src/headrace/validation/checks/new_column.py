@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headrace.dataset.nested import names_with_fields
 from headrace.schema import kind_of
 from headrace.validation._contract import Check, Context, Item, kinds_named, spans_named
 
@@ -13,7 +14,8 @@ __all__ = ["NewColumn"]
 class NewColumn(Check):
     """A column that nobody has described is judged by no check: a warning, because nothing yet reads it.
 
-    `value` is the kind found. A column that the schema knows in another environment is not new. Cost: no row is read.
+    `value` is the kind found. A column that the schema knows in another environment is not new. So is a field of a
+    struct of which other fields are described. Cost: no row is read.
     """
 
     code = "new_column"
@@ -21,9 +23,10 @@ class NewColumn(Check):
     def check(self, context: Context) -> Iterator[Item]:
         """Yield one item for each new column, in the order they appear."""
         spans = context.dataset.spans
-        names = dict.fromkeys(name for span in spans for name in span.arrow_schema.names)
-        for name in names:
-            if name in context.known:
+        described = {context.schema.path_of(name)[0] for name in context.known if len(context.schema.path_of(name)) > 1}
+        for name in names_with_fields(span.arrow_schema for span in spans):
+            is_field = not any(name in span.arrow_schema.names for span in spans)
+            if name in context.known or (is_field and not any(name.startswith(f"{one}.") for one in described)):
                 continue
             having = context.spans_with(name)
             types = [data_type for _, data_type in having]

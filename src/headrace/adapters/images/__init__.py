@@ -1,0 +1,1 @@
+"""Images: bytes of PNG and JPEG into pixels, by Pillow."""
