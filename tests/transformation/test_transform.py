@@ -239,6 +239,26 @@ def test_refused_before_a_row_is_read_at_its_line(function, error, message):
         assert f"test_transform.py, line {inspect.getsourcelines(function)[1]}" in caught.value.where
 
 
+KEYED = [
+    lambda x: {"a": x.i * 2, "z": ops.z_score_by_key(x.a, x.k)},
+    lambda x: {"z": ops.bucketize_by_key(x.a, x.k.fill_null("none"), num_buckets=3)},
+    lambda x: {"z": ops.target_encode(x.k)},
+    lambda x: {"z": ops.target_encode(x.i)},
+]
+
+
+@pytest.mark.parametrize("function", KEYED)
+def test_a_key_of_too_many_values_is_told_at_its_line(function, monkeypatch):
+    """Whoever keys by what names rows hears it before memory is full; a forged limit stands for a million."""
+    monkeypatch.setattr("headrace.fold.by_key._MOST_KEYS", 1_000)
+    places = np.arange(5_000)
+    columns = {"k": places.astype(str).tolist(), "i": places, "a": places * 0.5, "y": places % 2}
+    with pytest.raises(InvalidInput, match=r"more than 1,000 values.*ops\.hash_bucket") as caught:
+        transform(function, Dataset.from_arrow(pa.table(columns), label="y"))
+    assert caught.value.where.startswith(f"test_transform.py, line {inspect.getsourcelines(function)[1]}, in ")
+    assert "'@" not in str(caught.value)
+
+
 def test_a_part_of_the_key_may_be_a_feature():
     """A carrier that helps to name a flight also describes it; only a whole key of one column is refused."""
     transform(lambda x: {"a": ops.vocabulary(x.carrier)}, dataset(key=["id", "carrier"]))

@@ -14,7 +14,7 @@ from headrace.dataset.nested import with_fields
 from headrace.dataset.rows import as_labels
 from headrace.engine import Work
 from headrace.errors import InvalidInput
-from headrace.fold import Fold, Rows
+from headrace.fold import ByKey, Fold, Rows
 from headrace.kinds import kind_of
 from headrace.transformation._contract import LABEL
 from headrace.transformation._cut import CutGraph
@@ -144,7 +144,16 @@ def fit(program: Program, dataset: Any, parts: Sequence[Any], engine: Any) -> Pr
             roles = dataset.roles
             through = Derive(text, tuple(derived), *((roles.label, roles.positive) if reads_label else ()))
         unique = list(dict.fromkeys(folds.values()))
-        states = dict(zip(unique, engine.fold(unique, dataset, parts, through=through), strict=True))
+        try:
+            states = dict(zip(unique, engine.fold(unique, dataset, parts, through=through), strict=True))
+        except InvalidInput as error:
+            for index, fold in folds.items():
+                simple = getattr(fold, "simple", None)
+                if isinstance(simple, ByKey) and f"column {simple.key!r}" in error.what:  # too many values: whose key?
+                    if simple.key.startswith("@"):
+                        error.what = error.what.replace(f"column {simple.key!r}", "the key")
+                    raise error.locate(program.place(index)) from None
+            raise
         constants: Constants = dict(program.constants)
         for index, fold in folds.items():
             op = program.ops[index]
