@@ -17,12 +17,12 @@ from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
-from headrace.evaluation._cuts import one_chunk
 from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._measure import CONSTANT, judged_rows, measure
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._shares import of_own
+from headrace.evaluation._shelf import Shelf, one_chunk
 from headrace.evaluation._weak_slices import WeakSlice, WeakSlices, find_weak_slices
 from headrace.fold import ROW_ID
 from headrace.model import Model
@@ -122,6 +122,7 @@ def evaluate(
         parts=digests,
         looking=looking,
         classes=classes,
+        shelf=Shelf.of(table.num_rows),
     )
 
 
@@ -179,32 +180,38 @@ def evaluate_predictions(
     is_labels = _is_list(table[label].type)
     chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None, is_labels=is_labels)
     looking = _looking(find_slices, table.column_names, (label, prediction, weight, query))
-    if is_labels:
-        labels = as_label_sets(one_chunk(table[label]), label, known, "the table of predictions")
-    elif known:
-        labels = as_classes(one_chunk(table[label]), label, known, "the table of predictions")
-    else:
-        labels = as_floats(one_chunk(table[label]), f"label {label!r}")
-    is_labelled = ~np.isnan(labels if labels.ndim == 1 else labels[:, 0])
-    kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
-    scores = one_chunk(kept[prediction])
-    if known:
-        scores = _as_lists(scores, prediction, len(known))
-    elif scores.type not in (pa.float32(), pa.float64()):
-        scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
-    labels = labels if kept is table else labels[is_labelled]
-    columns = {LABEL: to_array(labels) if labels.ndim == 1 else to_column(labels.astype(np.float32))}
-    columns[_PREDICTION] = scores
-    if weight is not None:
-        columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
-    if query is not None:
-        columns[QUERY] = to_array(row_ids(kept.select([query]), [query]))
-    columns.update({name: kept[name] for spec in specs for name in _read(spec)})
-    columns.update({name: kept[name] for name in (looking[1] if looking else ())})
+    cut_by = [name for spec in specs for name in _read(spec)] + list(looking[1] if looking else ())
+
+    def judged(part: pa.Table) -> pa.Table:
+        """What is judged of these rows: those with a label."""
+        if is_labels:
+            labels = as_label_sets(one_chunk(part[label]), label, known, "the table of predictions")
+        elif known:
+            labels = as_classes(one_chunk(part[label]), label, known, "the table of predictions")
+        else:
+            labels = as_floats(one_chunk(part[label]), f"label {label!r}")
+        is_labelled = ~np.isnan(labels if labels.ndim == 1 else labels[:, 0])
+        kept = part if is_labelled.all() else part.filter(from_bools(is_labelled))
+        scores = one_chunk(kept[prediction])
+        if known:
+            scores = _as_lists(scores, prediction, len(known))
+        elif scores.type not in (pa.float32(), pa.float64()):
+            scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
+        labels = labels if kept is part else labels[is_labelled]
+        columns = {LABEL: to_array(labels) if labels.ndim == 1 else to_column(labels.astype(np.float32))}
+        columns[_PREDICTION] = scores
+        if weight is not None:
+            columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
+        if query is not None:
+            columns[QUERY] = to_array(row_ids(kept.select([query]), [query]))
+        return pa.table(columns | {name: kept[name] for name in cut_by})
+
+    shelf = Shelf.of(table.num_rows)
+    kept = shelf.table(judged(part) for part in shelf.parts(table))
     num_dropped = table.num_rows - kept.num_rows
     engine = engine or LocalEngine()
     return _finish(
-        pa.table(columns), {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking, classes=known
+        kept, {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking, classes=known, shelf=shelf
     )
 
 
@@ -321,6 +328,7 @@ def _finish(
     parts: Mapping[str, str] | None = None,
     looking: tuple[WeakSlices, tuple[str, ...]] | None = None,
     classes: Sequence[str | int] = (),
+    shelf: Shelf | None = None,
 ) -> Evaluation:
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
     weight = WEIGHT if WEIGHT in table.column_names else None
@@ -335,11 +343,14 @@ def _finish(
         weight=weight,
         row_id=shown.get("row_id"),
         num_classes=len(classes),
+        shelf=shelf,
     )
     weak = None if looking is None else _look(table, looking, weight, shown.get("row_id"))
     columns = [LABEL, *([weight] if weight else []), *judged]
     # In one chunk, so that the file's bytes do not tell how the rows came together.
-    predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}}).combine_chunks()
+    whole = (shelf or Shelf()).column
+    found_columns = {**shown, **{name.removeprefix("@"): table[name] for name in columns}}
+    predictions = pa.table({name: whole(column) for name, column in found_columns.items()})
     return Evaluation(
         found[0].cells,
         metrics=tuple(_describe(metric) for metric in metrics),
