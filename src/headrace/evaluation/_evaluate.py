@@ -47,6 +47,7 @@ def evaluate(
     champion: Model | None = None,
     allow_training_rows: bool = False,
     find_slices: FindSlices = False,
+    query: str | None = None,
     engine: Engine | None = None,
 ) -> Evaluation:
     """How good a model is on the rows of split `eval`, overall and on slices.
@@ -73,8 +74,11 @@ def evaluate(
     find_slices : bool, sequence of str, or WeakSlices
         Whether to look for slices on which the model is worse than elsewhere: in every column, or in these. What is
         found is in `weak_slices`.
+    query : str, optional
+        A column whose equal values are one ranked list, for metrics such as `ndcg`; intervals then draw whole queries.
+        Its rows are those of the split judged: key the data set by it, so that none is cut apart.
     engine : Engine, optional
-        Threads of this machine by default.
+        Who asks the models; threads of this machine by default. Of the threads that measure it says how many.
 
     Returns
     -------
@@ -82,22 +86,26 @@ def evaluate(
         Metrics that are not defined on a slice (one class, no rows) are NaN with a reason, never an exception.
 
     Raises TrainingRows; UnknownName for an unknown metric, column, or a data set with splits but no `eval`.
-    Cost: one prediction a row and model, then about 100 ns a row, metric and set of slices; memory for the predictions.
+    Cost: one prediction a row and model, then about 20 ns a row, metric and set of slices. Memory: the predictions; all
+    else that is known of rows lies on disk where it would take more than a quarter of the setting `memory_mb`.
     """
     label = dataset.roles.label
     if label is None:
         raise Misuse("the data set has no label", fix="name one: label='...'")
     classes = model.signature.classes
-    chosen = make_metrics(metrics, num_classes=len(classes))
+    chosen = make_metrics(metrics, num_classes=len(classes), has_queries=query is not None)
+    if query is not None and query not in dataset.column_names:
+        raise UnknownName("column", query, dataset.column_names, where="query")
     specs = _specs(slices, dataset.column_names)
     roles = dataset.roles
-    looking = _looking(find_slices, dataset.column_names, (label, roles.weight, *roles.key))
+    looking = _looking(find_slices, dataset.column_names, (label, roles.weight, *roles.key, query))
     split = None if dataset.split is None else "eval"
     parts = dataset.parts(split)
     digests = _judged_parts(dataset, parts)
     if not allow_training_rows:
         _refuse_training_rows(model, digests)
-    keep = tuple(dict.fromkeys([*(name for spec in specs for name in _read(spec)), *(looking[1] if looking else ())]))
+    cut_by = [*(name for spec in specs for name in _read(spec)), *(looking[1] if looking else ())]
+    keep = tuple(dict.fromkeys([*cut_by, *([] if query is None else [query])]))
     engine = engine or LocalEngine()
     champion_reason = "" if champion is None else _why_other(model, champion)
     models = {_PREDICTION: model} | ({} if champion is None or champion_reason else {_CHAMPION: champion})
@@ -108,6 +116,8 @@ def evaluate(
             raise
         table, spans = predict({_PREDICTION: model}, dataset, parts, label, keep, engine)  # raises what is its own
         champion_reason = _why_not(error)
+    if query is not None:
+        table = table.append_column(QUERY, to_array(row_ids(table.select([query]), [query])))
     total = sum(dataset.expected_rows(part) or 0 for part in parts)
     return _finish(
         table.drop_columns([ROW_ID]),
@@ -156,8 +166,10 @@ def evaluate_predictions(
         The label's values in the order of the lists; 0, 1, 2 ... when left out.
     query : str, optional
         A column whose equal values are one ranked list, for metrics such as `ndcg`; intervals then draw whole queries.
-    metrics, slices, find_slices, engine
+    metrics, slices, find_slices
         As for `evaluate`.
+    engine : Engine, optional
+        Only how many threads measure is taken of it: the rows are here already.
 
     Returns
     -------
