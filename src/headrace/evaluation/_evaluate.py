@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.dataset import Dataset, Part
 from headrace.dataset.hashing import row_ids
@@ -18,6 +17,7 @@ from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
 from headrace.evaluation._evaluation import Evaluation
+from headrace.evaluation._given import as_lists, classes_of, is_list
 from headrace.evaluation._measure import CONSTANT, judged_rows, measure
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.evaluation._queries import QUERY
@@ -188,8 +188,8 @@ def evaluate_predictions(
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
-    known = _classes_of(table[prediction], prediction, classes)
-    is_labels = _is_list(table[label].type)
+    known = classes_of(table[prediction], prediction, classes)
+    is_labels = is_list(table[label].type)
     chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None, is_labels=is_labels)
     looking = _looking(find_slices, table.column_names, (label, prediction, weight, query))
     cut_by = [name for spec in specs for name in _read(spec)] + list(looking[1] if looking else ())
@@ -206,7 +206,7 @@ def evaluate_predictions(
         kept = part if is_labelled.all() else part.filter(from_bools(is_labelled))
         scores = one_chunk(kept[prediction])
         if known:
-            scores = _as_lists(scores, prediction, len(known))
+            scores = as_lists(scores, prediction, len(known))
         elif scores.type not in (pa.float32(), pa.float64()):
             scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
         labels = labels if kept is part else labels[is_labelled]
@@ -225,40 +225,6 @@ def evaluate_predictions(
     return _finish(
         kept, {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking, classes=known, shelf=shelf
     )
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
-
-
-def _classes_of(column: pa.ChunkedArray, name: str, given: Sequence[str | int] | None) -> tuple[str | int, ...]:
-    """The classes that lists of predictions are of; () where a prediction is one number."""
-    if not _is_list(column.type):
-        if given is not None:
-            raise InvalidInput(
-                f"prediction {name!r} is of type {column.type}", expected="lists of a probability for each class"
-            )
-        return ()
-    width = int(pc.max(pc.list_value_length(column)).as_py() or 0)
-    classes = tuple(range(width)) if given is None else tuple(given)
-    if len(classes) < 2 or len(set(classes)) < len(classes) or len({type(one) for one in classes}) > 1:
-        raise InvalidInput(
-            f"classes = {classes!r}", expected="two values at least, each once, all text or all integers"
-        )
-    if type(classes[0]) not in (str, int):
-        raise InvalidInput(f"class {classes[0]!r}", expected="text or an integer")
-    return classes
-
-
-def _as_lists(column: pa.Array, name: str, num_classes: int) -> pa.Array:
-    """Lists of any kind as lists of so many float32; a null is one of nulls."""
-    lengths = pc.unique(pc.drop_null(pc.list_value_length(column))).to_pylist()
-    if any(length != num_classes for length in lengths):
-        raise InvalidInput(f"prediction {name!r} holds lists of {lengths} numbers", expected=f"{num_classes} in each")
-    try:
-        return column.cast(pa.list_(pa.float32(), num_classes))
-    except pa.ArrowException:
-        raise InvalidInput(f"prediction {name!r} is of type {column.type}", expected="lists of numbers") from None
 
 
 def _specs(slices: Slices, column_names: Sequence[str]) -> list[SliceSpec]:

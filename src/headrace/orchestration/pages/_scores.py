@@ -112,14 +112,14 @@ class Scores:
         order = list(reversed(self._models))
         diagonal = Curve("what chance would do", "pale dashed", [(0.0, 0.0), (1.0, 1.0)])
         base = Curve("precision of saying yes to every row", "pale dashed", [(0.0, self.rate), (1.0, self.rate)])
-        roc = [diagonal, *(Curve(name, shapes[name], roc(self._ranked[name])) for name in order)]
+        told = [diagonal, *(Curve(name, shapes[name], roc(self._ranked[name])) for name in order)]
         both = [base, *(Curve(name, shapes[name], _precision_recall(self._ranked[name])) for name in order)]
         calibrated = [Curve("predictions that mean what they say", "pale dashed", [(0.0, 0.0), (1.0, 1.0)])]
         calibrated += [Curve(name, shapes[name], self._calibration(name)) for name in order]
         calibrated.append(Curve("this model", "accent", self._calibration("this model"), is_dots=True))
         gained = [diagonal, *(Curve(name, shapes[name], _gain(self._ranked[name])) for name in order)]
         figures = [
-            _framed("ROC curve", roc, ("false positive rate", "true positive rate")),
+            _framed("ROC curve", told, ("false positive rate", "true positive rate")),
             _framed("Precision and recall", both, ("recall", "precision")),
             _framed("Calibration", calibrated, ("predicted", "share that is positive")),
             self._spread(),
