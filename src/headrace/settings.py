@@ -42,7 +42,8 @@ class Settings:
     workers : int
         How many steps, and how many threads inside one, run at once; 0 = one for each core.
     memory_mb : int
-        What one join, or all large counts of values together, may hold in memory before they spill, in MiB.
+        What one join, or all large counts of values together, may hold in memory before they spill, in MiB; rows of an
+        evaluation are put on disk where they would take more than a quarter of it.
     states_mb : int
         How much may be kept of what was worked out about rows, in MiB; what was used longest ago goes. 0 = nothing.
     host : str

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import InvalidInput
+from headrace.evaluation._ranked import Ranked
 
 __all__ = ["BestThreshold", "best_threshold"]
 
@@ -83,16 +84,9 @@ def best_threshold(
             "these predictions have no threshold", where="best_threshold", expected="rows with labels 0 and 1"
         )
     given = np.ones(len(label)) if weight is None else weight
-    order = np.argsort(prediction, kind="stable")
-    scores, positive = prediction[order], label[order] == 1.0
-    # What calling a row negative is worth, less calling it positive; summed from the lowest score up.
-    gain = given[order] * np.where(positive, fn - tp, tn - fp)
-    starts = np.flatnonzero(np.concatenate([[True], scores[1:] > scores[:-1]]))
-    total = float(given.sum())
-    everything = float((given * np.where(label == 1.0, tp, fp)).sum())
-    mean_worth = np.concatenate([[0.0], np.cumsum(np.add.reduceat(gain, starts))]) + everything
-    mean_worth /= total
-    distinct = scores[starts]
+    ranked = Ranked.of(label, prediction, given)
+    # From the lowest score up: everything is called positive, then less and less.
+    mean_worth, distinct = ranked.worths(tp=tp, fp=fp, fn=fn, tn=tn)[::-1], ranked.scores[::-1]
     edges = np.concatenate([[-np.inf], 0.5 * (distinct[1:] + distinct[:-1]), [np.inf]])
     best = np.flatnonzero(mean_worth >= mean_worth.max() - 1e-12 * max(1.0, abs(float(mean_worth.max()))))
     gaps = np.concatenate([[0.0], np.diff(distinct), [0.0]])
@@ -106,6 +100,6 @@ def best_threshold(
         threshold=float(edges[place]),
         worth=float(mean_worth[place]),
         worth_at_half=at(0.5),
-        positive_rate=float(given[prediction >= edges[place]].sum()) / total,
+        positive_rate=sum(ranked.at(float(edges[place]))) / (ranked.num_positive + ranked.num_negative),
         curve=tuple((float(distinct[one]), at(float(distinct[one]))) for one in shown),
     )

@@ -252,7 +252,7 @@ def make_metrics(
             raise Misuse(
                 f"metric {metric.name!r} ranks the rows of each query",
                 where="metrics",
-                fix="take evaluate_predictions, and name their column, as in query='session'",
+                fix="name the column whose equal values are one query, as in query='session'",
             )
         if not _fits(type(metric), num_classes, is_labels=is_labels) and not (metric.has_queries and not num_classes):
             known = {name: lookup.find("metric", name) for name in lookup.names("metric")}

@@ -14,11 +14,12 @@ import pyarrow as pa
 from headrace.engine import Engine
 from headrace.engine.grouping import GroupTable
 from headrace.evaluation._judged import Cut, Judged
+from headrace.evaluation._shelf import Shelf, one_chunk
 from headrace.fold import Fold, Groups, Rows
 from headrace.settings import load_settings
 from headrace.slicing import SliceSpec
 
-__all__ = ["Cuts", "one_chunk"]
+__all__ = ["Cuts"]
 
 _BATCH_ROWS = 1 << 17
 
@@ -42,6 +43,8 @@ class Cuts:
         By cut, the group of each row.
     workers : int
         Threads.
+    shelf : Shelf
+        Where the rows lie.
     """
 
     table: pa.Table
@@ -49,6 +52,7 @@ class Cuts:
     keys: tuple[pa.Table, ...]
     cuts: tuple[Cut, ...]
     workers: int
+    shelf: Shelf
 
     @classmethod
     def of(
@@ -57,19 +61,29 @@ class Cuts:
         """Number the groups. Cost: about 10 ns a row and column."""
         workers = getattr(engine, "workers", 0) or load_settings().num_workers
         row_id = judged.row_id if judged.has_repeats else None
+        shelf = judged.shelf
 
         def cut(spec: SliceSpec) -> tuple[pa.Table, Cut]:
             numbers = GroupTable(spec.columns)
-            found = [numbers.number(batch) for batch in _columns_of(spec, table)]
-            keys, place, rows = numbers.finish()
-            met = [place[one] for one in found if one is not None]
-            empty = np.zeros(0 if spec.columns else table.num_rows, np.int32)
-            return keys, Cut(np.concatenate(met) if met else empty, len(rows), row_id)
+            sizes = [min(_BATCH_ROWS, table.num_rows - at) for at in range(0, table.num_rows, _BATCH_ROWS)] or [0]
+            if not spec.columns:
+                groups = shelf.put(np.zeros(size, np.int32) for size in sizes)
+            elif shelf.is_on_disk:  # as they are met, then as they are to be
+                met = shelf.put(_numbered(numbers, batch) for batch in _columns_of(spec, table))
+                place = numbers.finish()[1]
+                ends = np.cumsum(sizes)
+                groups = shelf.put(place[met[end - size : end]] for size, end in zip(sizes, ends.tolist(), strict=True))
+            else:
+                found = [_numbered(numbers, batch) for batch in _columns_of(spec, table)]
+                place = numbers.finish()[1]
+                groups = shelf.put(place[one] for one in found or [np.zeros(0, np.int32)])
+            keys, _, rows = numbers.finish()
+            return keys, Cut(groups, len(rows), row_id)
 
         numbered = _each(cut, specs, workers)
         keys, cuts = zip(*numbered, strict=True)
         weights = None if weight is None else judged.weight
-        return cls(table, weights, tuple(keys), tuple(cuts), workers)
+        return cls(table, weights, tuple(keys), tuple(cuts), workers, shelf)
 
     def on(self, table: pa.Table) -> Cuts:
         """The same rows with other columns."""
@@ -98,6 +112,7 @@ class Cuts:
                 rows = Rows(batch, None, None if self.weight is None else self.weight[part])
                 states = [fold.add(one, rows, cut.groups[part]) for one, cut in zip(states, self.cuts, strict=True)]
                 start = part.stop
+                self.shelf.let_go()
             return [fold.extract(state.canonical()) for state in states]
 
         found = dict(zip(unique, self.each(run, unique), strict=True))
@@ -113,10 +128,10 @@ class Cuts:
         return Rows(pa.RecordBatch.from_arrays(columns, list(names)), None, self.weight)
 
 
-def one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array."""
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+def _numbered(numbers: GroupTable, batch: pa.RecordBatch) -> Groups:
+    found = numbers.number(batch)
+    assert found is not None, "there are columns"
+    return found
 
 
 def _columns_of(spec: SliceSpec, table: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.dataset import Dataset, Part
 from headrace.dataset.hashing import row_ids
@@ -17,12 +16,13 @@ from headrace.dataset.tables import as_table
 from headrace.engine import Engine, LocalEngine
 from headrace.errors import InvalidInput, InvalidSchema, Misuse, TrainingRows, UnknownName
 from headrace.evaluation._contract import Metric, make_metrics, member_name
-from headrace.evaluation._cuts import one_chunk
 from headrace.evaluation._evaluation import Evaluation
+from headrace.evaluation._given import as_lists, classes_of, is_list
 from headrace.evaluation._measure import CONSTANT, judged_rows, measure
 from headrace.evaluation._predicting import LABEL, WEIGHT, predict
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._shares import of_own
+from headrace.evaluation._shelf import Shelf, one_chunk
 from headrace.evaluation._weak_slices import WeakSlice, WeakSlices, find_weak_slices
 from headrace.fold import ROW_ID
 from headrace.model import Model
@@ -47,6 +47,7 @@ def evaluate(
     champion: Model | None = None,
     allow_training_rows: bool = False,
     find_slices: FindSlices = False,
+    query: str | None = None,
     engine: Engine | None = None,
 ) -> Evaluation:
     """How good a model is on the rows of split `eval`, overall and on slices.
@@ -73,8 +74,11 @@ def evaluate(
     find_slices : bool, sequence of str, or WeakSlices
         Whether to look for slices on which the model is worse than elsewhere: in every column, or in these. What is
         found is in `weak_slices`.
+    query : str, optional
+        A column whose equal values are one ranked list, for metrics such as `ndcg`; intervals then draw whole queries.
+        Its rows are those of the split judged: key the data set by it, so that none is cut apart.
     engine : Engine, optional
-        Threads of this machine by default.
+        Who asks the models; threads of this machine by default. Of the threads that measure it says how many.
 
     Returns
     -------
@@ -82,22 +86,26 @@ def evaluate(
         Metrics that are not defined on a slice (one class, no rows) are NaN with a reason, never an exception.
 
     Raises TrainingRows; UnknownName for an unknown metric, column, or a data set with splits but no `eval`.
-    Cost: one prediction a row and model, then about 100 ns a row, metric and set of slices; memory for the predictions.
+    Cost: one prediction a row and model, then about 20 ns a row, metric and set of slices. Memory: the predictions; all
+    else that is known of rows lies on disk where it would take more than a quarter of the setting `memory_mb`.
     """
     label = dataset.roles.label
     if label is None:
         raise Misuse("the data set has no label", fix="name one: label='...'")
     classes = model.signature.classes
-    chosen = make_metrics(metrics, num_classes=len(classes))
+    chosen = make_metrics(metrics, num_classes=len(classes), has_queries=query is not None)
+    if query is not None and query not in dataset.column_names:
+        raise UnknownName("column", query, dataset.column_names, where="query")
     specs = _specs(slices, dataset.column_names)
     roles = dataset.roles
-    looking = _looking(find_slices, dataset.column_names, (label, roles.weight, *roles.key))
+    looking = _looking(find_slices, dataset.column_names, (label, roles.weight, *roles.key, query))
     split = None if dataset.split is None else "eval"
     parts = dataset.parts(split)
     digests = _judged_parts(dataset, parts)
     if not allow_training_rows:
         _refuse_training_rows(model, digests)
-    keep = tuple(dict.fromkeys([*(name for spec in specs for name in _read(spec)), *(looking[1] if looking else ())]))
+    cut_by = [*(name for spec in specs for name in _read(spec)), *(looking[1] if looking else ())]
+    keep = tuple(dict.fromkeys([*cut_by, *([] if query is None else [query])]))
     engine = engine or LocalEngine()
     champion_reason = "" if champion is None else _why_other(model, champion)
     models = {_PREDICTION: model} | ({} if champion is None or champion_reason else {_CHAMPION: champion})
@@ -108,6 +116,8 @@ def evaluate(
             raise
         table, spans = predict({_PREDICTION: model}, dataset, parts, label, keep, engine)  # raises what is its own
         champion_reason = _why_not(error)
+    if query is not None:
+        table = table.append_column(QUERY, to_array(row_ids(table.select([query]), [query])))
     total = sum(dataset.expected_rows(part) or 0 for part in parts)
     return _finish(
         table.drop_columns([ROW_ID]),
@@ -122,6 +132,7 @@ def evaluate(
         parts=digests,
         looking=looking,
         classes=classes,
+        shelf=Shelf.of(table.num_rows),
     )
 
 
@@ -155,8 +166,10 @@ def evaluate_predictions(
         The label's values in the order of the lists; 0, 1, 2 ... when left out.
     query : str, optional
         A column whose equal values are one ranked list, for metrics such as `ndcg`; intervals then draw whole queries.
-    metrics, slices, find_slices, engine
+    metrics, slices, find_slices
         As for `evaluate`.
+    engine : Engine, optional
+        Only how many threads measure is taken of it: the rows are here already.
 
     Returns
     -------
@@ -175,71 +188,43 @@ def evaluate_predictions(
         if name is not None and name not in table.column_names:
             raise UnknownName("column", name, table.column_names, where="the table of predictions")
     specs = _specs(slices, table.column_names)
-    known = _classes_of(table[prediction], prediction, classes)
-    is_labels = _is_list(table[label].type)
+    known = classes_of(table[prediction], prediction, classes)
+    is_labels = is_list(table[label].type)
     chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None, is_labels=is_labels)
     looking = _looking(find_slices, table.column_names, (label, prediction, weight, query))
-    if is_labels:
-        labels = as_label_sets(one_chunk(table[label]), label, known, "the table of predictions")
-    elif known:
-        labels = as_classes(one_chunk(table[label]), label, known, "the table of predictions")
-    else:
-        labels = as_floats(one_chunk(table[label]), f"label {label!r}")
-    is_labelled = ~np.isnan(labels if labels.ndim == 1 else labels[:, 0])
-    kept = table if is_labelled.all() else table.filter(from_bools(is_labelled))
-    scores = one_chunk(kept[prediction])
-    if known:
-        scores = _as_lists(scores, prediction, len(known))
-    elif scores.type not in (pa.float32(), pa.float64()):
-        scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
-    labels = labels if kept is table else labels[is_labelled]
-    columns = {LABEL: to_array(labels) if labels.ndim == 1 else to_column(labels.astype(np.float32))}
-    columns[_PREDICTION] = scores
-    if weight is not None:
-        columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
-    if query is not None:
-        columns[QUERY] = to_array(row_ids(kept.select([query]), [query]))
-    columns.update({name: kept[name] for spec in specs for name in _read(spec)})
-    columns.update({name: kept[name] for name in (looking[1] if looking else ())})
+    cut_by = [name for spec in specs for name in _read(spec)] + list(looking[1] if looking else ())
+
+    def judged(part: pa.Table) -> pa.Table:
+        """What is judged of these rows: those with a label."""
+        if is_labels:
+            labels = as_label_sets(one_chunk(part[label]), label, known, "the table of predictions")
+        elif known:
+            labels = as_classes(one_chunk(part[label]), label, known, "the table of predictions")
+        else:
+            labels = as_floats(one_chunk(part[label]), f"label {label!r}")
+        is_labelled = ~np.isnan(labels if labels.ndim == 1 else labels[:, 0])
+        kept = part if is_labelled.all() else part.filter(from_bools(is_labelled))
+        scores = one_chunk(kept[prediction])
+        if known:
+            scores = as_lists(scores, prediction, len(known))
+        elif scores.type not in (pa.float32(), pa.float64()):
+            scores = to_array(as_floats(scores, f"prediction {prediction!r}"))
+        labels = labels if kept is part else labels[is_labelled]
+        columns = {LABEL: to_array(labels) if labels.ndim == 1 else to_column(labels.astype(np.float32))}
+        columns[_PREDICTION] = scores
+        if weight is not None:
+            columns[WEIGHT] = to_array(as_weights(one_chunk(kept[weight]), weight, "the table of predictions"))
+        if query is not None:
+            columns[QUERY] = to_array(row_ids(kept.select([query]), [query]))
+        return pa.table(columns | {name: kept[name] for name in cut_by})
+
+    shelf = Shelf.of(table.num_rows)
+    kept = shelf.table(judged(part) for part in shelf.parts(table))
     num_dropped = table.num_rows - kept.num_rows
     engine = engine or LocalEngine()
     return _finish(
-        pa.table(columns), {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking, classes=known
+        kept, {}, chosen, specs, engine, num_dropped=num_dropped, looking=looking, classes=known, shelf=shelf
     )
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
-
-
-def _classes_of(column: pa.ChunkedArray, name: str, given: Sequence[str | int] | None) -> tuple[str | int, ...]:
-    """The classes that lists of predictions are of; () where a prediction is one number."""
-    if not _is_list(column.type):
-        if given is not None:
-            raise InvalidInput(
-                f"prediction {name!r} is of type {column.type}", expected="lists of a probability for each class"
-            )
-        return ()
-    width = int(pc.max(pc.list_value_length(column)).as_py() or 0)
-    classes = tuple(range(width)) if given is None else tuple(given)
-    if len(classes) < 2 or len(set(classes)) < len(classes) or len({type(one) for one in classes}) > 1:
-        raise InvalidInput(
-            f"classes = {classes!r}", expected="two values at least, each once, all text or all integers"
-        )
-    if type(classes[0]) not in (str, int):
-        raise InvalidInput(f"class {classes[0]!r}", expected="text or an integer")
-    return classes
-
-
-def _as_lists(column: pa.Array, name: str, num_classes: int) -> pa.Array:
-    """Lists of any kind as lists of so many float32; a null is one of nulls."""
-    lengths = pc.unique(pc.drop_null(pc.list_value_length(column))).to_pylist()
-    if any(length != num_classes for length in lengths):
-        raise InvalidInput(f"prediction {name!r} holds lists of {lengths} numbers", expected=f"{num_classes} in each")
-    try:
-        return column.cast(pa.list_(pa.float32(), num_classes))
-    except pa.ArrowException:
-        raise InvalidInput(f"prediction {name!r} is of type {column.type}", expected="lists of numbers") from None
 
 
 def _specs(slices: Slices, column_names: Sequence[str]) -> list[SliceSpec]:
@@ -321,6 +306,7 @@ def _finish(
     parts: Mapping[str, str] | None = None,
     looking: tuple[WeakSlices, tuple[str, ...]] | None = None,
     classes: Sequence[str | int] = (),
+    shelf: Shelf | None = None,
 ) -> Evaluation:
     """Measure a table of @label, @prediction, @champion, @weight and slice columns; `shown` goes before predictions."""
     weight = WEIGHT if WEIGHT in table.column_names else None
@@ -335,11 +321,14 @@ def _finish(
         weight=weight,
         row_id=shown.get("row_id"),
         num_classes=len(classes),
+        shelf=shelf,
     )
     weak = None if looking is None else _look(table, looking, weight, shown.get("row_id"))
     columns = [LABEL, *([weight] if weight else []), *judged]
     # In one chunk, so that the file's bytes do not tell how the rows came together.
-    predictions = pa.table({**shown, **{name.removeprefix("@"): table[name] for name in columns}}).combine_chunks()
+    whole = (shelf or Shelf()).column
+    found_columns = {**shown, **{name.removeprefix("@"): table[name] for name in columns}}
+    predictions = pa.table({name: whole(column) for name, column in found_columns.items()})
     return Evaluation(
         found[0].cells,
         metrics=tuple(_describe(metric) for metric in metrics),

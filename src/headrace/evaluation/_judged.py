@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.evaluation._curve import class_factors
+from headrace.evaluation._shelf import Shelf
 from headrace.fold.kernels.by_group import add_moments
 
 __all__ = ["Cut", "Judged", "Moments"]
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int32]
+
+_COUNTED_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Judged:
         Equal ids are one witness; None where every row is one.
     query : uint64[num_rows] or None
         Rows of one number are ranked among each other.
+    shelf : Shelf
+        Where the arrays lie.
     """
 
     label: Floats
@@ -42,6 +47,7 @@ class Judged:
     weight: Floats | None
     row_id: npt.NDArray[np.uint64] | None
     query: npt.NDArray[np.uint64] | None = None
+    shelf: Shelf = field(default_factory=Shelf, repr=False)
 
     @property
     def has_repeats(self) -> bool:
@@ -65,7 +71,7 @@ class Judged:
         """The same rows with one more model, which says this of every row."""
         # One value seen as many: it takes no memory.
         constant = np.broadcast_to(np.asarray(value, np.float64), (len(self.label), *np.shape(value)))
-        return Judged(self.label, (*self.predictions, constant), self.weight, self.row_id, self.query)
+        return replace(self, predictions=(*self.predictions, constant))
 
     def batch(self, index: int) -> pa.RecordBatch:
         """Label and prediction of one model, as a metric's fold reads them."""
@@ -118,15 +124,22 @@ class Cut:
         self._differs: dict[int, npt.NDArray[np.bool_]] = {}
         self._factors: Floats | None = None
         self.witnesses, self.at = _witnesses(row_id, groups)
-        self.count = np.bincount(self.at, minlength=num_groups)
+        self.count = np.zeros(num_groups, np.int64)
+        for start in range(0, len(self.at), _COUNTED_ROWS):
+            self.count += np.bincount(self.at[start : start + _COUNTED_ROWS], minlength=num_groups)
         # One witness says nothing about how far others would be from it.
         self.correction = np.where(self.count > 1, self.count / np.maximum(self.count - 1, 1), np.nan)
 
     def differs(self, judged: Judged, model: int) -> npt.NDArray[np.bool_]:
         """bool[num_groups]: whether a model says anything else of any row than the first does."""
         if model not in self._differs:
-            rows = judged.predictions[model] != judged.predictions[0]
-            self._differs[model] = np.bincount(self.groups[rows], minlength=self.num_groups) > 0
+            found = np.zeros(self.num_groups, np.bool_)
+            for start in range(0, len(self.groups), _COUNTED_ROWS):
+                rows = slice(start, start + _COUNTED_ROWS)
+                differs = judged.predictions[model][rows] != judged.predictions[0][rows]
+                found[self.groups[rows][differs]] = True
+                judged.shelf.let_go()
+            self._differs[model] = found
         return self._differs[model]
 
     def factors(self, judged: Judged) -> Floats:

@@ -14,10 +14,11 @@ from headrace.dataset.rows import as_floats, to_array
 from headrace.engine import Engine
 from headrace.errors import InvalidInput
 from headrace.evaluation._contract import Metric, MetricResult, fold_of, ratio
-from headrace.evaluation._cuts import Cuts, one_chunk
+from headrace.evaluation._cuts import Cuts
 from headrace.evaluation._judged import Judged
 from headrace.evaluation._queries import QUERY
 from headrace.evaluation._results import Plain, Results, SliceResults
+from headrace.evaluation._shelf import Shelf, one_chunk
 from headrace.evaluation._spread import Spread, is_of_all_cuts, spreads_of
 from headrace.fold import ClassTotals, ClassTotalsResult, LabelTotals, LabelTotalsResult, Rows
 from headrace.model.answers import read_column, to_column
@@ -44,6 +45,7 @@ def measure(
     weight: str | None = None,
     row_id: pa.ChunkedArray | None = None,
     num_classes: int = 0,
+    shelf: Shelf | None = None,
 ) -> tuple[list[Results], Results]:
     """Every metric of every column of predictions, overall and by slice, and those of the baseline.
 
@@ -52,7 +54,7 @@ def measure(
     predictions are lists of so many numbers, and the baseline is what share of all rows each class has.
     """
     cuts = [SliceSpec(()), *specs]
-    judged = judged_rows(table, label, predictions, weight, row_id)
+    judged = judged_rows(table, label, predictions, weight, row_id, shelf)
     rows = Cuts.of(table, cuts, judged, weight, engine)
     folds = [
         fold_of(metric, label, prediction, num_classes, is_labels=judged.is_labels)
@@ -109,12 +111,18 @@ def measure(
 
 
 def judged_rows(
-    table: pa.Table, label: str, predictions: Columns, weight: str | None, row_id: pa.ChunkedArray | None
+    table: pa.Table,
+    label: str,
+    predictions: Columns,
+    weight: str | None,
+    row_id: pa.ChunkedArray | None,
+    shelf: Shelf | None = None,
 ) -> Judged:
     """The rows of a table, as arrays."""
+    shelf = shelf or Shelf()
 
     def floats(name: str) -> Floats:
-        return _numbers(table[name], name)
+        return shelf.put(_numbers(block, name) for block in shelf.blocks(table[name]))
 
     ids = None
     if row_id is not None and len(row_id):
@@ -126,15 +134,14 @@ def judged_rows(
         whole = one_chunk(table[QUERY])
         query = np.frombuffer(whole.buffers()[1], np.uint64, count=whole.offset + len(whole))[whole.offset :]
         ids = query  # rows of one query are one witness
-    told = tuple(_numbers(table[name], name) for name in predictions)
-    return Judged(floats(label), told, weights, ids, query)
+    return Judged(floats(label), tuple(map(floats, predictions)), weights, ids, query, shelf)
 
 
-def _numbers(column: pa.ChunkedArray, name: str) -> Floats:
-    """Predictions as float64[num_rows], of several classes [num_rows, num_classes]."""
+def _numbers(column: pa.Array, name: str) -> Floats:
+    """A column as float64[num_rows], of several classes [num_rows, num_classes]."""
     if pa.types.is_fixed_size_list(column.type):
         return read_column(column).astype(np.float64) + 0.0
-    return as_floats(one_chunk(column), name) + 0.0
+    return as_floats(column, name) + 0.0
 
 
 def _constants(table: pa.Table, metrics: Sequence[Metric], rows: Cuts, label: str, mean: Any) -> dict[int, list[Any]]:

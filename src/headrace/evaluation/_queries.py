@@ -14,7 +14,7 @@ from headrace.evaluation._contract import Metric, ratio
 from headrace.fold import Fold
 from headrace.fold.queries import Queries, QueriesResult
 
-__all__ = ["QUERY", "QueryMetric", "Ties", "check_k"]
+__all__ = ["QUERY", "FirstMetric", "QueryMetric", "Ties", "check_k"]
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -96,6 +96,31 @@ class QueryMetric(Metric):
             for one in (result.label, (result.label > 0.0).astype(np.float64))
         )
         return Ties(query, begin - result.starts[query], size, label, relevant)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstMetric(QueryMetric):
+    """A metric of the relevant rows among the first k places of a list: write `of_queries`, from `self.found(result)`.
+
+    Parameters
+    ----------
+    k : int
+        At least 1.
+
+    Raises InvalidInput for a k below 1.
+    """
+
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_k(self.k, type(self).__module__.rpartition(".")[2])
+
+    def found(self, result: QueriesResult) -> tuple[Floats, Floats]:
+        """By query the relevant rows in the first k places, equal scores sharing theirs, and all relevant rows."""
+        runs = self.ties(result)
+        inside = np.clip(self.k - runs.first, 0, runs.size) / runs.size
+        return self.sums(runs.relevant * inside, runs.query, result), self.sums(runs.relevant, runs.query, result)
 
 
 def check_k(k: object, where: str, *, is_optional: bool = False) -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from headrace.evaluation._classes import ClassDecisions
 from headrace.evaluation._contract import Metric, SumMetric, fold_of
 from headrace.evaluation._curve import CurveMetric
 from headrace.evaluation._judged import Cut, Judged, Moments
@@ -98,8 +99,10 @@ def spreads_of(metric: Metric, judged: Judged, cuts: Sequence[Cut], results: Seq
 
 def is_of_all_cuts(metric: Metric, judged: Judged, cuts: Sequence[Cut]) -> TypeGuard[SumMetric]:
     """Whether what rows add to the metric is asked for once for all cuts, so that these are best given together."""
-    is_plain = isinstance(metric, SumMetric) and type(metric).influence is SumMetric.influence
-    return is_plain and all(cut.witnesses is None for cut in cuts)
+    own: Any = type(metric).influence
+    # Of one number a row, decisions among classes are decisions at a threshold: sums as well.
+    is_plain = own is SumMetric.influence or (own is ClassDecisions.influence and not judged.num_classes)
+    return isinstance(metric, SumMetric) and is_plain and all(cut.witnesses is None for cut in cuts)
 
 
 def _decides(metric: Metric, judged: Judged) -> TypeGuard[ThresholdMetric]:
@@ -213,6 +216,7 @@ def _by_slopes(
         label = np.zeros(len(label)) if judged.is_labels else label
         for cut, by_model, table, into in zip(cuts, steep, tables, sums, strict=True):
             slope_moments(into, terms, by_model, table, label, cut.groups[rows], weight)
+        judged.shelf.let_go()
     return [cut.told([into[:, model].T for model in models]) for cut, into in zip(cuts, sums, strict=True)]
 
 

@@ -365,6 +365,7 @@ def evaluate(
     champion: Any = None,
     allow_training_rows: bool = False,
     find_slices: Any = False,
+    query: str | None = None,
     engine: Any = None,
 ) -> Any:
     """Measure a model on held-out rows, overall and by slice; see `headrace.evaluation.evaluate`."""

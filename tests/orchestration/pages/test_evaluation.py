@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
 import headrace as hr
-from headrace.orchestration.pages._scores import Scores
+from headrace.orchestration.pages._scores import Scores, roc
 from tests.orchestration.pages.conftest import page
 from tests.report.looked_at import check_page
 
@@ -27,7 +27,7 @@ def test_the_area_under_the_drawn_curve_is_the_metric(num_rows, weighted):
     """The ROC curve is thinned to be drawn, and still has scikit-learn's area to a thousandth."""
     table = predictions(num_rows, weighted=weighted)
     weight = table["weight"].to_numpy() if weighted else None
-    points = Scores.of(table)._ranked["this model"].roc()
+    points = roc(Scores.of(table)._ranked["this model"])
     assert len(points) <= 162 and points[0] == (0.0, 0.0) and points[-1] == (1.0, 1.0)
     area = np.trapezoid([y for _, y in points], [x for x, _ in points])
     expected = roc_auc_score(table["label"], table["prediction"].to_numpy(), sample_weight=weight)

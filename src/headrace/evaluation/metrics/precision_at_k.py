@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._queries import QueryMetric, check_k
+from headrace.evaluation._queries import FirstMetric
 from headrace.fold.queries import QueriesResult
 
 __all__ = ["PrecisionAtK"]
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrecisionAtK(QueryMetric):
+class PrecisionAtK(FirstMetric):
     """The mean over queries of the relevant rows among the first k, divided by k; equal scores share their places.
 
     Parameters
@@ -27,14 +27,6 @@ class PrecisionAtK(QueryMetric):
     Source: Manning, Raghavan and Schuetze, "Introduction to Information Retrieval" (2008), chapter 8.
     """
 
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_k(self.k, "precision_at_k")
-
     def of_queries(self, result: QueriesResult) -> Floats:
         """Relevant rows in the first k places, by k."""
-        runs = self.ties(result)
-        inside = np.clip(self.k - runs.first, 0, runs.size) / runs.size
-        return self.sums(runs.relevant * inside, runs.query, result) / self.k
+        return self.found(result)[0] / self.k

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from headrace.evaluation._queries import QueryMetric, check_k
+from headrace.evaluation._queries import FirstMetric
 from headrace.fold.queries import QueriesResult
 
 __all__ = ["RecallAtK"]
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecallAtK(QueryMetric):
+class RecallAtK(FirstMetric):
     """The mean over queries of the relevant rows among the first k, divided by all relevant ones; 0 where none is.
 
     Equal scores share their places.
@@ -29,16 +29,7 @@ class RecallAtK(QueryMetric):
     Source: Manning, Raghavan and Schuetze, "Introduction to Information Retrieval" (2008), chapter 8.
     """
 
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_k(self.k, "recall_at_k")
-
     def of_queries(self, result: QueriesResult) -> Floats:
         """Relevant rows in the first k places, by all."""
-        runs = self.ties(result)
-        inside = np.clip(self.k - runs.first, 0, runs.size) / runs.size
-        found = self.sums(runs.relevant * inside, runs.query, result)
-        relevant = self.sums(runs.relevant, runs.query, result)
+        found, relevant = self.found(result)
         return np.where(relevant > 0.0, found / np.where(relevant > 0.0, relevant, 1.0), 0.0)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from headrace.evaluation import Ranked
 from headrace.report import Cell, Column, Content, Curve, Html, Row, curves, explorer, histogram, legend, table, tag
 from headrace.report.figures import NOTHING, aligned, figure, share
 
-__all__ = ["Scores"]
+__all__ = ["Scores", "roc"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,58 +25,32 @@ _WIDTH, _HEIGHT = 480.0, 290.0
 _THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    """Predictions in order: at each distinct score, from the highest down, what lies at or above it."""
+def roc(ranked: Ranked) -> list[tuple[float, float]]:
+    """(false positive rate, true positive rate)."""
+    x = np.append(0.0, ranked.false_positive / ranked.num_negative)
+    y = np.append(0.0, ranked.true_positive / ranked.num_positive)
+    return _thinned(x, y)
 
-    scores: Floats
-    true_positive: Floats
-    false_positive: Floats
 
-    @classmethod
-    def of(cls, label: Floats, score: Floats, weight: Floats) -> Self:
-        order = np.argsort(-score, kind="stable")
-        score, positive, weight = score[order], (label[order] == 1.0), weight[order]
-        last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-        true, false = np.cumsum(weight * positive)[last], np.cumsum(weight * ~positive)[last]
-        return cls(score[last], true, false)
+def _precision_recall(ranked: Ranked) -> list[tuple[float, float]]:
+    """(recall, precision)."""
+    recall = ranked.true_positive / ranked.num_positive
+    precision = ranked.true_positive / (ranked.true_positive + ranked.false_positive)
+    return _thinned(recall, precision)
 
-    @property
-    def num_positive(self) -> float:
-        return float(self.true_positive[-1])
 
-    @property
-    def num_negative(self) -> float:
-        return float(self.false_positive[-1])
+def _gain(ranked: Ranked) -> list[tuple[float, float]]:
+    """(share of the rows, the highest scores first; share of the positive rows among them)."""
+    said = (ranked.true_positive + ranked.false_positive) / (ranked.num_positive + ranked.num_negative)
+    return _thinned(np.append(0.0, said), np.append(0.0, ranked.true_positive / ranked.num_positive))
 
-    def roc(self) -> list[tuple[float, float]]:
-        """(false positive rate, true positive rate)."""
-        x = np.append(0.0, self.false_positive / self.num_negative)
-        y = np.append(0.0, self.true_positive / self.num_positive)
-        return _thinned(x, y)
 
-    def precision_recall(self) -> list[tuple[float, float]]:
-        """(recall, precision)."""
-        recall = self.true_positive / self.num_positive
-        precision = self.true_positive / (self.true_positive + self.false_positive)
-        return _thinned(recall, precision)
-
-    def gain(self) -> list[tuple[float, float]]:
-        """(share of the rows, the highest scores first; share of the positive rows among them)."""
-        said = (self.true_positive + self.false_positive) / (self.num_positive + self.num_negative)
-        return _thinned(np.append(0.0, said), np.append(0.0, self.true_positive / self.num_positive))
-
-    def points(self) -> list[tuple[float, float, float]]:
-        """(threshold, positive and other rows at or above it as shares of all), thresholds ascending."""
-        total = self.num_positive + self.num_negative
-        places = np.unique(np.linspace(0, len(self.scores) - 1, _MOST_THRESHOLDS).astype(np.int64))[::-1]
-        yes, no = self.true_positive[places] / total, self.false_positive[places] / total
-        return list(zip(self.scores[places].tolist(), yes.tolist(), no.tolist(), strict=True))
-
-    def at(self, threshold: float) -> tuple[float, float]:
-        """True and false positives of deciding "yes" at this score and above."""
-        place = int(np.searchsorted(-self.scores, -threshold, "right"))
-        return (float(self.true_positive[place - 1]), float(self.false_positive[place - 1])) if place else (0.0, 0.0)
+def _points(ranked: Ranked) -> list[tuple[float, float, float]]:
+    """(threshold, positive and other rows at or above it as shares of all), thresholds ascending."""
+    total = ranked.num_positive + ranked.num_negative
+    places = np.unique(np.linspace(0, len(ranked.scores) - 1, _MOST_THRESHOLDS).astype(np.int64))[::-1]
+    yes, no = ranked.true_positive[places] / total, ranked.false_positive[places] / total
+    return list(zip(ranked.scores[places].tolist(), yes.tolist(), no.tolist(), strict=True))
 
 
 def _thinned(x: Floats, y: Floats) -> list[tuple[float, float]]:
@@ -99,7 +73,7 @@ class Scores:
 
     def __init__(self, label: Floats, weight: Floats, models: dict[str, Floats]) -> None:
         self._label, self._weight, self._models = label, weight, models
-        self._ranked = {name: _Ranked.of(label, score, weight) for name, score in models.items()}
+        self._ranked = {name: Ranked.of(label, score, weight) for name, score in models.items()}
 
     @classmethod
     def of(cls, predictions: Any) -> Self | None:
@@ -138,14 +112,14 @@ class Scores:
         order = list(reversed(self._models))
         diagonal = Curve("what chance would do", "pale dashed", [(0.0, 0.0), (1.0, 1.0)])
         base = Curve("precision of saying yes to every row", "pale dashed", [(0.0, self.rate), (1.0, self.rate)])
-        roc = [diagonal, *(Curve(name, shapes[name], self._ranked[name].roc()) for name in order)]
-        both = [base, *(Curve(name, shapes[name], self._ranked[name].precision_recall()) for name in order)]
+        told = [diagonal, *(Curve(name, shapes[name], roc(self._ranked[name])) for name in order)]
+        both = [base, *(Curve(name, shapes[name], _precision_recall(self._ranked[name])) for name in order)]
         calibrated = [Curve("predictions that mean what they say", "pale dashed", [(0.0, 0.0), (1.0, 1.0)])]
         calibrated += [Curve(name, shapes[name], self._calibration(name)) for name in order]
         calibrated.append(Curve("this model", "accent", self._calibration("this model"), is_dots=True))
-        gained = [diagonal, *(Curve(name, shapes[name], self._ranked[name].gain()) for name in order)]
+        gained = [diagonal, *(Curve(name, shapes[name], _gain(self._ranked[name])) for name in order)]
         figures = [
-            _framed("ROC curve", roc, ("false positive rate", "true positive rate")),
+            _framed("ROC curve", told, ("false positive rate", "true positive rate")),
             _framed("Precision and recall", both, ("recall", "precision")),
             _framed("Calibration", calibrated, ("predicted", "share that is positive")),
             self._spread(),
@@ -176,7 +150,7 @@ class Scores:
         drawn = [Curve("what chance would do", "pale dashed", [(0.0, 1.0), (1.0, 1.0)])]
         for name, shape in order:
             # Of the first few rows it jumps about.
-            points = [(said, found / said) for said, found in self._ranked[name].gain() if said >= _LEAST_SHARE]
+            points = [(said, found / said) for said, found in _gain(self._ranked[name]) if said >= _LEAST_SHARE]
             drawn.append(Curve(name, shape, points))
         highest = max(y for curve in drawn for _, y in curve.points)
         labels = ("share of rows, highest first", "times the share of positive rows in all")
@@ -218,4 +192,4 @@ class Scores:
             ]
             rows.append(row)
         few = table("This model at a few thresholds", columns, rows)
-        return explorer(ranked.points(), ranked.num_positive / total, few)
+        return explorer(_points(ranked), ranked.num_positive / total, few)
