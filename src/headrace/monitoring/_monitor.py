@@ -173,16 +173,16 @@ def _with_fields(statistics: Statistics, names: Iterable[str]) -> Statistics:
     """The statistics, the fields of structs among these names being columns of their own, as they are in the log."""
     places = {name: index for index, name in enumerate(statistics.feature_names)}
     fields = {
-        fold.name: len(statistics.folds) + index
+        fold.name: (len(statistics.folds) + index, fold)
         for index, fold in enumerate(statistics.companions)
         if isinstance(fold, Distribution) and fold.path and all(step[0] == "." for step in fold.path)
     }
     more = {name: fields[name] for name in names if name in fields and name not in places}
     if not more:
         return statistics
-    folds = tuple(replace(statistics.companions[at - len(places)], column=name, path=()) for name, at in more.items())
+    folds = tuple(replace(fold, column=name, path=()) for name, (_, fold) in more.items())
     parts = {
-        part: (*states[: len(places)], *(states[at] for at in more.values()))
+        part: (*states[: len(places)], *(states[at] for at, _ in more.values()))
         for part, states in statistics.parts.items()
     }
     return Statistics((*statistics.folds, *folds), parts, {})
