@@ -13,12 +13,13 @@ import pytest
 import headrace as hr
 from headrace import disk
 from headrace.ingestion import ingest
+from headrace.model.codec import Codec
 from headrace.model.columns import InputColumn
 from headrace.serving._segments import Segment, closed_segments, read_segment, settle
 from headrace.serving.core import Served, Serving
 from headrace.serving.log import RequestLog
 from headrace.serving.reading import read_requests
-from headrace.serving.shape import Shape, to_batch
+from headrace.serving.shape import ReadLanes, Shape, to_batch
 from tests.serving.conftest import running, wait_until, workers_of
 
 PREDICT = "/v1/models/late:predict"
@@ -35,8 +36,6 @@ SHAPE = Shape("late", 3, "d" * 64, COLUMNS)
 
 def entry(shape=SHAPE, number=0, rows=1, status=200):
     """An answered request; every other row all null."""
-    from headrace.model.codec import Codec
-
     some = {"carrier": f"A{number}", "seats": number, "temp": 0.5, "is_new": True, "when": "1970-01-01T00:00:01Z"}
     given = [{**(some if row % 2 == 0 else {}), "prediction": float(row)} for row in range(rows)]
     lanes = Codec(COLUMNS).from_rows(given) if status == 200 else None
@@ -58,6 +57,35 @@ def written(folder):
     """All rows that can be read, as a list of dicts, oldest first."""
     found = read_requests(folder, "late")
     return [] if found is None else found.to_arrow().sort_by([("event_time_us", "ascending")]).to_pylist()
+
+
+@pytest.mark.parametrize("sensitive", [(), ("carrier", "seats")])
+def test_texts_are_not_made_again(sensitive):
+    """Requests that came as columns are written with them: the rows are those of their lanes, whatever is beside."""
+    shape = Shape("late", 3, "d" * 64, COLUMNS, sensitive)
+    batch = to_batch([entry(number=7, rows=3)], offset_ns=0)
+    given = {one.name: batch.column(Shape.name_of(one.name)) for one in COLUMNS}
+    tables = [
+        pa.table(given),
+        pa.table({**given, "carrier": given["carrier"].cast(pa.string())}),
+        pa.table({**given, "carrier": given["carrier"].dictionary_encode()}),
+        pa.table({**given, "carrier": pa.nulls(3)}),
+        pa.concat_tables([pa.table(given).slice(0, 1), pa.table(given).slice(1)]),
+    ]
+    codec = Codec(COLUMNS)
+    plain = [codec.from_batch(table) for table in tables]
+    kept = [ReadLanes.of(lanes, table) for lanes, table in zip(plain, tables, strict=True)]
+    assert kept[0].texts["carrier"].equals(given["carrier"]) and not kept[2].texts and not kept[4].texts
+
+    def rows(lanes):
+        answers = np.zeros(3, np.float32)
+        entries = [(shape, f"id{place}", 0, 5, 200, one, answers, None, 3) for place, one in enumerate(lanes)]
+        return to_batch(entries, offset_ns=0)
+
+    for chosen in ([0], [1], [0, 1], [0, 2], [1, 3, 0], [4, 0]):
+        expected = rows([plain[place] for place in chosen])
+        assert rows([kept[place] for place in chosen]).equals(expected)
+        assert rows([kept[chosen[0]], *[plain[place] for place in chosen[1:]]]).equals(expected)
 
 
 def test_a_run_that_was_ended_leaves_what_it_asked():

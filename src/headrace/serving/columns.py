@@ -26,6 +26,7 @@ from headrace.model import InputColumn
 from headrace.schema import arrow_type
 from headrace.serving.core import Served
 from headrace.serving.limits import check_rows
+from headrace.serving.shape import ReadLanes
 from headrace.serving.tensors import FEW, Tensor
 
 __all__ = ["PRESENT", "datatype_of", "lanes_of"]
@@ -215,7 +216,8 @@ def lanes_of(served: Served, tensors: Sequence[Tensor], max_rows: int) -> Any:
         _array(column, found[column.name], given[column.name]) if column.name in found else pa.nulls(num_rows)
         for column in codec.columns
     ]
-    return codec.from_batch(pa.RecordBatch.from_arrays(arrays, names=[column.name for column in codec.columns]))
+    batch = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in codec.columns])
+    return ReadLanes.of(codec.from_batch(batch), batch)
 
 
 def _count(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ _MAX_OPEN = 4
 _MAX_SEGMENT_BYTES = 32 << 20
 # Python's interpreter lock is held while a batch is made: small ones, made soon, while their values are in the
 # processor's cache, so that requests get their turn in between.
-_BATCH_ROWS = 512
+_BATCH_REQUESTS, _BATCH_ROWS = 512, 4096
 _LOOK_S = 0.05
 
 
@@ -47,6 +48,20 @@ def _places(entries: list[Entry], offset_ns: int) -> list[tuple[_Key, list[Entry
     else:
         groups = [(place, list(found)) for place, found in groupby(entries, key)]
     return [((shape, hour_of(hour * _HOUR_NS // 1000)), found) for (shape, hour), found in groups]
+
+
+def _cut(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """The entries in order, so many together as have the rows of a batch; one of more rows is by itself."""
+    some: list[Entry] = []
+    num_rows = 0
+    for entry in entries:
+        if some and (len(some) == _BATCH_REQUESTS or num_rows + entry[-1] > _BATCH_ROWS):
+            yield some
+            some, num_rows = [], 0
+        some.append(entry)
+        num_rows += entry[-1]
+    if some:
+        yield some
 
 
 class RequestLog:
@@ -100,7 +115,7 @@ class RequestLog:
             if time.monotonic() >= due:
                 self.flush()
                 due = time.monotonic() + self._flush_s
-            elif self._num_waiting >= _BATCH_ROWS:
+            elif self._num_waiting >= _BATCH_REQUESTS:
                 self._convert()
 
     def flush(self) -> None:
@@ -121,8 +136,8 @@ class RequestLog:
             entries, self._entries, self._num_waiting = self._entries, [], 0
             lost, self._num_lost = self._num_lost, 0
         offset_ns = time.time_ns() - time.perf_counter_ns()
-        for start in range(0, len(entries), _BATCH_ROWS):
-            for place, found in _places(entries[start : start + _BATCH_ROWS], offset_ns):
+        for some in _cut(entries):
+            for place, found in _places(some, offset_ns):
                 number, carried = self._given.get(place, (0, 0))
                 self._given[place] = (number + sum([entry[-1] for entry in found]), carried + lost)
                 try:

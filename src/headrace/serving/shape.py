@@ -35,9 +35,10 @@ from headrace.dataset.hashing import keyed_uniform, row_ids
 from headrace.model.answers import column_type, likeliest, to_column
 from headrace.model.columns import NULL_TEXT, InputColumn, layout_of
 
-__all__ = ["Chosen", "Entry", "Shape", "to_batch", "with_constants"]
+__all__ = ["Chosen", "Entry", "ReadLanes", "Shape", "to_batch", "with_constants"]
 
 _TIME = pa.timestamp("us", tz="UTC")
+_TEXTS = (pa.string(), pa.large_string())
 _BEFORE = [("request_id", pa.string()), ("request_row", pa.int64()), ("event_time_us", _TIME)]
 _CONSTANT = [
     ("request_endpoint", pa.string()),
@@ -155,34 +156,73 @@ def _array(values: npt.NDArray[Any], kind: pa.DataType, valid: npt.NDArray[np.bo
     return pa.Array.from_buffers(kind, len(values), [_bits(valid) if missing and valid is not None else None, data])
 
 
+class ReadLanes(dict[str, Any]):
+    """Lanes, and the columns of texts that they were made of, which need not be made of them again."""
+
+    texts: dict[str, pa.Array]
+
+    @classmethod
+    def of(cls, lanes: dict[str, Any], batch: Any) -> ReadLanes:
+        """The lanes that a codec made of a RecordBatch or Table, with its columns of texts, if they are in one piece.
+
+        Cost: 0.3 us a column.
+        """
+        found = cls(lanes)
+        found.texts = {}
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if column.type in _TEXTS:
+                if isinstance(column, pa.ChunkedArray):
+                    if column.num_chunks != 1:
+                        continue
+                    column = column.chunk(0)
+                found.texts[name] = column
+        return found
+
+
+def _texts(lanes: Sequence[Any], column: InputColumn, place: int, whole: Any) -> pa.Array:
+    """A column of texts of all requests; `whole` is their lane of texts, None where all came with their columns."""
+    if whole is None and all(column.name in one.texts for one in lanes):
+        arrays = [one.texts[column.name].cast(column.arrow_type) for one in lanes]
+        return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+    values = np.concatenate([one["text"][:, place] for one in lanes]) if whole is None else whole[:, place]
+    texts = values.tolist()
+    if NULL_TEXT in texts:
+        texts = [None if text == NULL_TEXT else text for text in texts]
+    return pa.array(texts, column.arrow_type)
+
+
 def _inputs(shape: Shape, lanes: Sequence[dict[str, npt.NDArray[Any]]]) -> list[pa.Array]:
     """The raw columns of rows whose lanes are there, in the shape's order."""
     layout = shape.layout
+    are_read = all(isinstance(one, ReadLanes) for one in lanes)
     whole = {
         name: lanes[0][name] if len(lanes) == 1 else np.concatenate([one[name] for one in lanes])
         for name in layout.lanes
+        if name != "text" or not are_read
     }
     places = dict.fromkeys(("number", "integer", "text", "present"), 0)
+    num_rows = sum(len(next(iter(one.values()))) for one in lanes)
     found = []
     for column in shape.columns:
         kind = column.arrow_type
         if not column.has_lane:  # a list or binary: what was derived of it is all that is left
-            found.append(pa.nulls(sum(len(next(iter(one.values()))) for one in lanes), kind))
+            found.append(pa.nulls(num_rows, kind))
             continue
-        values = whole[column.lane][:, places[column.lane]]
+        place = places[column.lane]
         places[column.lane] += 1
+        if column.kind == "text" and column.name not in shape.sensitive:
+            found.append(_texts(lanes, column, place, whole.get("text")))
+            continue
+        if column.name in shape.sensitive:
+            places["present"] += column.has_present_bit
+            found.append(pa.nulls(num_rows, kind))
+            continue
+        values = whole[column.lane][:, place]
         valid = None
         if column.has_present_bit:
             valid = whole["present"][:, places["present"]]
             places["present"] += 1
-        if column.name in shape.sensitive:
-            found.append(pa.nulls(len(values), kind))
-        elif column.kind == "text":
-            texts = values.tolist()
-            if NULL_TEXT in texts:
-                texts = [None if text == NULL_TEXT else text for text in texts]
-            found.append(pa.array(texts, kind))
-        elif column.kind == "number":
+        if column.kind == "number":
             found.append(_array(values, kind, values == values))  # NaN is how a lane holds null
         elif column.kind == "boolean":
             found.append(_array(values != 0, kind, valid))
