@@ -42,6 +42,7 @@ import orjson
 
 from headrace.errors import HeadraceError
 from headrace.lookup import find
+from headrace.model.session import give_memory_back
 from headrace.serving._beside import Beside
 from headrace.serving._drain import num_connections, num_unaccepted, stop_listening
 from headrace.serving._halves import cores_of
@@ -277,6 +278,7 @@ class _Worker:
         timeout_s = self.options["limits"]["request_timeout_s"]
         num_cores = cores_of(self.options["workers"])
         self.serving.runner = Runner(loop, timeout_s=timeout_s, capacity=capacity, count=count, num_cores=num_cores)
+        give_memory_back()
         self.bound()
         self.load_first()
 

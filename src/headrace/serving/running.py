@@ -14,7 +14,7 @@ What runs how is decided by what was measured when the version was warmed up, on
 
 Every run has a moment at which it is over. A thread looks 50 times a second for one that has passed it, and has ONNX
 Runtime end it between two of its steps; many rows are run some at a time, because a step is not interrupted. A caller
-that is gone is not run, or no longer.
+that is gone is not run, or no longer. (One file, though a long one: the three ways share the line by which a run ends.)
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -187,6 +188,23 @@ class Runner:
         if num_rows <= MOST_ROWS and served.cost.is_better_together and num_others() > 0:
             return self.join
         return None
+
+    @contextmanager
+    def droppable(self) -> Iterator[Callable[[], None]]:
+        """What this thread runs within it is ended by calling what it gives, from any thread, at any time."""
+        line, lock, is_over = self._line(), threading.Lock(), threading.Event()
+
+        def drop() -> None:
+            with lock:
+                if not is_over.is_set():
+                    line.until_ns = 1
+
+        try:
+            yield drop
+        finally:
+            with lock:
+                is_over.set()
+                line.until_ns = 0
 
     def run(self, served: Any, lanes: Any, deadline_ns: int = 0) -> Any:
         """Run it here and now, on whatever thread this is.

@@ -1,8 +1,10 @@
 """The door of gRPC is HTTP's: quotas, the bounds on what waits, and deadlines, each with its code, hint and count."""
 
+import asyncio
 import threading
 from contextlib import contextmanager
 
+import onnx
 import pytest
 
 grpc = pytest.importorskip("grpc")
@@ -10,11 +12,14 @@ grpc = pytest.importorskip("grpc")
 from headrace.access import Tokens  # noqa: E402  # behind the check that grpcio is installed
 from headrace.adapters.grpc import calls  # noqa: E402
 from headrace.adapters.grpc.listener import Grpc  # noqa: E402
+from headrace.model import Model  # noqa: E402
 from headrace.serving.capacity import Capacity, Quotas  # noqa: E402
 from headrace.serving.core import Served, Serving  # noqa: E402
 from headrace.serving.http import Door  # noqa: E402
+from headrace.serving.running import Runner  # noqa: E402
 from tests.adapters.grpc.test_listener import BODY_BYTES, CODES, SERVICE, Caller, free_port, raw_request  # noqa: E402
 from tests.serving.conftest import pushed, running, wait_until  # noqa: E402, F401  # a fixture
+from tests.serving.test_hostile import endless  # noqa: E402
 
 
 @contextmanager
@@ -128,6 +133,34 @@ def test_a_deadline_is_heeded_where_it_waits(pushed, monkeypatch):  # noqa: F811
             wait_until(lambda: door.capacity.num_under_way == 0)
         assert door.capacity.turned_away["time"] == 1
         assert caller.call("ModelInfer", request)
+
+
+def test_a_run_that_nobody_waits_for_is_ended(pushed):  # noqa: F811
+    """A caller that hangs up, or whose deadline is over, takes its endless run with it; the thread answers others."""
+    graph = onnx.load_from_string(pushed.model.onnx)
+    endless(graph)
+    request = raw_request(pushed.table.slice(0, 1))
+    named = raw_request(pushed.table.slice(0, 1))
+    named.model_name = "endless"
+    with listening(pushed) as (place, door):
+        model = Model(graph.SerializeToString(), pushed.model.signature, golden=pushed.model.golden)
+        serving = door.serving
+        serving.flip(Served("endless", 1, "1" * 64, model))
+        serving.runner = Runner(asyncio.new_event_loop(), timeout_s=600.0, capacity=door.capacity)
+        serving.num_others = lambda: 0
+        caller = Caller(place)
+        call = caller.channel.unary_unary(SERVICE + "ModelInfer")
+        hung_up = [call.future(named.SerializeToString(), wait_for_ready=True) for _ in range(4)]
+        wait_until(lambda: door.capacity.num_under_way == 4)
+        for one in hung_up:
+            one.cancel()
+        wait_until(lambda: door.capacity.num_under_way == 0)
+        with pytest.raises(grpc.RpcError) as error:
+            call(named.SerializeToString(), timeout=0.5)
+        assert error.value.code() is CODES.DEADLINE_EXCEEDED
+        wait_until(lambda: door.capacity.num_under_way == 0)
+        for _ in range(5):
+            assert caller.call("ModelInfer", request)
 
 
 def test_metrics_count_both(pushed):  # noqa: F811

@@ -29,6 +29,7 @@ from headrace.serving._credentials import Forbidden
 from headrace.serving._memory import NotEnoughMemory
 from headrace.serving.capacity import Capacity
 from headrace.serving.core import Serving
+from headrace.serving.running import CallerGone
 from headrace.serving.tracing import Trace
 
 __all__ = ["Call", "Patience", "deny", "guarded", "turn_away"]
@@ -199,7 +200,11 @@ def guarded(
                     return b""
                 if trace is not None:
                     trace.mark("queue", received_ns)
-                return answer(call)
+                runner = serving.runner
+                if runner is None:
+                    return answer(call)
+                with runner.droppable() as drop:
+                    return answer(call) if context.add_callback(drop) else b""
             finally:
                 worked_ns = thread_time_ns() - begun_ns
                 _RUNNING.release()
@@ -235,6 +240,8 @@ def _late(capacity: Capacity | None) -> DeadlineExceeded:
 
 def _fail(context: Any, error: Exception, capacity: Capacity | None) -> None:
     """Tell the caller of an error."""
+    if isinstance(error, CallerGone):
+        return
     for kind, code in _CODE_OF.items():
         if isinstance(error, kind):
             context.abort(code, str(error))

@@ -21,8 +21,8 @@
 Calls are answered on threads, a few at a time: a call costs half the processor time that it costs on the worker's own
 loop (measured with grpcio 1.85: 122 us to 244 us for one that does nothing). Quotas, and the bounds on what may wait,
 are HTTP's, which count calls and requests together. One whose caller is gone, or whose deadline is over, by the time a
-thread has time for it, is dropped; one whose message does not come within client_timeout_s is ended, and who may not
-call is not listened to.
+thread has time for it, is dropped, and later its run is ended; one whose message does not come within client_timeout_s
+is ended, and who may not call is not listened to.
 """
 
 from __future__ import annotations
