@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 __all__ = ["Entries", "arrow_of", "count_codes", "count_numbers", "reduce_entries", "sum_by_group", "texts_at"]
 
 # A dense table of counts is worth its memory up to here: 2^17 cells are 1 MB and stay in the second-level cache.
+_SAMPLE = 4096
 _DENSE_CELLS = 1 << 17
 _SHORT = 1 << 10  # below that a sort is quicker
 
@@ -208,7 +209,17 @@ def reduce_entries(parts: list[Entries], num_groups: int) -> tuple[npt.NDArray[n
         first, sums = _sum_runs(groups, keys, counts)
         groups = None if groups is None else groups[first]
         return _offsets(groups, len(first), num_groups), keys[first], sums
-    encoded = pa.concat_arrays([part.values for part in parts]).dictionary_encode()
+    whole = pa.concat_arrays([part.values for part in parts])
+    if groups is None and _are_mostly_distinct(whole):
+        order = pc.sort_indices(whole)
+        whole = whole.take(order)
+        starts = np.ones(len(whole), np.bool_)
+        starts[1:] = _bools_of(pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1)))
+        first = np.flatnonzero(starts)
+        sums = np.add.reduceat(counts[_numpy_of(order, np.uint64)], first)
+        values = whole if len(first) == len(whole) else whole.take(arrow_of(first))
+        return _offsets(None, len(first), num_groups), values, sums
+    encoded = whole.dictionary_encode()
     texts = encoded.dictionary
     sorted_texts = _numpy_of(pc.sort_indices(texts), np.uint64).astype(np.int64)
     rank = np.empty(len(texts), np.int64)
@@ -216,6 +227,23 @@ def reduce_entries(parts: list[Entries], num_groups: int) -> tuple[npt.NDArray[n
     ranks = rank[_numpy_of(encoded.indices, np.int32)]
     found, seen, sums = _weigh_pairs(ranks, len(texts), groups, counts)
     return _offsets(found, len(seen), num_groups), texts.take(arrow_of(sorted_texts[seen])), sums
+
+
+def _are_mostly_distinct(texts: pa.Array) -> bool:
+    """Whether a sort of all is quicker than one of the distinct ones, to be found first: told by a sample of 4,096.
+
+    Of d distinct texts a sample of m holds about m^2 / 2d twice. Which way is taken cannot be seen in the result.
+    """
+    if len(texts) < _SAMPLE:
+        return False
+    sample = texts.take(arrow_of(np.arange(_SAMPLE, dtype=np.int64) * (len(texts) // _SAMPLE)))
+    num_twice = _SAMPLE - len(pc.unique(sample))
+    return num_twice * 2 * 0.6 * len(texts) < _SAMPLE * _SAMPLE
+
+
+def _bools_of(array: pa.Array) -> npt.NDArray[np.bool_]:
+    packed = np.frombuffer(array.buffers()[1], np.uint8)
+    return np.unpackbits(packed, count=array.offset + len(array), bitorder="little")[array.offset :].view(np.bool_)
 
 
 def _order(keys: npt.NDArray[Any], groups: npt.NDArray[np.int32] | None) -> npt.NDArray[np.int64]:
