@@ -19,6 +19,7 @@ from headrace.fold.kernels.by_group import (
     slope_rows,
 )
 from headrace.fold.kernels.native import library, without_native
+from headrace.fold.replicates import poisson_counts
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernels here: the twins are all there is")
 
@@ -159,6 +160,15 @@ def test_codes_are_counted(rows):
     assert np.array_equal(found, twin)
     assert found.sum() == len(groups)
     assert found[3, 2] == ((groups == 3) & (codes == 2)).sum()
+
+
+def test_rows_are_drawn_alike(rows):
+    """Every replicate of every row, from ids of all bits."""
+    ids = np.random.default_rng(len(rows[0])).integers(0, 2**64, 50 * len(rows[0]), np.uint64)
+    for replicate, seed in ((1, 0), (200, 0), (7, 12345678901)):
+        found, twin = both(lambda replicate=replicate, seed=seed: poisson_counts(ids, replicate, seed))
+        assert found.dtype == twin.dtype == np.uint8
+        assert np.array_equal(found, twin)
 
 
 def test_scores_are_found(rows):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,16 +11,16 @@ import pyarrow as pa
 import pytest
 
 from headrace import lookup
-from headrace.engine import build, describe
 from headrace.evaluation import Metric, evaluate_predictions
-from headrace.fold import Rows, decode, encode
+from headrace.fold import Fold
+from headrace.testing.metric_laws import MetricLaws
 
 __all__ = ["MetricCases"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class MetricCases:
+class MetricCases(MetricLaws):
     """Inherit in a test class; every metric that `headrace.lookup` finds then passes every case.
 
     For one metric, with parameters of your own and an oracle to compare with:
@@ -43,10 +42,6 @@ class MetricCases:
         made: Metric = lookup.find("metric", request.param)()
         return made
 
-    def oracle(self, label: Floats, prediction: Floats, weight: Floats | None) -> float:
-        """What the metric should be, computed by something else; override, or no comparison is made."""
-        pytest.skip("no oracle")
-
     @staticmethod
     def rows(num_rows: int = 300, seed: int = 0, *, ties: bool = True) -> tuple[Floats, Floats, Floats]:
         """Labels, predictions and integer weights (0 among them)."""
@@ -58,27 +53,14 @@ class MetricCases:
         return label, prediction, generator.integers(0, 4, num_rows).astype(np.float64)
 
     @staticmethod
-    def value(
-        metric: Metric,
-        label: Floats,
-        prediction: Floats,
-        weight: Floats | None = None,
-        *,
-        groups: npt.NDArray[np.int32] | None = None,
-        num_groups: int = 1,
-    ) -> Floats:
-        """The metric of each group, in one batch."""
-        fold = metric.needs("y", "p")
-        batch = pa.RecordBatch.from_pydict(
-            {"y": pa.array(label, pa.float64()), "p": pa.array(prediction, pa.float64())}
-        )
-        state = fold.add(fold.create(num_groups), Rows(batch, None, weight), groups)
-        return metric.value(fold.extract(state))
+    def fold(metric: Metric, width: int = 4) -> Fold[Any, Any]:
+        """Of one number a row."""
+        return metric.needs("y", "p")
 
     @staticmethod
-    def same(one: Floats, other: Floats) -> bool:
-        """Whether two results have the same bits, NaN included."""
-        return np.asarray(one, np.float64).tobytes() == np.asarray(other, np.float64).tobytes()
+    def batch(label: Floats, prediction: Floats) -> pa.RecordBatch:
+        """Numbers."""
+        return pa.RecordBatch.from_pydict({"y": pa.array(label, pa.float64()), "p": pa.array(prediction, pa.float64())})
 
     def test_has_what_the_contract_asks(self, metric: Metric) -> None:
         """A metric says which way is up, why it may be undefined, and is a frozen value with a docstring."""
@@ -93,52 +75,6 @@ class MetricCases:
         name = type(metric)().name
         assert lookup.find("metric", name) is type(metric)
         assert lookup.find_class(type(metric).__name__) is type(metric)
-
-    def test_its_fold_travels(self, metric: Metric) -> None:
-        """The fold's description is plain data and builds an equal fold; another name changes nothing in it."""
-        fold = metric.needs("y", "p")
-        assert build(json.loads(json.dumps(describe(fold)))) == fold
-        assert type(metric)(name="other", **metric.parameters).needs("y", "p") == fold
-
-    def test_order_of_rows_cannot_be_seen(self, metric: Metric) -> None:
-        """Any permutation, and any cut into batches, gives the same bits."""
-        label, prediction, weight = self.rows()
-        fold = metric.needs("y", "p")
-        order = np.random.default_rng(1).permutation(len(label))
-        for weights in (None, weight, weight / 7.0):
-            whole = self.value(metric, label, prediction, weights)
-            shuffled = None if weights is None else weights[order]
-            assert self.same(whole, self.value(metric, label[order], prediction[order], shuffled))
-            state = fold.create(1)
-            for start in range(0, len(label), 37):
-                part = order[start : start + 37]
-                batch = pa.RecordBatch.from_pydict({"y": label[part], "p": prediction[part]})
-                state = fold.add(state, Rows(batch, None, None if weights is None else weights[part]), None)
-            state = decode(fold, encode(fold, state))
-            assert self.same(whole, metric.value(fold.extract(state)))
-
-    def test_weights_are_repeated_rows(self, metric: Metric) -> None:
-        """A weight of 3 is the row three times, a weight of 0 the row not at all, 1 everywhere no weight."""
-        label, prediction, weight = self.rows()
-        times = weight.astype(np.int64)
-        repeated = self.value(metric, np.repeat(label, times), np.repeat(prediction, times))
-        np.testing.assert_allclose(self.value(metric, label, prediction, weight), repeated, rtol=1e-11, atol=1e-11)
-        plain = self.value(metric, label, prediction)
-        assert self.same(self.value(metric, label, prediction, np.ones(len(label))), plain)
-
-    def test_grouped_is_each_group_alone(self, metric: Metric) -> None:
-        """A group's value does not depend on the other groups; one without rows is NaN."""
-        label, prediction, weight = self.rows()
-        groups = np.random.default_rng(2).integers(0, 4, len(label)).astype(np.int32)
-        for weights in (None, weight / 7.0):
-            grouped = self.value(metric, label, prediction, weights, groups=groups, num_groups=5)
-            assert grouped.shape == (5,)
-            for group in range(4):
-                chosen = groups == group
-                mine = None if weights is None else weights[chosen]
-                alone = self.value(metric, label[chosen], prediction[chosen], mine)
-                assert self.same(alone, grouped[group : group + 1])
-            assert np.isnan(grouped[4])
 
     def test_no_rows_is_nan(self, metric: Metric) -> None:
         """No group, and a group without rows, without labels or without weight, have answers; none is an error."""

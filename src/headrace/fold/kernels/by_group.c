@@ -145,6 +145,25 @@ API void hr_count_codes(const uint8_t *codes, const int32_t *groups, int64_t num
   for (int64_t row = 0; row < num_rows; row++) table[groups[row] * num_codes + codes[row]]++;
 }
 
+/* counts[row] = how many of the ascending thresholds, 5 or more, are at most a hash of the row's id: see replicates.py. */
+static inline uint64_t mixed(uint64_t word) {
+  word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9u;
+  word = (word ^ word >> 27) * 0x94D049BB133111EBu;
+  return word ^ word >> 31;
+}
+
+API void hr_poisson_counts(const uint64_t *row_id, int64_t num_rows, uint64_t salt, const uint64_t *thresholds,
+                           int64_t num_thresholds, uint8_t *counts) {
+  for (int64_t row = 0; row < num_rows; row++) {
+    uint64_t drawn = mixed(mixed(row_id[row] ^ salt) + 0x9E3779B97F4A7C15u);
+    int64_t count = 0; /* few counts are 5 or more: the first thresholds are told without a branch */
+    for (int64_t i = 0; i < 5; i++) count += thresholds[i] <= drawn;
+    if (count == 5)
+      while (count < num_thresholds && thresholds[count] <= drawn) count++;
+    counts[row] = (uint8_t)count;
+  }
+}
+
 /* Rows of two classes: told[row] = of_class[run] * factor_class[group], the class by label == 1. */
 API void hr_class_rows(const double *label, const int32_t *groups, const int64_t *runs, int64_t num_rows,
                        const double *of_positive, const double *of_negative, const double *positive_factor,

@@ -67,6 +67,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_add_moments": (None, [*[_POINTER] * 3, *[_INTEGER] * 2, _POINTER]),
     "hr_slope_moments": (None, [*[_POINTER] * 2, *[_INTEGER] * 2, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2]),
     "hr_class_moments": (None, [*[_POINTER] * 2, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 4]),
+    "hr_poisson_counts": (None, [_POINTER, _INTEGER, ctypes.c_uint64, _POINTER, _INTEGER, _POINTER]),
     "hr_count_codes": (None, [*[_POINTER] * 2, *[_INTEGER] * 2, _POINTER]),
     "hr_class_rows": (None, [*[_POINTER] * 3, _INTEGER, *[_POINTER] * 5]),
     "hr_find_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2]),
