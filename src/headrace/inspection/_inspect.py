@@ -101,7 +101,7 @@ def inspect(
         raise InvalidInput(f"max_rows {max_rows}", where="inspect", expected="at least 100")
     num_classes = len(model.signature.classes)
     named = _DEFAULTS[model.signature.task] if metric is None else metric
-    chosen = make_metrics([named], num_classes=num_classes)[0]
+    chosen = make_metrics([named], num_classes=num_classes, classes=model.signature.classes)[0]
     drawn = _draw(model, dataset, max_rows, engine or LocalEngine())
     if len(drawn.label) < 20:
         raise InvalidInput(f"{len(drawn.label)} rows with a label", where="inspect", expected="at least 20")
