@@ -71,6 +71,7 @@ from headrace.evaluation.metrics.explained_variance import ExplainedVariance as 
 from headrace.evaluation.metrics.f1 import F1 as F1
 from headrace.evaluation.metrics.f1_macro import F1Macro as F1Macro
 from headrace.evaluation.metrics.f1_micro import F1Micro as F1Micro
+from headrace.evaluation.metrics.f1_of import F1Of as F1Of
 from headrace.evaluation.metrics.f1_samples import F1Samples as F1Samples
 from headrace.evaluation.metrics.f1_weighted import F1Weighted as F1Weighted
 from headrace.evaluation.metrics.false_discovery_rate import FalseDiscoveryRate as FalseDiscoveryRate
@@ -122,6 +123,7 @@ from headrace.evaluation.metrics.precision_at_k import PrecisionAtK as Precision
 from headrace.evaluation.metrics.precision_at_recall import PrecisionAtRecall as PrecisionAtRecall
 from headrace.evaluation.metrics.precision_macro import PrecisionMacro as PrecisionMacro
 from headrace.evaluation.metrics.precision_micro import PrecisionMicro as PrecisionMicro
+from headrace.evaluation.metrics.precision_of import PrecisionOf as PrecisionOf
 from headrace.evaluation.metrics.precision_samples import PrecisionSamples as PrecisionSamples
 from headrace.evaluation.metrics.precision_weighted import PrecisionWeighted as PrecisionWeighted
 from headrace.evaluation.metrics.prevalence import Prevalence as Prevalence
@@ -135,6 +137,7 @@ from headrace.evaluation.metrics.recall_at_k import RecallAtK as RecallAtK
 from headrace.evaluation.metrics.recall_at_precision import RecallAtPrecision as RecallAtPrecision
 from headrace.evaluation.metrics.recall_macro import RecallMacro as RecallMacro
 from headrace.evaluation.metrics.recall_micro import RecallMicro as RecallMicro
+from headrace.evaluation.metrics.recall_of import RecallOf as RecallOf
 from headrace.evaluation.metrics.recall_samples import RecallSamples as RecallSamples
 from headrace.evaluation.metrics.recall_weighted import RecallWeighted as RecallWeighted
 from headrace.evaluation.metrics.roc_auc import RocAuc as RocAuc

@@ -66,7 +66,7 @@ def growing(builder: GraphBuilder, x: str) -> str:
 
     drawn = builder.node("RandomUniform", [], shape=[1, 1], seed=1.0, dtype=onnx.TensorProto.FLOAT)
     state, known = 1, []
-    for _ in range(5000):
+    for _ in range(2600):
         state = state * 16807 % 2147483647  # of C++'s minstd_rand0, which it is drawn from
         known.append((state - 1) / 2147483646)
     away = builder.node("Abs", [builder.node("Sub", [builder.constant(np.array([known], np.float32)), drawn])])

@@ -14,6 +14,7 @@ from headrace import ops
 from headrace.errors import InvalidInput, Misuse, UnknownName
 from headrace.inspection import Inspection
 from headrace.inspection._linear import cross_fitted
+from headrace.report import Context, document, page_of
 
 
 def features(x):
@@ -196,6 +197,49 @@ def test_the_same_rows_give_the_same_bytes(model, dataset, found, tmp_path):
         Inspection.load(tmp_path)
 
 
+def test_ablation_is_what_fitting_without_comes_to(dataset, tmp_path):
+    """By hand the same: the others take over what they can, and a column said twice is idle only by itself."""
+    trainer = hr.XGBoost(n_estimators=20, max_depth=3)
+
+    def twice(x):
+        return {**features(x), "again": x.strong * 2.0}
+
+    graph = hr.transform(twice, dataset)
+    model = hr.train(trainer, graph, dataset)
+    asked = ["noise", "strong", ["strong", "again"]]
+    found = hr.inspect(model, dataset, ablate=asked, trainer=trainer, graph=graph)
+    by = {one.features: one for one in found.ablation}
+    assert next(iter(by)) == ("strong", "again") and by["strong", "again"].is_sure
+    assert abs(by["strong",].drop) < 0.02 and not by["noise",].is_sure
+    smaller = {name: one for name, one in features_of(dataset).items() if name not in ("strong", "again")}
+    alone = hr.train(trainer, hr.transform(lambda x: {name: one(x) for name, one in smaller.items()}, dataset), dataset)
+    assert by["strong", "again"].value == pytest.approx(hr.inspect(alone, dataset).value, abs=1e-12)
+    found.save(tmp_path)
+    assert Inspection.load(tmp_path).digest == found.digest
+    text = document(page_of("inspection").report(found, Context()))
+    assert "Without features" in text and "fitted again on the same rows" in text
+
+
+def features_of(dataset):
+    """The features, each by itself."""
+    return {name: lambda x, name=name: features(x)[name] for name in ("weak", "noise", "town", "is_open")}
+
+
+def test_ablation_that_cannot_be(model, dataset):
+    """Told before anything is fitted."""
+    graph = hr.transform(features, dataset)
+    trainer = hr.XGBoost(n_estimators=2)
+    with pytest.raises(Misuse, match="trainer"):
+        hr.inspect(model, dataset, ablate=True)
+    with pytest.raises(UnknownName, match="strnog"):
+        hr.inspect(model, dataset, ablate=["strnog"], trainer=trainer, graph=graph)
+    with pytest.raises(InvalidInput, match="all features"):
+        hr.inspect(model, dataset, ablate=[list(graph.feature_names)], trainer=trainer, graph=graph)
+    with pytest.raises(Misuse, match="no splits"):
+        whole = hr.Dataset.from_arrow(a_table(100), label="late")
+        hr.inspect(model, whole, ablate=["noise"], trainer=trainer, graph=graph)
+
+
 PIPELINE = """
 import headrace as hr
 from headrace import ops
@@ -205,8 +249,9 @@ from headrace import ops
 def late():
     data = hr.ingest("rows.parquet", label="late", split={"train": 1, "eval": 1})
     graph = hr.transform(lambda x: {"strong": x.strong, "town": ops.vocabulary(x.town)}, data)
-    model = hr.train(hr.XGBoost(n_estimators=20), graph, data)
-    hr.inspect(model, data, max_rows=1_000)
+    trees = hr.XGBoost(n_estimators=20)
+    model = hr.train(trees, graph, data)
+    hr.inspect(model, data, max_rows=1_000, ablate=["town"], trainer=trees, graph=graph)
 """
 
 
@@ -228,7 +273,7 @@ def test_as_a_step(tmp_path):
     assert shown.returncode == 0, shown.stderr
     page = (tmp_path / "page.html").read_text()
     assert "The model is good by strong first" in page
-    assert "A linear model of the same raw columns" in page
+    assert "A linear model of the same raw columns" in page and "Without features" in page
     score = headrace("score", "late")
     assert "every column was dealt out anew" in score.stdout
 

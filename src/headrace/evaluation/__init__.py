@@ -25,6 +25,7 @@ from headrace.evaluation._evaluation import Evaluation
 from headrace.evaluation._gate import gate
 from headrace.evaluation._labels import LabelMetric, LabelThresholdMetric
 from headrace.evaluation._limits import Limits
+from headrace.evaluation._one_class import OneClassMetric
 from headrace.evaluation._ranked import Ranked
 from headrace.evaluation._results import Results, SliceResults
 from headrace.evaluation._threshold import Confusion, ThresholdMetric
@@ -43,6 +44,7 @@ __all__ = [
     "Limits",
     "Metric",
     "MetricResult",
+    "OneClassMetric",
     "Ranked",
     "Results",
     "SliceResults",

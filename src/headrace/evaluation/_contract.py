@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,10 @@ class Metric(Checked, ABC):
     def needs_labels(self, label: str, prediction: str, num_labels: int) -> Fold[Any, Any]:
         """The fold where labels are lists of 0 and 1 for each label, and a prediction one of a probability for each."""
         raise Misuse(f"metric {self.name!r} does not judge sets of labels")
+
+    def for_classes(self, classes: Sequence[str | int]) -> Self:
+        """The metric for a model of these classes: itself, unless it has to know where one stands among them."""
+        return self
 
     @abstractmethod
     def value(self, result: Any) -> Floats:
@@ -229,7 +233,12 @@ def fold_of(
 
 
 def make_metrics(
-    metrics: Sequence[str | Metric], *, num_classes: int = 0, has_queries: bool = False, is_labels: bool = False
+    metrics: Sequence[str | Metric],
+    *,
+    num_classes: int = 0,
+    classes: Sequence[str | int] = (),
+    has_queries: bool = False,
+    is_labels: bool = False,
 ) -> tuple[Metric, ...]:
     """Metrics from names ("roc_auc") and instances, in the order given.
 
@@ -263,7 +272,7 @@ def make_metrics(
                 where="metrics",
                 expected=f"one of {', '.join(fitting)}",
             )
-        made.append(metric)
+        made.append(metric.for_classes(classes) if classes else metric)
     if not made:
         raise InvalidInput("no metrics", expected=f"at least one of {', '.join(lookup.names('metric'))}")
     return tuple(made)

@@ -93,7 +93,7 @@ def evaluate(
     if label is None:
         raise Misuse("the data set has no label", fix="name one: label='...'")
     classes = model.signature.classes
-    chosen = make_metrics(metrics, num_classes=len(classes), has_queries=query is not None)
+    chosen = make_metrics(metrics, num_classes=len(classes), classes=classes, has_queries=query is not None)
     if query is not None and query not in dataset.column_names:
         raise UnknownName("column", query, dataset.column_names, where="query")
     specs = _specs(slices, dataset.column_names)
@@ -190,7 +190,9 @@ def evaluate_predictions(
     specs = _specs(slices, table.column_names)
     known = classes_of(table[prediction], prediction, classes)
     is_labels = is_list(table[label].type)
-    chosen = make_metrics(metrics, num_classes=len(known), has_queries=query is not None, is_labels=is_labels)
+    chosen = make_metrics(
+        metrics, num_classes=len(known), classes=known, has_queries=query is not None, is_labels=is_labels
+    )
     looking = _looking(find_slices, table.column_names, (label, prediction, weight, query))
     cut_by = [name for spec in specs for name in _read(spec)] + list(looking[1] if looking else ())
 

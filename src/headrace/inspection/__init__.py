@@ -10,6 +10,6 @@ by asking the model itself: whatever made it, it is the graph that is inspected.
 """
 
 from headrace.inspection._inspect import inspect
-from headrace.inspection._inspection import Dependence, Importance, Inspection, Point, Simpler
+from headrace.inspection._inspection import Ablation, Dependence, Importance, Inspection, Point, Simpler
 
-__all__ = ["Dependence", "Importance", "Inspection", "Point", "Simpler", "inspect"]
+__all__ = ["Ablation", "Dependence", "Importance", "Inspection", "Point", "Simpler", "inspect"]

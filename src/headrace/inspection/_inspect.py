@@ -19,7 +19,8 @@ from headrace.engine import Engine, LocalEngine, Work
 from headrace.errors import InvalidInput, Misuse
 from headrace.evaluation import Metric, fold_of, make_metrics
 from headrace.fold import ROW_ID, Rows
-from headrace.inspection._inspection import Dependence, Importance, Inspection, Point, Simpler
+from headrace.inspection._ablation import Groups, groups_of, refit
+from headrace.inspection._inspection import Ablation, Dependence, Importance, Inspection, Point, Simpler
 from headrace.inspection._linear import cross_fitted
 from headrace.kinds import PLAIN_KINDS, arrow_type, canonical_array
 from headrace.model import InputColumn, Model
@@ -46,6 +47,9 @@ def inspect(
     *,
     metric: str | Metric | None = None,
     max_rows: int = 10_000,
+    ablate: Groups = False,
+    trainer: Any = None,
+    graph: Any = None,
     engine: Engine | None = None,
 ) -> Inspection:
     """What a model makes of its columns, on rows of split `eval`.
@@ -63,6 +67,11 @@ def inspect(
         What importance is measured in; roc_auc, log_loss for several classes, root_mean_squared_error for values.
     max_rows : int
         From 100. Intervals get narrower with its root.
+    ablate : bool, or sequence of str or of sequences of str
+        Features that are left out, each or each list of them in its turn, of models that are fitted again; True for
+        every one by itself.
+    trainer, graph
+        What fits them: those that the model is of. Only with `ablate`.
     engine : Engine, optional
         Threads of this machine by default.
 
@@ -76,10 +85,13 @@ def inspect(
         hang together some of these rows could not exist. Of several classes there is none.
         *Simpler*: the mean label, and a linear model that is fitted on half of the rows and judged on the other, in
         turn.
+        *Ablation*: the metric of a model that the trainer fits without these features on the same rows, beside one that
+        it fits with all.
 
-    Raises Misuse for a data set without a label, InvalidInput for fewer than 20 labelled rows, UnknownName for an
-    unknown metric or a column the data set lacks.
-    Cost: 5 predictions a row and column, and 6,000 a column: 3 s for 10,000 rows of 15 columns.
+    Raises Misuse for a data set without a label (for ablation: without splits), InvalidInput for fewer than 20 labelled
+    rows, UnknownName for an unknown metric or feature, or a column the data set lacks.
+    Cost: 5 predictions a row and column, and 6,000 a column: 3 s for 10,000 rows of 15 columns. Ablation fits once for
+    each group and once more.
 
     Source: Breiman, "Random forests" (2001), section 10; Friedman, "Greedy function approximation" (2001), section 8.2.
     """
@@ -89,10 +101,11 @@ def inspect(
         raise InvalidInput(f"max_rows {max_rows}", where="inspect", expected="at least 100")
     num_classes = len(model.signature.classes)
     named = _DEFAULTS[model.signature.task] if metric is None else metric
-    chosen = make_metrics([named], num_classes=num_classes)[0]
+    chosen = make_metrics([named], num_classes=num_classes, classes=model.signature.classes)[0]
     drawn = _draw(model, dataset, max_rows, engine or LocalEngine())
     if len(drawn.label) < 20:
         raise InvalidInput(f"{len(drawn.label)} rows with a label", where="inspect", expected="at least 20")
+    ablation = _ablation(trainer, graph, dataset, ablate, drawn, chosen)
     judged = drawn.judge(chosen, drawn.ask(model, drawn.table))
     importance = tuple(
         sorted(
@@ -115,6 +128,7 @@ def inspect(
         importance=importance,
         dependence=tuple(_dependence(model, few, drawn.table, column) for column in shown if _has_values(column)),
         simpler=_simpler(model, drawn, chosen, judged),
+        ablation=ablation,
     )
 
 
@@ -276,6 +290,31 @@ def _dependence(model: Model, few: pa.Table, table: pa.Table, column: InputColum
     return Dependence(column.name, column.kind, tuple(points))
 
 
+def _ablation(
+    trainer: Any, graph: Any, dataset: Dataset, asked: Groups, drawn: _Drawn, metric: Metric
+) -> tuple[Ablation, ...]:
+    if not asked:
+        return ()
+    groups = () if graph is None else groups_of(asked, graph.feature_names)
+    whole, again = refit(
+        trainer, graph, dataset, groups, lambda model: drawn.judge(metric, drawn.ask(model, drawn.table))
+    )
+    found = []
+    for group, one in zip(groups, again, strict=True):
+        drop, lower, upper = _apart(metric, whole, one)
+        found.append(Ablation(group, one.value, drop, lower, upper))
+    return tuple(sorted(found, key=lambda one: (-one.drop, one.features)))
+
+
+def _apart(metric: Metric, judged: _Judged, again: _Judged) -> tuple[float, float | None, float | None]:
+    """How much worse another model is on the same rows, with the 95 % interval over other rows."""
+    worse = _worse(metric, judged.value, again.value)
+    if judged.moves is None or again.moves is None or not math.isfinite(worse):
+        return worse, None, None
+    half = _SURE * math.sqrt(float(np.sum((again.moves - judged.moves) ** 2)))
+    return worse, worse - half, worse + half
+
+
 def _simpler(model: Model, drawn: _Drawn, metric: Metric, judged: _Judged) -> tuple[Simpler, ...]:
     part = keyed_uniform(drawn.row_id, "inspect half") < np.uint64(1 << 63)
     is_binary = model.signature.task != "regression"
@@ -300,10 +339,5 @@ def _simpler(model: Model, drawn: _Drawn, metric: Metric, judged: _Judged) -> tu
     found = []
     for name, prediction in (("constant", constant), ("linear", linear)):
         again = drawn.judge(metric, prediction)
-        worse = _worse(metric, judged.value, again.value)
-        lower = upper = None
-        if judged.moves is not None and again.moves is not None and math.isfinite(worse):
-            half = _SURE * math.sqrt(float(np.sum((again.moves - judged.moves) ** 2)))
-            lower, upper = worse - half, worse + half
-        found.append(Simpler(name, again.value, worse, lower, upper))
+        found.append(Simpler(name, again.value, *_apart(metric, judged, again)))
     return tuple(found)

@@ -11,9 +11,9 @@ from headrace import canonical, disk
 from headrace.errors import InvalidInput, StoreTooNew, UnknownName
 from headrace.lookup import Shown
 
-__all__ = ["Dependence", "Importance", "Inspection", "Point", "Simpler"]
+__all__ = ["Ablation", "Dependence", "Importance", "Inspection", "Point", "Simpler"]
 
-_FORMAT = 1
+_FORMAT = 2  # 2: with ablation
 _FILE = "inspection.json"
 
 
@@ -87,6 +87,34 @@ class Dependence:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ablation:
+    """What the metric loses in a model that is fitted again without some features.
+
+    Parameters
+    ----------
+    features : tuple of str
+        What was left out.
+    value : float
+        The metric of the model without them; NaN where it is not defined.
+    drop : float
+        How much worse that is than with all features, fitted in the same way; below 0 where it is better.
+    lower, upper : float or None
+        The 95 % interval of `drop`, over other rows that are judged; not over other rows that are fitted on.
+    """
+
+    features: tuple[str, ...]
+    value: float
+    drop: float
+    lower: float | None = None
+    upper: float | None = None
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the model is surely better with them than without."""
+        return self.lower is not None and self.lower > 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Simpler:
     """A simpler model on the same rows.
 
@@ -131,6 +159,8 @@ class Inspection(Shown):
         In the same order; of sensitive columns, and of kinds without an order or common values, there is none.
     simpler : tuple of Simpler
         A constant and a linear model.
+    ablation : tuple of Ablation
+        The largest drop first; () where nobody asked.
     """
 
     kind: ClassVar[str] = "inspection"
@@ -149,6 +179,7 @@ class Inspection(Shown):
     importance: tuple[Importance, ...]
     dependence: tuple[Dependence, ...]
     simpler: tuple[Simpler, ...]
+    ablation: tuple[Ablation, ...] = ()
 
     def __repr__(self) -> str:
         first = ", ".join(f"{one.column} {one.drop:.3g}" for one in self.importance[:3])
@@ -176,11 +207,15 @@ class Inspection(Shown):
             "drops": {one.column: one.drop for one in self.importance},
             "idle": list(self.idle),
             "worse": {one.name: [one.worse, one.lower, one.upper] for one in self.simpler},
+            **({"ablation": {", ".join(one.features): one.drop for one in self.ablation}} if self.ablation else {}),
         }
 
     def to_plain(self) -> dict[str, Any]:
         """As plain data."""
-        return {"format": _FORMAT, **dataclasses.asdict(self)}
+        plain = dataclasses.asdict(self)
+        if not self.ablation:  # the form that inspections had before there was any
+            del plain["ablation"]
+        return {"format": _FORMAT if self.ablation else 1, **plain}
 
     @property
     def digest(self) -> str:
@@ -204,6 +239,10 @@ class Inspection(Shown):
             plain["dependence"] = tuple(
                 Dependence(one["column"], one["kind"], tuple(Point(**point) for point in one["points"]))
                 for one in plain["dependence"]
+            )
+            plain["ablation"] = tuple(
+                Ablation(tuple(one["features"]), *(one[name] for name in ("value", "drop", "lower", "upper")))
+                for one in plain.get("ablation", ())
             )
             return cls(**plain)
         except FileNotFoundError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headrace.store import Move
+from headrace.store import Event, Move
 
 __all__ = ["ITEMS", "SECTIONS", "Happened", "Item"]
 
@@ -33,12 +33,24 @@ class Happened:
         Of the plan: name, call, arguments.
     attempts : mapping of str to AttemptRow
         Step -> its last attempt.
+    commit : mapping or None
+        Which commit the pipeline's file was of, and whether it was changed since.
+    trigger : str
+        What made it start: "up" for a schedule or new data; "" for a person.
+    older : frozenset of str or None
+        Features of earlier runs; None where there is none.
+    minutes : float
+        How long it took.
     """
 
     state: str
     resolved: Mapping[str, Any]
     steps: Sequence[Mapping[str, Any]]
     attempts: Mapping[str, Any]
+    commit: Mapping[str, Any] | None = None
+    trigger: str = ""
+    older: frozenset[str] | None = None
+    minutes: float = 0.0
 
     def did(self, call: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         """(arguments, result) of the steps of a verb that ended well and did not say no."""
@@ -53,6 +65,24 @@ class Happened:
     def endpoints(self) -> set[str]:
         """What it pushed to."""
         return {str(step["arguments"]["endpoint"]) for step in self.steps if step["call"] == "push"}
+
+    @property
+    def features(self) -> frozenset[str]:
+        """The names of the features that models of it were fitted on."""
+        graphs = [arguments.get("features") or {} for arguments, _ in self.did("transform")]
+        return frozenset(str(name) for graph in graphs for name, _ in graph.get("features", ()))
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The columns that its features read."""
+        graphs = [arguments.get("features") or {} for arguments, _ in self.did("transform")]
+        nodes = [node for graph in graphs for node in graph.get("nodes", ()) if node.get("op") == "column"]
+        return frozenset(str(node["parameters"]["name"]) for node in nodes)
+
+    @property
+    def is_pushed(self) -> bool:
+        """Whether a version came out of it."""
+        return any(True for _ in self.did("push"))
 
     @property
     def rules(self) -> list[str]:
@@ -97,8 +127,8 @@ class Item:
         "D1", "data", and what there is to do.
     how : str
         How to do it, or do it whole.
-    of_run, of_move : callable
-        What a run, or a move of an endpoint that it pushed to, says of it.
+    of_run, of_move, of_event : callable
+        What a run, a move of an endpoint that it pushed to, or what else happened to such an endpoint, says of it.
     """
 
     number: str
@@ -107,6 +137,7 @@ class Item:
     how: str
     of_run: Callable[[Happened], Said] = _nothing
     of_move: Callable[[Move], Said] = _nothing
+    of_event: Callable[[Event], Said] = _nothing
 
 
 def _schema(run: Happened) -> Said:
@@ -119,6 +150,76 @@ def _schema(run: Happened) -> Said:
 
 def _privacy(run: Happened) -> Said:
     return (False, f"{', '.join(run.sensitive)} kept out of pages and the request log") if run.sensitive else None
+
+
+def _policy(run: Happened) -> Said:
+    if not run.sensitive or not run.read:
+        return None
+    told = set(run.sensitive) & run.read
+    if told:
+        return False, f"told to be sensitive, and read by features: {', '.join(sorted(told)[:5])}"
+    return True, f"no feature reads {', '.join(run.sensitive[:5])}, which are told to be sensitive"
+
+
+def _quick(run: Happened) -> Said:
+    new = run.features - run.older if run.older is not None and run.is_pushed else ()
+    if not new:
+        return None
+    return True, f"{', '.join(sorted(new)[:3])} came in and was served by the same run, in {run.minutes:.1f} minutes"
+
+
+def _reviewed(run: Happened) -> Said:
+    if run.commit is None:
+        return None
+    is_clean = bool(run.commit.get("is_clean"))
+    told = f"its file was of commit {str(run.commit.get('commit'))[:10]}"
+    return is_clean, told if is_clean else f"{told}, with changes that are in no commit"
+
+
+def _decay(run: Happened) -> Said:
+    for _, result in run.did("evaluate"):
+        before, now = result.get("champion") or {}, result.get("metrics") or {}
+        name = next((one for one in before if isinstance(before[one], float) and isinstance(now.get(one), float)), None)
+        if name is not None:
+            return (
+                True,
+                f"the version served was judged on new rows: {name} {before[name]:.4g}, the new {now[name]:.4g}",
+            )
+    return None
+
+
+def _fresh(run: Happened) -> Said:
+    if not run.is_pushed:
+        return None
+    is_alone = run.trigger == "up"
+    return is_alone, "a version was trained and pushed " + ("by itself" if is_alone else "because a person ran it")
+
+
+def _served(run: Happened) -> Said:
+    done = any(arguments.get("serving") is not None for arguments, _ in run.did("validate"))
+    return (True, "rows served were held against those trained on, by value where keys join them") if done else None
+
+
+def _explained(event: Event) -> Said:
+    if event.kind != "request-explained":
+        return None
+    is_same = bool(event.body.get("same"))
+    told = f"request {str(event.body.get('request'))[:12]} was followed through"
+    return is_same, told if is_same else f"{told}, and came out otherwise"
+
+
+def _watched(event: Event) -> Said:
+    if event.kind != "monitored":
+        return None
+    if event.body.get("follows"):
+        return True, "an endpoint was followed by rules"
+    compared = event.body.get("compared") or 0
+    return (True, f"{compared} columns of rows served were compared with what was fitted on") if compared else None
+
+
+def _rewarded(event: Event) -> Said:
+    rules = [rule for rule in event.body.get("rules") or () if str(rule).startswith("reward")]
+    return (True, f"an endpoint was followed by the rule {rules[0]}") if event.kind == "monitored" and rules else None
 
 
 def _parity(run: Happened) -> Said:
@@ -188,6 +289,8 @@ def _compared(run: Happened) -> Said:
 
 
 def _invariants(run: Happened) -> Said:
+    if _served(run) is not None:
+        return True, "one schema was held to training data and to rows served"
     return (False, "checks ran on training data") if any(True for _ in run.did("validate")) else None
 
 
@@ -214,9 +317,13 @@ ITEMS: tuple[Item, ...] = (
             ("what features must be is written down", "review the schema: headrace schemas accept", _schema),
             ("each feature earns its place", "hr.inspect(model, examples)", _earns),
             ("no feature costs too much", "measure what each takes at serving: nothing records that yet"),
-            ("what data may be used is kept to", "tell it in the schema and check it: nothing records that yet"),
+            (
+                "what data may be used is kept to",
+                'name what must not be used: hr.ingest(..., sensitive=["email"]), and have no feature read it',
+                _policy,
+            ),
             ("privacy is looked after", 'name what identifies people: hr.ingest(..., sensitive=["email"])', _privacy),
-            ("a new feature is quick to bring in", "time one from column to served: nothing records that yet"),
+            ("a new feature is quick to bring in", "add one and run: from its first run to the push counts", _quick),
             ("code that makes features is tested", "have a test of each feature of your own beside it", _parity),
         ],
     ),
@@ -224,10 +331,18 @@ ITEMS: tuple[Item, ...] = (
         "model",
         "M",
         [
-            ("its definition is reviewed and in a repository", "commit the file: runs do not record a commit yet"),
+            (
+                "its definition is reviewed and in a repository",
+                "commit the file: runs record the commit, and whether it was changed since",
+                _reviewed,
+            ),
             ("offline metrics go with what counts online", "compare rewards with metrics: nothing records that yet"),
             ("parameters were searched for", "hr.tune(trainer, graph, examples)", _tuned),
-            ("what an old model costs is known", "evaluate earlier versions on new data: nothing records that yet"),
+            (
+                "what an old model costs is known",
+                "have the version served judged on new rows: hr.evaluate(..., champion=hr.champion(...))",
+                _decay,
+            ),
             (
                 "a simpler model is not better",
                 'hr.inspect(model, examples), or a rule: "log_loss <= baseline"',
@@ -245,7 +360,7 @@ ITEMS: tuple[Item, ...] = (
             ("what defines the model has unit tests", "test it in your repository: nothing records that yet"),
             ("the whole pipeline is tested together", "headrace run, and headrace up to repeat it", _whole),
             ("quality is judged before serving", "hr.gate(...) between hr.evaluate and hr.push", _gated),
-            ("one request can be followed through", "headrace requests explain: nothing records that it was done"),
+            ("one request can be followed through", "headrace requests explain ID", _nothing, _nothing, _explained),
             ("a new version begins beside the old one", "headrace endpoints policy canary", _nothing, _canary),
             ("going back was tried", "headrace endpoints rollback", _nothing, _rollback),
         ],
@@ -257,14 +372,22 @@ ITEMS: tuple[Item, ...] = (
             ("changes of what it depends on are noticed", "previous=hr.previous(raw), and somebody told", _compared),
             (
                 "what holds of training data holds in serving",
-                "headrace monitor; nothing records it here yet",
+                "headrace monitor, or hr.validate(..., serving=rows)",
                 _invariants,
+                _nothing,
+                _watched,
             ),
-            ("features are the same in training and serving", "compare logged rows by value: nothing records that yet"),
-            ("models are not too old", "headrace up with a schedule: nothing records an age limit yet"),
+            ("features are the same in training and serving", "hr.validate(..., serving=rows served)", _served),
+            ("models are not too old", "headrace up, so that new data make a new version by themselves", _fresh),
             ("numbers stay finite", "hr.gate(..., limits=hr.Limits())", _stable),
             ("speed and memory do not get worse", "hr.gate(..., limits=hr.Limits(memory_mb=512))", _cost),
-            ("quality on served data does not get worse", "send rewards: nothing records a metric of them yet"),
+            (
+                "quality on served data does not get worse",
+                "send rewards, and follow them: headrace monitor --rule 'reward_mean >= 0.2 with 200 rows'",
+                _nothing,
+                _nothing,
+                _rewarded,
+            ),
         ],
     ),
 )

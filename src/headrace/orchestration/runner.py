@@ -14,6 +14,7 @@ from headrace.orchestration.coordinator import Coordinator
 from headrace.orchestration.hands import forked
 from headrace.orchestration.notifying import tell_of_runs
 from headrace.orchestration.plan import Plan
+from headrace.orchestration.repository import commit_events
 from headrace.orchestration.results import RunResult
 
 if TYPE_CHECKING:
@@ -49,7 +50,13 @@ def run_pipeline(
     with project_store(settings) as store:
         assert store is not None
         plan = make_plan(pipeline, parameters, store, waivers=waivers, as_of=as_of)
-        run_id = store.create_run(plan.graph.pipeline, plan.to_plain(), resolved=plan.resolved, plan_id=plan.identity)
+        run_id = store.create_run(
+            plan.graph.pipeline,
+            plan.to_plain(),
+            resolved=plan.resolved,
+            plan_id=plan.identity,
+            events=commit_events(plan.file),
+        )
         return run_plan(plan, run_id, store, settings, in_process=in_process)
 
 
@@ -92,6 +99,7 @@ def queue_plan(plan: Plan, store: Store, *, trigger: Mapping[str, Any] | None = 
         plan_id=plan.identity,
         is_queued=True,
         trigger=trigger,
+        events=commit_events(plan.file),
         once=once,
     )
 

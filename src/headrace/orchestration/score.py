@@ -18,12 +18,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headrace.errors import InvalidInput, UnknownName
+from headrace.orchestration.repository import COMMIT
 from headrace.orchestration.rubric import ITEMS, SECTIONS, Happened, Item
-from headrace.store import Store
+from headrace.store import RunRow, Store
 
 __all__ = ["Score", "Scored", "score", "word_of"]
 
 _MOST_RUNS = 100
+_MOST_EVENTS = 1000
+_EVENTS = ("monitored", "request-explained")
 _DAY_US = 86_400_000_000
 _WORDS = (
     (0.0, "research: nothing shows that it is fit for production"),
@@ -147,8 +150,7 @@ def score(store: Store, pipeline: str | None = None, *, days: float = 30.0, now:
     now_us = int((now or datetime.now(UTC)).timestamp() * 1e6)
     found: dict[str, _Found] = {item.number: _Found() for item in ITEMS}
     endpoints: set[str] = set()
-    for run in store.runs(pipeline=name, limit=_MOST_RUNS):
-        happened = Happened(run.state, run.resolved, run.plan["steps"], _last(store.attempts(run.run_id)))
+    for run, happened in _happened(store, name):
         endpoints |= happened.endpoints
         for item in ITEMS:
             _take(found[item.number], item.of_run(happened), run.run_id, run.created_us)
@@ -156,7 +158,35 @@ def score(store: Store, pipeline: str | None = None, *, days: float = 30.0, now:
         for move in store.moves(endpoint):
             for item in ITEMS:
                 _take(found[item.number], item.of_move(move), f"{endpoint} {move.time_us}", move.time_us)
+    for kind in _EVENTS:
+        for event in store.events_of(kind, limit=_MOST_EVENTS):
+            if event.body.get("endpoint") in endpoints:
+                for item in ITEMS:
+                    _take(found[item.number], item.of_event(event), f"{kind} {event.event_id}", event.time_us)
     return Score(name, tuple(_scored(item, found[item.number], now_us, days) for item in ITEMS))
+
+
+def _happened(store: Store, pipeline: str) -> list[tuple[RunRow, Happened]]:
+    """Its newest runs, with what is known of each; the oldest first, since each is told what came before."""
+    found: list[tuple[RunRow, Happened]] = []
+    older: frozenset[str] | None = None
+    for run in reversed(store.runs(pipeline=pipeline, limit=_MOST_RUNS)):
+        created = store.newest_event("run-created", run_id=run.run_id)
+        commit = store.newest_event(COMMIT, run_id=run.run_id)
+        happened = Happened(
+            run.state,
+            run.resolved,
+            run.plan["steps"],
+            _last(store.attempts(run.run_id)),
+            commit=None if commit is None else commit.body,
+            trigger=str(((created.body if created else {}).get("trigger") or {}).get("by", "")),
+            older=older,
+            minutes=((run.ended_us or run.created_us) - run.created_us) / 60e6,
+        )
+        found.append((run, happened))
+        if happened.features:
+            older = happened.features if older is None else older | happened.features
+    return found
 
 
 def _last(attempts: Iterable[Any]) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from headrace.orchestration.due import TICK, is_run_of, last_tick, newest_run, s
 from headrace.orchestration.latest import given_now
 from headrace.orchestration.looking import look_apart
 from headrace.orchestration.packages import headrace_version
+from headrace.orchestration.repository import commit_events
 from headrace.orchestration.schedule import Schedule
 from headrace.orchestration.sensing import find_pipeline_files, signature
 
@@ -357,7 +358,7 @@ class Up:
             plan_id=found["identity"],
             is_queued=True,
             trigger={"by": "up", "why": why, **({"tick_us": tick["tick_us"]} if tick else {})},
-            events=[(TICK, tick)] if tick else [],
+            events=[*([(TICK, tick)] if tick else []), *commit_events(pipeline.file)],
             once=digest([found["identity"], newest.run_id if newest else "", tick["tick_us"] if tick else 0]),
         )
         self._queued.add(run_id)

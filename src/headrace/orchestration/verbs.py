@@ -388,8 +388,22 @@ def evaluate_predictions(
     """Measure predictions made elsewhere; see `headrace.evaluation.evaluate_predictions`."""
 
 
-@_verb("headrace.inspection:inspect", {"inspection": "inspection"}, {"model": "model", "dataset": "dataset"})
-def inspect(model: Any, dataset: Any, *, metric: Any = None, max_rows: int = 10_000, engine: Any = None) -> Any:
+@_verb(
+    "headrace.inspection:inspect",
+    {"inspection": "inspection"},
+    {"model": "model", "dataset": "dataset", "graph": "transform_graph"},
+)
+def inspect(
+    model: Any,
+    dataset: Any,
+    *,
+    metric: Any = None,
+    max_rows: int = 10_000,
+    ablate: Any = False,
+    trainer: Any = None,
+    graph: Any = None,
+    engine: Any = None,
+) -> Any:
     """What a model makes of its columns, and how far a linear model gets; see `headrace.inspection.inspect`."""
 
 

@@ -36,8 +36,8 @@ _LEAST_LOADS = 2
 _LOADS_S = 4.0  # and no further load begins
 _BATCH_ROWS = 2048
 _ROUNDS, _ROUND_REQUESTS = 8, 200
-_LEAST_ROUNDS = 2
-_ROUNDS_S = 2.0  # and no further round begins
+_ROUND_S = 0.25  # of a slow model a round has fewer requests
+_ROUND_MB = 1.0 / 32.0  # eight pages, which an allocator may take for itself
 _TURN_ROWS = 256
 _TURNS, _BATCH_TURNS = 200, 41
 _TURNS_S = 2.0
@@ -248,22 +248,23 @@ def _growth(sizes: Sequence[float]) -> float:
 def _rounds(asked: _Asked, rows: Sequence[dict[str, Any]]) -> tuple[float, int]:
     """By how many MiB the process grows with each further 1,000 requests, and how many were asked.
 
-    All were answered before, so whatever is kept of an answer for good reason is there by the first round's end.
+    All were answered before, so whatever is kept of an answer for good reason is there by the first round's end. A few
+    pages a round are no growth.
     """
     from headrace.serving._asking import body_of
 
     bodies = [body_of([row]) for row in rows[-_ROUND_REQUESTS:]]
-    number = max(1, _ROUND_REQUESTS // len(bodies)) * len(bodies)
-    begun = time.monotonic()
-    sizes: list[float] = []
-    for turn in range(_ROUNDS):
-        if turn >= _LEAST_ROUNDS and time.monotonic() - begun > _ROUNDS_S:
-            break
+    begun, number, sizes = time.monotonic(), 0, []
+    while number < _ROUND_REQUESTS and time.monotonic() - begun < _ROUND_S:
+        asked.ask(bodies[number % len(bodies)])
+        number += 1
+    for _ in range(_ROUNDS):
         for place in range(number):
             asked.ask(bodies[place % len(bodies)])
         gc.collect()
         sizes.append(resident_mb())
-    return _growth(sizes) * 1000.0 / number, number * len(sizes)
+    growth = _growth(sizes)
+    return growth * 1000.0 / number if growth > _ROUND_MB else min(growth, 0.0), number * _ROUNDS
 
 
 def _turns(first: _Asked, second: _Asked, bodies: tuple[bytes, bytes], most: int) -> tuple[float, float]:

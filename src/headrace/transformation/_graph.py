@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from headrace import disk
 from headrace.canonical import digest, from_canonical, to_canonical
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, UnknownName
 from headrace.fold import part_of
 from headrace.lookup import Shown
 from headrace.model.codec import Codec
@@ -118,6 +119,18 @@ class TransformGraph(Shown):
         for name, kind, width in zip(self.feature_names, self.feature_kinds, self.feature_widths, strict=True):
             names += [f"{name}[{place}]" for place in range(width)] if kind == "vector" else [name]
         return tuple(names)
+
+    def without(self, names: Collection[str]) -> TransformGraph:
+        """The same graph, as it was fitted, without some of its features; UnknownName for one it does not have.
+
+        Its columns stay: what models of it are asked with does not change.
+        """
+        for name in names:
+            if name not in self.feature_names:
+                raise UnknownName("feature", name, list(self.feature_names), where="the graph")
+        kept = tuple(one for one in self.expressions.features if one[0] not in names)
+        expressions = dataclasses.replace(self.expressions, features=kept)
+        return TransformGraph(dataclasses.replace(self._program, expressions=expressions))
 
     @property
     def fitted_nodes(self) -> tuple[int, ...]:

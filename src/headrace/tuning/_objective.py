@@ -182,7 +182,7 @@ def _metric(given: Any, features: Features) -> Metric:
         given = "log_loss" if features.classes else "roc_auc" if is_binary else "root_mean_squared_error"
     if isinstance(given, (list, tuple)):
         raise Misuse("a search has one metric", expected="metric='log_loss', one name or one metric")
-    return make_metrics([given], num_classes=len(features.classes))[0]
+    return make_metrics([given], num_classes=len(features.classes), classes=features.classes)[0]
 
 
 def _check_labels(features: Features, words: str, metric: Metric, label: str | None) -> None:

@@ -67,6 +67,8 @@ def execute(arguments: argparse.Namespace) -> int:
         observations = [monitor(store, name, last_hours=arguments.last) for name in names]
         for observation in observations:
             alert(store, observation)
+            saw = {"compared": len(observation.comparisons), "rows": observation.num_rows}
+            store.append_event("monitored", {"endpoint": observation.endpoint, "ok": observation.ok, **saw})
     if arguments.output == "json":
         write_json([observation.to_plain() for observation in observations])
     else:
@@ -126,6 +128,9 @@ def _follow(arguments: argparse.Namespace) -> int:
             act=lambda then, body: react(store, then, body, Path.cwd()),
         )
         names = lookout.take_up(is_strict=True)
+        for name in names:
+            rules = [rule for one in records if one.matches(name) for rule in one.rules]
+            store.append_event("monitored", {"endpoint": name, "follows": True, "rules": rules})
         progress.say(f"following {', '.join(names) or 'nothing: there are no endpoints yet'} by {of}")
         while not is_ending:
             begun = time.monotonic()

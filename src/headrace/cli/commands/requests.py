@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.cli.catalog import SHOWN
 from headrace.cli.output import add_output, write_json, write_table
 from headrace.cli.project import opened
-from headrace.errors import InvalidInput, UnknownName
+from headrace.errors import HeadraceError, InvalidInput, UnknownName
 
 if TYPE_CHECKING:
     from headrace.orchestration.ancestry import Ancestry
@@ -53,7 +54,11 @@ def execute(arguments: argparse.Namespace) -> int:
         rows = _find(store, arguments.request)
         if arguments.verb == "show":
             return _show(rows, arguments.output)
-        return _explain(store, rows, arguments.output)
+        code = _explain(store, rows, arguments.output)
+    with contextlib.suppress(HeadraceError, OSError), opened(read_only=False) as (store, _):  # it may only be readable
+        body = {"endpoint": rows[0]["request_endpoint"], "request": rows[0]["request_id"], "same": code == 0}
+        store.append_event("request-explained", body)
+    return code
 
 
 def _list(store: Store, arguments: argparse.Namespace) -> int:

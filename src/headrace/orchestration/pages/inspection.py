@@ -31,6 +31,10 @@ from headrace.report.figures import NOTHING, aligned, count, figure, plural, sha
 __all__ = ["Inspection"]
 
 _MOST_DRAWN = 16
+_SAID_OF_ABLATION = (
+    "What is lost in models fitted again on the same rows without these features, beside one fitted with all: the "
+    "others take over what they can. The interval covers other rows to be judged, not other rows to be fitted on."
+)
 _WIDTH, _HEIGHT = 480.0, 250.0
 
 
@@ -45,6 +49,8 @@ class Inspection(Page):
             Section("Columns", _importance(noun), lost, is_brief=True),
             Section("Simpler models", _simpler(noun), _said_of_simpler(noun), is_brief=True),
         ]
+        if noun.ablation:
+            sections.insert(1, Section("Without features", _ablation(noun), _SAID_OF_ABLATION, is_brief=True))
         if not context.is_brief:
             drawn = [one for one in noun.dependence if len(one.points) > 1][:_MOST_DRAWN]
             says = (
@@ -52,7 +58,7 @@ class Inspection(Page):
                 "and between which four in five of them lie. All to one scale."
             )
             if drawn:
-                sections.insert(1, Section("How predictions move", _dependence(noun, drawn), says))
+                sections.insert(-1, Section("How predictions move", _dependence(noun, drawn), says))
             made: list[Row] = [["Model", context.artifact(noun.model_digest)]]
             sections.append(Section("Made of", table("What was inspected", [Column("What"), Column("Digest")], made)))
         facts: dict[str, Content] = {
@@ -115,6 +121,17 @@ def _importance(noun: Noun) -> Html:
         Column("95 % interval", "num"),
     ]
     return table("Importance", [*columns, Column("")], rows, muted=[not one.is_sure for one in noun.importance])
+
+
+def _ablation(noun: Noun) -> Html:
+    rows: list[Row] = []
+    for one in noun.ablation:
+        ends = NOTHING if one.lower is None else f"{figure(one.lower)} to {figure(one.upper)}"
+        said = "" if one.is_sure else "not sure"
+        left_out = [[", " if place else "", name(feature)] for place, feature in enumerate(one.features)]
+        rows.append([left_out, Cell(figure(one.value), one.value), Cell(figure(one.drop), one.drop), ends, said])
+    columns = [Column("Without"), Column(noun.metric, "num"), Column("Loss", "num"), Column("95 % interval", "num")]
+    return table("Fitted again", [*columns, Column("")], rows, muted=[not one.is_sure for one in noun.ablation])
 
 
 def _said_of_simpler(noun: Noun) -> str:
