@@ -20,7 +20,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(ROOT.glob("src/headrace/*/kernels/*.c"))  # as pyproject.toml lists them
-TESTS = ["tests/fold/test_by_group.py", "tests/fold/test_native.py"]
+# Every test that holds kernels to their twins, or to a library that does the same.
+TESTS = [
+    "tests/engine/test_local.py",
+    "tests/fold/test_by_group.py",
+    "tests/fold/test_class_curves.py",
+    "tests/fold/test_counts.py",
+    "tests/fold/test_distribution.py",
+    "tests/fold/test_encoding.py",
+    "tests/fold/test_exponent_accumulator.py",
+    "tests/fold/test_hashing.py",
+    "tests/fold/test_hyperloglog.py",
+    "tests/fold/test_native.py",
+    "tests/fold/test_ordered_grid.py",
+    "tests/fold/test_score_curve.py",
+    "tests/fold/test_sums.py",
+    "tests/fold/test_text_patterns.py",
+    "tests/ingestion/sources/test_tfrecord.py",
+]
 
 DRIVER = """
 from contextlib import nullcontext
@@ -37,8 +54,10 @@ assert native.library() is not None
 code = pytest.main(["-n", "0", "-q", *{tests!r}])
 assert code == 0, code
 
+from headrace.dataset import Dataset
 from headrace.engine import LocalEngine
 from headrace.evaluation import evaluate_predictions
+from headrace.statistics import analyze
 
 for seed in range({seeds}):
     generator = np.random.default_rng(seed)
@@ -61,6 +80,29 @@ for seed in range({seeds}):
                 engine=LocalEngine(workers=1),
             )
         said.append(found.digest)
+    assert said[0] == said[1], seed
+
+    # Columns of each width, of few values and of many, in steps, beyond 32 bits, and texts, from an odd first row.
+    size, first = int(generator.integers(1, 6_000)), int(generator.integers(0, 9))
+    gone = generator.random(size) < generator.choice([0.0, 0.3])
+    numbers = generator.integers(0, int(generator.choice([3, 1_000, 2**40])), size) * int(generator.choice([1, 3_600, -7]))
+    words = np.array([f"{{'ü' * (at % 40)}}{{at}}" for at in numbers.tolist()])
+    table = pa.table({{
+        "narrow": pa.array(generator.integers(-128, 128, size).astype(np.int8), mask=gone),
+        "whole": pa.array(numbers, mask=gone),
+        "when": pa.array(numbers, pa.timestamp("us"), mask=gone),
+        "real": pa.array(np.ldexp(numbers.astype(float), -(numbers % 90)), mask=gone),
+        "text": pa.array(words, mask=gone),
+        "code": pa.array(words, mask=gone).dictionary_encode(),
+        "by": pa.array(generator.integers(0, 50, size), mask=gone),
+    }}).slice(first)
+    if table.num_rows == 0:
+        continue
+    said = []
+    for context in (native.without_native, nullcontext):
+        with context():
+            data = Dataset.from_arrow(table)
+            said.append(analyze(data, slices=["by"], engine=LocalEngine(workers=1)).digest)
     assert said[0] == said[1], seed
 """
 
@@ -90,8 +132,14 @@ def main() -> int:
             print(json.dumps({**said, "note": f"no sanitizers here: {built.stderr[-200:]}"}))
             return 0
         code = DRIVER.format(folder=folder, tests=TESTS, seeds=said["seeds"])
-        # Python's own allocator is switched off, so that each buffer is one of the sanitizer's, with nothing beside it.
-        environment = {**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+        # Python's own allocator and Arrow's are switched off, so that each buffer is one of the sanitizer's, with nothing beside it.
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": runtime,
+            "ASAN_OPTIONS": "detect_leaks=0",
+            "PYTHONMALLOC": "malloc",
+            "ARROW_DEFAULT_MEMORY_POOL": "system",
+        }
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
     if done.returncode:
         said |= {"ok": False, "note": (done.stdout + done.stderr)[-3000:]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,27 @@ def test_lists_cannot_be_grouped_by() -> None:
         Local(1).fold_by_key([], [SliceSpec(("l",))], data, data.parts())
 
 
+def test_groups_are_those_of_counting_by_hand() -> None:
+    """Narrow and wide integers, text, numbers and nulls, whose values come batch after batch, on several threads."""
+    random, number = np.random.default_rng(2), 280_000
+    late = np.arange(number) // 9_000  # each batch has values that none before had
+    table = pa.table(
+        {
+            "few": pa.array(random.integers(-3, 3, number) + late, mask=random.random(number) < 0.01),
+            "wide": pa.array(random.integers(0, 5, number) * 10**12),
+            "text": pa.array(random.choice(["a", "b", "ü"], number), mask=random.random(number) < 0.01),
+            "half": pa.array(random.choice([0.0, -0.0, 0.5, np.nan], number)),
+        }
+    )
+    columns = [[None if x != x else x for x in column.to_pylist()] for column in table.columns]
+    data = Dataset.from_arrow(table)
+    for chosen in (["few", "wide"], ["few", "text", "half"], ["text", "wide", "few", "half"]):
+        expected = Counter(zip(*(columns[table.column_names.index(name)] for name in chosen), strict=True))
+        (found,) = Local(2).fold_by_key([], [SliceSpec(tuple(chosen))], data, data.parts())
+        keys = zip(*([None if x != x else x for x in column.to_pylist()] for column in found.keys.columns), strict=True)
+        assert dict(zip(keys, found.num_rows.tolist(), strict=True)) == expected
+
+
 def test_many_combinations_stay_in_memory() -> None:
     """Two columns of 60,000 values each are grouped by the pairs there are, not by all there could be."""
     random = np.random.default_rng(1)
@@ -194,8 +216,7 @@ def test_columns_alone_and_rows_give_the_same(tmp_path: Path) -> None:
     for data in (Dataset.from_parquet(path), Dataset.from_arrow(table)):
         kept = data.select_rows([np.arange(len(table)) % 3 > 0])
         for one in (data, kept):
-            for workers in (1, 3):
-                apart = Local(workers).fold(folds, one, one.parts())
-                whole = Local(workers).fold(folds, one, one.parts(), through=_Same())
-                for fold, left, right in zip(folds, apart, whole, strict=True):
-                    assert encode(fold, left) == encode(fold, right), fold
+            apart = Local(2).fold(folds, one, one.parts())
+            whole = Local(2).fold(folds, one, one.parts(), through=_Same())
+            for fold, left, right in zip(folds, apart, whole, strict=True):
+                assert encode(fold, left) == encode(fold, right), fold

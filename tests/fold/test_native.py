@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.fold import Counts, DistinctCount, Distribution, Fold, Moments, Quantiles, Rows, encode, value_table
+from headrace.fold.kernels import grouped
 from headrace.fold.kernels.counters import WindowCounter
 from headrace.fold.kernels.hashing import hash_array
 from headrace.fold.kernels.native import library, without_native
@@ -169,6 +170,34 @@ def test_timestamps_of_whole_hours_are_counted_in_a_window() -> None:
     with without_native():
         twin = fold.add(fold.create(1), Rows(pa.record_batch({"w": column})), None)
     assert encode(fold, state) == encode(fold, twin)
+
+
+@pytest.mark.parametrize("most_slots", [64, 1 << 22])
+def test_counts_by_group_flush_and_grow(monkeypatch: pytest.MonkeyPatch, most_slots: int) -> None:
+    """Groups of one row and of thousands, full tables, narrow columns, dictionaries, nulls, values beyond 32 bits."""
+    monkeypatch.setattr(grouped, "_MAX_SLOTS", most_slots)
+    rng, number = np.random.default_rng(5), 9_000
+    groups = np.minimum(rng.geometric(0.002, number), 700).astype(np.int32)
+    nulls = rng.random(number) < 0.2
+    narrow = pa.array(rng.integers(-128, 128, number).astype(np.int8), mask=nulls)
+    wide = np.where(
+        rng.random(number) < 0.1, rng.integers(-(2**62), 2**62, number), rng.integers(-(2**31), 2**31, number)
+    )
+    ends = pa.array(np.where(np.arange(number) % 3 == 0, -(2**31), 2**31 - 1), mask=nulls)
+    words = pa.array([None if gone else f"w{at % 900}" for at, gone in enumerate(nulls)])
+    rows = pa.record_batch({"a": narrow, "b": pa.array(wide), "c": ends, "d": words.dictionary_encode()})
+    for name in rows.schema.names:
+        fold = Distribution(name, "text" if name == "d" else "integer")
+
+        def state(fold: Distribution = fold) -> bytes:
+            found = fold.create(701)
+            for first in range(0, number, 3_500):
+                found = fold.add(found, Rows(rows.slice(first, 3_500)), groups[first : first + 3_500])
+            return encode(fold, found)
+
+        with without_native():
+            twin = state()
+        assert state() == twin
 
 
 def test_texts_of_every_length() -> None:

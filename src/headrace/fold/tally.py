@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from headrace.fold._column import Column
 from headrace.fold._contract import Groups, State
+from headrace.fold.kernels.grouped import order_of
 from headrace.fold.kernels.native import library, pointer
 
 __all__ = ["Tally"]
@@ -99,5 +100,9 @@ class Tally(State):
         if column.groups is None:
             counter[0] += column.num_rows if mask is None else int(np.count_nonzero(mask))
         else:
+            native = library()
+            if mask is None and native is not None:  # the rows of each group are the same for all columns of a batch
+                counter += order_of(native, column.groups, len(counter)).counts
+                return
             groups = column.groups if mask is None else column.groups[mask]
             counter += np.bincount(groups, minlength=len(counter))

@@ -16,10 +16,9 @@ from headrace.fold.kernels.counters import (
     KeyCounter,
     WindowCounter,
     is_same_memory,
-    pair_keys,
-    split_pairs,
 )
 from headrace.fold.kernels.entries import Entries, count_codes, count_numbers, reduce_entries, texts_at
+from headrace.fold.kernels.grouped import GroupCounter, order_of
 from headrace.fold.kernels.native import library
 from headrace.kinds import Kind
 
@@ -59,9 +58,8 @@ class ValueTable(State):
         self._window: WindowCounter | None = None
         self._dictionary: DictionaryCounter | None = None
         self._keys: KeyCounter | None = None
-        # Keys are pairs of group and value (a code of this dictionary, if not None); otherwise values of group 0.
-        self._are_pairs = False
-        self._pair_dictionary: pa.Array | None = None
+        self._grouped: GroupCounter | None = None
+        self._grouped_dictionary: pa.Array | None = None  # what is counted by group are its codes
 
     @classmethod
     def empty(cls, kind: Kind, num_groups: int) -> Self:
@@ -74,6 +72,10 @@ class ValueTable(State):
     def num_groups(self) -> int:
         """Groups in this state."""
         return len(self.offsets) - 1
+
+    @property
+    def _holds_counters(self) -> bool:
+        return self._window is not None or self._keys is not None or self._grouped is not None
 
     @property
     def num_distinct_at_least(self) -> int:
@@ -101,7 +103,7 @@ class ValueTable(State):
         if column.values is None or column.num_rows == 0:
             return
         native = library()
-        is_worth_it = column.num_rows >= _FEW_ROWS or self._window is not None or self._keys is not None
+        is_worth_it = column.num_rows >= _FEW_ROWS or self._holds_counters
         if native is not None and is_worth_it and self._count_column(native, column):
             return
         if column.dictionary is not None:
@@ -117,10 +119,7 @@ class ValueTable(State):
         if column.groups is not None:
             if values.dtype == np.float64:
                 return False
-            keys = pair_keys(native, values, bits, column.groups)
-            if keys is None:
-                return False
-            self._count_keys(native, keys, are_pairs=True, dictionary=column.dictionary)
+            self._count_grouped(native, column)
         elif column.dictionary is not None:
             if self._dictionary is None or not self._dictionary.is_of(column.dictionary):
                 self._flush_counters()
@@ -129,20 +128,44 @@ class ValueTable(State):
         elif values.dtype == np.float64:
             kept, _ = column.kept()
             assert kept is not None
-            self._count_keys(native, kept, are_pairs=False, dictionary=None)
+            self._count_keys(native, kept)
         else:
             if self._window is None:
                 self._window = WindowCounter.around(column)
             outside = self._window.add(native, values, bits)
             if len(outside):
-                self._count_keys(native, outside, are_pairs=False, dictionary=None)
+                self._count_keys(native, outside)
         return True
 
-    def _count_keys(self, native: Any, keys: npt.NDArray[Any], *, are_pairs: bool, dictionary: pa.Array | None) -> None:
-        is_other = self._are_pairs != are_pairs or not _is_same(self._pair_dictionary, dictionary)
-        if self._keys is None or is_other:
-            self._flush_counters()
-            self._keys, self._are_pairs, self._pair_dictionary = KeyCounter(), are_pairs, dictionary
+    def _count_grouped(self, native: Any, column: Column) -> None:
+        values, groups = column.values, column.groups
+        assert values is not None and groups is not None
+        if not _is_same(self._grouped_dictionary, column.dictionary):
+            self._flush_grouped()
+            self._grouped_dictionary = column.dictionary
+        if self._grouped is None:
+            self._grouped = GroupCounter(native, self.num_groups)
+        order, bits, done = order_of(native, groups, self.num_groups), column.bits, 0
+        while done < len(values):
+            done, aside = self._grouped.add(values, bits, order, done)
+            if len(aside):
+                self.push(count_numbers(values[aside], None, groups[aside], self.num_groups))
+            if done < len(values):
+                self._flush_grouped()
+
+    def _flush_grouped(self) -> None:
+        """Move what was counted by group to the entries that wait."""
+        if self._grouped is None or not len(self._grouped):
+            return
+        entries = self._grouped.take()
+        if self._grouped_dictionary is not None:
+            texts = texts_at(self._grouped_dictionary, entries.values)
+            entries = Entries(entries.groups, texts, entries.counts)
+        self.push(entries)
+
+    def _count_keys(self, native: Any, keys: npt.NDArray[Any]) -> None:
+        if self._keys is None:
+            self._keys = KeyCounter()
         done = 0
         while done < len(keys):
             done += self._keys.add(native, keys[done:])
@@ -154,17 +177,12 @@ class ValueTable(State):
         if self._keys is None or not len(self._keys):
             return
         keys, counts = self._keys.take()
-        if not self._are_pairs:
-            dtype = np.int64 if isinstance(self.values, np.ndarray) and self.values.dtype == np.int64 else np.float64
-            self.push(Entries(None, keys.view(dtype), counts))
-            return
-        groups, values = split_pairs(keys)
-        if self._pair_dictionary is not None:
-            values = texts_at(self._pair_dictionary, values)
-        self.push(Entries(groups, values, counts))
+        dtype = np.int64 if isinstance(self.values, np.ndarray) and self.values.dtype == np.int64 else np.float64
+        self.push(Entries(None, keys.view(dtype), counts))
 
     def _flush_counters(self) -> None:
         self._flush_keys()
+        self._flush_grouped()
         for counter in (self._window, self._dictionary):
             if counter is not None:
                 self.push(counter.take())
@@ -172,7 +190,7 @@ class ValueTable(State):
     def held_bytes(self) -> int:
         """About what is held: the table and what waits."""
         size = self.values.nbytes + 8 * len(self.counts) + (0 if self._keys is None else 16 * len(self._keys))
-        size += 0 if self._dictionary is None else self._dictionary.held_bytes
+        size += sum(counter.held_bytes for counter in (self._dictionary, self._grouped) if counter is not None)
         return int(size + sum(part.values.nbytes + 8 * len(part.counts) for part in self._pending))
 
     def clear(self) -> None:
@@ -245,7 +263,7 @@ class ValueTable(State):
     def canonical(self) -> Self:
         """The one form of equal contents; counters go, which may be larger than what they counted."""
         self.compact()
-        self._window = self._dictionary = self._keys = None
+        self._window = self._dictionary = self._keys = self._grouped = self._grouped_dictionary = None
         return self
 
     def of_group(self, group: int) -> tuple[Any, npt.NDArray[np.int64]]:

@@ -16,7 +16,7 @@ from headrace.fold._column import Column
 from headrace.fold.kernels.entries import Entries, texts_at
 from headrace.fold.kernels.native import Bits, pointer
 
-__all__ = ["DictionaryCounter", "KeyCounter", "WindowCounter", "is_same_memory", "pair_keys", "split_pairs"]
+__all__ = ["DictionaryCounter", "KeyCounter", "WindowCounter", "is_same_memory"]
 
 _WINDOW = 1 << 16
 _SAMPLE = 1 << 10  # rows that say which window suits
@@ -175,23 +175,3 @@ class KeyCounter:
         used = self._slots[self._slots[:, 1] > 0]
         self.__init__()  # type: ignore[misc]  # as new
         return np.ascontiguousarray(used[:, 0]), used[:, 1].astype(np.int64)
-
-
-def pair_keys(
-    native: Any, values: npt.NDArray[Any], bits: Bits, groups: npt.NDArray[np.int32]
-) -> npt.NDArray[np.uint64] | None:
-    """Keys of (group, value) for the valid rows; None when a value does not fit 32 bits."""
-    wide = values if values.dtype in (np.int32, np.int64) else values.astype(np.int32)
-    groups = np.ascontiguousarray(groups)
-    keys = np.empty(len(wide), np.uint64)
-    number = getattr(native, f"hr_pair_keys_{_suffix(wide)}")(
-        pointer(wide), bits[0], bits[1], len(wide), pointer(groups), pointer(keys)
-    )
-    return None if number < 0 else keys[:number]
-
-
-def split_pairs(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Groups and values of `pair_keys`."""
-    groups = (keys >> np.uint64(32)).astype(np.int32)
-    values = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64) - (1 << 31)
-    return groups, values

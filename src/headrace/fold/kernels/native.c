@@ -72,7 +72,7 @@ DEFINE_COUNT(hr_count_steps_i64, int64_t, STEPS, , uint64_t inverse, int64_t shi
 /* Counting 64-bit keys in an open hash table of (key, count) pairs, side by side so that a look-up is one cache line;
    a count of 0 is a free slot. */
 
-/* Multiplication spreads upwards only: the upper half, a group's number, is folded in first. */
+/* Multiplication spreads upwards only: the upper half is folded in first. */
 static inline uint64_t slot_of(uint64_t key, uint64_t mask) {
   return (key ^ key >> 32) * 0x9E3779B97F4A7C15ull >> 32 & mask;
 }
@@ -110,21 +110,3 @@ API void hr_move_keys(const uint64_t *slots, int64_t num_slots, uint64_t *larger
   for (int64_t slot = 0; slot < num_slots; slot++)
     if (slots[2 * slot + 1]) put(slots[2 * slot], slots[2 * slot + 1], larger, (uint64_t)num_larger - 1, &size);
 }
-
-/* Keys of (group, 32-bit value) pairs; returns how many, or -1 when a valid value does not fit 32 bits. */
-
-#define DEFINE_PAIR_KEYS(NAME, TYPE)                                                                              \
-  API int64_t NAME(const TYPE *values, const uint8_t *valid, int64_t offset, int64_t num_rows,                    \
-                   const int32_t *groups, uint64_t *keys) {                                                       \
-    int64_t num_keys = 0;                                                                                         \
-    for (int64_t row = 0; row < num_rows; row++) {                                                                \
-      if (valid && !is_valid(valid, offset + row)) continue;                                                      \
-      int64_t value = values[row];                                                                                \
-      if (value != (int32_t)value) return -1;                                                                     \
-      keys[num_keys++] = (uint64_t)(uint32_t)groups[row] << 32 | (uint32_t)((uint32_t)value ^ 0x80000000u);       \
-    }                                                                                                             \
-    return num_keys;                                                                                              \
-  }
-
-DEFINE_PAIR_KEYS(hr_pair_keys_i32, int32_t)
-DEFINE_PAIR_KEYS(hr_pair_keys_i64, int64_t)

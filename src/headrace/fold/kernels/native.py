@@ -36,7 +36,16 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         _INTEGER,
         [*_COLUMN, _INTEGER, _INTEGER, _POINTER, _POINTER, ctypes.c_uint64, _INTEGER],
     ),
-    **{f"hr_pair_keys_{kind}": (_INTEGER, [*_COLUMN, _POINTER, _POINTER]) for kind in ("i32", "i64")},
+    "hr_order_groups": (None, [_POINTER, _INTEGER, _INTEGER, *[_POINTER] * 4]),
+    **{
+        f"hr_count_grouped_{kind}": (
+            _INTEGER,
+            [*_COLUMN, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 2],
+        )
+        for kind in ("i8", "i16", "i32", "i64")
+    },
+    "hr_move_grouped": (_INTEGER, [_POINTER, _INTEGER, *[_POINTER] * 2]),
+    "hr_take_grouped": (None, [_POINTER, _INTEGER, *[_POINTER] * 5]),
     "hr_count_keys": (_INTEGER, [_POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER]),
     "hr_move_keys": (None, [_POINTER, _INTEGER, _POINTER, _INTEGER]),
     "hr_keep_f64": (_INTEGER, [*_COLUMN, _POINTER, _POINTER, _POINTER]),
