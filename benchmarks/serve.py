@@ -7,10 +7,10 @@ a request costs each server, which other work on the machine disturbs less than 
 checks, counters, log and routing add to one request in process, alone.
 
 --matrix    1, 16 and 64 connections, one and two workers, rows of 1 and of 512: in JSON, in JSON and binary of the Open
-            Inference Protocol, and over gRPC (`_serve_matrix.py`); 6 minutes
+            Inference Protocol, and over gRPC (`_serve_matrix.py`); 5 minutes
 --peers     FastAPI, BentoML, LitServe, MLServer, Ray Serve and Triton too (`_serve_peers.py`), each in an environment
             of its own, made when it is first needed (half a minute each); one that does not install or start is said
-            and left out; 6 minutes more
+            and left out; 5 minutes more
 """
 
 from __future__ import annotations

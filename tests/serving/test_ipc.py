@@ -9,7 +9,8 @@ import pytest
 
 from headrace.errors import HeadraceError, InvalidRequest
 from headrace.model import Codec, InputColumn
-from headrace.serving.ipc import read_lanes, read_stream, write_stream
+from headrace.model.answers import to_column
+from headrace.serving.ipc import read_lanes, read_stream, write_prediction, write_stream
 
 COLUMNS = [
     InputColumn("a", "number"),
@@ -136,3 +137,12 @@ def test_a_zone_that_is_no_text_is_refused():
     assert read_lanes(body, model, 10)["integer"].tolist() == [[0]]
     with pytest.raises(InvalidRequest, match="not UTF-8"):
         read_lanes(body.replace(b"Europe/Zurich", b"Europe/Zuri\xff\xb1"), model, 10)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (2,), (7,), (512,), (512,), (70_000,), (3, 4)])
+def test_predictions_are_written_as_arrow_writes_them(shape):
+    """What lies around the values is kept: byte for byte the stream that Arrow makes, NaN and slices among them."""
+    values = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+    values[: len(values) // 3] = np.nan
+    for some in (values, values[::2], values[1:]):
+        assert write_prediction(some) == write_stream(pa.table({"prediction": to_column(some)}))

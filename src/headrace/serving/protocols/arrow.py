@@ -23,17 +23,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 import orjson
-import pyarrow as pa
 
 from headrace.errors import InvalidInput
-from headrace.model.answers import to_column
 from headrace.serving._contract import Answer, Headers, Protocol, Request
 from headrace.serving.address import MODELS, address_of
 from headrace.serving.answering import ask
 from headrace.serving.bodies import PredictBody
 from headrace.serving.core import Served, Serving
 from headrace.serving.exchange import Asking, Reply
-from headrace.serving.ipc import MEDIA_TYPE, read_lanes, write_stream
+from headrace.serving.ipc import MEDIA_TYPE, read_lanes, write_prediction
 from headrace.serving.rows import write_predictions
 
 __all__ = ["Arrow"]
@@ -85,5 +83,4 @@ def _write_json(reply: Reply) -> Answer:
 def _write_arrow(reply: Reply) -> Answer:
     if reply.problem is not None:
         return _refused(reply.problem, reply.headers)
-    table = pa.table({"prediction": to_column(reply.prediction)})
-    return Answer(200, write_stream(table), MEDIA_TYPE, reply.headers)
+    return Answer(200, write_prediction(reply.prediction), MEDIA_TYPE, reply.headers)
