@@ -60,9 +60,9 @@ TENSORFLOW_TRANSFORM = {
 # Neither has these as analysers or transformers: NumPy, Python or DuckDB is their oracle.
 NEITHER = {
     *("absolute", "arithmetic", "cast", "clip", "comparison", "cross", "cyclical", "date_part", "days_between"),
-    *("embed", "list_contains", "list_get", "list_length", "list_max", "list_mean", "list_min", "list_sum", "log1p"),
-    *("logic", "lower", "matches", "onnx", "parse_date", "pin", "power", "replace", "split", "string_length", "strip"),
-    *("substring", "upper", "where"),
+    *("embed", "image", "list_contains", "list_get", "list_length", "list_max", "list_mean", "list_min", "list_sum"),
+    *("log1p", "logic", "lower", "matches", "onnx", "parse_date", "pin", "power", "replace", "split", "string_length"),
+    *("strip", "substring", "upper", "where"),
 }
 
 
