@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.evaluation._contract import Metric
-from headrace.fold.kernels.by_group import class_rows
+from headrace.fold.kernels.by_group import class_rows, count_codes
 from headrace.fold.score_curve import ScoreCurve, ScoreCurveResult
 
 __all__ = ["CurveMetric", "by_class", "class_factors"]
@@ -74,7 +74,6 @@ def by_class(
 
 def class_factors(label: Floats, groups: Groups, num_groups: int) -> tuple[Floats, Floats]:
     """What makes good that squares underestimate, for negative and positive rows: each float64[num_groups]."""
-    every = np.bincount(groups, minlength=num_groups)
-    positive = np.bincount(groups, weights=label == 1.0, minlength=num_groups).astype(np.int64)
-    factors = [np.sqrt(np.where(num > 1, num / np.maximum(num - 1, 1), np.nan)) for num in (every - positive, positive)]
+    counts = count_codes((label == 1.0).view(np.uint8), groups, num_groups, 2).T
+    factors = [np.sqrt(np.where(num > 1, num / np.maximum(num - 1, 1), np.nan)) for num in counts]
     return factors[0], factors[1]

@@ -91,9 +91,9 @@ static inline void add_row(double *into, double moved, double first, int is_firs
 /* hr_slope_rows and hr_add_moments of several models at once. `terms` [num_models][num_terms], a term that is NULL is 1;
    slopes [num_groups][num_models][num_terms]. Where a model has a table [num_groups][2], that says what its rows of
    label 0 and 1 move. */
-API void hr_slope_moments(const double *const *terms, const double *slopes, int64_t num_models, int64_t num_terms,
-                          const double *const *tables, const double *label, const int32_t *groups, int64_t num_rows,
-                          const double *weight, double *sums) {
+static inline void slope_moments(const double *const *terms, const double *slopes, const int64_t num_models,
+                                 const int64_t num_terms, const double *const *tables, const double *label,
+                                 const int32_t *groups, int64_t num_rows, const double *weight, double *sums) {
   for (int64_t row = 0; row < num_rows; row++) {
     int64_t group = groups[row];
     double first = 0.0;
@@ -114,6 +114,18 @@ API void hr_slope_moments(const double *const *terms, const double *slopes, int6
   }
 }
 
+API void hr_slope_moments(const double *const *terms, const double *slopes, int64_t num_models, int64_t num_terms,
+                          const double *const *tables, const double *label, const int32_t *groups, int64_t num_rows,
+                          const double *weight, double *sums) {
+  /* A model and its baseline, one or two terms beside weight and label: known when compiled, so without inner loops. */
+  if (num_models == 2 && num_terms == 3)
+    slope_moments(terms, slopes, 2, 3, tables, label, groups, num_rows, weight, sums);
+  else if (num_models == 2 && num_terms == 4)
+    slope_moments(terms, slopes, 2, 4, tables, label, groups, num_rows, weight, sums);
+  else
+    slope_moments(terms, slopes, num_models, num_terms, tables, label, groups, num_rows, weight, sums);
+}
+
 /* hr_class_rows and hr_add_moments of several models at once: of each the run of every row, and what a negative and a
    positive row of a run moves [num_runs][2]; factors [num_groups][2] by group and class. */
 #if defined(__GNUC__)
@@ -122,9 +134,9 @@ API void hr_slope_moments(const double *const *terms, const double *slopes, int6
 #define SOON(place) (void)(place)
 #endif
 #define AHEAD 24
-API void hr_class_moments(const double *label, const int32_t *groups, int64_t num_rows, const int32_t *const *runs,
-                          int64_t num_models, const double *const *of_runs, const double *factors,
-                          const double *weight, double *sums) {
+static inline void class_moments(const double *label, const int32_t *groups, int64_t num_rows,
+                                 const int32_t *const *runs, const int64_t num_models, const double *const *of_runs,
+                                 const double *factors, const double *weight, double *sums) {
   for (int64_t row = 0; row < num_rows; row++) {
     int64_t group = groups[row];
     int is_positive = label[row] == 1.0;
@@ -137,6 +149,13 @@ API void hr_class_moments(const double *label, const int32_t *groups, int64_t nu
       add_row(sums + (group * num_models + model) * 5, moved, first, !model);
     }
   }
+}
+
+API void hr_class_moments(const double *label, const int32_t *groups, int64_t num_rows, const int32_t *const *runs,
+                          int64_t num_models, const double *const *of_runs, const double *factors,
+                          const double *weight, double *sums) {
+  if (num_models == 2) class_moments(label, groups, num_rows, runs, 2, of_runs, factors, weight, sums);
+  else class_moments(label, groups, num_rows, runs, num_models, of_runs, factors, weight, sums);
 }
 
 /* table[group][code] += 1 for every row. */
