@@ -20,18 +20,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(ROOT.glob("src/headrace/*/kernels/*.c"))  # as pyproject.toml lists them
+# What a share of the proof runs too.
+TWINS = ["tests/fold/test_by_group.py", "tests/fold/test_native.py"]
 # Every test that holds kernels to their twins, or to a library that does the same.
 TESTS = [
+    *TWINS,
     "tests/engine/test_local.py",
-    "tests/fold/test_by_group.py",
     "tests/fold/test_class_curves.py",
+    "tests/fold/test_class_sums.py",
+    "tests/fold/test_class_totals.py",
     "tests/fold/test_counts.py",
+    "tests/fold/test_curves.py",
     "tests/fold/test_distribution.py",
     "tests/fold/test_encoding.py",
+    "tests/fold/test_error_curve.py",
     "tests/fold/test_exponent_accumulator.py",
     "tests/fold/test_hashing.py",
     "tests/fold/test_hyperloglog.py",
-    "tests/fold/test_native.py",
+    "tests/fold/test_label_sums.py",
+    "tests/fold/test_lanes.py",
     "tests/fold/test_ordered_grid.py",
     "tests/fold/test_score_curve.py",
     "tests/fold/test_sums.py",
@@ -85,7 +92,8 @@ for seed in range({seeds}):
     # Columns of each width, of few values and of many, in steps, beyond 32 bits, and texts, from an odd first row.
     size, first = int(generator.integers(1, 6_000)), int(generator.integers(0, 9))
     gone = generator.random(size) < generator.choice([0.0, 0.3])
-    numbers = generator.integers(0, int(generator.choice([3, 1_000, 2**40])), size) * int(generator.choice([1, 3_600, -7]))
+    most, step = int(generator.choice([3, 1_000, 2**40])), int(generator.choice([1, 3_600, -7]))
+    numbers = generator.integers(0, most, size) * step
     words = np.array([f"{{'ü' * (at % 40)}}{{at}}" for at in numbers.tolist()])
     table = pa.table({{
         "narrow": pa.array(generator.integers(-128, 128, size).astype(np.int8), mask=gone),
@@ -131,8 +139,9 @@ def main() -> int:
         if built.returncode or not Path(runtime).is_absolute():
             print(json.dumps({**said, "note": f"no sanitizers here: {built.stderr[-200:]}"}))
             return 0
-        code = DRIVER.format(folder=folder, tests=TESTS, seeds=said["seeds"])
-        # Python's own allocator and Arrow's are switched off, so that each buffer is one of the sanitizer's, with nothing beside it.
+        code = DRIVER.format(folder=folder, tests=TESTS if arguments.share == 1 else TWINS, seeds=said["seeds"])
+        # Python's own allocator and Arrow's are switched off: each buffer is one of the sanitizer's, with nothing
+        # beside it.
         environment = {
             **os.environ,
             "LD_PRELOAD": runtime,

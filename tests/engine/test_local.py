@@ -96,7 +96,7 @@ def test_large_tables_are_cut_into_pieces() -> None:
     """A table of several pieces, folded on many threads, gives what one thread gives."""
     table = make_rows(400_000)
     data = Dataset.from_arrow(table, key=["id"], split={"train": 8, "eval": 2})
-    assert data.num_pieces(data.parts()[0]) == 4
+    assert data.num_pieces(data.parts()[0]) >= 4
     specs = [SliceSpec(("hour", "carrier"))]
     one, four = Local(1), Local(4)
     for parts in (data.parts(), data.parts("train")):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from headrace.dataset import Dataset
+from headrace.engine import LocalEngine
 from headrace.errors import InvalidInput
 from headrace.statistics import FeatureStatistics, analyze
 
@@ -57,6 +60,35 @@ def test_columns_that_are_none_or_two() -> None:
         Dataset.from_arrow(pa.table({}))
     with pytest.raises(InvalidInput, match="two columns are named 'x'"):
         Dataset.from_arrow(pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]))
+
+
+def test_files_without_columns_or_with_one_twice(tmp_path: Path) -> None:
+    """The same of Parquet files, by name, before a row is read."""
+    for table, told in (
+        (pa.table({}), "no columns"),
+        (pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), "two columns are named 'x'"),
+    ):
+        pq.write_table(table, tmp_path / "odd.parquet")
+        with pytest.raises(InvalidInput, match=told) as caught:
+            analyze(Dataset.from_parquet(tmp_path / "odd.parquet"))
+        assert "odd.parquet" in str(caught.value)
+
+
+def test_a_damaged_page_is_named(tmp_path: Path) -> None:
+    """A byte of a page that is not what was written: the file, what is wrong, and what to do; no figure of it."""
+    path = tmp_path / "rows.parquet"
+    rng = np.random.default_rng(1)
+    table = pa.table({"a": rng.normal(size=150_000), "b": rng.integers(0, 9, 150_000)})
+    pq.write_table(table, path, row_group_size=80_000, use_dictionary=False, write_page_checksum=True)
+    whole = path.read_bytes()
+    for share in (0.2, 0.7):
+        damaged = bytearray(whole)
+        damaged[int(share * len(whole))] ^= 0x55
+        path.write_bytes(bytes(damaged))
+        for engine in (LocalEngine(1), LocalEngine(2)):
+            with pytest.raises(InvalidInput, match="not a readable Parquet file") as caught:
+                analyze(Dataset.from_parquet(path), engine=engine)
+            assert "rows.parquet" in str(caught.value) and "deliver it again" in str(caught.value)
 
 
 def test_one_huge_text() -> None:

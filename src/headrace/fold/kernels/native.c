@@ -15,7 +15,7 @@
 #endif
 
 /* Goes up with every change that a caller must know of: a library of another version is not used. */
-API int64_t hr_version(void) { return 8; }
+API int64_t hr_version(void) { return 9; }
 
 static inline int is_valid(const uint8_t *valid, int64_t bit) { return (valid[bit >> 3] >> (bit & 7)) & 1; }
 

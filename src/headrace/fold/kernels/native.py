@@ -25,7 +25,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 # values, bitmap, its offset, number of rows
 _COLUMN = [_POINTER, _POINTER, _INTEGER, _INTEGER]
 
-_VERSION = 8
+_VERSION = 9
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "hr_version": (_INTEGER, []),
     **{
