@@ -65,20 +65,26 @@ def open_session(onnx: bytes) -> Any:
     # the machine's instruction set.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.use_deterministic_compute = True
-    _hand_over(onnx, options)
+    held = _hand_over(onnx, options)
     options.enable_cpu_mem_arena = _keeps_memory
     options.log_severity_level = 4  # what goes wrong is raised; the log would repeat it on standard error
     try:
-        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes are made by its C++ module and share no public base
         raise InvalidInput(f"ONNX Runtime refuses this graph: {error}"[:600], where="model.onnx") from error
+    session.held = held
+    return session
 
 
-def _hand_over(onnx: bytes, options: Any) -> None:
-    """Give a session the weights beside its graph."""
+def _hand_over(onnx: bytes, options: Any) -> list[Any]:
+    """Give a session the weights beside its graph; what must live as long as the session does.
+
+    Twice: as external initializers, so that the graph's check finds them, and as initializers, of which no copy is made
+    (ONNX Runtime 1.32 copies the former).
+    """
     weights = weights_of(onnx)
     if not weights:
-        return
+        return []
     import onnxruntime
     from onnx import ModelProto, helper
 
@@ -93,6 +99,9 @@ def _hand_over(onnx: bytes, options: Any) -> None:
             names.append(tensor.name)
             values.append(onnxruntime.OrtValue.ortvalue_from_numpy(array))
     options.add_external_initializers(names, values)
+    for name, value in zip(names, values, strict=True):
+        options.add_initializer(name, value)
+    return values
 
 
 @contextmanager
