@@ -4,34 +4,48 @@ A hundred rows have no shape that a picture would show, but they have a likeliho
 value, a grid, a factor, a constant) says how the rows would be spread had it befallen a part of them; that is held
 against how they were spread before. The gain is the logarithm of the likelihood ratio in nats, shrunk by how few rows
 there were before; by chance alone it is above `x` with a chance of about e^-x. The likeliest map is told where it gains
-enough and where, besides, it leaves nothing over that is more than chance: a season, too, is likelier under some map
-than under none, but no map gets it right.
+enough and where, besides, it leaves hardly anything over that is more than chance: a season, too, is likelier under
+some map than under none, but no map gets it right.
 
-Cost: 30 us a map; a column of many rows, or one that did not change in the map's own way, is not asked.
+Cost: 50 us a map; a column of many distinct values, or one that did not change in the map's own way, is not asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace.validation._binned import chi_squared
+from headrace.validation._distances import gap
 from headrace.validation._profile import GRIDS, Profile, Values
 from headrace.validation._units import known_factors
 
-__all__ = ["LEAST_NATS", "Gain", "Likeliest", "gain", "likeliest", "tables"]
+__all__ = [
+    "LEAST_NATS",
+    "MOST_VALUES",
+    "RATES",
+    "Gain",
+    "Likeliest",
+    "differ",
+    "dispersion",
+    "gain",
+    "likeliest",
+    "tables",
+]
 
 LEAST_NATS = 15.0
 MIN_ROWS = 20
-MOST_ROWS = 3000
+MOST_VALUES = 3000
 CELLS = 12
 RATES = np.array([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2])
 SMOOTH = 0.3  # of a row in each cell
 FITS = 1e-3  # the chance that what is left is chance
 CHANCE = 1e-3
+MOST_LEFT = 0.05  # of what the map explains: among many rows nothing is exactly as before
+MIN_GAP = 0.1
 MIN_RISE, MIN_PILE, MIN_TAIL, MOST_TAIL = 0.15, 0.05, 0.04, 0.9
 ON_GRID, MOST_ON_GRID = 0.97, 0.6
 TOP = 4  # values
@@ -52,11 +66,13 @@ class Gain:
 
 @dataclass(frozen=True, eq=False)
 class Likeliest:
-    """The likeliest map: the signature's code, its parameter (factor, constant, value, grid), its gain."""
+    """The likeliest map: the signature's code, its parameter (factor, constant, value, grid), its gain, and whether it
+    was held against the rows around a slice instead of against earlier ones."""
 
     code: str
     value: float
     gain: Gain
+    is_beside: bool = False
 
 
 def tables(*profiles: Profile) -> list[Floats]:
@@ -95,22 +111,36 @@ def _below(values: Floats) -> Floats:
     return np.asarray(np.nextafter(values, -np.inf))
 
 
-def gain(before: Profile, after: Profile, mapped: Profile, rates: Floats = RATES) -> Gain:
+def gain(before: Profile, after: Profile, mapped: Profile, rates: Floats = RATES, dispersion: float = 1.0) -> Gain:
     """What the rows gain by the map having befallen the likeliest part of them."""
     was, now, would = tables(before, after, mapped)
     old, new = ((one + SMOOTH) / (one.sum() + SMOOTH * len(one)) for one in (was, would))
     mixed = np.log((1 - rates)[:, None] * old + rates[:, None] * new)
     likelihoods = mixed @ now
     best = int(np.argmax(likelihoods))
-    shrunk = before.num_present / (before.num_present + after.num_present)
+    shrunk = before.num_present / (before.num_present + after.num_present) / dispersion
     nats = shrunk * float(likelihoods[best] - np.log(old) @ now)
     filled = now > 0
     own = float(now[filled] @ np.log(now[filled] / now.sum()))
     left = 2 * shrunk * (own - float(likelihoods[best]))
-    return Gain(nats, float(rates[best]), left <= chi_squared(int((filled | (was > 0)).sum()) - 1, FITS))
+    allowed = max(chi_squared(int((filled | (was > 0)).sum()) - 1, FITS), MOST_LEFT * 2 * nats)
+    return Gain(nats, float(rates[best]), left <= allowed)
 
 
-def likeliest(before: Profile, after: Profile, *, is_leap: bool) -> Likeliest | None:
+def dispersion(pairs: Iterable[tuple[Profile, Profile]]) -> float:
+    """How many times as far as independent rows samples lie from each other, at least 1: rows of one timetable come
+    together. The mean of chi squared over its degrees; 1 where nothing is known."""
+    found = []
+    for one, other in pairs:
+        if min(one.num_present, other.num_present) >= MIN_ROWS:
+            square, degrees = _chi_squared(one, other)
+            found.append(square / degrees)
+    return max(1.0, sum(found) / len(found)) if found else 1.0
+
+
+def likeliest(
+    before: Profile, after: Profile, *, is_leap: bool, is_whole: bool = False, dispersion: float = 1.0
+) -> Likeliest | None:
     """The map that gains most, of those that fit; None where none gains enough.
 
     Parameters
@@ -119,36 +149,51 @@ def likeliest(before: Profile, after: Profile, *, is_leap: bool) -> Likeliest | 
         Numbers, all values known.
     is_leap : bool
         Whether numbers moved farther than between earlier spans: else factors and constants are not asked.
+    is_whole : bool
+        Whether factors and constants must fit all rows: two seasons together look like a part that moved.
+    dispersion : float
+        How many times as far as chance samples lie from each other by nature: what nats are divided by.
     """
     if not before.is_number or not (before.is_exact and after.is_exact):
         return None
-    if not MIN_ROWS <= after.num_present <= MOST_ROWS or before.num_present < MIN_ROWS or len(before.values) < 3:
+    if min(before.num_present, after.num_present) < MIN_ROWS or len(before.values) < 3:
         return None
-    if not _differ(before, after):
+    if max(len(before.values), len(after.values)) > MOST_VALUES:
+        return None
+    if not differ(before, after):
         return None
     best: Likeliest | None = None
     most = 0.0
-    for code, value, values, rates, cost in _maps(before, after, is_leap):
+    for code, value, values, rates, cost in _maps(before, after, is_leap, RATES[:1] if is_whole else RATES):
         if not np.isfinite(values).all():
             continue
-        found = gain(before, after, before.mapped(_met(values, before, after)), rates)
+        found = gain(before, after, before.mapped(_met(values, before, after)), rates, dispersion)
         if found.fits and found.nats - cost > most:
             most, best = found.nats - cost, Likeliest(code, value, found)
     return best if most >= LEAST_NATS else None
 
 
-def _differ(before: Profile, after: Profile) -> bool:
-    """Whether anything is other at all: cheap, and true of one column in a hundred by chance."""
+def differ(before: Profile, after: Profile) -> bool:
+    """Whether anything is other at all: cheap, and true of one column in a thousand by chance."""
+    if not before.num_present or not after.num_present or not (before.is_exact and after.is_exact):
+        return False
+    square, degrees = _chi_squared(before, after)
+    return square > chi_squared(degrees, CHANCE)
+
+
+def _chi_squared(before: Profile, after: Profile) -> tuple[float, int]:
+    """(chi squared of two samples in common cells, its degrees of freedom)."""
     was, now = tables(before, after)
     together = was + now
     expected = together * (now.sum() / together.sum())
     filled = together > 0
     square = float(((now - expected)[filled] ** 2 / expected[filled]).sum())
-    total = before.num_present + after.num_present
-    return square * total / before.num_present > chi_squared(int(filled.sum()) - 1, CHANCE)
+    return square * together.sum() / was.sum(), max(1, int(filled.sum()) - 1)
 
 
-def _maps(before: Profile, after: Profile, is_leap: bool) -> Iterator[tuple[str, float, Values, Floats, float]]:
+def _maps(
+    before: Profile, after: Profile, is_leap: bool, rates: Floats
+) -> Iterator[tuple[str, float, Values, Floats, float]]:
     """(code, parameter, the old values mapped, parts that may have been befallen, nats that choosing costs)."""
     old, whole = before.values.astype(np.float64), RATES[:1]
     for place, cut in ((-1, np.minimum), (0, np.maximum)):
@@ -167,14 +212,14 @@ def _maps(before: Profile, after: Profile, is_leap: bool) -> Iterator[tuple[str,
     for place in np.flatnonzero((now >= ON_GRID) & (was < MOST_ON_GRID)).tolist():
         for turn in (np.round, np.floor):
             yield "rounded", float(GRIDS[place]), turn(old / GRIDS[place] + 1e-9) * GRIDS[place], whole, 1.0
-    if not is_leap:
+    if not is_leap or gap(before, after) < MIN_GAP:
         return
     for factor, shift, _ in known_factors():
-        yield "scale", factor, old * factor + shift, RATES, 1.0
+        yield "scale", factor, old * factor + shift, rates, 1.0
     for shift in _shifts(before, after):
-        yield "offset", shift, old + shift, RATES, 3.0
+        yield "offset", shift, old + shift, rates, 3.0
     for factor in _factors(before, after):
-        yield "scale", factor, old * factor, RATES, 4.0
+        yield "scale", factor, old * factor, rates, 4.0
 
 
 def _met(values: Floats, before: Profile, after: Profile) -> Floats:

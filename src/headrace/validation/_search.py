@@ -26,6 +26,8 @@ MAX_CELLS = 6
 COVERED = 0.85
 NEARLY_ALL = 0.8
 DENSER = 1.15  # times as many of a slice's rows as of all, or it is no better explanation than all
+MUCH_DENSER = 1.5  # several slices are more words
+THROUGHOUT = 0.97
 MOVED_ON = 0.95
 
 Key = tuple[tuple[str, Any], ...]
@@ -96,9 +98,17 @@ def look(cell: Cell, slices: Mapping[str, Cells], *, inside: Key = (), whole: Ce
     nats = {code: sum(fault.sign.nats for fault in faults) for code, (faults, _) in explained.items()}
     likeliest = max(nats.values(), default=0.0)
     explained = {code: one for code, one in explained.items() if not 0.0 < nats[code] < likeliest}
+    explained = {code: one for code, one in explained.items() if not _is_said(code, one[0], explained)}
     if explained:
         answer += max(explained.values(), key=lambda one: one[1])[0]
     return answer
+
+
+def _is_said(code: str, faults: Sequence[Fault], explained: Mapping[str, tuple[list[Fault], float]]) -> bool:
+    """Whether another fault of all rows says it too: where all are cut off at a value, in some slices all are stuck."""
+    values = {fault.sign.value for fault in faults}
+    others = (found for other, (found, _) in explained.items() if other != code)
+    return any(not found[0].key and faults[0].key and {found[0].sign.value} == values for found in others if found)
 
 
 def _beside_the_strongest(
@@ -178,7 +188,7 @@ def _faults(
         num_moved = round(sign.rate * (after.num_rows if sign.touches == "nulls" else after.num_present))
         if num_moved < (MIN_LIKELY if sign.nats else MIN_MOVED):
             continue
-        natural = 0.0 if sign.is_measured else _natural(signature, history, everywhere, not key)
+        natural = 0.0 if sign.is_measured or sign.is_first else _natural(signature, history, everywhere, not key)
         if natural is not None and sign.strength < TIMES_NATURAL * natural:
             continue
         is_sure = natural is not None or sign.is_plain or (bool(key) and sign.nats > 0 and _stayed(cell, around))
@@ -244,13 +254,16 @@ def explain(found: Mapping[str, list[Fault]], num_rows: int) -> tuple[list[Fault
     in_all = sum(fault.num_rows for fault in found.get("", ()))
     rate = moved.get("", 0) / in_all if in_all else 0.0
     choices = []
-    is_throughout = any(fault.sign.is_throughout for fault in found.get("", ()))
+    is_throughout = any(
+        fault.sign.is_throughout or fault.num_moved >= THROUGHOUT * fault.num_rows for fault in found.get("", ())
+    )
     for column, faults in found.items():
         if is_throughout and len(faults) > 1:
             continue  # one map of all rows says it in fewer words
         rows = sum(fault.num_rows for fault in faults)
         is_everywhere = column != "" and (rows > NEARLY_ALL * num_rows or len(faults) > MAX_CELLS)
-        is_denser = column == "" or moved[column] >= DENSER * rate * rows
+        denser = DENSER if len(faults) == 1 else MUCH_DENSER
+        is_denser = column == "" or moved[column] >= denser * rate * rows
         if is_denser and held[column] >= COVERED * max(held.values()) and not (is_everywhere and "" in found):
             choices.append((rows, len(faults), column))
     rows, _, column = min(choices, default=(num_rows, 0, ""))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -17,14 +18,30 @@ import numpy as np
 
 from headrace.validation._cells import Cell
 from headrace.validation._distances import gap, gap_noise, wasserstein
-from headrace.validation._maps import Likeliest, likeliest
-from headrace.validation._profile import Profile, Values
+from headrace.validation._maps import Likeliest, differ, dispersion, likeliest
+from headrace.validation._profile import Profile, Values, pool
 
-__all__ = ["FEW", "RARE", "Change", "Sign", "Signature", "medians", "percent", "plain", "renamed", "shown"]
+__all__ = [
+    "FEW",
+    "RARE",
+    "Change",
+    "Sign",
+    "Signature",
+    "dispersion_of",
+    "medians",
+    "percent",
+    "plain",
+    "renamed",
+    "shown",
+]
 
 FEW = 30  # rows; with fewer a distribution has no shape to speak of
 LEAP = 3.0
 ALIKE = 1e-3
+NEAR_GAP = 0.1
+NULLS = 0.1
+MIN_SPANS, MANY = 5, 100  # to know how a slice and the others go together
+APART, STRETCHED = 0.7, 1.7  # standard deviations, times
 RARE = 0.02
 NEARLY_ALL_MOVED = 0.9  # the few others happen to look like old ones
 
@@ -86,10 +103,41 @@ class Change:
 
     @functools.cached_property
     def likeliest(self) -> Likeliest | None:
-        """The map that made few rows what they are. Where earlier spans are alike, any distance is a leap."""
-        is_still = len(self.walk) > 1 and self.before.is_number
-        is_still = is_still and all(gap(*pair) <= gap_noise(*pair, ALIKE) for pair in pairwise(self.walk))
-        return likeliest(self.before, self.after, is_leap=is_still or self.is_leap)
+        """The map that made the rows what they are: in a slice that was like the others beside these now, else beside
+        all earlier spans, or beside the last. Where earlier spans are alike, any distance is a leap; where many values
+        went missing, those that are left are no sample of what was.
+        """
+        rise = self.after.share_missing - self.before.share_missing
+        if not self.before.is_number or rise > NULLS or not differ(self.before, self.after):
+            return None
+        by_nature = self.dispersion
+        is_known = self.others is not None and len(self.history) >= MIN_SPANS and self.after.num_present >= MANY
+        if not self.is_still and is_known and self.others is not None:
+            rest_before, rest_after = self.others
+            if _is_far(rest_after, self.after) and all(map(_are_alike, self.history, rest_before)):
+                found = likeliest(rest_after, self.after, is_leap=True, is_whole=True, dispersion=by_nature)
+                if found is not None and found.code in ("offset", "scale"):
+                    return replace(found, is_beside=True)
+        is_leap = self.is_still or self.is_leap
+        found = likeliest(self.before, self.after, is_leap=is_leap, is_whole=not self.is_still, dispersion=by_nature)
+        if found is None and len(self.history) > 1 and not self.is_still:
+            found = likeliest(self.latest, self.after, is_leap=is_leap, is_whole=True, dispersion=by_nature)
+        return found
+
+    @functools.cached_property
+    def dispersion(self) -> float:
+        """How many times as far as chance earlier spans lie from each other, or the rows around a slice from before."""
+        found = dispersion_of(self.history)
+        rest = _rest(self.around, self.before, self.after) if self.around is not None else None
+        return found if rest is None else max(found, dispersion([rest]))
+
+    @functools.cached_property
+    def is_still(self) -> bool:
+        """Whether earlier spans are alike, all rows and those of the slice: few rows alone would always seem so."""
+        walks = [self.walk] + ([self.around.history] if self.around is not None else [])
+        return all(
+            len(one) > 1 and all(gap(*pair) <= gap_noise(*pair, ALIKE) for pair in pairwise(one)) for one in walks
+        )
 
     @functools.cached_property
     def others(self) -> tuple[tuple[Profile, ...], Profile] | None:
@@ -160,6 +208,8 @@ class Sign:
         mark far beyond the usual one stands out though both touch all rows.
     nats : float
         How much likelier the rows are under it than without; 0 where that was not asked.
+    is_first : bool
+        Whether it was held against each earlier span already, and none bore it.
     is_throughout : bool
         Whether likelihood says that it befell all the rows.
     is_measured : bool
@@ -180,6 +230,7 @@ class Sign:
     size: float = 1.0
     is_measured: bool = False
     nats: float = 0.0
+    is_first: bool = False
     is_throughout: bool = False
 
     @property
@@ -206,6 +257,28 @@ class Signature(ABC):
 
         Never raises for odd values: none, one, all equal.
         """
+
+
+def dispersion_of(history: Sequence[Profile]) -> float:
+    """`dispersion` of each earlier span beside the others; 1 where there is but one."""
+    if len(history) < 2:
+        return 1.0
+    return dispersion((pool([*history[:place], *history[place + 1 :]]), one) for place, one in enumerate(history))
+
+
+def _rest(around: Cell, before: Profile, after: Profile) -> tuple[Profile, Profile] | None:
+    was, now = around.before.without(before), around.after.without(after)
+    return None if was is None or now is None else (was, now)
+
+
+def _are_alike(one: Profile, other: Profile) -> bool:
+    return gap(one, other) <= max(NEAR_GAP, gap_noise(one, other))
+
+
+def _is_far(one: Profile, other: Profile) -> bool:
+    """Whether mean or spread are far from each other: cheap to ask."""
+    (mean, spread), (there, width) = one.moments, other.moments
+    return abs(there - mean) > APART * spread or width > STRETCHED * spread or spread > STRETCHED * width
 
 
 def plain(value: Any) -> float | int | str | None:

@@ -11,6 +11,8 @@ LUMP = 1.5  # times the most frequent value's share: one flight a day makes a lu
 TIMES_USUAL = 3.0
 TOWERS = 3.0  # times any other value: then it is no season that brought fewer, or more, to that end
 MIN_PILE = 20
+THROUGHOUT = 0.9
+MIN_BEYOND = 8  # rows: fewer may not come by chance
 FEW_BEFORE, MANY_NOW = 0.05, 0.2  # of the rows: no season does that
 
 
@@ -26,6 +28,9 @@ class Clipped(Signature):
         before, after = change.before, change.after
         if not before.is_number or not after.is_exact or not len(after.values):
             return None
+        found = change.likeliest
+        if found is not None and found.code != self.code and found.gain.rate >= THROUGHOUT:
+            return None  # all rows bear another fault
         if change.has_few or len(after.values) < 5:
             return _likeliest(change)
         for last in (-1, 0):
@@ -63,7 +68,22 @@ def _likeliest(change: Change) -> Sign | None:
         return None
     last = -1 if change.after.values[-1] == found.value else 0
     beyond = change.before.values > found.value if last else change.before.values < found.value
-    return _sign(change, last, float(change.before.shares[beyond].sum()), found.gain.nats)
+    rate = float(change.before.shares[beyond].sum())
+    if not change.is_still and not _is_unheard_of(change, last):
+        return None
+    return _sign(change, last, rate, found.gain.nats)
+
+
+def _is_unheard_of(change: Change, last: int) -> bool:
+    """Whether each earlier span had rows beyond that end, and none had nearly so many on it."""
+    end, now = change.after.values[last], float(change.after.shares[last])
+    for one in change.history:
+        beyond = float(one.shares[one.values > end if last else one.values < end].sum())
+        if beyond * change.after.num_present < MIN_BEYOND or now < TIMES_USUAL * float(
+            one.shares[one.values == end].sum()
+        ):
+            return False
+    return True
 
 
 def _sign(change: Change, last: int, rate: float, nats: float = 0.0) -> Sign:

@@ -18,6 +18,7 @@ MIN_EXPECTED = 12.0  # rows: fewer may be absent by chance (e^-12 = 6e-6)
 SHOWN = 5
 PLAIN = 0.1  # of the rows: so much of a category needs no history to be missed
 MIN_IN_SLICE = 0.03
+MIN_SPANS = 3  # earlier ones: what each of them has is no chance
 MIN_EXPECTED_IN_SLICE = 50
 TIMES = {"hour": (3_600_000_000, 24), "day of the month": (0, 31), "day of the week": (86_400_000_000, 7)}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -51,6 +52,8 @@ class Missing(Signature):
             dict(zip(after.values.tolist(), after.counts.tolist(), strict=True)),
             after.num_present,
         )
+        if absent and after.share_missing - change.before.share_missing >= least:
+            return None  # null where they would be
         # Where values never seen, or others, came in their place it is another kind of change.
         if not absent or after.share_unseen(change.before) > 0.2 * least or change.fell < 0.5 * least:
             return None
@@ -63,6 +66,7 @@ class Missing(Signature):
             what="",
             value=absent[0] if len(absent) == 1 else None,
             is_plain=least >= PLAIN and change.before.kind in ("text", "boolean") and change.is_all,
+            is_first=change.is_all and len(history) >= MIN_SPANS,
         )
 
     def _of_times(self, history: list[Profile], after: Profile, is_all: bool) -> Sign | None:
@@ -81,7 +85,15 @@ class Missing(Signature):
         return None
 
     def _sign(
-        self, words: str, least: float, after: Profile, *, what: str, value: object, is_plain: bool = False
+        self,
+        words: str,
+        least: float,
+        after: Profile,
+        *,
+        what: str,
+        value: object,
+        is_plain: bool = False,
+        is_first: bool = False,
     ) -> Sign:
         expected = round(least / (1 - least) * after.num_present) if least < 1 else after.num_present
         return Sign(
@@ -94,6 +106,7 @@ class Missing(Signature):
             before=least,
             after=0.0,
             touches="none",
+            is_first=is_first,
         )
 
 

@@ -22,6 +22,8 @@ class Offset(Signature):
 
     def find(self, change: Change) -> Sign | None:
         """The constant, where all rows moved by it, or those of a slice while the others did not."""
+        if change.likeliest is not None and change.likeliest.is_beside:
+            return _likeliest(change)
         return _by_steps(change) or _among_others(change) or _likeliest(change)
 
 
@@ -46,6 +48,7 @@ def _by_steps(change: Change) -> Sign | None:
         hint="another zero point?",
         before=plain(before.quantile(0.5)),
         after=plain(after.quantile(0.5)),
+        size=abs(shift) / scale,
     )
 
 
@@ -110,4 +113,6 @@ def _likeliest(change: Change) -> Sign | None:
         after=plain(after.quantile(0.5)),
         nats=found.gain.nats,
         is_throughout=found.gain.rate >= 0.9,
+        size=abs(shift) / (before.moments[1] or 1.0),
+        is_measured=found.is_beside,
     )

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from headrace.validation._cells import MIN_ROWS, Cell
 from headrace.validation._distances import gap_noise
-from headrace.validation._maps import LEAST_NATS, MOST_ROWS, gain
+from headrace.validation._maps import LEAST_NATS, MOST_VALUES, RATES, gain
 from headrace.validation._profile import Profile
 from headrace.validation._search import Fault, Key, explain
-from headrace.validation._signature import FEW, Sign, medians, plain
+from headrace.validation._signature import FEW, Sign, dispersion_of, medians, plain
 from headrace.validation._span_signature import SpanChange, SpanFault, SpanSignature
 
 __all__ = ["Swapped"]
@@ -65,15 +65,15 @@ class Swapped(SpanSignature):
         moved = {
             name: cell
             for name, cell in sorted(cells.items())
-            if MIN_ROWS <= cell.after.num_present <= MOST_ROWS
-            and cell.before.num_present >= MIN_ROWS
+            if min(cell.before.num_present, cell.after.num_present) >= MIN_ROWS
+            and max(len(cell.before.values), len(cell.after.values)) <= MOST_VALUES
             and cell.before.is_exact
             and cell.after.is_exact
             and cell.before.kind in ("integer", "number", "text")
             and _apart(cell.before, cell.after)
             > (gap_noise(cell.before, cell.after, SUSPECT) if cell.before.is_number else 0)
         }
-        if len(moved) < 2:
+        if len(moved) < 2 or min(len(cell.history) for cell in moved.values()) < 2:
             return []
         least = LEAST_NATS + math.log(len(moved) * (len(moved) - 1) / 2)
         found = []
@@ -81,7 +81,11 @@ class Swapped(SpanSignature):
             first, second = moved[one], moved[other]
             if first.before.kind != second.before.kind:
                 continue
-            sides = gain(first.before, first.after, second.before), gain(second.before, second.after, first.before)
+            far = max(dispersion_of(first.history), dispersion_of(second.history))
+            sides = (
+                gain(first.before, first.after, second.before, RATES, far),
+                gain(second.before, second.after, first.before, RATES, far),
+            )
             nats, rates = sides[0].nats + sides[1].nats, [side.rate for side in sides]
             if nats < least or min(side.nats for side in sides) < MIN_NATS or not all(side.fits for side in sides):
                 continue
