@@ -37,6 +37,7 @@ TESTS = [
     "tests/fold/test_exponent_accumulator.py",
     "tests/fold/test_hashing.py",
     "tests/fold/test_hyperloglog.py",
+    "tests/fold/test_lanes.py",
     "tests/fold/test_label_sums.py",
     "tests/fold/test_lanes.py",
     "tests/fold/test_ordered_grid.py",
