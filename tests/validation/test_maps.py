@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from headrace.validation._maps import Likeliest, gain, likeliest, tables
+from headrace.schema import Feature, Schema
+from headrace.validation import validate
+from headrace.validation._maps import Likeliest, dispersion, gain, likeliest, tables
 from headrace.validation._profile import Profile
+from tests.validation.spans import of_spans
 
 
 def profile(values: np.ndarray) -> Profile:
@@ -84,3 +88,44 @@ def test_odd_columns_are_not_asked() -> None:
     many = profile(rows(1, 100))
     for before, after in ((few, many), (many, few), (empty, many), (many, empty), (text, text)):
         assert likeliest(before, after, is_leap=True) is None
+
+
+def test_what_lies_apart_by_nature_counts_less() -> None:
+    """Independent samples are dispersed about once, rows by the dozen about a dozen times; of nothing, once."""
+    alone = [(profile(rows(seed, 600)), profile(rows(seed + 50, 200))) for seed in range(6)]
+    dozens = [(profile(rows(seed, 600)), profile(np.repeat(rows(seed + 50, 17), 12))) for seed in range(6)]
+    assert 1.0 <= dispersion(alone) < 1.6
+    assert 6.0 < dispersion(dozens) < 20.0
+    assert dispersion([]) == dispersion([(profile(np.arange(3)), profile(np.arange(3)))]) == 1.0
+
+
+def test_thirty_rows_of_one_place_are_named() -> None:
+    """Beside three spans cut at random a slice of 39 rows in the next is told of, with its kind, and nothing else."""
+    places = np.array(["Basel", "Bern", "Chur"])
+
+    def span(seed: int) -> dict[str, Any]:
+        at = places[np.random.default_rng(seed).integers(0, 3, 110)].tolist()
+        return {"x": rows(seed, 110).tolist(), "y": rows(seed + 50, 110).tolist(), "place": at}
+
+    after = span(4)
+    inside = np.array(after["place"]) == "Chur"
+    after["x"] = np.where(inside, np.minimum(after["x"], 90.0), after["x"]).tolist()
+    schema = Schema((Feature("x", "number"), Feature("y", "number"), Feature("place", "text")))
+    found = validate(
+        of_spans({"d": after}), schema, previous=of_spans({name: span(seed) for seed, name in enumerate("abc")})
+    )
+    told = [(item.code, item.feature, item.slice) for item in found.errors]
+    assert told == [("drift_clipped", "x", "place=Chur")], [item.message for item in found.errors]
+
+
+def test_days_that_never_lacked_are_missed_though_months_are_unlike() -> None:
+    """That February has no day 30 does not excuse the days 13 to 15 of July."""
+    rng = np.random.default_rng(0)
+    spans = {
+        f"m{last}{place}": {"day": rng.integers(1, last + 1, 3000).tolist()}
+        for place, last in enumerate((31, 28, 31, 30))
+    }
+    july = [day for day in rng.integers(1, 32, 3000).tolist() if not 13 <= day <= 15]
+    found = validate(of_spans({"m": {"day": july}}), Schema((Feature("day", "integer"),)), previous=of_spans(spans))
+    assert [item.code for item in found.errors] == ["drift_missing"]
+    assert "13 to 15" in found.errors[0].message

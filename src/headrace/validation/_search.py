@@ -107,8 +107,8 @@ def look(cell: Cell, slices: Mapping[str, Cells], *, inside: Key = (), whole: Ce
 def _is_said(code: str, faults: Sequence[Fault], explained: Mapping[str, tuple[list[Fault], float]]) -> bool:
     """Whether another fault of all rows says it too: where all are cut off at a value, in some slices all are stuck."""
     values = {fault.sign.value for fault in faults}
-    others = (found for other, (found, _) in explained.items() if other != code)
-    return any(not found[0].key and faults[0].key and {found[0].sign.value} == values for found in others if found)
+    wholes = [found[0] for other, (found, _) in explained.items() if other != code and found and not found[0].key]
+    return bool(faults[0].key) and any(one.sign.is_throughout and {one.sign.value} == values for one in wholes)
 
 
 def _beside_the_strongest(

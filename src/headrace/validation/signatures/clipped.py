@@ -101,5 +101,5 @@ def _sign(change: Change, last: int, rate: float, nats: float = 0.0) -> Sign:
         touches="listed",
         listed=change.after.values[[last]],
         nats=nats,
-        is_throughout=nats > 0,
+        is_throughout=True,  # nothing is beyond the end
     )
