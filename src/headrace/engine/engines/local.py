@@ -75,7 +75,8 @@ class Local:
         """One state of one group for each fold, over all rows of the parts; equal folds share one state.
 
         Cost: one decoding of the columns the folds name, in parts of which nothing is kept; memory: a batch of
-        131,072 rows and a state a thread, and where states are kept one more for each of a few parts.
+        131,072 rows (of one column, 2^20 rows, where each fold reads one) and a state a thread, and where states are
+        kept one more for each of a few parts.
         """
         unique = list(dict.fromkeys(folds))
         kept = self._kept(unique, dataset, parts, through)
