@@ -48,7 +48,6 @@ def _by_steps(change: Change) -> Sign | None:
         hint="another zero point?",
         before=plain(before.quantile(0.5)),
         after=plain(after.quantile(0.5)),
-        size=abs(shift) / scale,
     )
 
 
