@@ -69,7 +69,7 @@ def _likeliest(change: Change) -> Sign | None:
     last = -1 if change.after.values[-1] == found.value else 0
     beyond = change.before.values > found.value if last else change.before.values < found.value
     rate = float(change.before.shares[beyond].sum())
-    if not change.is_still and not _is_unheard_of(change, last):
+    if not _is_unheard_of(change, last):
         return None
     return _sign(change, last, rate, found.gain.nats)
 
@@ -79,9 +79,8 @@ def _is_unheard_of(change: Change, last: int) -> bool:
     end, now = change.after.values[last], float(change.after.shares[last])
     for one in change.history:
         beyond = float(one.shares[one.values > end if last else one.values < end].sum())
-        if beyond * change.after.num_present < MIN_BEYOND or now < TIMES_USUAL * float(
-            one.shares[one.values == end].sum()
-        ):
+        is_thin = not change.is_still and beyond * change.after.num_present < MIN_BEYOND
+        if is_thin or now < TIMES_USUAL * float(one.shares[one.values == end].sum()):
             return False
     return True
 

@@ -11,6 +11,7 @@ MIN_SHIFT = 0.3  # of a standard deviation
 TIMES_USUAL = 4.0  # what earlier spans' distances between a slice and the others differ by
 MIN_MOVED, MIN_FAR = 0.3, 0.8  # of a standard deviation: the mean, and those rows that moved
 MIN_PART = 0.35
+MANY, FAR = 5000, 2.0  # rows; standard deviations, of so many
 
 
 class Offset(Signature):
@@ -48,7 +49,6 @@ def _by_steps(change: Change) -> Sign | None:
         hint="another zero point?",
         before=plain(before.quantile(0.5)),
         after=plain(after.quantile(0.5)),
-        size=abs(shift) / scale,
     )
 
 
@@ -101,6 +101,9 @@ def _likeliest(change: Change) -> Sign | None:
     if found is None or found.code != Offset.code:
         return None
     shift, rate = found.value, found.gain.rate
+    few = before.num_present + after.num_present < MANY  # of many rows the distribution tells more (`_by_steps`)
+    if abs(shift) < (MIN_FAR if few or found.is_beside else FAR) * before.moments[1]:
+        return None
     part = f" in {100 * rate:.2g} % of rows" if rate < 0.9 else ""
     return Sign(
         rate,

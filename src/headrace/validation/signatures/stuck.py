@@ -45,7 +45,7 @@ class Stuck(Signature):
             return None
         now = float(after.shares[after.values == found.value].sum())
         was = float(before.shares[before.values == found.value].sum())
-        if not change.is_still and now - was <= TIMES_USUAL * change.usual_rise(is_news=False):
+        if now - was <= TIMES_USUAL * change.usual_rise(is_news=False):
             return None
         everywhere = change.everywhere
         return Sign(
