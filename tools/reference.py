@@ -122,6 +122,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "protocol": ("Protocols", "How requests are written; a server speaks all of them."),
     "listener": ("Listeners", "What a server has beside HTTP: `headrace serve --grpc-port 8602`."),
     "tracer": ("Tracers", "Whom a server tells of its requests: the setting `otel`."),
+    "decoder": ("Decoders", "What makes pixels of a picture's bytes, before the graph: `ops.image` asks it."),
     "semantic": (
         "Semantic types",
         "What a column's values may be about: `statistics[name].semantic`, with the evidence.",

@@ -199,7 +199,7 @@ def layout_of(columns: Sequence[InputColumn]) -> Layout:
     Raises InvalidInput where a name appears twice.
 
     >>> layout_of([InputColumn("a", "integer"), InputColumn("b", "boolean", is_nullable=False)])
-    Layout(number=(), integer=('a', 'b'), text=(), present=('a',))
+    Layout(number=(), integer=('a', 'b'), text=(), present=('a',), pixel=())
     """
     columns = [*columns, *(item for column in columns for item in column.derived_columns)]
     names = [column.name for column in columns]
