@@ -20,6 +20,7 @@ __all__ = ["MIN_MOVED", "TIMES_NATURAL", "Fault", "Key", "explain", "look", "mar
 
 MIN_MOVED = 10  # rows
 STAYED = 0.05
+THIN, MIN_SPANS = 100, 5  # rows of a slice, and earlier spans that tell what is usual in so few
 MIN_LIKELY = 5  # where their likelihood tells of them
 TIMES_NATURAL = 4.0
 MAX_CELLS = 6
@@ -192,6 +193,8 @@ def _faults(
         if natural is not None and sign.strength < TIMES_NATURAL * natural:
             continue
         is_sure = natural is not None or sign.is_plain or (bool(key) and sign.nats > 0 and _stayed(cell, around))
+        if key and after.num_rows < THIN and len(history) < MIN_SPANS and change.has_many:
+            is_sure = False
         found.append(Fault(signature.code, key, sign, is_sure, num_moved, _touched(sign, after), after.num_rows))
     return found
 

@@ -23,6 +23,7 @@ from headrace.validation._profile import Profile, Values, pool
 
 __all__ = [
     "FEW",
+    "MOST_ROWS",
     "RARE",
     "Change",
     "Sign",
@@ -40,6 +41,7 @@ LEAP = 3.0
 ALIKE = 1e-3
 NEAR_GAP = 0.1
 NULLS = 0.1
+MOST_ROWS = 5000  # in a span: among more there is a slice for every change of nature, and shapes tell what matters
 MIN_SPANS, MANY = 5, 100  # to know how a slice and the others go together
 APART, STRETCHED = 0.7, 1.7  # standard deviations, times
 RARE = 0.02
@@ -108,7 +110,7 @@ class Change:
         went missing, those that are left are no sample of what was.
         """
         rise = self.after.share_missing - self.before.share_missing
-        if not self.before.is_number or rise > NULLS or not differ(self.before, self.after):
+        if not self.before.is_number or rise > NULLS or self.has_many or not differ(self.before, self.after):
             return None
         by_nature = self.dispersion
         is_known = self.others is not None and len(self.history) >= MIN_SPANS and self.after.num_present >= MANY
@@ -123,6 +125,11 @@ class Change:
         if found is None and len(self.history) > 1 and not self.is_still:
             found = likeliest(self.latest, self.after, is_leap=is_leap, is_whole=True, dispersion=by_nature)
         return found
+
+    @property
+    def has_many(self) -> bool:
+        """Whether spans have so many rows that likelihood alone proves nothing."""
+        return self.everywhere.num_rows > MOST_ROWS * len(self.history)
 
     @functools.cached_property
     def dispersion(self) -> float:

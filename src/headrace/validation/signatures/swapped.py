@@ -13,7 +13,7 @@ from headrace.validation._distances import gap_noise
 from headrace.validation._maps import LEAST_NATS, MOST_VALUES, RATES, gain
 from headrace.validation._profile import Profile
 from headrace.validation._search import Fault, Key, explain
-from headrace.validation._signature import FEW, Sign, dispersion_of, medians, plain
+from headrace.validation._signature import FEW, MOST_ROWS, Sign, dispersion_of, medians, plain
 from headrace.validation._span_signature import SpanChange, SpanFault, SpanSignature
 
 __all__ = ["Swapped"]
@@ -47,8 +47,9 @@ class Swapped(SpanSignature):
                 for values, cell in slices.get(column, {}).items():
                     by_value.setdefault(values, {})[name] = cell
             cells += [(column, ((column, values[0]),), found) for values, found in by_value.items()]
+        has_many = max((cell.after.num_rows for cell in change.whole.values()), default=0) > MOST_ROWS
         for column, key, found in cells:
-            for pair, fault in self._pairs(found, key) or self._likely(found, key):
+            for pair, fault in self._pairs(found, key) or ([] if has_many else self._likely(found, key)):
                 marks.setdefault(pair, {}).setdefault(column, []).append(fault)
         taken: set[str] = set()
         answer = []
