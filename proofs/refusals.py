@@ -74,6 +74,7 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=int, default=1, help="a part of the models: above 1 only the twin and one more")
+    parser.add_argument("--seed", type=int, default=0, help="taken as all proofs take it; nothing here is drawn")
     options = parser.parse_args()
     champion, about = report()
     chosen = list(cases().items())[: None if options.share == 1 else 2]

@@ -68,6 +68,19 @@ def test_the_first_year_has_nothing_to_compare_with() -> None:
         assert item is not None and item.message.endswith("no earlier row is of the same month")
 
 
+def test_the_last_evening_of_a_month_is_not_the_next_one() -> None:
+    """Spans cut by a clock five hours behind UTC end in the next month: its few hours are nothing to compare with."""
+    days = pa.concat_tables([weather(2021, month) for month in (1, 2)])  # January ends on the 29th
+    micros = pa.array([datetime(2021, 1, 4, tzinfo=UTC) + timedelta(hours=hour) for hour in range(2 * 28 * 24)])
+    days = days.set_column(0, "at", micros.cast(pa.timestamp("us", tz="UTC")))
+    behind = [at - timedelta(hours=5) for at in micros.to_pylist()]
+    january = days.filter(pa.array([at.month == 1 for at in behind]))
+    february = days.filter(pa.array([at.month == 2 for at in behind]))
+    found = judge({"2021-02": february}, {"2021-01": january}, "month")
+    assert "drift:temp" not in warned(found)
+    assert item_of(found, "drift_season") is not None
+
+
 def test_hours() -> None:
     """A span of nights alone drifts from whole days, and not from other nights."""
     whole = weather(2023, 7)

@@ -20,7 +20,7 @@ __all__ = ["MIN_MOVED", "TIMES_NATURAL", "Fault", "Key", "explain", "look", "mar
 
 MIN_MOVED = 10  # rows
 STAYED = 0.05
-THIN, MIN_SPANS = 100, 5  # rows of a slice, and earlier spans that tell what is usual in so few
+THIN, MIN_SPANS = 500, 5  # rows of a slice, and earlier spans that tell what is usual in so few
 MIN_LIKELY = 5  # where their likelihood tells of them
 TIMES_NATURAL = 4.0
 MAX_CELLS = 6

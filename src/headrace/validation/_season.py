@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +16,7 @@ from headrace.schema import canonical_array, kind_of
 __all__ = ["SEASONS", "check_season", "in_season"]
 
 HOUR_US = 3_600_000_000
+LEAST = 0.05  # fewer rows are a border's: the last evening of a month, told in UTC, is in the next
 SEASONS = ("day_of_week", "hour", "hour_of_week", "month")
 
 
@@ -39,16 +42,26 @@ def check_season(season: str | None, dataset: Dataset) -> None:
 def in_season(dataset: Dataset, previous: Dataset, span: str, season: str) -> Dataset | None:
     """The rows of `previous` whose season is one of the new span's; None where there are none.
 
-    Seasons are told in UTC. A row without a time is in no season. Cost: reads the time column of both; 1 byte a row.
+    Seasons are told in UTC, and spans are cut by other clocks: a season that has less than a twentieth of its share of
+    the new span's rows, and an earlier span that has less than a twentieth of their number in these seasons, are left
+    out. A row without a time is in no season. Cost: reads the time column of both; 1 byte a row.
     """
     time = dataset.roles.time
     assert time is not None
-    now: set[int] = set()
+    counts: Counter[int] = Counter()
     for part in dataset.parts(spans=[span]):
-        now |= set(np.unique(_season_of(dataset, part, time, season)).tolist())
-    wanted = np.array(sorted(now - {-1}), np.int64)
-    masks = [np.isin(_season_of(previous, part, time, season), wanted) for part in previous.parts()]
-    return previous.select_rows(masks) if any(mask.any() for mask in masks) else None
+        found, times = np.unique(_season_of(dataset, part, time, season), return_counts=True)
+        counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+    del counts[-1]
+    least = LEAST * counts.total()
+    wanted = np.array(sorted(one for one, count in counts.items() if count * len(counts) >= least), np.int64)
+    parts = previous.parts()
+    masks = [np.isin(_season_of(previous, part, time, season), wanted) for part in parts]
+    in_span: Counter[str] = Counter()
+    for part, mask in zip(parts, masks, strict=True):
+        in_span[part.span] += int(mask.sum())
+    kept = [mask & (in_span[part.span] >= least) for part, mask in zip(parts, masks, strict=True)]
+    return previous.select_rows(kept) if any(mask.any() for mask in kept) else None
 
 
 def _season_of(dataset: Dataset, part: Part, time: str, season: str) -> npt.NDArray[np.int64]:
