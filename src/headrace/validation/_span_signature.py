@@ -57,11 +57,14 @@ class SpanFault:
     fault : Fault
     explains : tuple of str
         Columns that need no other explanation; their own faults in all rows are not told.
+    settles : tuple of Fault
+        Faults of single columns that it explains besides.
     """
 
     feature: str | None
     fault: Fault
     explains: tuple[str, ...] = ()
+    settles: tuple[Fault, ...] = ()
 
 
 class SpanSignature(ABC):

@@ -205,6 +205,8 @@ class _Judged:
                 for name in found.explains:
                     faults = self.faults.get(name, [])
                     self.faults[name] = [one for one in faults if signature.leaves(name, one, found)]
+                for name, faults in self.faults.items():
+                    self.faults[name] = [one for one in faults if not any(one is other for other in found.settles)]
         return answer
 
     def _since(self, name: str, fault: Fault) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace.fold import Distribution
 from headrace.validation._cells import Cell, Cells
 from headrace.validation._distances import Distance, distances
 from headrace.validation._profile import Profile, pool
@@ -18,6 +19,7 @@ from headrace.validation._span_signature import SpanChange, SpanFault, SpanSigna
 __all__ = ["Mixture", "has_moved"]
 
 RATE = 1e-5
+SHARES = ("nulls", "stuck")
 LEFT = 0.3  # of a distance: what may be left when shares are put as they are now
 WEIGHTED = 1000  # so many counts stand for one row while rows are weighted
 
@@ -28,7 +30,8 @@ class Mixture(SpanSignature):
 
     For each column that rows are cut by, whose categories have drifted without new ones: were the earlier rows in the
     new shares, how far would every other column be from what it is? Where most of its distance goes, the column
-    follows. A column that does not follow is judged by itself: a season may have moved it too.
+    follows. A column that does not follow is judged by itself: a season may have moved it too. But what it shows in
+    a slice, nulls or one value more often, may follow there: that is settled by the same question, asked of the slice.
     """
 
     code = "mixture"
@@ -52,7 +55,8 @@ class Mixture(SpanSignature):
             if name not in taken:
                 explained = [other for other in follows[name] if other not in taken]
                 taken |= {name, *explained}
-                answer.append(SpanFault(name, _fault(self.code, change.whole[name], explained), (name, *explained)))
+                fault = _fault(self.code, change.whole[name], explained)
+                answer.append(SpanFault(name, fault, (name, *explained), _settled(change, name)))
         return answer
 
     def leaves(self, name: str, fault: Fault, found: SpanFault) -> bool:
@@ -76,12 +80,36 @@ def has_moved(cell: Cell) -> bool:
 
 def _follows(change: SpanChange, name: str, cut: str, measured: list[Distance]) -> bool:
     """Whether a column is as it was, were the earlier rows cut in the new shares."""
-    cells = change.slices[name].get(cut)
+    return _is_as_it_was(change.slices[name].get(cut), measured, change.whole[name].after.num_rows)
+
+
+def _settled(change: SpanChange, cut: str) -> tuple[Fault, ...]:
+    """Faults of other columns that say how often something is, and that the new shares of this one make so often."""
+    found = []
+    for name, faults in change.faults.items():
+        for fault in faults:
+            columns, values = tuple(column for column, _ in fault.key), tuple(value for _, value in fault.key)
+            if fault.code not in SHARES or name == cut or cut in columns:
+                continue
+            folds = [Distribution(name, change.whole[name].after.kind)]
+            by = change.beside.by_slice(folds, [(*columns, cut)], change.span, within=values, min_rows=1)
+            cells = by[name][*columns, cut]
+            sides = [pool([getattr(cell, side) for cell in cells.values()]) for side in ("before", "after")]
+            measured = distances(sides[0], sides[1], RATE)
+            if fault.code == "nulls":
+                measured = [one for one in measured if one.measure == "nulls"]
+            if _is_as_it_was(cells, measured, fault.num_rows):
+                found.append(fault)
+    return tuple(found)
+
+
+def _is_as_it_was(cells: Cells | None, measured: list[Distance], num_rows: int) -> bool:
+    """Whether rows are as they were, were earlier ones in the shares of these cells now; cells that are new are not."""
     noticed = [one for one in measured if one.is_noticeable]
     if not cells or not noticed:
         return False
     expected, after = reweighted(cells)
-    if not expected.num_present or after.num_rows < 0.9 * change.whole[name].after.num_rows:
+    if not expected.num_present or after.num_rows < 0.9 * num_rows:
         return False
     left = {one.measure: one.value for one in distances(expected, after, RATE)}
     return all(
