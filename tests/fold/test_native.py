@@ -200,6 +200,19 @@ def test_counts_by_group_flush_and_grow(monkeypatch: pytest.MonkeyPatch, most_sl
         assert state() == twin
 
 
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.2, 0.5])
+def test_a_group_that_has_nearly_all_values_finds_room(share: float) -> None:
+    """One table that grows beyond all others together, whatever they take, and values that no table takes."""
+    rng, number = np.random.default_rng(6), 40_000
+    groups = (rng.random(number) < share).astype(np.int32)
+    values = np.where(rng.random(number) < 0.01, 2**40, rng.permutation(number))
+    fold, rows = Distribution("a", "integer"), Rows(pa.record_batch({"a": values}))
+    state = fold.add(fold.create(2), rows, groups)
+    with without_native():
+        twin = fold.add(fold.create(2), rows, groups)
+    assert encode(fold, state) == encode(fold, twin)
+
+
 def test_texts_of_every_length() -> None:
     """Hashes and patterns of texts of 0 to 80 bytes, of very long ones, of any alphabet and of bytes that are none."""
     texts = [b"x1-Y" * 20, *(("aZ9 \u00fc\u20ac" * 20).encode()[:size] for size in range(81)), b"q" * 1024, b"q" * 1025]

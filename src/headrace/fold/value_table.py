@@ -155,7 +155,10 @@ class ValueTable(State):
 
     def _flush_grouped(self) -> None:
         """Move what was counted by group to the entries that wait."""
-        if self._grouped is None or not len(self._grouped):
+        if self._grouped is None:
+            return
+        if not len(self._grouped):
+            self._grouped = None  # it may have seen as many rows as it counts, none of them 32-bit integers
             return
         entries = self._grouped.take()
         if self._grouped_dictionary is not None:

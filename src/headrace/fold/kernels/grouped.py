@@ -108,7 +108,8 @@ class GroupCounter:
         return int(self._native.hr_move_grouped(pointer(self._regions), len(self._regions), pointer(self._slots), 0))
 
     def _enlarge(self) -> None:
-        larger = np.zeros(max(2 * self._needed(), 2 * _FIRST_SLOTS), np.uint64)
+        # Three times as many: where one group has nearly all values, its table and one twice as large must have room.
+        larger = np.zeros(max(3 * self._needed(), 2 * _FIRST_SLOTS), np.uint64)
         self._state[0] = self._native.hr_move_grouped(
             pointer(self._regions), len(self._regions), pointer(self._slots), pointer(larger)
         )
