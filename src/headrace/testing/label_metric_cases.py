@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ import pyarrow as pa
 import pytest
 
 from headrace import lookup
-from headrace.engine import build, describe
 from headrace.evaluation import Metric, evaluate_predictions
-from headrace.fold import Rows, decode, encode
-from headrace.testing.metric_cases import MetricCases
+from headrace.fold import Fold
+from headrace.testing.metric_laws import MetricLaws
 
 __all__ = ["LABEL_METRICS", "LabelMetricCases"]
 
@@ -23,24 +21,23 @@ Floats = npt.NDArray[np.float64]
 LABEL_METRICS = [name for name in lookup.names("metric") if lookup.find("metric", name).has_labels]
 
 
-class LabelMetricCases:
+class LabelMetricCases(MetricLaws):
     """Inherit in a test class; every metric with `has_labels` that `headrace.lookup` finds then passes every case.
 
     For one metric override `metric` and `oracle`, as with `MetricCases`. Labels are float64[num_rows, 4] of 0 and 1,
     rows with none and with all among them, predictions float64[num_rows, 4] with ties, weights None or at least 0.
     """
 
-    same = staticmethod(MetricCases.same)
+    @staticmethod
+    def fold(metric: Metric, width: int = 4) -> Fold[Any, Any]:
+        """Over lists of so many."""
+        return metric.needs_labels("y", "p", width)
 
     @pytest.fixture(params=LABEL_METRICS)
     def metric(self, request: pytest.FixtureRequest) -> Metric:
         """The metric under test; override to test one."""
         made: Metric = lookup.find("metric", request.param)()
         return made
-
-    def oracle(self, label: Floats, prediction: Floats, weight: Floats | None) -> float:
-        """What the metric should be, computed by something else; override, or no comparison is made."""
-        pytest.skip("no oracle")
 
     @staticmethod
     def rows(num_rows: int = 300, seed: int = 0, *, ties: bool = True) -> tuple[Floats, Floats, Floats]:
@@ -61,54 +58,9 @@ class LabelMetricCases:
         ]
         return pa.RecordBatch.from_arrays(lists, ["y", "p"])
 
-    @classmethod
-    def value(
-        cls,
-        metric: Metric,
-        label: Floats,
-        prediction: Floats,
-        weight: Floats | None = None,
-        *,
-        groups: npt.NDArray[np.int32] | None = None,
-        num_groups: int = 1,
-    ) -> Floats:
-        """The metric of each group, in one batch."""
-        fold = metric.needs_labels("y", "p", prediction.shape[1])
-        state = fold.add(fold.create(num_groups), Rows(cls.batch(label, prediction), None, weight), groups)
-        return metric.value(fold.extract(state))
-
-    def test_its_fold_travels(self, metric: Metric) -> None:
-        """The fold's description is plain data and builds an equal fold."""
-        fold = metric.needs_labels("y", "p", 4)
-        assert build(json.loads(json.dumps(describe(fold)))) == fold
-        assert type(metric)(name="other", **metric.parameters).needs_labels("y", "p", 4) == fold
-
-    def test_order_of_rows_cannot_be_seen(self, metric: Metric) -> None:
-        """Any permutation, and any cut into batches, gives the same bits."""
-        label, prediction, weight = self.rows()
-        fold = metric.needs_labels("y", "p", 4)
-        order = np.random.default_rng(1).permutation(len(label))
-        for weights in (None, weight / 7.0):
-            whole = self.value(metric, label, prediction, weights)
-            state = fold.create(1)
-            for start in range(0, len(label), 37):
-                part = order[start : start + 37]
-                batch = self.batch(label[part], prediction[part])
-                state = fold.add(state, Rows(batch, None, None if weights is None else weights[part]), None)
-            state = decode(fold, encode(fold, state))
-            assert self.same(whole, metric.value(fold.extract(state)))
-
-    def test_weights_are_repeated_rows(self, metric: Metric) -> None:
-        """A weight of 3 is the row three times, a weight of 0 the row not at all, 1 everywhere no weight."""
-        label, prediction, weight = self.rows()
-        times = weight.astype(np.int64)
-        repeated = self.value(metric, np.repeat(label, times, axis=0), np.repeat(prediction, times, axis=0))
-        np.testing.assert_allclose(self.value(metric, label, prediction, weight), repeated, rtol=1e-11, atol=1e-11)
-        plain = self.value(metric, label, prediction)
-        assert self.same(self.value(metric, label, prediction, np.ones(len(label))), plain)
-
     def test_grouped_is_each_group_alone(self, metric: Metric) -> None:
-        """A group's value does not depend on the other groups; one without rows is NaN."""
+        """The law, with rows that are in no group among them."""
+        super().test_grouped_is_each_group_alone(metric)
         label, prediction, weight = self.rows()
         groups = np.random.default_rng(2).integers(-1, 4, len(label)).astype(np.int32)
         grouped = self.value(metric, label, prediction, weight, groups=groups, num_groups=5)

@@ -8,18 +8,17 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.errors import InvalidInput
+from headrace.evaluation._best_kept import BestKept
 from headrace.evaluation._contract import ratio
-from headrace.evaluation._curve import CurveMetric
-from headrace.fold.score_curve import ScoreCurveResult
 
 __all__ = ["RecallAtFalsePositiveRate"]
 
 Floats = npt.NDArray[np.float64]
+Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecallAtFalsePositiveRate(CurveMetric):
+class RecallAtFalsePositiveRate(BestKept):
     """The highest recall of all thresholds with at most that false positive rate; 0 where there is none. Exact.
 
     It is the sensitivity at a specificity of 1 less the rate.
@@ -34,24 +33,10 @@ class RecallAtFalsePositiveRate(CurveMetric):
     Source: TensorFlow Model Analysis's `RecallAtFalsePositiveRate` and `SensitivityAtSpecificity`.
     """
 
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    undefined: ClassVar[str] = "needs both positive and negative rows"
+    level: ClassVar[str] = "rate"
 
     rate: float = 0.1
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 <= self.rate <= 1.0:
-            raise InvalidInput(f"rate = {self.rate}", where=self.name, expected="from 0 to 1")
-
-    def value(self, result: ScoreCurveResult) -> Floats:
-        """The best of all thresholds that keep it."""
-        positive, every = result.positive[result.group], result.weight[result.group]
-        true = positive - result.positive_below
-        false = every - positive - result.negative_below
-        best = np.zeros(len(result.num_rows))
-        is_kept = ratio(false, every - positive) <= self.rate
-        np.fmax.at(best, result.group[is_kept], ratio(true, positive)[is_kept])
-        has_both = (result.weight > result.positive) & (result.positive > 0.0)
-        return np.where(has_both, best, np.nan)
+    def choices(self, true: Floats, false: Floats, positive: Floats, negative: Floats) -> tuple[Kept, Floats]:
+        """What is kept, and what it gives."""
+        return ratio(false, negative) <= self.rate, ratio(true, positive)

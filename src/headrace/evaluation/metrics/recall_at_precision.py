@@ -8,18 +8,17 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.errors import InvalidInput
+from headrace.evaluation._best_kept import BestKept
 from headrace.evaluation._contract import ratio
-from headrace.evaluation._curve import CurveMetric
-from headrace.fold.score_curve import ScoreCurveResult
 
 __all__ = ["RecallAtPrecision"]
 
 Floats = npt.NDArray[np.float64]
+Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecallAtPrecision(CurveMetric):
+class RecallAtPrecision(BestKept):
     """The highest recall of all thresholds with at least that precision; 0 where there is none. Exact.
 
     Parameters
@@ -32,24 +31,10 @@ class RecallAtPrecision(CurveMetric):
     Source: TensorFlow Model Analysis's `RecallAtPrecision`.
     """
 
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    undefined: ClassVar[str] = "needs both positive and negative rows"
+    level: ClassVar[str] = "precision"
 
     precision: float = 0.9
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 <= self.precision <= 1.0:
-            raise InvalidInput(f"precision = {self.precision}", where=self.name, expected="from 0 to 1")
-
-    def value(self, result: ScoreCurveResult) -> Floats:
-        """The best of all thresholds that keep it."""
-        positive, every = result.positive[result.group], result.weight[result.group]
-        true = positive - result.positive_below
-        false = every - positive - result.negative_below
-        best = np.zeros(len(result.num_rows))
-        is_kept = ratio(true, true + false) >= self.precision
-        np.fmax.at(best, result.group[is_kept], ratio(true, positive)[is_kept])
-        has_both = (result.weight > result.positive) & (result.positive > 0.0)
-        return np.where(has_both, best, np.nan)
+    def choices(self, true: Floats, false: Floats, positive: Floats, negative: Floats) -> tuple[Kept, Floats]:
+        """What is kept, and what it gives."""
+        return ratio(true, true + false) >= self.precision, ratio(true, positive)

@@ -8,18 +8,17 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.errors import InvalidInput
+from headrace.evaluation._best_kept import BestKept
 from headrace.evaluation._contract import ratio
-from headrace.evaluation._curve import CurveMetric
-from headrace.fold.score_curve import ScoreCurveResult
 
 __all__ = ["SpecificityAtRecall"]
 
 Floats = npt.NDArray[np.float64]
+Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpecificityAtRecall(CurveMetric):
+class SpecificityAtRecall(BestKept):
     """The highest specificity of all thresholds with at least that recall: the lowest threshold finds all. Exact.
 
     Parameters
@@ -32,24 +31,10 @@ class SpecificityAtRecall(CurveMetric):
     Source: TensorFlow Model Analysis's `SpecificityAtSensitivity`.
     """
 
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    undefined: ClassVar[str] = "needs both positive and negative rows"
+    level: ClassVar[str] = "recall"
 
     recall: float = 0.8
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 <= self.recall <= 1.0:
-            raise InvalidInput(f"recall = {self.recall}", where=self.name, expected="from 0 to 1")
-
-    def value(self, result: ScoreCurveResult) -> Floats:
-        """The best of all thresholds that keep it."""
-        positive, every = result.positive[result.group], result.weight[result.group]
-        true = positive - result.positive_below
-        false = every - positive - result.negative_below
-        best = np.zeros(len(result.num_rows))
-        is_kept = ratio(true, positive) >= self.recall
-        np.fmax.at(best, result.group[is_kept], 1.0 - ratio(false, every - positive)[is_kept])
-        has_both = (result.weight > result.positive) & (result.positive > 0.0)
-        return np.where(has_both, best, np.nan)
+    def choices(self, true: Floats, false: Floats, positive: Floats, negative: Floats) -> tuple[Kept, Floats]:
+        """What is kept, and what it gives."""
+        return ratio(true, positive) >= self.recall, 1.0 - ratio(false, negative)
