@@ -49,6 +49,7 @@ MIN_GAP = 0.1
 MIN_RISE, MIN_PILE, MIN_TAIL, MOST_TAIL = 0.15, 0.05, 0.04, 0.9
 ON_GRID, MOST_ON_GRID = 0.97, 0.6
 TOP = 4  # values
+THROUGHOUT = 0.9  # of the rows
 FAR = 1e150  # farther, squares are infinite
 
 Floats = npt.NDArray[np.float64]
@@ -73,6 +74,11 @@ class Likeliest:
     value: float
     gain: Gain
     is_beside: bool = False
+
+    @property
+    def is_throughout(self) -> bool:
+        """Whether it befell as good as all rows."""
+        return self.gain.rate >= THROUGHOUT
 
 
 def tables(*profiles: Profile) -> list[Floats]:

@@ -11,7 +11,6 @@ LUMP = 1.5  # times the most frequent value's share: one flight a day makes a lu
 TIMES_USUAL = 3.0
 TOWERS = 3.0  # times any other value: then it is no season that brought fewer, or more, to that end
 MIN_PILE = 20
-THROUGHOUT = 0.9
 MIN_BEYOND = 8  # rows: fewer may not come by chance
 FEW_BEFORE, MANY_NOW = 0.05, 0.2  # of the rows: no season does that
 
@@ -29,7 +28,7 @@ class Clipped(Signature):
         if not before.is_number or not after.is_exact or not len(after.values):
             return None
         found = change.likeliest
-        if found is not None and found.code != self.code and found.gain.rate >= THROUGHOUT:
+        if found is not None and found.code != self.code and found.is_throughout:
             return None  # all rows bear another fault
         if change.has_few or len(after.values) < 5:
             return _likeliest(change)

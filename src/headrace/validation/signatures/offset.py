@@ -115,7 +115,7 @@ def _likeliest(change: Change) -> Sign | None:
         before=plain(before.quantile(0.5)),
         after=plain(after.quantile(0.5)),
         nats=found.gain.nats,
-        is_throughout=found.gain.rate >= 0.9,
+        is_throughout=found.is_throughout,
         size=abs(shift) / (before.moments[1] or 1.0),
         is_measured=found.is_beside,
     )

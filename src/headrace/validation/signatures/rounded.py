@@ -52,7 +52,7 @@ class Rounded(Signature):
             before=plain(change.before.quantile(0.5)),
             after=plain(change.after.quantile(0.5)),
             nats=found.gain.nats,
-            is_throughout=found.gain.rate >= 0.9,
+            is_throughout=found.is_throughout,
         )
 
     def _by_shape(self, change: Change) -> Sign | None:

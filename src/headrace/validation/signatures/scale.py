@@ -135,8 +135,7 @@ def _likeliest(change: Change) -> Sign | None:
     hint = hints.get(found.value, "")
     is_far = not 1 / FAR < found.value < FAR
     sign = _sign(change, found.value, 0.0, hint, found.gain.rate, None, is_plain=bool(hint) or is_far)
-    is_throughout = found.gain.rate >= 0.9
-    return replace(sign, nats=found.gain.nats, is_throughout=is_throughout, is_measured=found.is_beside)
+    return replace(sign, nats=found.gain.nats, is_throughout=found.is_throughout, is_measured=found.is_beside)
 
 
 def _sign(

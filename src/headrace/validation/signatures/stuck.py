@@ -34,7 +34,7 @@ class Stuck(Signature):
     def find(self, change: Change) -> Sign | None:
         """The most frequent value; `rate` is what its share rose by."""
         found = change.likeliest
-        if found is not None and found.code != self.code and found.gain.rate >= 0.9:
+        if found is not None and found.code != self.code and found.is_throughout:
             return None  # all that was often held is elsewhere: another fault
         return self._by_share(change) or self._by_likelihood(change)
 
@@ -60,7 +60,7 @@ class Stuck(Signature):
             touches="listed",
             listed=after.values[after.values == found.value],
             nats=found.gain.nats,
-            is_throughout=found.gain.rate >= 0.9,
+            is_throughout=found.is_throughout,
         )
 
     def _by_share(self, change: Change) -> Sign | None:
